@@ -1,0 +1,1 @@
+//! Operations to try: one file per model.

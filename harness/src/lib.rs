@@ -1,0 +1,25 @@
+//! Schism starts a cluster, breaks the world around it, records what every client was told, and
+//! judges whether all of it fits ONE totally ordered log.
+//!
+//! ```text
+//! cargo run --release -- run raft-under-fire
+//! ```
+//!
+//! Data flows one way; each noun is a type and a file of the run directory:
+//!
+//! ```text
+//! workload (YAML) + seed -> Plan -> run -> History -> Verdict -> report
+//! ```
+
+pub mod action;
+pub mod cli;
+pub mod faults;
+pub mod generate;
+pub mod plan;
+pub mod proxy;
+pub mod report;
+pub mod run;
+pub mod store;
+pub mod systems;
+pub mod workload;
+pub mod worlds;

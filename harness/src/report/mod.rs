@@ -1,0 +1,1 @@
+//! What a person sees. Renderers return strings; they write nothing.

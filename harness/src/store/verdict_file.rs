@@ -1,0 +1,88 @@
+//! verdict.json: the judge's whole finding with what is needed to see it again.
+//! It never judges; it is what `--json` prints and what reports are made from.
+
+use serde::{Deserialize, Serialize};
+
+use schism_verify::verdict::Anomaly;
+
+/// The document of contracts.md, section "Verdict". Times are in the unit their name ends with.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct VerdictFile {
+    /// `valid`, `violated` or `unknown`: the worst of `checks`, after the doubts of the run.
+    pub verdict: String,
+    /// For unknown: why.
+    pub reason: Option<String>,
+    /// Every check that ran.
+    pub checks: Vec<CheckFile>,
+    /// `valid`, or the kinds of which one was expected, comma separated.
+    pub expect: String,
+    /// The exit code of the run.
+    pub exit: u8,
+    /// The workload's name.
+    pub workload: String,
+    /// The system's name.
+    pub system: String,
+    /// The planted bug, if any.
+    pub bug: Option<String>,
+    /// The seed.
+    pub seed: u64,
+    /// The command that runs the same schedule again.
+    pub replay: String,
+    /// Operations by outcome and their latencies.
+    pub operations: OperationsFile,
+    /// Every kind of fault with how often it struck and bit.
+    pub faults: Vec<FaultFile>,
+    /// How long each phase of the run took, in milliseconds, by name.
+    pub phases_ms: Vec<(String, f64)>,
+}
+
+/// One check's finding.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CheckFile {
+    /// Its name: `linearizable`, `total-order`, ...
+    pub name: String,
+    /// The model, for checks that have one.
+    pub model: Option<String>,
+    /// The algorithm, for checks that have a choice.
+    pub algorithm: Option<String>,
+    /// `valid`, `violated` or `unknown`.
+    pub verdict: String,
+    /// For unknown: why.
+    pub reason: Option<String>,
+    /// How long it took.
+    pub elapsed_ms: f64,
+    /// How many operations, deliveries or trace lines it looked at.
+    pub operations: u64,
+    /// What it found. Empty unless violated.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// Operations by outcome.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct OperationsFile {
+    /// Happened.
+    pub ok: u64,
+    /// Certainly did not.
+    pub fail: u64,
+    /// Nobody knows.
+    pub info: u64,
+    /// Median latency of ok operations.
+    pub p50_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+}
+
+/// One kind of fault of the run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FaultFile {
+    /// Its key.
+    pub fault: String,
+    /// How often it struck.
+    pub strikes: u64,
+    /// How often it had an effect.
+    pub bit: u64,
+    /// What it did altogether, in words.
+    pub effect: String,
+}

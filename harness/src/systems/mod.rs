@@ -1,0 +1,155 @@
+//! The systems under test: how a node is launched, how a client talks to it, who leads, and when
+//! progress may be demanded. One file per system; this is their table.
+//! A system says data, never acts on the world.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schism_verify::history::{Level, Name, Value};
+
+use crate::action::{NodeId, View};
+use crate::worlds::Local;
+
+/// Where a node's things are.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Where it listens for peers.
+    pub peer: SocketAddr,
+    /// Where it listens for clients.
+    pub client: SocketAddr,
+    /// The other nodes, each through its link's proxy.
+    pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// A folder of its own.
+    pub data: PathBuf,
+    /// Trace file to write, if it can.
+    pub trace: PathBuf,
+    /// Delivered file to write, if it can.
+    pub delivered: PathBuf,
+    /// A seed of its own, drawn from the run's.
+    pub seed: u64,
+}
+
+/// How to start a node: data, so that nothing can leak.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Launch {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Added to the environment.
+    pub env: BTreeMap<String, String>,
+    /// Files to write before the first start.
+    pub files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+/// A system under test.
+pub trait System {
+    /// How node `node` is started.
+    fn launch(&self, node: NodeId, layout: &Layout) -> Launch;
+    /// A client that dials these addresses (one per node, through its links).
+    fn client(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client>;
+    /// Whom these statuses name as leader of the highest epoch.
+    fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId>;
+    /// Whether progress may be demanded of the system in this world.
+    fn can_progress(&self, view: &View) -> bool;
+    /// Faults it refuses, each with the reason.
+    fn refuses(&self) -> &[(&'static str, &'static str)];
+    /// Whether it writes trace and delivered files.
+    fn writes_evidence(&self) -> bool;
+    /// How long a node may take to answer `status`.
+    fn ready(&self) -> std::time::Duration;
+}
+
+/// What a node said of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NodeStatus {
+    /// `leader`, `follower`, ...
+    pub role: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Whom it believes to lead.
+    pub leader: Option<NodeId>,
+    /// How many entries it has delivered.
+    pub delivered: u64,
+}
+
+/// An operation on a log, as asked of one node.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Op {
+    /// Opens a session.
+    Open,
+    /// Appends.
+    Append {
+        /// What.
+        value: Value,
+        /// Exactly-once: the session's name and the request's number.
+        session: Option<(Name, u64)>,
+        /// append-if: only at this length.
+        expect: Option<u64>,
+    },
+    /// Reads.
+    Read {
+        /// First offset.
+        from: u64,
+        /// At most so many.
+        limit: Option<u64>,
+        /// How fresh.
+        level: Level,
+    },
+    /// Asks for the length.
+    Tail,
+    /// Asks a node about itself.
+    Status,
+}
+
+/// What became of it. There is no bare error: whoever writes a client must decide.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// It happened.
+    Ok(Answer),
+    /// It certainly did not and will not happen.
+    Fail(Failure),
+    /// Nobody knows.
+    Info(Name),
+}
+
+/// A definite no.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Failure {
+    /// `not-leader`, `conflict`, `unreachable`, ...
+    pub error: Option<Name>,
+    /// Who leads, when the node said so.
+    pub leader: Option<NodeId>,
+    /// The log's length, when the node said so.
+    pub tail: Option<u64>,
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    /// The session's name.
+    Opened(Name),
+    /// Where the value is, and whether an earlier try had put it there.
+    Appended {
+        /// Its offset.
+        offset: u64,
+        /// An earlier try had put it there.
+        duplicate: bool,
+    },
+    /// Entries, and the log's length where the node gave it.
+    Read {
+        /// From `from` on.
+        values: Vec<Value>,
+        /// The log's length.
+        tail: Option<u64>,
+    },
+    /// The log's length.
+    Tail(u64),
+    /// What the node says of itself.
+    Status(NodeStatus),
+}
+
+/// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
+pub trait Client {
+    /// Asks `node` once. Dropped before it ends (a time-out): the connection is dropped too.
+    fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome>;
+}

@@ -1,0 +1,1 @@
+//! YAML to Workload, errors with file, line and column.

@@ -1,0 +1,47 @@
+//! Where nodes live: a world applies effects and heals them. The real one is `processes`; a
+//! simulated one will stand beside it. Overlays are folded the same way in both.
+
+pub mod overlays;
+pub mod processes;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::action::{Bite, Effect, NodeId, OverlayId, View};
+
+/// A future of the one thread the runner lives on. (async fn in a trait is not object-safe.)
+pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A cluster that can be broken and healed.
+pub trait Cluster {
+    /// Does it; returns once it is confirmed (process reaped, state T seen, links switched), never
+    /// waits for readiness of a node.
+    fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>>;
+    /// Removes exactly this overlay and says what it did. A restarted node has been started, not
+    /// awaited.
+    fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>>;
+    /// The world now. `leader` is left to the caller, who asks the system.
+    fn view(&self) -> View;
+    /// Nodes that died though no overlay killed them, since last asked.
+    fn deaths(&self) -> Vec<Death>;
+    /// Connections between nodes that avoid the proxy, now. Each a sentence.
+    fn bypasses(&self) -> Local<'_, Vec<String>>;
+    /// Ends every node and says what would not end.
+    fn stop(&self) -> Local<'_, Result<(), WorldError>>;
+}
+
+/// A node that ended by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Death {
+    /// Which.
+    pub node: NodeId,
+    /// `exit 74`, `signal 11`.
+    pub how: String,
+    /// The last lines of its stderr.
+    pub last_lines: Vec<String>,
+}
+
+/// Why the world could not do what was asked. A sentence with the next step.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WorldError(pub String);

@@ -1,0 +1,1 @@
+//! The fold: what the active overlays together make of each link and node.

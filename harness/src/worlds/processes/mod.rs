@@ -1,0 +1,1 @@
+//! The real world: node processes under a guard, joined by the proxy.

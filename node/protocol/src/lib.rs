@@ -1,0 +1,21 @@
+//! Protocols that keep a total order, each as a pure state machine.
+//!
+//! A protocol is told what happened ([`Input`]) and says what should be done about it ([`Output`]).
+//! The same code runs in the real server (crate `schism-node`) and in the seeded in-memory cluster
+//! of this crate's tests.
+//!
+//! Nothing here ever reads a clock, opens a socket or a file, starts a thread, logs a line, draws
+//! unseeded randomness or iterates an unordered map: `clippy.toml` refuses each of them.
+//!
+//! # Layout, in reading order
+//!
+//! * [`machine`]: the vocabulary between a protocol and the world.
+//! * [`wire`]: how messages become bytes.
+//! * `log`, `quorum`, `session`: what several protocols share.
+//! * `raft`: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * `bugs`: planted bugs, each overriding one rule.
+
+pub mod machine;
+pub mod wire;
+
+pub use machine::*;
