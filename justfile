@@ -1,0 +1,55 @@
+# Every command a person needs. Each is a thin line over cargo or `schism`; none is required:
+# the README's two cargo commands do without.
+
+schism := "cargo run --release --quiet --"
+
+# What there is.
+default:
+    @just --list
+
+# Run a workload: `just run raft-under-fire`, `just run workloads/quiet.yaml --seed 7`
+[group('run')]
+run WORKLOAD *ARGS:
+    {{schism}} run {{WORKLOAD}} {{ARGS}}
+
+# Judge a saved run, or any history file, again
+[group('run')]
+check RUN *ARGS:
+    {{schism}} check {{RUN}} {{ARGS}}
+
+# Write the report of a saved run again
+[group('run')]
+report RUN:
+    {{schism}} report {{RUN}}
+
+# What can be run, planted, broken, found: `just list bugs`
+[group('run')]
+list *WHAT:
+    {{schism}} list {{WHAT}}
+
+# Planted bugs and their controls: `just hunt`, `just hunt R13 --seeds 5`
+[group('proof')]
+hunt *ARGS:
+    {{schism}} hunt {{ARGS}}
+
+# What the nightly job runs: fresh seeds of everything under fire, failed runs kept in runs/
+[group('proof')]
+nightly RUNS="20":
+    {{schism}} run raft-under-fire raft-partitions raft-crashes raft-pauses leader-crash --runs {{RUNS}} --seed $(date +%Y%m%d)
+
+# All tests
+[group('develop')]
+test *ARGS:
+    cargo test {{ARGS}}
+
+# What CI runs
+[group('develop')]
+ci:
+    .ci/run
+
+# Throughput and latency of the node, the proxy and the judge
+[group('develop')]
+bench:
+    cargo bench -p schism-node
+    cargo bench -p schism --bench proxy
+    cargo bench -p schism-verify

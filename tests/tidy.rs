@@ -1,0 +1,259 @@
+//! Keeps the house honest: who may import whom, how large a file may grow, that every member of an
+//! open set is in its table. It reads the source as text and never runs anything.
+//!
+//! ```text
+//! cargo test -p schism --test tidy
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Past this a file wants to be two.
+const FILE_LINES_MAX: usize = 400;
+/// As rustfmt is told; strings and comments are not its business, so they are ours.
+const LINE_CHARS_MAX: usize = 100;
+
+/// Module of the harness -> modules it may name with `crate::`. Data flows one way.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("action", &[]),
+    ("faults", &["action"]),
+    ("workload", &["action", "faults"]),
+    ("plan", &["action", "faults", "workload"]),
+    ("generate", &["systems"]),
+    ("systems", &["action", "worlds"]),
+    ("proxy", &["action"]),
+    ("worlds", &["action", "proxy", "systems"]),
+    ("run", &["action", "faults", "generate", "plan", "systems", "workload", "worlds"]),
+    ("store", &["action", "plan", "workload"]),
+    ("report", &["action", "plan", "store", "workload"]),
+];
+
+/// Text that may not stand in a folder, with what to do instead.
+const BANNED: &[(&str, &str, &str)] = &[
+    ("harness/src/run", "tokio::time", "time comes through the Rt trait"),
+    ("harness/src/run", "tokio::spawn", "tasks are spawned through the Rt trait"),
+    ("harness/src/run", "Instant::now", "time comes through the Rt trait"),
+    ("harness/src", "schism_protocol", "only main.rs knows our protocols; take a table as data"),
+    ("harness/src", "schism_node", "only main.rs knows our node; take a command line as data"),
+    ("node/src", "schism_verify", "a node knows no judge"),
+    ("node/src", "schism::", "a node knows no harness"),
+    ("node/protocol/src", "std::fs", "effects are outputs"),
+    ("node/protocol/src", "std::net", "effects are outputs"),
+    ("harness/verify/src", "std::net", "a judge reads evidence, nothing else"),
+];
+
+/// The few small modules that may use unsafe code, each with SAFETY lines.
+const MAY_BE_UNSAFE: &[&str] = &["harness/src/worlds/processes/"];
+
+#[test]
+fn a_file_fits_a_head() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let text = read(&file);
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            wrong.push(format!("{}: {lines} lines; it wants to be two", show(&file)));
+        }
+        for (number, line) in text.lines().enumerate() {
+            if line.chars().count() > LINE_CHARS_MAX {
+                wrong.push(format!("{}:{}: over 100 columns", show(&file), number + 1));
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn a_module_opens_by_saying_what_it_is() {
+    let wrong = sources().into_iter().filter(|file| !read(file).starts_with("//!"));
+    assert_clean(wrong.map(|file| format!("{}: does not open with //!", show(&file))).collect());
+}
+
+#[test]
+fn data_flows_one_way() {
+    let mut wrong = Vec::new();
+    for (module, allowed) in MAY_IMPORT {
+        for file in module_files(module) {
+            for (number, line) in code_lines(&read(&file)) {
+                for target in line.split("crate::").skip(1) {
+                    let target: String =
+                        target.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                    let is_own = target == *module || target.is_empty();
+                    if !is_own && !allowed.contains(&target.as_str()) {
+                        let place = format!("{}:{number}", show(&file));
+                        wrong.push(format!("{place}: `{module}` may not import `{target}`"));
+                    }
+                }
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn every_module_of_the_harness_is_in_the_import_table() {
+    let free = ["cli", "lib", "main", "judge"];
+    let modules = fs::read_dir(root().join("harness/src")).unwrap().map(|entry| {
+        entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()
+    });
+    let unknown = modules.filter(|module| {
+        !free.contains(&module.as_str()) && !MAY_IMPORT.iter().any(|row| row.0 == module)
+    });
+    assert_clean(unknown.map(|module| format!("harness/src/{module} is in no table")).collect());
+}
+
+#[test]
+fn pure_crates_name_nothing_impure() {
+    let mut wrong = Vec::new();
+    for (folder, text, instead) in BANNED {
+        for file in sources_under(folder) {
+            let name = show(&file);
+            if name == "harness/src/main.rs" {
+                continue;
+            }
+            for (number, line) in code_lines(&read(&file)) {
+                if line.contains(text) {
+                    wrong.push(format!("{name}:{number}: `{text}` is banned here; {instead}"));
+                }
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn unsafe_code_stays_in_its_rooms() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let (name, text) = (show(&file), read(&file));
+        let uses = code_lines(&text).any(|(_, line)| line.contains("unsafe "));
+        if uses && !MAY_BE_UNSAFE.iter().any(|room| name.starts_with(room)) {
+            wrong.push(format!("{name}: unsafe code outside its rooms"));
+        }
+        if uses && !text.contains("SAFETY:") {
+            wrong.push(format!("{name}: unsafe code without a SAFETY line"));
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn no_test_is_ignored_and_nothing_is_left_to_do() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        for (number, line) in code_lines(&read(&file)) {
+            for word in [concat!("#[ign", "ore"), concat!("to", "do!("), concat!("unimpl", "emented!(")]
+            {
+                if line.contains(word) {
+                    wrong.push(format!("{}:{number}: {word}", show(&file)));
+                }
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+/// An open set is a table in a mod.rs and one file per member: the member must be named there.
+#[test]
+fn every_member_of_an_open_set_is_in_its_table() {
+    let mut wrong = Vec::new();
+    let sets = [
+        "node/protocol/src/bugs",
+        "harness/src/faults",
+        "harness/src/systems",
+        "harness/src/generate",
+        "harness/verify/src/checkers",
+        "harness/verify/src/models",
+    ];
+    for set in sets {
+        let table = read(&root().join(set).join("mod.rs"));
+        for file in fs::read_dir(root().join(set)).unwrap() {
+            let path = file.unwrap().path();
+            let member = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if member != "mod" && table.matches(&member).count() < 2 {
+                wrong.push(format!("{set}/{member}: declared or listed nowhere in mod.rs"));
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn every_workload_asks_its_question_in_the_readme() {
+    let folder = root().join("workloads");
+    let readme = read(&folder.join("README.md"));
+    let names = files_under(&folder, "yaml").into_iter().map(|file| {
+        file.strip_prefix(&folder).unwrap().with_extension("").to_string_lossy().into_owned()
+    });
+    let missing = names.filter(|name| !readme.contains(&format!("`{name}`")));
+    assert_clean(missing.map(|name| format!("workloads/README.md: no `{name}`")).collect());
+}
+
+#[test]
+fn every_planted_bug_has_its_workload() {
+    let mut wrong = Vec::new();
+    let planted = files_under(&root().join("workloads/planted"), "yaml");
+    for file in files_under(&root().join("node/protocol/src/bugs"), "rs") {
+        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let Some((id, _)) = stem.split_once('_') else { continue };
+        let has = |workload: &PathBuf| {
+            let name = workload.file_stem().unwrap().to_string_lossy().into_owned();
+            name.split('-').next() == Some(id)
+        };
+        if !planted.iter().any(has) {
+            wrong.push(format!("{}: no workloads/planted/{id}-*.yaml", show(&file)));
+        }
+    }
+    assert_clean(wrong);
+}
+
+fn assert_clean(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "the house is untidy:\n  {}", wrong.join("\n  "));
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn sources() -> Vec<PathBuf> {
+    ["node", "harness", "tests"].iter().flat_map(|folder| sources_under(folder)).collect()
+}
+
+fn sources_under(folder: &str) -> Vec<PathBuf> {
+    files_under(&root().join(folder), "rs")
+}
+
+fn module_files(module: &str) -> Vec<PathBuf> {
+    let folder = root().join("harness/src").join(module);
+    let file = folder.with_extension("rs");
+    if file.exists() { vec![file] } else { files_under(&folder, "rs") }
+}
+
+fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else { return found };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().unwrap() != "target" {
+            found.extend(files_under(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Lines that are neither comments nor docs, numbered from 1.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text.lines().enumerate().map(|(number, line)| (number + 1, line));
+    numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", show(file)))
+}
+
+fn show(file: &Path) -> String {
+    file.strip_prefix(root()).unwrap_or(file).to_string_lossy().into_owned()
+}
