@@ -1,0 +1,95 @@
+//! The smallest system Schism can test: one process, one log in memory, the line protocol.
+//! Start here to bring a system of your own, in any language; it never touches a disk, so a crash
+//! loses what it acknowledged, and Schism says so.
+//!
+//! ```yaml
+//! nodes: 1
+//! system:
+//!   command: ["target/debug/examples/toy_log", "--client", "{client}"]
+//!   client: lines
+//! ```
+//!
+//! `--lie stale-read` answers every tenth read from the past; `--lie lost-append` acknowledges
+//! every hundredth append and forgets it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+
+/// Answers stay under the protocol's 1 MiB with small values.
+const ENTRIES_PER_ANSWER_MAX: usize = 10_000;
+
+#[derive(Default)]
+struct Log {
+    entries: Vec<Value>,
+    operations: u64,
+    lie: Option<String>,
+}
+
+fn main() -> std::io::Result<()> {
+    let args: Vec<String> = std::env::args().collect();
+    let after = |flag: &str| args.iter().position(|arg| arg == flag).map(|at| args[at + 1].clone());
+    let listener = TcpListener::bind(after("--client").expect("--client HOST:PORT"))?;
+    let log = Arc::new(Mutex::new(Log { lie: after("--lie"), ..Log::default() }));
+    for stream in listener.incoming() {
+        let (stream, log) = (stream?, Arc::clone(&log));
+        thread::spawn(move || serve(stream, &log));
+    }
+    Ok(())
+}
+
+fn serve(stream: TcpStream, log: &Mutex<Log>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut writer = stream.try_clone()?;
+    for line in BufReader::new(stream).lines() {
+        let mut answer = match serde_json::from_str(&line?) {
+            Ok(request) => log.lock().expect("no request panics").answer(&request),
+            Err(error) => json!({"fail": {"error": "malformed", "detail": error.to_string()}}),
+        }
+        .to_string();
+        answer.push('\n');
+        writer.write_all(answer.as_bytes())?;
+    }
+    Ok(())
+}
+
+impl Log {
+    fn answer(&mut self, request: &Value) -> Value {
+        self.operations += 1;
+        let number = |key: &str| request[key].as_u64();
+        let length = self.entries.len() as u64;
+        let (word, body) = match request["op"].as_str() {
+            Some("status") => (
+                "ok",
+                json!({"role": "leader", "epoch": 1, "leader": "n1",
+                                            "delivered": length}),
+            ),
+            Some("append-if") if number("expect") != Some(length) => {
+                ("fail", json!({"error": "conflict", "tail": length}))
+            }
+            Some("append" | "append-if") => {
+                if !self.lies("lost-append", 100) {
+                    self.entries.push(request["value"].clone());
+                }
+                ("ok", json!({"offset": length}))
+            }
+            Some("read") => {
+                let seen = if self.lies("stale-read", 10) { length / 2 } else { length };
+                let from = number("from").unwrap_or(0).min(seen) as usize;
+                let limit = number("limit").map_or(ENTRIES_PER_ANSWER_MAX, |limit| limit as usize);
+                let to = (from + limit.min(ENTRIES_PER_ANSWER_MAX)).min(seen as usize);
+                ("ok", json!({"value": self.entries[from..to], "tail": seen}))
+            }
+            Some("tail") => ("ok", json!({"tail": length})),
+            _ => ("fail", json!({"error": "refused"})),
+        };
+        json!({"id": request["id"], word: body})
+    }
+
+    fn lies(&self, lie: &str, every: u64) -> bool {
+        self.lie.as_deref() == Some(lie) && self.operations.is_multiple_of(every)
+    }
+}
