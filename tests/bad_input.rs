@@ -1,0 +1,121 @@
+//! Bad input gets a clear error that names the file, the line and the next step, and exit code 2;
+//! nothing is started.
+
+mod support;
+
+use support::Bench;
+
+/// A workload that must be refused with an error that contains all of these.
+fn refused(yaml: &str, says: &[&str]) {
+    let bench = Bench::new();
+    bench.write("w.yaml", yaml);
+    let mut done = bench.schism(&["run", "w.yaml"]).exits(2);
+    for text in says {
+        done = done.says(text);
+    }
+    assert!(!bench.path().join("runs").exists(), "nothing starts before the whole file is valid");
+}
+
+#[test]
+fn an_unknown_key() {
+    refused("about: x\nsystem: raft\nnoodles: 3\n", &["w.yaml:3:1", "noodles", "nodes"]);
+}
+
+#[test]
+fn an_unknown_fault() {
+    refused(
+        "about: x\nsystem: raft\nfaults:\n  - partitoin: {every: 5s}\n",
+        &["w.yaml:4:5", "partitoin", "did you mean `partition`?"],
+    );
+}
+
+#[test]
+fn an_unknown_unit() {
+    refused("about: x\nsystem: raft\nduration: 5 parsecs\n", &["w.yaml:3:11", "parsecs"]);
+}
+
+#[test]
+fn a_duplicate_key() {
+    refused("about: x\nsystem: raft\nnodes: 3\nnodes: 5\n", &["w.yaml:4:1", "nodes"]);
+}
+
+#[test]
+fn more_targets_than_nodes() {
+    refused(
+        "about: x\nsystem: raft\nnodes: 3\nfaults:\n  - crash: {target: 4}\n",
+        &["w.yaml:5:", "4", "3"],
+    );
+}
+
+#[test]
+fn an_unknown_system() {
+    refused("about: x\nsystem: rafft\n", &["w.yaml:2:9", "rafft", "did you mean `raft`?"]);
+}
+
+#[test]
+fn yaml_that_is_none() {
+    refused("about: [x\nsystem: raft\n", &["w.yaml:"]);
+}
+
+#[test]
+fn an_unknown_workload() {
+    let bench = Bench::new();
+    bench.schism(&["run", "raft-under-fir"]).exits(2).says("raft-under-fire");
+}
+
+#[test]
+fn an_unknown_bug() {
+    let bench = Bench::new();
+    bench.schism(&["run", "quiet", "--bug", "R99"]).exits(2).says("R99");
+}
+
+#[test]
+fn an_unknown_flag() {
+    let bench = Bench::new();
+    bench.schism(&["run", "quiet", "--sead", "7"]).exits(2).says("--seed");
+}
+
+#[test]
+fn a_binary_that_does_not_exist() {
+    let bench = Bench::new();
+    bench.write("w.yaml", "about: x\nsystem: {command: [./nothing-here], client: lines}\n");
+    bench.schism(&["run", "w.yaml"]).exits(2).says("nothing-here");
+}
+
+#[test]
+fn a_binary_that_dies_at_start_shows_its_last_lines() {
+    let bench = Bench::new();
+    let command = r#"["sh", "-c", "echo the disk is a lie >&2; exit 9"]"#;
+    bench.write("w.yaml", &format!("about: x\nsystem: {{command: {command}, client: lines}}\n"));
+    bench.schism(&["run", "w.yaml"]).exits(2).says("the disk is a lie");
+}
+
+#[test]
+fn a_binary_that_is_never_ready() {
+    let bench = Bench::new();
+    let system = r#"{command: ["sleep", "60"], client: lines, ready: 500ms}"#;
+    bench.write("w.yaml", &format!("about: x\nnodes: 1\nsystem: {system}\n"));
+    bench.schism(&["run", "w.yaml"]).exits(2).says("n1");
+}
+
+#[test]
+fn histories_that_are_none() {
+    let invoke = r#"{"index":0,"process":0,"type":"invoke","f":"tail"}"#;
+    let cases: &[(&str, &str)] = &[
+        ("{\"index\":0,\"process\":0,\"type\":\"ok\",\"f\":\"tail\",\"tail\":0}\n", "h.jsonl:1"),
+        (&format!("{invoke}\n{invoke}\n"), "h.jsonl:2"),
+        (&format!("{invoke}\nnonsense\n{invoke}\n"), "h.jsonl:2"),
+        (&"[".repeat(100_000), "h.jsonl:1"),
+        ("\u{0}\u{1}\n", "h.jsonl:1"),
+    ];
+    for (text, place) in cases {
+        let bench = Bench::new();
+        bench.write("h.jsonl", text);
+        bench.schism(&["check", "h.jsonl"]).exits(2).says(place);
+    }
+}
+
+#[test]
+fn a_history_that_is_not_there() {
+    Bench::new().schism(&["check", "nowhere.jsonl"]).exits(2).says("nowhere.jsonl");
+}

@@ -1,0 +1,72 @@
+//! Real processes, each fault once: it strikes, it bites, it heals, and Raft stays correct.
+
+mod support;
+
+use support::Bench;
+
+/// Runs five Raft nodes for a few seconds under one fault and insists on a valid verdict and a
+/// bite.
+fn check(fault: &str, kind: &str) {
+    let bench = Bench::new();
+    let workload = format!(
+        "about: One fault, once.\nsystem: raft\nnodes: 5\nclients: 5\nduration: 4s\nrate: 300/s\n\
+         seed: 11\nfaults:\n  - {fault}\n"
+    );
+    bench.write("one.yaml", &workload);
+    bench.schism(&["run", "one.yaml"]).exits(0);
+    let verdict = bench.verdict();
+    assert_eq!(verdict["verdict"], "valid");
+    let faults = verdict["faults"].as_array().unwrap();
+    let row = faults.iter().find(|row| row["fault"] == kind).expect("the fault is in the verdict");
+    assert!(row["bit"].as_u64().unwrap() > 0, "{row}");
+}
+
+#[test]
+fn crash() {
+    check("crash: {target: leader, at: 300ms, for: 1s}", "crash");
+}
+
+#[test]
+fn crash_of_all() {
+    check("crash: {target: all, at: 300ms, for: 500ms}", "crash");
+}
+
+#[test]
+fn pause() {
+    check("pause: {target: leader, at: 300ms, for: 1s}", "pause");
+}
+
+#[test]
+fn partition_held() {
+    check("partition: {shape: isolate-leader, at: 300ms, for: 1s}", "partition");
+}
+
+#[test]
+fn partition_reset() {
+    check("partition: {shape: halves, style: reset, at: 300ms, for: 1s}", "partition");
+}
+
+#[test]
+fn partition_refused() {
+    // A refusal meets only new connections, so something must make nodes connect anew.
+    check(
+        "partition: {shape: isolate-leader, style: refuse, at: 300ms, for: 2s}\n  \
+         - crash: {target: followers, at: 500ms, for: 300ms}",
+        "partition",
+    );
+}
+
+#[test]
+fn partition_swallowed() {
+    check("partition: {shape: bridge, style: blackhole, at: 300ms, for: 1s}", "partition");
+}
+
+#[test]
+fn partition_one_way() {
+    check("partition: {shape: one-way, at: 300ms, for: 1s}", "partition");
+}
+
+#[test]
+fn latency() {
+    check("latency: {links: all, delay: 5ms, jitter: 5ms, at: 300ms, for: 1s}", "latency");
+}
