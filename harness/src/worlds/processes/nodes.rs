@@ -29,6 +29,9 @@ const STOP_PAUSE: Duration = Duration::from_millis(1);
 /// The guard gives up on what will not die after 10 s; it needs a moment more to say so.
 const END_MAX: Duration = Duration::from_secs(15);
 
+/// How whoever we killed has ended.
+const KILLED: &str = "signal 9";
+
 /// Each running node's process, shared with the watch; it leads the node's group.
 pub(super) type Pids = Arc<StdMutex<BTreeMap<NodeId, i32>>>;
 
@@ -268,7 +271,9 @@ async fn listen(reports: ChildStdout, known: Rc<Known>, pids: Pids) {
         match report {
             Report::Exited { node, pid, how } => {
                 pids.remove(&node);
-                if table.doomed.remove(&node) != Some(pid) {
+                // One that died of something else a moment before the kill died by itself.
+                let ordered = table.doomed.remove(&node) == Some(pid) && how == KILLED;
+                if !ordered {
                     table.ended.push(Ended { node, how });
                 }
             }

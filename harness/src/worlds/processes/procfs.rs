@@ -19,7 +19,7 @@ pub(super) struct Process {
     state: u8,
 }
 
-/// Every process below `root`, without `root` itself.
+/// Every process below `root`, without `root` itself; parents before their children.
 pub(super) fn descendants(root: i32) -> Vec<Process> {
     let all = all();
     let mut found: Vec<Process> = Vec::new();
@@ -33,14 +33,22 @@ pub(super) fn descendants(root: i32) -> Vec<Process> {
     found
 }
 
-/// Every process of a node that lives under `guard`: its process group `group`, and whatever has
-/// left the group but carries the node's mark.
+/// Every process of a node that lives under `guard`: its process group `group`, whatever has left
+/// the group but carries the node's mark, and what is below these (a process between two programs
+/// shows no mark).
 pub(super) fn of_node(guard: i32, node: NodeId, group: i32) -> Vec<Process> {
     let mark = format!("{NODE_VARIABLE}={node}");
-    let belongs = |process: &Process| {
-        !process.is_dead() && (process.group == group || environment_has(process.pid, &mark))
-    };
-    descendants(guard).into_iter().filter(belongs).collect()
+    let mut found: Vec<Process> = Vec::new();
+    for process in descendants(guard) {
+        if process.group == group
+            || found.iter().any(|one| one.pid == process.parent)
+            || environment_has(process.pid, &mark)
+        {
+            found.push(process);
+        }
+    }
+    found.retain(|process| !process.is_dead());
+    found
 }
 
 /// Whether every thread of the process has stopped. A process that is gone runs no thread.
