@@ -1,3 +1,10 @@
 //! The one binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("guard") => schism::worlds::processes::guard::main(),
+        _ => ExitCode::SUCCESS,
+    }
+}

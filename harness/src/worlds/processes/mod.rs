@@ -1,1 +1,168 @@
 //! The real world: node processes under a guard, joined by the proxy.
+//! It never waits for a node to be ready, and never asks one anything.
+
+mod bypass;
+mod cluster;
+mod files;
+pub mod guard;
+mod messages;
+mod nodes;
+mod procfs;
+mod spawn;
+mod watch;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use tokio::sync::Mutex;
+
+use crate::action::{ClientId, Endpoint, Link, NodeId, OverlayId};
+use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
+use crate::systems::Launch;
+use crate::worlds::overlays::Overlays;
+use crate::worlds::{Cluster, WorldError};
+
+use messages::Spawn;
+use nodes::Nodes;
+use watch::Watch;
+
+pub use files::layouts;
+pub use watch::Stall;
+
+/// What is to be started.
+#[derive(Debug)]
+pub struct ProcessesConfig {
+    /// The addresses of the run (`RunNet::claim`).
+    pub net: RunNet,
+    /// How each node is started: n1, n2, ... without a hole. See `layouts`.
+    pub launches: BTreeMap<NodeId, Launch>,
+    /// How many clients will dial.
+    pub clients: u16,
+    /// The run directory; nodes' output goes to `nodes/nX/{stdout.log,stderr.log}` in it.
+    pub directory: PathBuf,
+    /// The `schism` executable, whose `guard` subcommand spawns the nodes.
+    pub guard: PathBuf,
+    /// Where the links' random delays are drawn from.
+    pub seed: u64,
+}
+
+/// Real processes. Dropping it ends them all, as does the death of this process.
+#[derive(Debug)]
+pub struct Processes {
+    nodes: Nodes,
+    watch: Watch,
+    proxy: Proxy,
+    links: Vec<Link>,
+    launches: BTreeMap<NodeId, Launch>,
+    clients: u16,
+    directory: PathBuf,
+    overlays: RefCell<Overlays>,
+    /// What overlays did to processes.
+    bites: RefCell<BTreeMap<OverlayId, ProcessBite>>,
+    /// Held while processes are being changed, so that changes happen one after the other. Links
+    /// change at once, whatever the processes do.
+    changing: Mutex<()>,
+    /// Last, so that nobody claims the addresses before they are free.
+    net: RunNet,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct ProcessBite {
+    killed: u64,
+    stopped: u64,
+}
+
+impl Processes {
+    /// Starts the proxy, the guard and every node. Returns once all have been spawned, not when
+    /// they are ready: ask them for `status`, and `deaths` for those that ended instead. Must be
+    /// called, and everything else awaited, on a `LocalRuntime` or `LocalSet`.
+    pub async fn start(config: ProcessesConfig) -> Result<Processes, WorldError> {
+        let ProcessesConfig { net, launches, clients, directory, guard, seed } = config;
+        let count = launches.len() as u8;
+        assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
+        for node in NodeId::all(count) {
+            for address in [net.peer(node), net.client(node)] {
+                is_free(address).map_err(|error| {
+                    WorldError(format!(
+                        "{node} could not listen on {address}: {error}; end the program that \
+                         holds the port (`ss -ltnp` names it)"
+                    ))
+                })?;
+            }
+        }
+        let failed = |error: std::io::Error| {
+            let place = directory.display();
+            WorldError(format!("the nodes' files cannot be written below {place}: {error}"))
+        };
+        let directory = std::path::absolute(&directory).map_err(failed)?;
+        files::prepare(&directory, &launches).map_err(failed)?;
+        let links = all_links(count, clients);
+        let proxy =
+            Proxy::start(&net, &links, seed).map_err(|error| WorldError(error.to_string()))?;
+        let nodes = Nodes::start(&guard)?;
+        let watch = Watch::start(nodes.pids.clone())
+            .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
+        let world = Processes {
+            nodes,
+            watch,
+            proxy,
+            links,
+            launches,
+            clients,
+            directory,
+            overlays: RefCell::default(),
+            bites: RefCell::default(),
+            changing: Mutex::default(),
+            net,
+        };
+        for node in NodeId::all(count) {
+            if let Err(error) = world.spawn(node).await {
+                // The first error is the one to tell.
+                let _ = world.stop().await;
+                return Err(error);
+            }
+        }
+        Ok(world)
+    }
+
+    /// What `client` dials to reach n1, n2, ...: its own links, through the proxy.
+    pub fn client_addresses(&self, client: ClientId) -> Vec<SocketAddr> {
+        let from = Endpoint::Client(client);
+        self.launches.keys().map(|&to| self.net.link(Link { from, to })).collect()
+    }
+
+    /// Where the nodes themselves listen for clients, past every fault: for `status`, never for
+    /// the workload.
+    pub fn direct_addresses(&self) -> Vec<SocketAddr> {
+        self.launches.keys().map(|&node| self.net.client(node)).collect()
+    }
+
+    /// What passed over every link so far.
+    pub fn link_counts(&self) -> Vec<(Link, LinkCounts)> {
+        self.links.iter().map(|&link| (link, self.proxy.counts(link))).collect()
+    }
+
+    /// When the machine itself stood still, since last asked.
+    pub fn stalls(&self) -> Vec<Stall> {
+        self.watch.stalls()
+    }
+
+    async fn spawn(&self, node: NodeId) -> Result<(), WorldError> {
+        let launch = &self.launches[&node];
+        let spawn = Spawn {
+            node,
+            argv: launch.argv.clone(),
+            env: launch.env.clone(),
+            stdout: files::stdout(&self.directory, node),
+            stderr: files::stderr(&self.directory, node),
+        };
+        self.nodes.spawn(spawn).await
+    }
+}
+
+/// Whether a node could listen there.
+fn is_free(address: SocketAddr) -> std::io::Result<()> {
+    TcpListener::bind(address).map(drop)
+}
