@@ -28,6 +28,8 @@ mod faults;
 mod overrides;
 mod parse;
 mod section;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tree;
 pub mod units;
 mod write;
