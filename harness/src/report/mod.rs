@@ -22,6 +22,7 @@ pub mod markdown;
 pub mod pictures;
 pub mod sample;
 pub mod terminal;
+pub mod words;
 
 use schism_verify::history::{Event, Name};
 

@@ -51,9 +51,9 @@ fn remark(operations: &[&Operation<'_>], kind: Kind) -> Option<(u64, String)> {
         operation.ending() == Ending::Ok && operation.invoke.f.starts_with("append")
     });
     if let (Kind::LostAppend | Kind::LostAfterCrash, Some(append)) = (kind, acknowledged) {
-        let offset = append.length_seen().map_or(String::new(), |seen| {
-            format!(" at offset {}", seen.saturating_sub(1))
-        });
+        let offset = append
+            .length_seen()
+            .map_or(String::new(), |seen| format!(" at offset {}", seen.saturating_sub(1)));
         return Some((append.to_ns?, format!("acknowledged{offset} here, absent afterwards")));
     }
     let meaning = KINDS.iter().find(|row| row.0 == kind).map_or("", |row| row.2);
@@ -63,12 +63,16 @@ fn remark(operations: &[&Operation<'_>], kind: Kind) -> Option<(u64, String)> {
 /// The longest log that was seen before a shorter one was.
 fn missing(operations: &[&Operation<'_>]) -> Option<(u64, String)> {
     let seen = operations.iter().filter_map(|op| Some((op.to_ns?, op.length_seen()?, op)));
-    let (at, most, witness) = seen.clone().max_by_key(|(to, length, _)| (*length, u64::MAX - to))?;
+    let (at, most, witness) =
+        seen.clone().max_by_key(|(to, length, _)| (*length, u64::MAX - to))?;
     let (_, less, late) = seen.filter(|(_, _, op)| op.from_ns >= at).min_by_key(|row| row.1)?;
     // an append saw the log one shorter than its answer
     let less = if late.invoke.f.starts_with("append") { less - 1 } else { less };
     let gone = most.checked_sub(less).filter(|&gone| gone > 0 && witness.from_ns < late.from_ns)?;
     let (entries, were) = if most == 1 { ("entry", "was") } else { ("entries", "were") };
     let are = if gone == 1 { "is" } else { "are" };
-    Some((at, format!("{most} {entries} {were} visible here, {gone} {are} missing in the later answer")))
+    Some((
+        at,
+        format!("{most} {entries} {were} visible here, {gone} {are} missing in the later answer"),
+    ))
 }

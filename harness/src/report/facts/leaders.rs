@@ -33,7 +33,8 @@ pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) 
         for (place, line) in lines.iter().enumerate() {
             let Some(role) = &line.role else { continue };
             let from_ns = line.at_ns.saturating_sub(origin);
-            let next = lines.get(place + 1).map_or(end_ns, |next| next.at_ns.saturating_sub(origin));
+            let next =
+                lines.get(place + 1).map_or(end_ns, |next| next.at_ns.saturating_sub(origin));
             let number = node.strip_prefix('n').and_then(|digits| digits.parse::<u8>().ok());
             let killed = strikes
                 .iter()

@@ -96,9 +96,9 @@ impl<'a> Facts<'a> {
 
     /// The strikes that held at this moment.
     pub fn active(&self, at: u64) -> impl Iterator<Item = &Strike> {
-        self.strikes.iter().filter(move |strike| {
-            strike.from_ns <= at && strike.to_ns.is_none_or(|to| at <= to)
-        })
+        self.strikes
+            .iter()
+            .filter(move |strike| strike.from_ns <= at && strike.to_ns.is_none_or(|to| at <= to))
     }
 
     /// `faults active: ...; n2 led epoch 3`, the words for a moment.

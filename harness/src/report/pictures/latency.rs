@@ -23,9 +23,8 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     if !facts.timed {
         return None;
     }
-    let (least, most) = timed().fold((u64::MAX, 0), |(least, most), (_, latency)| {
-        (least.min(latency), most.max(latency))
-    });
+    let (least, most) = timed()
+        .fold((u64::MAX, 0), |(least, most), (_, latency)| (least.min(latency), most.max(latency)));
     if most == 0 {
         return None;
     }
@@ -34,7 +33,8 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     let high = (most as f64).log10().ceil().max(low + 2.0);
     let axis = Axis::of_run(facts);
     let (top, bottom) = (12.0, HEIGHT - 22.0);
-    let y = |latency: f64| bottom - (latency.log10() - low).max(0.0) / (high - low) * (bottom - top);
+    let y =
+        |latency: f64| bottom - (latency.log10() - low).max(0.0) / (high - low) * (bottom - top);
     let mut svg = Svg::default();
     axis.bands(&mut svg, facts, top, bottom);
     axis.draw(&mut svg, facts, top, bottom);

@@ -42,6 +42,8 @@ pub struct Picture {
     pub title: &'static str,
     /// Where it belongs.
     pub place: Place,
+    /// What its colours mean: class of the swatch, words.
+    pub legend: &'static [(&'static str, &'static str)],
     /// Draws it; None when the run has nothing to show in it.
     pub draw: fn(&Facts<'_>, Option<&Anomaly>) -> Option<Drawing>,
 }
@@ -52,20 +54,53 @@ pub const PICTURES: &[Picture] = &[
         name: "timeline",
         title: "The operations that prove it",
         place: Place::Anomaly,
+        legend: PROOF,
         draw: timeline::draw,
     },
     Picture {
         name: "moment",
         title: "Who led around it",
         place: Place::Anomaly,
+        legend: LANES,
         draw: leaders::draw_around,
     },
     Picture {
         name: "leaders",
         title: "Leaders and faults",
         place: Place::Run,
+        legend: LANES,
         draw: leaders::draw,
     },
-    Picture { name: "throughput", title: "Throughput", place: Place::Run, draw: throughput::draw },
-    Picture { name: "latency", title: "Latency", place: Place::Run, draw: latency::draw },
+    Picture {
+        name: "throughput",
+        title: "Throughput",
+        place: Place::Run,
+        legend: OUTCOMES,
+        draw: throughput::draw,
+    },
+    Picture {
+        name: "latency",
+        title: "Latency",
+        place: Place::Run,
+        legend: OUTCOMES,
+        draw: latency::draw,
+    },
 ];
+
+const PROOF: &[(&str, &str)] = &[
+    ("offender", "the operation that cannot be right"),
+    ("witness", "what proves it"),
+    ("neighbour", "others at the time"),
+];
+
+const LANES: &[(&str, &str)] = &[
+    ("reign", "leader, a colour per epoch"),
+    ("seeks", "candidate"),
+    ("down", "down"),
+    ("paused", "paused"),
+    ("apart", "cut off"),
+    ("idle", "a fault that did not bite"),
+];
+
+const OUTCOMES: &[(&str, &str)] =
+    &[("ok", "ok"), ("fail", "fail: it did not happen"), ("info", "info: nobody knows")];

@@ -38,10 +38,8 @@ impl Svg {
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) {
         let (x1, y1, x2, y2) = (num(x1), num(y1), num(x2), num(y2));
         let class = escape(class);
-        let _ = write!(
-            self.body,
-            r#"<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{class}"/>"#
-        );
+        let _ =
+            write!(self.body, r#"<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{class}"/>"#);
     }
 
     /// A path from its own commands.

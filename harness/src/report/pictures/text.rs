@@ -13,8 +13,11 @@ use super::super::facts::operations::{Operation, cut};
 ///                             ^ 44 entries were visible here, 3 are missing in the later answer
 /// ```
 pub fn draw(facts: &Facts<'_>, proof: &Evidence<'_, '_>, width: usize) -> Vec<String> {
-    let names: Vec<String> =
-        proof.operations.iter().map(|op| format!("p{} {}", op.process, cut(op.node(), 8))).collect();
+    let names: Vec<String> = proof
+        .operations
+        .iter()
+        .map(|op| format!("p{} {}", op.process, cut(op.node(), 8)))
+        .collect();
     let margin = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) + 3;
     let mut lines = match place(&proof.operations) {
         Some(columns) if margin + last_column(&columns) < width => {

@@ -29,7 +29,9 @@ pub fn draw(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawing> {
     let needs: Vec<(u64, u64, f64)> = proof
         .operations
         .iter()
-        .map(|op| (op.from_ns, end(op, facts), op.label().chars().count() as f64 * CHAR_WIDTH + 18.0))
+        .map(|op| {
+            (op.from_ns, end(op, facts), op.label().chars().count() as f64 * CHAR_WIDTH + 18.0)
+        })
         .collect();
     let scale = Elastic::new(&needs, LEFT + 40.0, WIDTH - RIGHT - 40.0);
     let mut svg = Svg::default();
@@ -70,7 +72,8 @@ pub fn draw(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawing> {
     for (from, to) in scale.breaks() {
         broken(&mut svg, facts, &scale, (from, to), top, bottom);
     }
-    let svg = svg.finish(bottom + 22.0, "chart timeline", "Operations over time, a row per process");
+    let svg =
+        svg.finish(bottom + 22.0, "chart timeline", "Operations over time, a row per process");
     Some(Drawing { svg, note: note(&proof, &scale, left_out) })
 }
 
@@ -241,7 +244,11 @@ fn broken(
         svg.path(&format!("M{x:.1} {top:.1}{zigzag}"), "zigzag", "");
     }
     if facts.timed {
-        svg.text((middle, bottom + 14.0), "tick mid strong", &format!("{} later", short(to - from)));
+        svg.text(
+            (middle, bottom + 14.0),
+            "tick mid strong",
+            &format!("{} later", short(to - from)),
+        );
     }
 }
 

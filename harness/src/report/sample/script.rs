@@ -139,8 +139,7 @@ impl Script {
     fn strike(&mut self, id: u64, kind: &'static str, node: u8, at: u64, lasts: u64, hits: bool) {
         let name = format!("n{node}");
         let leads = if hits { " (leader)" } else { "" };
-        let others: Vec<String> =
-            (1..=5).filter(|&n| n != node).map(|n| format!("n{n}")).collect();
+        let others: Vec<String> = (1..=5).filter(|&n| n != node).map(|n| format!("n{n}")).collect();
         let pair = |a: &str, b: &str| json!({"from": {"node": a}, "to": {"node": b}});
         let both = others.iter().flat_map(|other| [pair(&name, other), pair(other, &name)]);
         let flows: Vec<serde_json::Value> = both.collect();
@@ -180,10 +179,10 @@ impl Script {
             lasts: Duration::from_nanos(lasts),
             detail: json!({"target": if hits { "leader" } else { "one" }}),
         });
-        let row = self.faults.entry(kind).or_insert_with(|| FaultFile {
-            fault: kind.into(),
-            ..FaultFile::default()
-        });
+        let row = self
+            .faults
+            .entry(kind)
+            .or_insert_with(|| FaultFile { fault: kind.into(), ..FaultFile::default() });
         row.strikes += 1;
         row.bit += u64::from(bites);
         row.effect = match kind {
@@ -264,8 +263,7 @@ impl Script {
             invoke.level = Some(Level::Local);
             let mut ret = invoke.clone();
             (ret.time, ret.kind) = (Some(end + (640 + 3 * node) * MS), Type::Ok);
-            (ret.value, ret.tail) =
-                (Some(Value::List(log.clone().into())), Some(log.len() as u64));
+            (ret.value, ret.tail) = (Some(Value::List(log.clone().into())), Some(log.len() as u64));
             self.events.extend([invoke, ret]);
         }
         latencies
