@@ -4,7 +4,12 @@
 
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
+
+use crate::faults::Topology;
+use crate::workload::Workload;
 
 /// The whole schedule of a run, as in plan.json.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -37,4 +42,26 @@ pub struct Strike {
     /// The fault's own choices (target, shape, style, and what it needs to resolve them without
     /// further randomness).
     pub detail: serde_json::Value,
+}
+
+/// Draws the schedule of a run.
+pub fn draw(workload: &Workload, seed: u64) -> Plan {
+    let warm_up = (workload.duration / 10).min(Duration::from_secs(2));
+    let disturbance = workload.duration - warm_up;
+    Plan { seed, warm_up, disturbance, strikes: Vec::new(), streams: Vec::new() }
+}
+
+impl Plan {
+    /// The random stream of this name, from its start: independent of every other name.
+    pub fn rng(&self, name: &str) -> ChaCha8Rng {
+        let _ = name;
+        ChaCha8Rng::seed_from_u64(self.seed)
+    }
+}
+
+impl Workload {
+    /// The cluster's shape.
+    pub fn topology(&self) -> Topology {
+        Topology { nodes: self.nodes, clients: self.clients }
+    }
 }

@@ -1,8 +1,11 @@
 //! The faults: each chooses, none acts. One file per fault; this is their table.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use rand_chacha::ChaCha8Rng;
 
-use crate::action::{Effect, View};
+use crate::action::{Effect, NodeId, View};
 use crate::plan::Strike;
 use crate::workload::FaultSpec;
 
@@ -21,8 +24,7 @@ pub trait Fault: Sync {
     fn name(&self) -> &'static str;
     /// One line for `schism list faults`.
     fn about(&self) -> &'static str;
-    /// The keys it takes besides `every`, `for` and `at`, each with what may be written there;
-    /// the first value is the default.
+    /// The keys it takes besides `every`, `for` and `at`.
     fn keys(&self) -> &'static [Key];
     /// Checks the keys' values; the error says what is wrong and what was meant.
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError>;
@@ -33,8 +35,16 @@ pub trait Fault: Sync {
         topology: Topology,
         rng: &mut ChaCha8Rng,
     ) -> serde_json::Value;
+    /// Cuts one drawn strike into those it consists of (rolling: one node after the other).
+    fn pieces(&self, detail: serde_json::Value, lasts: Duration, topology: Topology) -> Vec<Piece> {
+        let _ = topology;
+        vec![Piece { after: Duration::ZERO, lasts, detail }]
+    }
     /// When it strikes: "leader" becomes n2. No randomness. Empty: nothing to strike at.
     fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect>;
+    /// What a resolved strike does, for people: `halves {n1,n2 | n3,n4,n5}, hold`; for one that
+    /// resolved to nothing, why: `no leader`.
+    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String;
 }
 
 /// A key of a fault.
@@ -44,6 +54,8 @@ pub struct Key {
     pub name: &'static str,
     /// What may be written there, for help and errors.
     pub values: &'static str,
+    /// What holds when it is not given, as YAML.
+    pub default: &'static str,
 }
 
 /// What is wrong with a key's value.
@@ -51,6 +63,45 @@ pub struct Key {
 pub struct KeyError {
     /// Which key.
     pub key: String,
+    /// Which of its values, from 0.
+    pub index: usize,
     /// What was found and what was meant.
     pub message: String,
+}
+
+/// A part of a drawn strike.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Piece {
+    /// After the strike's start.
+    pub after: Duration,
+    /// How long it holds.
+    pub lasts: Duration,
+    /// Its choices.
+    pub detail: serde_json::Value,
+}
+
+/// Every fault, in the order of `schism list faults`.
+pub static FAULTS: &[&dyn Fault] = &[];
+
+/// The fault of this key.
+pub fn find(name: &str) -> Option<&'static dyn Fault> {
+    FAULTS.iter().copied().find(|fault| fault.name() == name)
+}
+
+/// What a strike does in this world. Empty: nothing to strike at (see [`describe`]).
+pub fn resolve(strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+    let fault = find(&strike.fault).expect("a plan names faults of the table");
+    fault.resolve(strike, topology, view)
+}
+
+/// What a resolved strike does, in words; for one that resolved to nothing, why.
+pub fn describe(strike: &Strike, effects: &[Effect], view: &View) -> String {
+    let fault = find(&strike.fault).expect("a plan names faults of the table");
+    fault.describe(strike, effects, view)
+}
+
+/// The nodes that these effects hit: paused, down, or cut off or slowed more than others.
+pub fn targets(effects: &[Effect]) -> BTreeSet<NodeId> {
+    let _ = effects;
+    BTreeSet::new()
 }
