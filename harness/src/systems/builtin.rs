@@ -22,7 +22,7 @@ pub fn system(
     for (flag, hole) in [
         ("--id", "{id}"),
         ("--listen", "{peer}"),
-        ("--clients", "{client}"),
+        ("--client", "{client}"),
         ("--peers", "{peers}"),
         ("--data", "{data}"),
         ("--trace", "{trace}"),
