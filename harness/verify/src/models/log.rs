@@ -1,0 +1,1 @@
+//! The log: append, append-if, read, tail.

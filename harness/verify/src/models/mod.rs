@@ -1,0 +1,3 @@
+//! The models: what operations mean. This is their table.
+
+pub mod log;
