@@ -27,7 +27,8 @@ pub struct Recorder<R> {
     rt: R,
     inner: RefCell<Inner>,
     counts: Cell<Counts>,
-    last_ok_append: Cell<Option<Nanos>>,
+    last_ok_asked: Cell<Option<Nanos>>,
+    closed: Cell<bool>,
     /// The monitor saw a violation.
     pub violated: Signal,
     /// The history could not be written.
@@ -72,7 +73,8 @@ impl<R: Rt> Recorder<R> {
                 recent: Vec::new(),
             }),
             counts: Cell::default(),
-            last_ok_append: Cell::new(None),
+            last_ok_asked: Cell::new(None),
+            closed: Cell::new(false),
             violated: Signal::default(),
             failed: Signal::default(),
         }
@@ -89,8 +91,11 @@ impl<R: Rt> Recorder<R> {
         event.index = inner.next_index;
         event.time = Some(time);
         inner.next_index += 1;
+        if self.closed.get() {
+            return time;
+        }
         self.count(event);
-        event.write_json_line(&mut inner.buffer);
+        event.to_json_line(&mut inner.buffer);
         if let Some(anomaly) = (inner.monitor)(event) {
             inner.violations.push(anomaly);
             self.violated.set();
@@ -112,9 +117,16 @@ impl<R: Rt> Recorder<R> {
         self.counts.get()
     }
 
-    /// When the last append that is known to have happened returned.
-    pub fn last_ok_append(&self) -> Option<Nanos> {
-        self.last_ok_append.get()
+    /// When the latest-asked of the appends that are known to have happened was asked.
+    pub fn last_ok_asked(&self) -> Option<Nanos> {
+        self.last_ok_asked.get()
+    }
+
+    /// Writes everything out; what is recorded from now on is stamped and forgotten, so that a
+    /// straggler cannot write behind the end.
+    pub fn close(&self) {
+        self.flush();
+        self.closed.set(true);
     }
 
     /// What the monitor saw so far.
@@ -125,6 +137,11 @@ impl<R: Rt> Recorder<R> {
     /// Why the history could not be written, if so; said once.
     pub fn take_error(&self) -> Option<io::Error> {
         self.inner.borrow_mut().error.take()
+    }
+
+    /// Notes that an append asked at `asked` is known to have happened.
+    pub fn note_ok_append(&self, asked: Nanos) {
+        self.last_ok_asked.set(self.last_ok_asked.get().max(Some(asked)));
     }
 
     /// Notes how long an ok operation took, for whoever watches.
@@ -152,9 +169,6 @@ impl<R: Rt> Recorder<R> {
             Type::Info => counts.info += 1,
         }
         self.counts.set(counts);
-        if event.kind == Type::Ok && event.offset.is_some() {
-            self.last_ok_append.set(event.time);
-        }
     }
 
     /// After an error nothing more is written: a gap in the middle would be a lie.

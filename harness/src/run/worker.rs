@@ -155,13 +155,16 @@ impl<R: Rt> Worker<R> {
             self.ask(&op, deadline).await
         };
 
-        fill_return(&mut event, &asked.outcome);
+        self.close(&op, &asked.outcome);
+        let went_well = matches!(asked.outcome, Outcome::Ok(_));
+        fill_return(&mut event, asked.outcome);
         event.node = Some(self.context.name(asked.node));
         let returned = self.context.recorder.record(&mut event);
         self.generator.observe(&event);
-        self.close(&op, &asked.outcome);
-        let went_well = matches!(asked.outcome, Outcome::Ok(_));
         if went_well {
+            if matches!(op, Op::Append { .. }) {
+                self.context.recorder.note_ok_append(invoked);
+            }
             self.context.recorder.note_latency(returned - due.unwrap_or(invoked).min(returned));
         }
         went_well
@@ -269,28 +272,28 @@ pub(super) fn invocation(process: u64, op: &Op) -> Event {
 }
 
 /// Turns an invocation into its return.
-pub(super) fn fill_return(event: &mut Event, outcome: &Outcome) {
+pub(super) fn fill_return(event: &mut Event, outcome: Outcome) {
     match outcome {
         Outcome::Ok(answer) => {
             event.kind = Type::Ok;
             match answer {
-                Answer::Appended { offset, .. } => event.offset = Some(*offset),
+                Answer::Appended { offset, .. } => event.offset = Some(offset),
                 Answer::Read { values, tail } => {
-                    event.value = Some(Value::List(values.as_slice().into()));
-                    event.tail = *tail;
+                    event.value = Some(Value::List(values.into()));
+                    event.tail = tail;
                 }
-                Answer::Tail(tail) => event.tail = Some(*tail),
+                Answer::Tail(tail) => event.tail = Some(tail),
                 Answer::Opened(_) | Answer::Status(_) => {}
             }
         }
         Outcome::Fail(Failure { error, tail, .. }) => {
             event.kind = Type::Fail;
-            event.error.clone_from(error);
-            event.tail = *tail;
+            event.error = error;
+            event.tail = tail;
         }
         Outcome::Info(error) => {
             event.kind = Type::Info;
-            event.error = Some(error.clone());
+            event.error = Some(error);
         }
     }
 }

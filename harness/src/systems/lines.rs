@@ -2,7 +2,7 @@
 //! node, dialled when first needed. It classifies every error as the contract says and never asks
 //! twice: one invoke is one effect.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use schism_verify::history::{Level, Name, Value};
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::values::Wire;
 use super::{Answer, Client, Failure, NodeStatus, Op, Outcome};
 use crate::action::NodeId;
 use crate::worlds::Local;
@@ -157,42 +158,42 @@ fn unreachable_node() -> Outcome {
 
 /// The request as one line.
 fn write_request(line: &mut Vec<u8>, id: u64, op: &Op) {
-    use std::io::Write;
-    let written = write!(line, "{{\"id\":{id},\"op\":")
-        .and_then(|()| match op {
-            Op::Open => write!(line, "\"open\""),
-            Op::Append { value, session, expect } => {
-                let op = if expect.is_some() { "append-if" } else { "append" };
-                write!(line, "\"{op}\",\"value\":").and_then(|()| write_value(line, value))?;
-                if let Some(expect) = expect {
-                    write!(line, ",\"expect\":{expect}")?;
-                }
-                if let Some((client, seq)) = session {
-                    write!(line, ",\"client\":")?;
-                    serde_json::to_writer(&mut *line, &**client)?;
-                    write!(line, ",\"seq\":{seq}")?;
-                }
-                Ok(())
-            }
-            Op::Read { from, limit, level } => {
-                write!(line, "\"read\",\"from\":{from}")?;
-                if let Some(limit) = limit {
-                    write!(line, ",\"limit\":{limit}")?;
-                }
-                match level {
-                    Level::Linearizable => write!(line, ",\"level\":\"linearizable\""),
-                    Level::Local => write!(line, ",\"level\":\"local\""),
-                }
-            }
-            Op::Tail => write!(line, "\"tail\""),
-            Op::Status => write!(line, "\"status\""),
-        })
-        .and_then(|()| line.write_all(b"}\n"));
-    written.expect("writing to memory cannot fail");
+    try_write_request(line, id, op).expect("writing to memory cannot fail");
 }
 
-fn write_value(line: &mut Vec<u8>, value: &Value) -> io::Result<()> {
-    serde_json::to_writer(line, value).map_err(io::Error::from)
+fn try_write_request(line: &mut Vec<u8>, id: u64, op: &Op) -> io::Result<()> {
+    write!(line, "{{\"id\":{id},\"op\":")?;
+    match op {
+        Op::Open => line.extend_from_slice(b"\"open\""),
+        Op::Append { value, session, expect } => {
+            let op = if expect.is_some() { "append-if" } else { "append" };
+            write!(line, "\"{op}\",\"value\":")?;
+            value.to_json(line);
+            if let Some(expect) = expect {
+                write!(line, ",\"expect\":{expect}")?;
+            }
+            if let Some((client, seq)) = session {
+                line.extend_from_slice(b",\"client\":");
+                Value::Str(client.clone()).to_json(line);
+                write!(line, ",\"seq\":{seq}")?;
+            }
+        }
+        Op::Read { from, limit, level } => {
+            write!(line, "\"read\",\"from\":{from}")?;
+            if let Some(limit) = limit {
+                write!(line, ",\"limit\":{limit}")?;
+            }
+            let level = match level {
+                Level::Linearizable => "linearizable",
+                Level::Local => "local",
+            };
+            write!(line, ",\"level\":\"{level}\"")?;
+        }
+        Op::Tail => line.extend_from_slice(b"\"tail\""),
+        Op::Status => line.extend_from_slice(b"\"status\""),
+    }
+    line.extend_from_slice(b"}\n");
+    Ok(())
 }
 
 /// An answer line: exactly one of the three.
@@ -225,7 +226,7 @@ struct Appended {
 
 #[derive(Deserialize)]
 struct Read {
-    value: Vec<Value>,
+    value: Vec<Wire>,
     tail: Option<u64>,
 }
 
@@ -243,7 +244,10 @@ fn parse_answer(line: &[u8], op: &Op) -> (Option<u64>, Outcome) {
             duplicate: body.duplicate,
         }),
         Op::Read { .. } => {
-            parse(line, |body: Read| Answer::Read { values: body.value, tail: body.tail })
+            parse(line, |body: Read| Answer::Read {
+                values: body.value.into_iter().map(|Wire(value)| value).collect(),
+                tail: body.tail,
+            })
         }
         Op::Tail => parse(line, |body: Tail| Answer::Tail(body.tail)),
         Op::Status => parse(line, |body: serde_json::Value| Answer::Status(status(&body))),

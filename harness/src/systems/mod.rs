@@ -5,6 +5,7 @@
 pub mod builtin;
 pub mod command;
 pub mod lines;
+mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
