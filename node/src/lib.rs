@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use schism_protocol::Build;
 
 mod args;
+mod storage;
 
 pub use args::Config;
 
