@@ -1,11 +1,21 @@
 //! The faults: each chooses, none acts. One file per fault; this is their table.
+//! All randomness is in [`Fault::choose`], before the start; [`Fault::resolve`] only turns words
+//! such as `leader` into nodes, when the fault strikes.
 
-use std::collections::BTreeSet;
+mod crash;
+mod latency;
+mod partition;
+mod pause;
+mod shape;
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::action::{Effect, NodeId, View};
+use crate::action::{Effect, Endpoint, NodeId, NodeView, Overlay, View};
 use crate::plan::Strike;
 use crate::workload::FaultSpec;
 
@@ -81,7 +91,8 @@ pub struct Piece {
 }
 
 /// Every fault, in the order of `schism list faults`.
-pub static FAULTS: &[&dyn Fault] = &[];
+pub static FAULTS: &[&dyn Fault] =
+    &[&crash::Crash, &pause::Pause, &partition::Partition, &latency::Latency];
 
 /// The fault of this key.
 pub fn find(name: &str) -> Option<&'static dyn Fault> {
@@ -102,6 +113,174 @@ pub fn describe(strike: &Strike, effects: &[Effect], view: &View) -> String {
 
 /// The nodes that these effects hit: paused, down, or cut off or slowed more than others.
 pub fn targets(effects: &[Effect]) -> BTreeSet<NodeId> {
-    let _ = effects;
-    BTreeSet::new()
+    let mut targets = BTreeSet::new();
+    for effect in effects {
+        let Effect::Hold(overlay) = effect else { continue };
+        match overlay {
+            Overlay::Pause { nodes } | Overlay::Down { nodes } => targets.extend(nodes),
+            Overlay::Block { flows, .. } | Overlay::Delay { flows, .. } => {
+                let mut touched: BTreeMap<NodeId, usize> = BTreeMap::new();
+                for end in flows.iter().flat_map(|flow| [flow.from, flow.to]) {
+                    if let Endpoint::Node(node) = end {
+                        *touched.entry(node).or_default() += 1;
+                    }
+                }
+                let most = touched.values().max().copied();
+                targets.extend(touched.iter().filter(|entry| Some(*entry.1) == most).map(|e| e.0));
+            }
+        }
+    }
+    targets
+}
+
+/// Draws one of a key's values.
+fn draw<'a>(spec: &'a FaultSpec, key: &str, rng: &mut ChaCha8Rng) -> &'a serde_json::Value {
+    let values = &spec.keys[key];
+    &values[rng.random_range(0..values.len())]
+}
+
+/// Checks every value of a key.
+fn check_each(
+    spec: &FaultSpec,
+    key: &str,
+    check: impl Fn(&serde_json::Value) -> Result<(), String>,
+) -> Result<(), KeyError> {
+    for (index, value) in spec.keys[key].iter().enumerate() {
+        check(value).map_err(|message| KeyError { key: key.to_owned(), index, message })?;
+    }
+    Ok(())
+}
+
+/// `rolling`: every node in the drawn order, each for its share of the time; any other target: one
+/// strike.
+fn one_after_the_other(detail: serde_json::Value, lasts: Duration) -> Vec<Piece> {
+    if detail["target"] != "rolling" {
+        return vec![Piece { after: Duration::ZERO, lasts, detail }];
+    }
+    let order = target::nodes_of(&detail["order"]);
+    let share = lasts / order.len() as u32;
+    let piece = |(position, node): (usize, &NodeId)| Piece {
+        after: share * position as u32,
+        lasts: share,
+        detail: serde_json::json!({"target": node, "of": "rolling", "order": [node]}),
+    };
+    order.iter().enumerate().map(piece).collect()
+}
+
+fn why_nobody(strike: &Strike, view: &View, able: fn(&NodeView) -> bool) -> String {
+    let topology = Topology { nodes: view.nodes.len() as u8, clients: view.clients };
+    match target::resolve(&strike.detail, topology, view, able) {
+        Ok(_) => "nothing was done".to_owned(),
+        Err(why) => why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::rand_core::SeedableRng as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::workload::When;
+
+    pub(super) fn rng_of(seed: u64) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(seed)
+    }
+
+    pub(super) fn rng() -> ChaCha8Rng {
+        rng_of(7)
+    }
+
+    pub(super) fn view(nodes: u8, leader: Option<u8>) -> View {
+        let node = NodeView { running: true, paused: false };
+        View {
+            nodes: vec![node; usize::from(nodes)],
+            leader: leader.map(NodeId),
+            ..View::default()
+        }
+    }
+
+    pub(super) fn spec(kind: &str, keys: &[(&str, Value)]) -> FaultSpec {
+        FaultSpec {
+            kind: kind.to_owned(),
+            when: When::Every(Duration::from_secs(1)),
+            lasts: vec![Duration::from_secs(1)],
+            keys: keys
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), vec![value.clone()]))
+                .collect(),
+        }
+    }
+
+    /// Draws a strike and resolves it.
+    pub(super) fn effects(
+        spec: &FaultSpec,
+        nodes: u8,
+        clients: u16,
+        view: &View,
+    ) -> (Strike, Vec<Effect>) {
+        let topology = Topology { nodes, clients };
+        let fault = find(&spec.kind).unwrap();
+        assert_eq!(fault.check(spec, topology), Ok(()));
+        let strike = Strike {
+            id: 0,
+            fault: spec.kind.clone(),
+            at: Duration::ZERO,
+            lasts: Duration::from_secs(1),
+            detail: fault.choose(spec, topology, &mut rng()),
+        };
+        let effects = resolve(&strike, topology, view);
+        assert_eq!(effects, resolve(&strike, topology, view), "resolving draws nothing");
+        (strike, effects)
+    }
+
+    #[test]
+    fn every_row_of_the_table_has_its_own_name_and_says_what_it_is() {
+        let names: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.name()).collect();
+        assert_eq!(names.len(), FAULTS.len());
+        assert!(FAULTS.iter().all(|fault| !fault.about().is_empty()));
+        assert!(find("crash").is_some() && find("meteor").is_none());
+    }
+
+    #[test]
+    fn crash_and_pause_hit_whom_they_name() {
+        let view = view(3, Some(2));
+        for (kind, words) in [("crash", "crash n2 (leader)"), ("pause", "pause n2 (leader)")] {
+            let spec = spec(kind, &[("target", json!("leader"))]);
+            let (strike, effects) = effects(&spec, 3, 2, &view);
+            assert_eq!(targets(&effects), BTreeSet::from([NodeId(2)]));
+            assert_eq!(describe(&strike, &effects, &view), words);
+            let nobody = super::tests::view(3, None);
+            assert!(resolve(&strike, Topology { nodes: 3, clients: 2 }, &nobody).is_empty());
+            assert_eq!(describe(&strike, &[], &nobody), "no leader");
+        }
+    }
+
+    #[test]
+    fn rolling_takes_one_node_after_the_other() {
+        let topology = Topology { nodes: 4, clients: 0 };
+        let spec = spec("crash", &[("target", json!("rolling"))]);
+        let crash = find("crash").unwrap();
+        let detail = crash.choose(&spec, topology, &mut rng());
+        let pieces = crash.pieces(detail, Duration::from_secs(2), topology);
+        let starts: Vec<u128> = pieces.iter().map(|piece| piece.after.as_millis()).collect();
+        assert_eq!(starts, [0, 500, 1_000, 1_500]);
+        let nodes: BTreeSet<String> =
+            pieces.iter().map(|piece| piece.detail["target"].to_string()).collect();
+        assert_eq!(nodes.len(), 4, "every node once");
+    }
+
+    #[test]
+    fn the_side_with_more_to_lose_is_the_target() {
+        let spec = spec(
+            "partition",
+            &[
+                ("shape", json!([["n1", "n2"], ["n3", "n4", "n5"]])),
+                ("style", json!("hold")),
+                ("clients", json!("follow")),
+            ],
+        );
+        let (_, effects) = effects(&spec, 5, 10, &view(5, None));
+        assert_eq!(targets(&effects), BTreeSet::from([NodeId(1), NodeId(2)]));
+    }
 }

@@ -1,8 +1,26 @@
-//! Where workloads come from: a path, workloads/NAME.yaml, or the copy in the binary.
+//! Where workloads come from: a path, workloads/NAME.yaml here, or the copy in the binary.
+//! It never looks inside.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+use super::error::did_you_mean;
 use super::{Listed, WorkloadError};
 
+/// The folder workloads/ as it was when the binary was built.
+static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../workloads");
+
+/// The folder that names are looked up in first.
+const FOLDER: &str = "workloads";
+
+/// No workload is larger; a file that is was given by mistake.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
 /// A workload's text.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Source {
     /// What errors call it.
     pub file: String,
@@ -14,14 +32,160 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn named(file: &str, text: String) -> Self {
-        Source { file: file.to_owned(), name: file.to_owned(), text }
+        Source { file: file.to_owned(), name: name_of(file), text }
     }
 }
 
+/// A path if there is one, else a name.
 pub(super) fn find(name: &str) -> Result<Source, WorkloadError> {
-    Ok(Source::named(name, String::new()))
+    let looks_like_path = name.ends_with(".yaml") || name.ends_with(".yml");
+    let path = Path::new(name);
+    // `schism run quiet` in a folder that happens to hold a folder `quiet` means the name.
+    if path.is_file() || looks_like_path && fs::symlink_metadata(path).is_ok() {
+        return read(name);
+    }
+    if !looks_like_path {
+        let here = format!("{FOLDER}/{name}.yaml");
+        if Path::new(&here).is_file() {
+            return read(&here);
+        }
+    }
+    let bare = name.strip_suffix(".yaml").unwrap_or(name);
+    let bare = bare.strip_prefix("workloads/").unwrap_or(bare);
+    if let Some(text) = built_in(&format!("{bare}.yaml")) {
+        return Ok(Source::named(&format!("{FOLDER}/{bare}.yaml"), text.to_owned()));
+    }
+    if path.is_dir() {
+        return Err(wrong(name, "a folder, not a workload file"));
+    }
+    if let Ok(kind) = fs::metadata(path)
+        && !kind.is_file()
+    {
+        return Err(wrong(name, "not a regular file"));
+    }
+    let names: Vec<String> = list().into_iter().map(|listed| listed.name).collect();
+    let mut hint = did_you_mean(bare, names.iter().map(String::as_str));
+    if hint.is_empty() {
+        hint = "; `schism list workloads` shows those built in".to_owned();
+    }
+    Err(wrong(name, &format!("no such workload, neither a file nor a built-in name{hint}")))
 }
 
+/// The workloads built into the binary, by name.
 pub(super) fn list() -> Vec<Listed> {
-    Vec::new()
+    let mut listed: Vec<Listed> = files(&BUILT_IN)
+        .into_iter()
+        .map(|(path, text)| {
+            let about = text.lines().find_map(|line| line.strip_prefix("about:"));
+            let about = about.unwrap_or_default().trim().to_owned();
+            Listed { name: name_of(path), about }
+        })
+        .collect();
+    // Planted bugs after the workloads that ask a question.
+    listed.sort_by_key(|listed| (listed.name.contains('/'), listed.name.clone()));
+    listed
+}
+
+fn files<'a>(folder: &'a Dir<'a>) -> Vec<(&'a str, &'a str)> {
+    let mut found = Vec::new();
+    for file in folder.files() {
+        if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8())
+            && path.ends_with(".yaml")
+        {
+            found.push((path, text));
+        }
+    }
+    for inner in folder.dirs() {
+        found.extend(files(inner));
+    }
+    found
+}
+
+fn built_in(path: &str) -> Option<&'static str> {
+    BUILT_IN.get_file(path)?.contents_utf8()
+}
+
+/// `workloads/planted/r13.yaml` is `planted/r13`; any other path gives its last part.
+fn name_of(file: &str) -> String {
+    let bare = file.strip_suffix(".yaml").or(file.strip_suffix(".yml")).unwrap_or(file);
+    let bare = bare.strip_prefix("./").unwrap_or(bare);
+    let bare = bare.strip_prefix("workloads/").unwrap_or(bare);
+    if bare.starts_with("planted/") {
+        return bare.to_owned();
+    }
+    bare.rsplit('/').next().unwrap_or(bare).to_owned()
+}
+
+fn read(path: &str) -> Result<Source, WorkloadError> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if metadata.is_dir() {
+        return Err(wrong(path, "a folder, not a workload file"));
+    }
+    if !metadata.is_file() {
+        return Err(wrong(path, "not a regular file"));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(wrong(path, "over 1 MiB; that is no workload"));
+    }
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::named(path, text)),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+            Err(wrong(&format!("{path}:{line}:{column}"), "not UTF-8 text from here on"))
+        }
+    }
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> WorkloadError {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    wrong(path, &why)
+}
+
+fn wrong(place: &str, message: &str) -> WorkloadError {
+    WorkloadError { place: place.to_owned(), message: message.to_owned(), snippet: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files() {
+        let check = |file: &str, name: &str| assert_eq!(name_of(file), name);
+        check("workloads/quiet.yaml", "quiet");
+        check("./workloads/planted/r13-ack-on-append.yaml", "planted/r13-ack-on-append");
+        check("planted/r13.yaml", "planted/r13");
+        check("/tmp/x/mine.yml", "mine");
+        check("mine", "mine");
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let check = |path: &str, word: &str| {
+            let error = find(path).unwrap_err().to_string();
+            assert!(error.starts_with(path) && error.contains(word), "{error}");
+        };
+        check(folder.path().to_str().unwrap(), "a folder");
+        check(&place("missing.yaml"), "no such workload");
+        fs::create_dir(place("folder.yaml")).unwrap();
+        check(&place("folder.yaml"), "a folder");
+        fs::write(place("bad.yaml"), b"a: 1\nb: \xff\n").unwrap();
+        check(&place("bad.yaml"), ":2:4: not UTF-8");
+        fs::write(place("huge.yaml"), vec![b'#'; 2 << 20]).unwrap();
+        check(&place("huge.yaml"), "1 MiB");
+        check("/dev/zero", "not a regular file");
+        check("qiuet", "did you mean `quiet`?");
+        check("workloads/raft-undr-fire.yaml", "did you mean `raft-under-fire`?");
+        check("meteor", "schism list workloads");
+    }
 }

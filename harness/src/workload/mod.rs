@@ -24,8 +24,13 @@
 
 mod builtin;
 mod error;
+mod faults;
+mod overrides;
 mod parse;
+mod section;
+mod tree;
 pub mod units;
+mod write;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
