@@ -7,15 +7,22 @@
 //!
 //! # Layout, in reading order
 //!
+//! * [`facts`]: what the events say, once for all renderers: operations, strikes, leaders.
+//! * [`pictures`]: the drawings, one file each, with their table.
 //! * [`terminal`]: the live block while a run goes on, and the summary when it has ended.
 //! * [`html`]: the page.
 //! * [`junit`], [`markdown`]: for machines.
+//! * [`sample`]: made-up runs, to look at and to test with.
 
+pub mod facts;
 pub mod html;
 pub mod junit;
 pub mod live;
 pub mod markdown;
+pub mod pictures;
+pub mod sample;
 pub mod terminal;
+pub mod words;
 
 use schism_verify::history::{Event, Name};
 
