@@ -34,6 +34,8 @@ pub struct SystemRow {
     pub name: String,
     /// One line for people.
     pub about: String,
+    /// The options it takes.
+    pub options: Vec<String>,
 }
 
 /// A planted bug.
