@@ -56,14 +56,16 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     if let Some(before) = &saved.verdict {
         verdict.phases_ms.clone_from(&before.phases_ms);
     }
-    let traces: Vec<_> = saved.evidence.traces.iter();
+    let traces = saved.evidence.traces.iter();
+    let traces: Vec<_> =
+        traces.map(|(node, bytes)| (node.as_str().into(), bytes.clone())).collect();
     let report = Report {
         verdict: &verdict,
         events: saved.evidence.history.events(),
         workload: Some(&saved.workload),
         plan: Some(&saved.plan),
         environment: &saved.environment,
-        traces: &traces.map(|(node, bytes)| (node.as_str().into(), bytes.clone())).collect::<Vec<_>>(),
+        traces: &traces,
         directory: &shown,
     };
     show(args, &verdict, &report)

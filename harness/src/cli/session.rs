@@ -64,7 +64,7 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     let plan = plan::draw(&workload, request.seed);
     let net = RunNet::claim().context("no address range on loopback is free for this run")?;
 
-    let started = jiff::Zoned::now();
+    let started = jiff::ZonedDateTime::now();
     let stamp = started.strftime("%Y%m%d-%H%M%S").to_string();
     let directory = RunDirectory::create(request.out, &stamp, &workload.name, request.seed)?;
     directory.write(store::WORKLOAD, workload.to_yaml().as_bytes())?;
@@ -98,6 +98,7 @@ impl Launching<'_> {
 
     async fn start(self, system: Rc<dyn System>, started: &str) -> Result<Finished> {
         let launches = self.launches(&*system)?;
+        let progress = self.progress();
         let history = self.directory.history()?;
         let (rt, origin) = (RealTime::new(), monotonic_ns());
         let environment = environment::describe(origin, started);
@@ -125,7 +126,7 @@ impl Launching<'_> {
             stalls: stalls(&processes, rt),
             interrupt,
             keep_going: self.request.keep_going,
-            progress: self.progress(),
+            progress,
             cluster: processes,
             system,
             plan: self.plan,
