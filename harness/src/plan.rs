@@ -253,11 +253,14 @@ faults:
     #[test]
     fn streams_are_the_same_for_ever() {
         let plan = draw(&workload("{system: raft}"), 7);
-        assert_eq!(plan.rng("client-3").next_u64(), 0);
+        assert_eq!(plan.rng("client-3").next_u64(), 10_479_318_640_186_652_583);
         let strikes = draw(&workload(STORM), 7).strikes;
         let starts: Vec<u128> =
             strikes.iter().take(6).map(|strike| strike.at.as_millis()).collect();
-        assert_eq!(starts, []);
-        assert_eq!(strikes[0].detail.to_string(), "");
+        assert_eq!(starts, [373, 773, 1_000, 1_173, 1_573, 1_658]);
+        assert_eq!(
+            strikes[0].detail.to_string(),
+            r#"{"target":"n3","of":"rolling","order":["n3"]}"#
+        );
     }
 }

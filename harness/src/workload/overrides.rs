@@ -109,17 +109,15 @@ fn set_in_list(
                 at.mistake(format!("there is no entry {position}; the list has {count}, from 0"))
             );
         };
-        return set(item, at, rest, value);
+        return match (rest.first(), body(item, at)) {
+            (Some(next), Some((name, body))) if name != *next => set(body, at, rest, value),
+            _ => set(item, at, rest, value),
+        };
     }
     let mut found = false;
     for item in items {
-        if matches!(&item.tree, Tree::Scalar { text, .. } if text == first) {
-            let body = Node { at: at.clone(), tree: Tree::Null };
-            let key = Key { at: item.at.clone(), text: first.to_owned() };
-            item.tree = Tree::Map(vec![(key, body)]);
-        }
-        if let Tree::Map(map) = &mut item.tree
-            && let Some((_, body)) = map.iter_mut().find(|(key, _)| key.text == first)
+        if let Some((name, body)) = body(item, at)
+            && name == first
         {
             found = true;
             set(body, at, rest, value)?;
@@ -129,6 +127,21 @@ fn set_in_list(
         return Ok(());
     }
     Err(at.mistake(format!("no entry of the list is called `{first}`")))
+}
+
+/// The name and the keys of an entry such as `crash: {...}`, or of the bare word `crash`.
+fn body<'a>(item: &'a mut Node, at: &Place) -> Option<(String, &'a mut Node)> {
+    if let Tree::Scalar { text, .. } = &item.tree {
+        let key = Key { at: item.at.clone(), text: text.clone() };
+        item.tree = Tree::Map(vec![(key, Node { at: at.clone(), tree: Tree::Null })]);
+    }
+    match &mut item.tree {
+        Tree::Map(entries) => match &mut entries[..] {
+            [(key, body)] => Some((key.text.clone(), body)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The map at a node; whatever stood there before gives way to an empty one, but a list or the
