@@ -69,6 +69,7 @@ impl Sample {
     /// Makes a read that followed a longer answer miss its last three entries.
     fn plant_stale_read(&mut self) -> Anomaly {
         let strike = self.start_of("partition");
+        let old = self.target_of("partition");
         let after = |event: &&Event| event.time > Some(strike + 150_000_000);
         let append = |event: &&Event| event.kind == Type::Ok && &*event.f == "append";
         let seen = self.events.iter().filter(after).find(append).expect("appends go on").clone();
@@ -81,10 +82,10 @@ impl Sample {
         let answer = self.events.iter_mut().find(back).expect("the sample's reads are answered");
         let length = seen.offset.expect("an ok append has an offset") + 1;
         (answer.kind, answer.tail, answer.error) = (Type::Ok, Some(length.saturating_sub(3)), None);
-        answer.node = Some("n2".into());
+        answer.node = Some(old.clone());
         let explanation = format!(
-            "process {} read length {} from n2 after process {} had already seen length {length} \
-             from {}",
+            "process {} read length {} from {old} after process {} had already seen length \
+             {length} from {}",
             asked.process.to_string().trim_start_matches('p'),
             length.saturating_sub(3),
             seen.process.to_string().trim_start_matches('p'),
@@ -125,6 +126,12 @@ impl Sample {
             events: vec![self.invoke_of(&lost), lost.index, from, to],
             time_ns: self.events[to as usize].time,
         }
+    }
+
+    fn target_of(&self, fault: &str) -> Name {
+        let strikes = super::facts::Facts::new(&self.report()).strikes;
+        let strike = strikes.into_iter().find(|strike| *strike.fault == *fault);
+        strike.expect("the script has this fault").targets[0].as_str().into()
     }
 
     fn start_of(&self, fault: &str) -> u64 {

@@ -21,7 +21,7 @@ pub struct Recovery {
 /// A stretch in which nothing was acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Silence {
-    /// The last ok before.
+    /// The last ok before it; the next question, when nobody was waiting then.
     pub from_ns: u64,
     /// The first ok after, or the end.
     pub to_ns: u64,
@@ -68,10 +68,26 @@ pub fn recoveries(facts: &Facts<'_>) -> Vec<Recovery> {
     facts.strikes.iter().enumerate().map(recovery).collect()
 }
 
-/// Every silence worth naming, between the first and the last phase.
+/// Every silence worth naming. One begins when somebody waits, not when clients have stopped.
 pub fn silences(facts: &Facts<'_>) -> Vec<Silence> {
     let acks = acknowledgements(facts);
-    let pairs = acks.windows(2).map(|pair| Silence { from_ns: pair[0], to_ns: pair[1] });
+    // by the time they were asked: from, and the last answer to any asked so far
+    let mut answered = 0;
+    let asked: Vec<(u64, u64)> = facts
+        .operations
+        .iter()
+        .map(|operation| {
+            answered = answered.max(operation.to_ns.unwrap_or(0));
+            (operation.from_ns, answered)
+        })
+        .collect();
+    let waited = |pair: &[u64]| {
+        let next = asked.partition_point(|&(from, _)| from <= pair[0]);
+        let open = next > 0 && asked[next - 1].1 > pair[0];
+        let first = if open { pair[0] } else { asked.get(next).map_or(u64::MAX, |row| row.0) };
+        Silence { from_ns: first.min(pair[1]), to_ns: pair[1] }
+    };
+    let pairs = acks.windows(2).map(waited);
     pairs.filter(|silence| silence.to_ns - silence.from_ns >= SILENCE_NS_MIN).collect()
 }
 

@@ -87,7 +87,14 @@ impl Axis {
                 );
                 svg.rect((x, y + 1.0, width, ROW - 4.0), &class, &title);
                 let words = strike.describe.strip_prefix(*kind).unwrap_or(&strike.describe).trim();
-                svg.text((x + 4.0, y + 11.5), "on-strike", &fit(words, width - 6.0));
+                let targets = strike.targets.join(" ");
+                let room = width - 6.0;
+                let shown = if fit(words, room) == words || fit(&targets, room) != targets {
+                    fit(words, room)
+                } else {
+                    targets // the row says what, so whom says more than the first letters
+                };
+                svg.text((x + 4.0, y + 11.5), "on-strike", &shown);
             }
         }
         top + kinds.len() as f64 * ROW

@@ -12,7 +12,8 @@ pub struct Elastic {
 }
 
 /// A stretch without any operation becomes a break when it is longer than all others together.
-const BREAK_WIDTH: f64 = 90.0;
+/// The width leaves room for a label on either side.
+const BREAK_WIDTH: f64 = 130.0;
 
 /// No step between two moments is narrower: they would look like one.
 const STEP_MIN: f64 = 9.0;

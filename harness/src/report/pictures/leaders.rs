@@ -4,6 +4,7 @@
 use schism_verify::verdict::Anomaly;
 
 use super::super::facts::Facts;
+use super::super::facts::evidence;
 use super::super::facts::strikes::{Sides, Strike};
 use super::Drawing;
 use super::axis::Axis;
@@ -28,11 +29,8 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
 /// Draws the moments before and after an anomaly.
 pub fn draw_around(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawing> {
     let anomaly = anomaly?;
-    let times = anomaly.events.iter().filter_map(|&event| {
-        let operation = facts.operation_of(event)?;
-        Some(if operation.invoke.index == event { operation.from_ns } else { operation.to_ns? })
-    });
-    let first = times.min().or(anomaly.time_ns)?;
+    let settled = evidence::of(facts, anomaly).remark.map(|remark| remark.0);
+    let first = settled.or(anomaly.time_ns)?;
     let from_ns = first.saturating_sub(BEFORE_NS);
     let to_ns = (first + AFTER_NS).min(facts.end_ns).max(from_ns + 1);
     lanes(facts, Axis { from_ns, to_ns }, Some(first))
@@ -43,7 +41,8 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
         return None;
     }
     let mut svg = Svg::default();
-    let rows = axis.fault_rows(&mut svg, facts, 6.0);
+    let begin = if mark.is_none() { phases(&mut svg, facts, axis) } else { 6.0 };
+    let rows = axis.fault_rows(&mut svg, facts, begin);
     let top = rows + 6.0;
     let bottom = top + facts.nodes.len() as f64 * LANE + 4.0;
     axis.draw(&mut svg, facts, top, bottom);
@@ -87,6 +86,17 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
     };
     let name = "Leaders and faults over time, one lane per node";
     Some(Drawing { svg: svg.finish(bottom + 22.0, "chart", name), note: note.into() })
+}
+
+/// The phases by name along the top. Returns where the rest may begin.
+fn phases(svg: &mut Svg, facts: &Facts<'_>, axis: Axis) -> f64 {
+    for (place, (name, from)) in facts.phases.iter().enumerate() {
+        let to = facts.phases.get(place + 1).map_or(facts.end_ns, |next| next.1);
+        let (x, end) = (axis.x(*from), axis.x(to));
+        svg.line((x, 4.0), (x, 16.0), "base");
+        svg.text((x + 5.0, 14.0), "tick", &fit(name, end - x - 6.0));
+    }
+    if facts.phases.is_empty() { 6.0 } else { 24.0 }
 }
 
 fn roles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, name: &str, middle: f64) {

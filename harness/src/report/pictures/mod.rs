@@ -82,13 +82,13 @@ pub const PICTURES: &[Picture] = &[
         name: "latency",
         title: "Latency",
         place: Place::Run,
-        legend: OUTCOMES,
+        legend: LATENCIES,
         draw: latency::draw,
     },
 ];
 
 const PROOF: &[(&str, &str)] = &[
-    ("offender", "the operation that cannot be right"),
+    ("offender", "where it shows"),
     ("witness", "what proves it"),
     ("neighbour", "others at the time"),
 ];
@@ -104,3 +104,11 @@ const LANES: &[(&str, &str)] = &[
 
 const OUTCOMES: &[(&str, &str)] =
     &[("ok", "ok"), ("fail", "fail: it did not happen"), ("info", "info: nobody knows")];
+
+const LATENCIES: &[(&str, &str)] = &[
+    ("ok", "ok"),
+    ("fail", "fail"),
+    ("info", "info"),
+    ("quantile p50", "p50 of ok"),
+    ("quantile p99", "p99 of ok"),
+];

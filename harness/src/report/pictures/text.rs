@@ -13,11 +13,11 @@ use super::super::facts::operations::{Operation, cut};
 ///                             ^ 44 entries were visible here, 3 are missing in the later answer
 /// ```
 pub fn draw(facts: &Facts<'_>, proof: &Evidence<'_, '_>, width: usize) -> Vec<String> {
-    let names: Vec<String> = proof
-        .operations
-        .iter()
-        .map(|op| format!("p{} {}", op.process, cut(op.node(), 8)))
-        .collect();
+    let longest = proof.operations.iter().map(|op| op.process.to_string().len()).max().unwrap_or(0);
+    let name = |op: &&Operation<'_>| {
+        format!("{:width$} {}", format!("p{}", op.process), cut(op.node(), 8), width = longest + 1)
+    };
+    let names: Vec<String> = proof.operations.iter().map(name).collect();
     let margin = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) + 3;
     let mut lines = match place(&proof.operations) {
         Some(columns) if margin + last_column(&columns) < width => {

@@ -164,11 +164,11 @@ fn bar(
 /// A line down from the moment that settles it, with the remark on the side where there is room.
 fn remark(svg: &mut Svg, x: f64, bottom: f64, top: f64, text: &str) {
     svg.line((x, top), (x, bottom - 8.0), "mark");
-    let long = text.chars().count() as f64 * CHAR_WIDTH;
-    let (at, class) = if x + long + 8.0 < WIDTH {
-        (x + 6.0, "remark")
-    } else if x - long > LEFT {
+    let long = text.chars().count() as f64 * CHAR_WIDTH * 1.15; // bold, 12 px
+    let (at, class) = if x - long > LEFT {
         (x - 6.0, "remark end")
+    } else if x + long + 8.0 < WIDTH {
+        (x + 6.0, "remark")
     } else {
         ((LEFT + WIDTH) / 2.0, "remark mid")
     };
@@ -180,7 +180,7 @@ fn bands(svg: &mut Svg, facts: &Facts<'_>, scale: &Elastic, top: f64, bottom: f6
     let mut free = LEFT;
     for strike in &facts.strikes {
         let ends = strike.to_ns.unwrap_or(facts.end_ns);
-        if strike.from_ns > to || ends < from {
+        if strike.from_ns > to || ends < from || scale.is_in_break(strike.from_ns, ends) {
             continue;
         }
         let (x, x_end) = (scale.x(strike.from_ns.max(from)), scale.x(ends.min(to)));
@@ -196,7 +196,7 @@ fn bands(svg: &mut Svg, facts: &Facts<'_>, scale: &Elastic, top: f64, bottom: f6
     }
 }
 
-/// The ends of the proof's operations, the first in full, the others from there.
+/// The ends of the proof's operations: the first, also after a break, in full, others from there.
 fn ticks(
     svg: &mut Svg,
     facts: &Facts<'_>,
@@ -208,12 +208,14 @@ fn ticks(
     let mut points: Vec<u64> = needs.iter().flat_map(|(from, to, _)| [*from, *to]).collect();
     points.sort_unstable();
     points.dedup();
-    let first = points[0];
+    let after_break = |at: u64| scale.breaks().any(|gap| gap.1 == at);
+    let mut first = points[0];
     let mut free = 0.0;
     for at in points {
         let x = scale.x(at);
         svg.line((x, top), (x, bottom), "hair");
-        let words = if at == first || !facts.timed {
+        let words = if at == first || after_break(at) || !facts.timed {
+            first = at;
             facts.show(at)
         } else {
             format!("+{}", short(at - first))
@@ -244,11 +246,7 @@ fn broken(
         svg.path(&format!("M{x:.1} {top:.1}{zigzag}"), "zigzag", "");
     }
     if facts.timed {
-        svg.text(
-            (middle, bottom + 14.0),
-            "tick mid strong",
-            &format!("{} later", short(to - from)),
-        );
+        svg.text((middle, top - 6.0), "tick mid strong", &format!("{} later", short(to - from)));
     }
 }
 
