@@ -20,20 +20,27 @@ const FOR: Duration = Duration::from_secs(2);
 /// A plan with more strikes than this is a slip of the unit, not a wish.
 const STRIKES_MAX: u128 = 100_000;
 
+/// `cut_short`: the duration came from the command line, so strikes after the end just do not come.
 pub(super) fn specs(
     node: &Node,
     workload: &Workload,
     registry: &Registry,
+    cut_short: bool,
 ) -> Result<Vec<FaultSpec>, Mistake> {
     let Tree::List(items) = &node.tree else {
         return Err(node
             .at
             .mistake(format!("found {}; faults are a list: `- crash: {{...}}`", node.found())));
     };
-    items.iter().map(|item| spec(item, workload, registry)).collect()
+    items.iter().map(|item| spec(item, workload, registry, cut_short)).collect()
 }
 
-fn spec(item: &Node, workload: &Workload, registry: &Registry) -> Result<FaultSpec, Mistake> {
+fn spec(
+    item: &Node,
+    workload: &Workload,
+    registry: &Registry,
+    cut_short: bool,
+) -> Result<FaultSpec, Mistake> {
     let empty = Node { at: item.at.clone(), tree: Tree::Map(Vec::new()) };
     let (at, kind, body) = match &item.tree {
         Tree::Scalar { text, .. } => (&item.at, text.as_str(), &empty),
@@ -61,7 +68,7 @@ fn spec(item: &Node, workload: &Workload, registry: &Registry) -> Result<FaultSp
     let section = Section::new("key", body, &known)?;
     let spec = FaultSpec {
         kind: kind.to_owned(),
-        when: when(&section, workload)?,
+        when: when(&section, workload, cut_short)?,
         lasts: section.or("for", vec![FOR], durations)?,
         keys: keys(fault, &section)?,
     };
@@ -88,7 +95,7 @@ fn refused(
     }
 }
 
-fn when(section: &Section<'_>, workload: &Workload) -> Result<When, Mistake> {
+fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
     let disturbance = workload.duration - plan::warm_up(workload.duration);
     if let Some(node) = section.get("at") {
         if section.get("every").is_some() {
@@ -97,6 +104,9 @@ fn when(section: &Section<'_>, workload: &Workload) -> Result<When, Mistake> {
         let mut times = Vec::new();
         for item in list(node) {
             let time = super::section::duration(item)?;
+            if time >= disturbance && cut_short {
+                continue;
+            }
             if time >= disturbance {
                 return Err(item.at.mistake(format!(
                     "{} is after the disturbance, which lasts {}",
@@ -107,7 +117,9 @@ fn when(section: &Section<'_>, workload: &Workload) -> Result<When, Mistake> {
             times.push(time);
         }
         if times.is_empty() {
-            return Err(node.at.mistake("no time is listed"));
+            let why =
+                if cut_short { "every time listed is after the end" } else { "no time is listed" };
+            return Err(node.at.mistake(why));
         }
         times.sort_unstable();
         return Ok(When::At(times));

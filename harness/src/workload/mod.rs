@@ -10,7 +10,8 @@
 //!
 //! | written | does |
 //! |---|---|
-//! | `--seed N`, `--nodes N`, `--duration D` | the same as `--set seed=N` and so on |
+//! | `--seed N`, `--nodes N` | the same as `--set seed=N`, `--set nodes=N` |
+//! | `--duration D` | as `--set duration=D`; strikes `at` later times just do not come |
 //! | `--system S` | replaces the system's name and drops its options |
 //! | `--bug ID` | plants the bug; `--bug none` plants none, whatever the file says |
 //! | `--set key=value` | sets a top-level key; the value is YAML: `5s`, `[a, b]`, `{all: [n1]}` |

@@ -112,7 +112,9 @@ fn workload(
     };
     workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
     if let Some(node) = top.get("faults") {
-        workload.faults = faults::specs(node, &workload, registry)?;
+        let duration = top.get("duration");
+        let cut_short = duration.is_some_and(|node| matches!(node.at, Place::Flag(_)));
+        workload.faults = faults::specs(node, &workload, registry, cut_short)?;
     }
     Ok(workload)
 }

@@ -302,7 +302,7 @@ prop_compose! {
 
 prop_compose! {
     fn any_workload()(
-        (name, about) in ("\\PC{0,30}", "[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u{feff}]{0,60}"),
+        (name, about) in ("\\PC{0,30}", "(\\PC|[\\n\\t]){0,60}"),
         (clients, value_bytes, seed) in (1..10_000_u16, 1..500_000_usize, any::<Option<u64>>()),
         rate in prop::option::of(0.001..1e6),
         times in (1_000..100_000_u64, durations(), durations(), prop::option::of(durations())),
@@ -311,10 +311,11 @@ prop_compose! {
         (weight, bug, check, lost) in (1..1_000_u32, any::<bool>(), any::<bool>(), any::<bool>()),
         option in prop::option::of("[ -~]{1,20}"),
     ) -> Workload {
+        let words = |text: String| text.replace(['\u{2028}', '\u{2029}', '\u{feff}'], "");
         let options = option.map(|text| ("snapshot-every".to_owned(), text)).into_iter().collect();
         Workload {
-            name,
-            about,
+            name: words(name),
+            about: words(about),
             system: SystemSpec::Named { name: "raft".to_owned(), options },
             nodes: 5,
             clients,

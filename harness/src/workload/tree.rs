@@ -92,6 +92,7 @@ impl<'a> Reader<'a> {
         let tree = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse(&at, anchor, tag.as_ref())?;
+                printable(&at, &text)?;
                 scalar(text, style)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -202,6 +203,18 @@ fn refuse(at: &Place, anchor: usize, tag: Option<&Cow<'_, Tag>>) -> Result<(), M
     }
 }
 
+/// Lines may be broken by line feeds only: readers of YAML 1.1 and 1.2 disagree about the others.
+fn printable(at: &Place, text: &str) -> Result<(), Mistake> {
+    let odd = |c: &char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    };
+    match text.chars().find(odd) {
+        Some(c) => Err(at.mistake(format!("an invisible character, U+{:04X}", u32::from(c)))),
+        None => Ok(()),
+    }
+}
+
 fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Tree {
     let plain = style == ScalarStyle::Plain;
     if plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
@@ -273,6 +286,8 @@ mod tests {
         check("a: !!int 5\n", "f:1:");
         check("[a, b]: 5\n", "f:1:1: a key must be a word");
         check("a: 1\n---\nb: 2\n", "f:2:1: a second document");
+        check("a: x\u{2028}y\n", "f:1:4: an invisible character, U+2028");
+        check("a: \"\\0\"\n", "f:1:4: an invisible character, U+0000");
         check(&"[".repeat(100_000), "f:1:");
         check(&format!("a: {}", "{b: ".repeat(100)), "f:1:");
         check(&format!("{}x", "- ".repeat(1_000)), "f:1:");

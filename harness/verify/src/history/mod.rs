@@ -5,6 +5,7 @@
 mod event;
 pub mod formats;
 mod line;
+pub mod nemesis;
 mod order;
 mod scan;
 

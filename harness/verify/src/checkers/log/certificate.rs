@@ -65,16 +65,16 @@ impl Reporter {
     }
 
     /// A hole that no append can fill.
-    pub fn hole(&mut self, ops: &Ops, content: &Content, hole: &Hole) {
+    pub fn hole(&mut self, ops: &Ops, content: &Content, hole: &Hole, local: Option<OpId>) {
         let at = hole.at;
-        let shown = content.get(at).map(|cell| cell.by);
+        let shown = content.get(at).map(|cell| cell.by).or(local);
         let who = Who(ops);
         let witness = hole.deadline.map(|step| step.op).or(shown);
         let mut involved: Vec<OpId> = witness.into_iter().chain(shown).collect();
         let saw = match (hole.deadline, shown) {
             (Some(step), _) => who.saw(step),
-            (None, Some(by)) => format!("{} showed offset {at}", who.name(by)),
-            (None, None) => format!("a local answer spoke of offset {at}"),
+            (None, Some(by)) => format!("{} spoke of offset {at}", who.name(by)),
+            (None, None) => format!("someone spoke of offset {at}"),
         };
         let (kind, sentence) = match (&hole.value, hole.late) {
             (Some(value), Some(late)) => {
@@ -88,8 +88,17 @@ impl Reporter {
             }
             (Some(value), None) => {
                 involved.extend(hole.elsewhere);
-                let kind =
-                    if hole.elsewhere.is_some() { Kind::NonLinearizable } else { Kind::Duplicate };
+                let uses = content.uses_of(value);
+                let kind = if uses.is_none_or(|uses| uses.asked + uses.failed == 0) {
+                    Kind::Phantom
+                } else if hole.elsewhere.is_some() {
+                    Kind::NonLinearizable
+                } else if let Some(failure) = uses.and_then(|uses| uses.failure) {
+                    involved.push(failure);
+                    Kind::FailedYetVisible
+                } else {
+                    Kind::Duplicate
+                };
                 let sentence = format!(
                     "{saw}, where offset {at} is {value}; but no append of \
                     {value} is left that could stand there"

@@ -96,6 +96,11 @@ impl Content {
         })
     }
 
+    pub fn uses_of(&self, value: &Value) -> Option<&Uses> {
+        self.uses.get(value)
+    }
+
+    /// The same, to be changed.
     pub fn uses(&mut self, value: &Value) -> &mut Uses {
         if !self.uses.contains_key(value) {
             self.uses.insert(value.clone(), Uses::default());

@@ -3,6 +3,8 @@
 //! and what stands at each position.
 
 mod bounds;
+#[cfg(test)]
+mod brute;
 mod certificate;
 mod content;
 

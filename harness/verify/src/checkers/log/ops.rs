@@ -1,7 +1,7 @@
 //! What must be remembered of every operation to name it in a certificate.
 //! It never keeps values: those are in the content.
 
-use crate::history::{Event, Name, Process};
+use crate::history::{Event, Name, Process, Type};
 
 /// Names an operation within one checker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,6 +18,7 @@ pub(super) struct Op {
     pub ret: u64,
     pub ret_rank: u64,
     pub node: Option<Name>,
+    /// It is an append that was given an offset.
     pub is_append: bool,
 }
 
@@ -48,6 +49,7 @@ impl Ops {
         let op = &mut self.0[id.0 as usize];
         op.ret = event.index;
         op.ret_rank = rank;
+        op.is_append &= event.kind == Type::Ok;
         if event.node.is_some() {
             op.node.clone_from(&event.node);
         }

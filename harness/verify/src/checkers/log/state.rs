@@ -30,7 +30,7 @@ pub(super) struct Core {
     /// Appends invoked that have not failed.
     asked: u64,
     /// The greatest length a local answer spoke of.
-    local_length: u64,
+    local_length: Option<(u64, OpId)>,
     /// Refused append-ifs that did not say the length: they are not used.
     pub silent_conflicts: u64,
 }
@@ -82,9 +82,10 @@ impl Core {
         self.report.refine_phantoms(&mut self.content);
         // With other anomalies the content is disputed, and what is missing follows from them.
         if self.report.is_clean() {
-            let length = self.bounds.length().max(self.content.end()).max(self.local_length);
+            let (local, by) = self.local_length.unzip();
+            let length = self.bounds.length().max(self.content.end()).max(local.unwrap_or(0));
             holes::fill(length, &mut self.pending, self.asked, &mut self.content, &self.bounds)
-                .unwrap_or_else(|hole| self.report.hole(&self.ops, &self.content, &hole));
+                .unwrap_or_else(|hole| self.report.hole(&self.ops, &self.content, &hole, by));
         }
     }
 
@@ -144,7 +145,7 @@ impl Core {
                     self.at_most(open, event, from);
                 }
             }
-            None if local => self.local_length = self.local_length.max(end),
+            None if local => self.spoke_of(end, open.op),
             None => self.claim(open.op, event, end),
         }
     }
@@ -211,11 +212,17 @@ impl Core {
     /// The log had exactly this length at some moment of the operation.
     fn exactly(&mut self, open: &Open, event: &Event, length: u64, local: bool) {
         if local {
-            self.local_length = self.local_length.max(length);
+            self.spoke_of(length, open.op);
             return;
         }
         self.at_most(open, event, length);
         self.claim(open.op, event, length);
+    }
+
+    fn spoke_of(&mut self, length: u64, op: OpId) {
+        if self.local_length.is_none_or(|(longest, _)| length > longest) {
+            self.local_length = Some((length, op));
+        }
     }
 
     fn at_most(&mut self, open: &Open, event: &Event, length: u64) {
@@ -235,7 +242,8 @@ impl Core {
         if length > self.bounds.length() {
             let rank = self.ops.get(op).ret_rank;
             self.bounds.claim(Step { length, op, rank, time_ns: event.time });
-            if length > self.asked {
+            // After other anomalies a length too great says nothing new.
+            if length > self.asked && self.report.is_clean() {
                 let asked = self.asked;
                 self.case(op, event).too_long(length, asked);
             }
