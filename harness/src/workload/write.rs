@@ -97,3 +97,10 @@ fn expect(expect: &Expect) -> Value {
         }
     }
 }
+
+impl serde::Serialize for Workload {
+    /// As a workload file says it.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}

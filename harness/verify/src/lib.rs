@@ -6,7 +6,22 @@
 //! # Layout, in reading order
 //!
 //! * [`history`]: what clients and the nemesis did: events, and reading them from files.
+//! * [`models`]: what operations mean: typed operations from events.
+//! * [`checkers`]: one promise each: what it asks of the evidence, and the table of all.
+//! * [`judge`]: evidence and settings in, findings out.
+//! * [`recovery`]: how long the system took to come back, for reports.
+//! * [`notation`]: histories as text, and operations drawn for people.
 //! * [`verdict`]: what a judge may say.
 
+pub mod checkers;
 pub mod history;
+pub mod judge;
+pub mod models;
+pub mod notation;
+pub mod recovery;
+mod stopwatch;
 pub mod verdict;
+
+pub use checkers::Monitor;
+pub use history::History;
+pub use judge::{CheckResult, Evidence, Settings, doubts, judge, overall};

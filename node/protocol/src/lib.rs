@@ -2,7 +2,7 @@
 //!
 //! A protocol is told what happened ([`Input`]) and says what should be done about it ([`Output`]).
 //! The same code runs in the real server (crate `schism-node`) and in the seeded in-memory cluster
-//! of this crate's tests.
+//! of this crate's tests: `cargo test -p schism-protocol`.
 //!
 //! Nothing here ever reads a clock, opens a socket or a file, starts a thread, logs a line, draws
 //! unseeded randomness or iterates an unordered map: `clippy.toml` refuses each of them.
@@ -11,11 +11,45 @@
 //!
 //! * [`machine`]: the vocabulary between a protocol and the world.
 //! * [`wire`]: how messages become bytes.
-//! * `log`, `quorum`, `session`: what several protocols share.
-//! * `raft`: Raft; its `rules.rs` is the index of the paper's safety argument.
-//! * `bugs`: planted bugs, each overriding one rule.
+//! * [`log`], [`quorum`], [`session`], [`replica`]: what several protocols share.
+//! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * [`bugs`]: planted bugs, each overriding one rule.
 
+pub mod bugs;
+pub mod log;
 pub mod machine;
+pub mod quorum;
+pub mod raft;
+pub mod replica;
+pub mod session;
 pub mod wire;
 
+pub use bugs::{BUGS, Bug};
 pub use machine::*;
+
+/// A protocol as a row of a table: what `schism list systems` prints and `schism node` starts.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtocolRow {
+    /// The name workloads say.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// Starts the correct protocol.
+    pub build: Build,
+    /// The options it knows.
+    pub options: &'static [OptionRow],
+}
+
+/// An option of a protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OptionRow {
+    /// The name workloads say.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// What holds when it is not given, as text.
+    pub default: &'static str,
+}
+
+/// Every protocol, in the order people read about them.
+pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW];

@@ -584,6 +584,14 @@ impl Index {
     }
 }
 
+impl Epoch {
+    /// The next epoch.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Epoch(self.0 + 1)
+    }
+}
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "n{}", self.0)

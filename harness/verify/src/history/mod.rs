@@ -1,5 +1,127 @@
 //! What clients asked and were told, and what was broken meanwhile, in the order of real time.
+//! A `History` that exists is well formed: its events are ordered and its operations paired. It
+//! never knows a model.
 
 mod event;
+pub mod formats;
+mod line;
+pub mod nemesis;
+mod order;
+mod scan;
 
 pub use event::{Event, Level, Name, Phase, Process, Type, Value};
+
+/// Events in the order of real time, with the operations they make up.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct History {
+    events: Vec<Event>,
+    operations: Vec<Operation>,
+    /// Positions in `events`, sorted by the event's index; empty where both orders agree.
+    by_index: Vec<usize>,
+}
+
+/// One operation of a process: positions of its events in [`History::events`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// Who asked.
+    pub process: u64,
+    /// The position of its invocation.
+    pub invoke: usize,
+    /// The position of its return. None: it never returned, which means info.
+    pub ret: Option<usize>,
+}
+
+/// Something a reader of the verdict should know about the file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// The line it is about, from 1.
+    pub line: Option<u64>,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Why this is not a history.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}{}: {message}", column.map(|c| format!(", column {c}")).unwrap_or_default())]
+pub struct ParseError {
+    /// The line, from 1.
+    pub line: u64,
+    /// The column in bytes, from 1, where there is one.
+    pub column: Option<u64>,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+impl History {
+    /// Reads a history in any known format. A line cut off at the very end is noted and the rest
+    /// is kept.
+    pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
+        formats::jsonl::parse(bytes)
+    }
+
+    /// Orders and pairs events given in the order of their file; the line of an error is the
+    /// event's position, from 1.
+    pub fn from_events(events: Vec<Event>) -> Result<History, ParseError> {
+        order::order(events, &[]).map(|(history, _)| history)
+    }
+
+    /// Every event, in the order of real time.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Every operation, in the order of invocation.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The position of the event with this index.
+    pub fn position(&self, index: u64) -> Option<usize> {
+        if self.by_index.is_empty() {
+            let position = usize::try_from(index).ok()?;
+            if self.events.get(position).is_some_and(|event| event.index == index) {
+                return Some(position);
+            }
+            return self.events.binary_search_by_key(&index, |event| event.index).ok();
+        }
+        let found = self.by_index.binary_search_by_key(&index, |&at| self.events[at].index);
+        found.ok().map(|at| self.by_index[at])
+    }
+
+    /// The operation that the event with this index belongs to.
+    pub fn operation_of(&self, index: u64) -> Option<&Operation> {
+        let position = self.position(index)?;
+        let process = match self.events[position].process {
+            Process::Client(process) => process,
+            Process::Nemesis => return None,
+        };
+        // Operations are sorted by invocation, and a process has few that overlap a moment: walk
+        // back from the last one invoked by then.
+        let after = self.operations.partition_point(|op| op.invoke <= position);
+        self.operations[..after]
+            .iter()
+            .rev()
+            .find(|op| op.process == process && (op.invoke == position || op.ret == Some(position)))
+    }
+
+    /// The invocation of an operation.
+    pub fn invoke(&self, operation: &Operation) -> &Event {
+        &self.events[operation.invoke]
+    }
+
+    /// The return of an operation, if it returned.
+    pub fn ret(&self, operation: &Operation) -> Option<&Event> {
+        operation.ret.map(|position| &self.events[position])
+    }
+
+    /// How an operation ended: ok, fail, or info (also when it never returned).
+    pub fn outcome(&self, operation: &Operation) -> Type {
+        self.ret(operation).map_or(Type::Info, |event| event.kind)
+    }
+
+    /// The nemesis's remarks of this kind, in order.
+    pub fn nemesis<'a>(&'a self, f: &'a str) -> impl Iterator<Item = &'a Event> {
+        let of_nemesis = self.events.iter().filter(|event| event.process == Process::Nemesis);
+        of_nemesis.filter(move |event| &*event.f == f)
+    }
+}

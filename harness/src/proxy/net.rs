@@ -1,0 +1,146 @@
+//! The addresses of one run, all on loopback and all below the ephemeral ports.
+//! It never listens for anyone: it only says who listens where, and holds the claim.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+
+use crate::action::{ClientId, Endpoint, Link, NodeId};
+
+/// Where a node listens for peers, and every link between nodes for the node that dials.
+const PEER_PORT: u16 = 19_001;
+/// Where a node listens for clients.
+const CLIENT_PORT: u16 = 19_002;
+/// Held on 127.R.255.254 for as long as the run owns the number R.
+const CLAIM_PORT: u16 = 19_000;
+/// Client c dials port 20000 + c; 12,767 clients fit below the ephemeral range at 32768.
+const CLIENT_LINK_PORT: u16 = 20_000;
+/// The last-but-one octet of clients' links; nodes' links have the dialling node's number there.
+const CLIENT_OCTET: u8 = 100;
+/// Node numbers stay below `CLIENT_OCTET`.
+pub const NODES_MAX: u8 = 99;
+/// Client ports stay below the ephemeral range.
+pub const CLIENTS_MAX: u16 = 32_767 - CLIENT_LINK_PORT;
+
+/// The address plan of one run, claimed: no other run uses it as long as this lives.
+#[derive(Debug)]
+pub struct RunNet {
+    number: u8,
+    _claim: Option<TcpListener>,
+}
+
+impl RunNet {
+    /// Claims a number nobody else holds, beginning at one that follows from our process id, so
+    /// that runs side by side rarely try the same.
+    pub fn claim() -> io::Result<RunNet> {
+        let first = std::process::id() % 254;
+        for step in 0..254 {
+            let number = ((first + step) % 254) as u8 + 1;
+            let claim = Ipv4Addr::new(127, number, 255, 254);
+            match TcpListener::bind((claim, CLAIM_PORT)) {
+                Ok(listener) => return Ok(RunNet { number, _claim: Some(listener) }),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "all 254 address ranges 127.1.x.x ... 127.254.x.x are claimed by other runs",
+        ))
+    }
+
+    /// The number R of this run.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Where `node` itself listens for peers; only the proxy dials it.
+    pub fn peer(&self, node: NodeId) -> SocketAddr {
+        self.address(0, node.0, PEER_PORT)
+    }
+
+    /// Where `node` itself listens for clients; only the proxy dials it, and whoever wants to ask
+    /// it past every fault.
+    pub fn client(&self, node: NodeId) -> SocketAddr {
+        self.address(0, node.0, CLIENT_PORT)
+    }
+
+    /// Where the proxy listens for this link: what `link.from` dials to reach `link.to`.
+    pub fn link(&self, link: Link) -> SocketAddr {
+        match link.from {
+            Endpoint::Node(from) => self.address(from.0, link.to.0, PEER_PORT),
+            Endpoint::Client(ClientId(client)) => {
+                assert!(client <= CLIENTS_MAX, "client ports end below the ephemeral range");
+                self.address(CLIENT_OCTET, link.to.0, CLIENT_LINK_PORT + client)
+            }
+        }
+    }
+
+    /// Where this link ends.
+    pub fn upstream(&self, link: Link) -> SocketAddr {
+        match link.from {
+            Endpoint::Node(_) => self.peer(link.to),
+            Endpoint::Client(_) => self.client(link.to),
+        }
+    }
+
+    /// The node that listens for peers or clients at `address`, if it is one of this run's.
+    pub fn node_at(&self, address: SocketAddr) -> Option<NodeId> {
+        let SocketAddr::V4(address) = address else { return None };
+        match address.ip().octets() {
+            [127, number, 0, node] if number == self.number && (1..=NODES_MAX).contains(&node) => {
+                Some(NodeId(node))
+            }
+            _ => None,
+        }
+    }
+
+    fn address(&self, middle: u8, last: u8, port: u16) -> SocketAddr {
+        assert!(middle <= CLIENT_OCTET && (1..=NODES_MAX).contains(&last), "nodes are n1 ... n99");
+        SocketAddrV4::new(Ipv4Addr::new(127, self.number, middle, last), port).into()
+    }
+}
+
+/// Every link of a cluster: each ordered pair of nodes, and each client to each node.
+pub fn all_links(nodes: u8, clients: u16) -> Vec<Link> {
+    let from = NodeId::all(nodes)
+        .map(Endpoint::Node)
+        .chain((0..clients).map(|client| Endpoint::Client(ClientId(client))));
+    from.flat_map(|from| NodeId::all(nodes).map(move |to| Link { from, to }))
+        .filter(|link| link.from != Endpoint::Node(link.to))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_of_the_plan_and_each_link_has_its_own() {
+        let net = RunNet { number: 7, _claim: None };
+        let [n1, n2] = [NodeId(1), NodeId(2)];
+        assert_eq!(net.peer(n2).to_string(), "127.7.0.2:19001");
+        assert_eq!(net.client(n2).to_string(), "127.7.0.2:19002");
+        let between = Link { from: Endpoint::Node(n1), to: n2 };
+        assert_eq!(net.link(between).to_string(), "127.7.1.2:19001");
+        assert_eq!(net.upstream(between), net.peer(n2));
+        let from_client = Link { from: Endpoint::Client(ClientId(3)), to: n2 };
+        assert_eq!(net.link(from_client).to_string(), "127.7.100.2:20003");
+        assert_eq!(net.upstream(from_client), net.client(n2));
+        assert_eq!(net.node_at(net.peer(n2)), Some(n2));
+        assert_eq!(net.node_at(net.link(between)), None);
+
+        let links = all_links(5, 10);
+        assert_eq!(links.len(), 20 + 50);
+        let mut addresses: Vec<_> = links.iter().map(|&link| net.link(link)).collect();
+        addresses.extend(NodeId::all(5).flat_map(|node| [net.peer(node), net.client(node)]));
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!(addresses.len(), 20 + 50 + 10);
+    }
+
+    #[test]
+    fn two_claims_never_meet() {
+        let (one, two) = (RunNet::claim().unwrap(), RunNet::claim().unwrap());
+        assert_ne!(one.number(), two.number());
+    }
+}

@@ -1,0 +1,350 @@
+//! One direction of one connection: reader, queue of (due time, bytes), writer. While no overlay
+//! is on the link, bytes go straight through a shared buffer and nothing is allocated.
+//! It never delivers a stream with a hole in it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rand_chacha::ChaCha8Rng;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::bites::{FlowState, LinkState};
+use super::delay;
+use super::shape::Passage;
+
+/// Bytes that wait in one direction of one connection before the sender feels it: as much as a
+/// kernel would let be in flight, and 20 MB/s at a delay of 50 ms.
+pub(super) const QUEUE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes moved at a time: large enough that a gigabyte costs few system calls, small enough to
+/// stay in the second-level cache.
+const BUFFER_BYTES: usize = 64 << 10;
+
+thread_local! {
+    /// What was read last, by whichever connection: used up before anybody else can run.
+    pub(super) static BUFFER: RefCell<Box<[u8]>> =
+        RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice());
+}
+
+/// Which way a pump goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    Forward,
+    Backward,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// Both sides have closed, one after the other.
+    Closed,
+    /// One side was reset, or gone, and the other has to learn it.
+    Peer,
+    /// A block resets it.
+    Block,
+    /// Bytes were swallowed, and now it would go on without them.
+    Hole,
+}
+
+/// What the two pumps of a connection tell each other.
+#[derive(Default)]
+pub(super) struct Fate {
+    /// A side whose socket is gone, by the way in which it sends.
+    gone: [Cell<bool>; 2],
+    wake: [Notify; 2],
+    closed: Cell<u8>,
+}
+
+/// One direction of one connection.
+pub(super) struct Pump<'a> {
+    pub(super) way: Way,
+    pub(super) source: ReadHalf<'a>,
+    pub(super) sink: WriteHalf<'a>,
+    pub(super) fate: &'a Fate,
+    pub(super) link: watch::Receiver<Arc<LinkState>>,
+    /// `LinkState::resets` when the connection began.
+    pub(super) resets: u64,
+    /// Where delivered bytes are counted.
+    pub(super) delivered: &'a AtomicU64,
+    /// The link's random stream for this direction.
+    pub(super) random: &'a RefCell<ChaCha8Rng>,
+    pub(super) queue: Queue,
+}
+
+/// What has been read and not yet written.
+#[derive(Default)]
+pub(super) struct Queue {
+    segments: VecDeque<Segment>,
+    bytes: usize,
+    end: Option<(End, Instant)>,
+    /// No segment overtakes another.
+    due_last: Option<Instant>,
+    hole: bool,
+    fin_sent: bool,
+}
+
+struct Segment {
+    due: Instant,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Fin,
+    Rst,
+}
+
+enum Wake {
+    Changed,
+    /// The other pump found our source's socket gone.
+    Gone,
+    /// So many bytes are in the buffer.
+    Read(io::Result<usize>),
+    /// It is time to write.
+    Write,
+}
+
+impl Pump<'_> {
+    /// Carries bytes until the connection ends.
+    pub(super) async fn run(mut self) -> Ending {
+        loop {
+            let state = self.link.borrow_and_update().clone();
+            if state.resets_since(self.resets) {
+                return Ending::Block;
+            }
+            let flow = match self.way {
+                Way::Forward => &state.forward,
+                Way::Backward => &state.backward,
+            };
+            if let Some(ending) = self.run_under(flow).await {
+                return ending;
+            }
+        }
+    }
+
+    /// Does so until the link's state changes.
+    async fn run_under(&mut self, flow: &FlowState) -> Option<Ending> {
+        if flow.passage == Passage::Swallow {
+            flow.count_dropped(self.queue.swallow());
+        } else if self.queue.hole {
+            return Some(Ending::Hole);
+        }
+        loop {
+            let mut due = None;
+            if flow.passage == Passage::Pass {
+                if let Some(ending) = self.flush() {
+                    return Some(ending);
+                }
+                due = self.queue.due();
+            }
+            // What is due and still here waits for the sink.
+            let waits_for_sink = due.is_some_and(|due| due <= Instant::now());
+            let waits_for_time = due.is_some() && !waits_for_sink;
+            let reads = self.reads(flow);
+            let wake = tokio::select! {
+                biased;
+                changed = self.link.changed() => {
+                    changed.expect("the proxy's control outlives its connections");
+                    Wake::Changed
+                }
+                () = self.fate.wake[self.way as usize].notified() => Wake::Gone,
+                read = read(&mut self.source), if reads => Wake::Read(read),
+                _ = self.sink.writable(), if waits_for_sink => Wake::Write,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if waits_for_time => Wake::Write,
+            };
+            match wake {
+                Wake::Changed => return None,
+                Wake::Write => {}
+                Wake::Read(Ok(0)) if !self.fate.is_gone(self.way) => self.end(End::Fin, flow),
+                Wake::Read(Ok(bytes)) if bytes > 0 => self.take(bytes, flow),
+                Wake::Gone | Wake::Read(_) => {
+                    self.fate.gone[self.way as usize].set(true);
+                    self.end(End::Rst, flow);
+                }
+            }
+        }
+    }
+
+    /// Whether to take more from the source. What passes straight is read only when all before it
+    /// has been written, so that the sink's slowness reaches the sender.
+    fn reads(&self, flow: &FlowState) -> bool {
+        let straight = flow.passage == Passage::Pass && flow.delays.is_empty();
+        let vanishes = flow.passage == Passage::Swallow || self.fate.is_gone(self.way.other());
+        let room = if straight {
+            self.queue.segments.is_empty()
+        } else {
+            self.queue.bytes < QUEUE_BYTES_MAX
+        };
+        self.queue.end.is_none() && (vanishes || room)
+    }
+
+    /// Does with the first bytes of the buffer what the flow's state asks.
+    fn take(&mut self, bytes: usize, flow: &FlowState) {
+        if flow.passage == Passage::Swallow {
+            flow.count_dropped(bytes);
+            self.queue.hole = true;
+            return;
+        }
+        BUFFER.with_borrow(|buffer| self.send(&buffer[..bytes], flow));
+    }
+
+    fn send(&mut self, mut rest: &[u8], flow: &FlowState) {
+        if flow.passage == Passage::Hold {
+            flow.count_held(rest.len());
+        } else if flow.delays.is_empty() && self.queue.segments.is_empty() {
+            while !rest.is_empty() {
+                let Some(written) = self.write(rest) else { break };
+                rest = &rest[written..];
+            }
+        }
+        if !rest.is_empty() && !self.fate.is_gone(self.way.other()) {
+            let due = self.due(flow);
+            self.queue.push(rest.to_vec(), due);
+        }
+    }
+
+    /// Notes that nothing more comes. An RST replaces a FIN, also one that has been delivered.
+    fn end(&mut self, end: End, flow: &FlowState) {
+        let due = self.due(flow);
+        self.queue.end = Some((end, due));
+    }
+
+    /// When what is read now may be written: after its delay, and never before what came earlier.
+    fn due(&mut self, flow: &FlowState) -> Instant {
+        let mut due = Instant::now();
+        if !flow.delays.is_empty() {
+            let mut random = self.random.borrow_mut();
+            due += flow.delays.iter().map(|(delay, _)| delay::draw(delay, &mut *random)).sum();
+            flow.count_delayed();
+        }
+        let due = self.queue.due_last.map_or(due, |last| due.max(last));
+        self.queue.due_last = Some(due);
+        due
+    }
+
+    /// Writes what is due, as far as the sink takes it.
+    fn flush(&mut self) -> Option<Ending> {
+        if self.queue.segments.is_empty() && self.queue.end.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        while let Some(mut segment) = self.queue.pop_due(now) {
+            while segment.written < segment.bytes.len() {
+                let Some(written) = self.write(&segment.bytes[segment.written..]) else {
+                    self.queue.put_back(segment, self.fate.is_gone(self.way.other()));
+                    return None;
+                };
+                segment.written += written;
+            }
+        }
+        match self.queue.end {
+            Some((end, due)) if due <= now && self.queue.segments.is_empty() => match end {
+                End::Rst => Some(Ending::Peer),
+                End::Fin if self.queue.fin_sent => None,
+                End::Fin => {
+                    self.queue.fin_sent = true;
+                    self.fate.closed.update(|sides| sides + 1);
+                    // Fails only if the sink is gone, which its own pump will find.
+                    let _ = SockRef::from(self.sink.as_ref()).shutdown(Shutdown::Write);
+                    (self.fate.closed.get() == 2).then_some(Ending::Closed)
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// Writes what the sink takes at once; None if it takes nothing. If its socket is gone, its
+    /// own pump is told: towards us, that is an RST.
+    fn write(&self, bytes: &[u8]) -> Option<usize> {
+        match self.sink.try_write(bytes) {
+            Ok(written) => {
+                self.delivered.fetch_add(written as u64, Relaxed);
+                Some(written)
+            }
+            Err(error) => {
+                if error.kind() != ErrorKind::WouldBlock {
+                    let side = self.way.other();
+                    self.fate.gone[side as usize].set(true);
+                    self.fate.wake[side as usize].notify_one();
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Reads into the shared buffer: how much; 0 is a FIN.
+async fn read(source: &mut ReadHalf<'_>) -> io::Result<usize> {
+    poll_fn(|context| {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            let read = Pin::new(&mut *source).poll_read(context, &mut buffer);
+            read.map_ok(|()| buffer.filled().len())
+        })
+    })
+    .await
+}
+
+impl Queue {
+    fn push(&mut self, bytes: Vec<u8>, due: Instant) {
+        self.bytes += bytes.len();
+        self.segments.push_back(Segment { due, bytes, written: 0 });
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<Segment> {
+        let segment = self.segments.pop_front_if(|segment| segment.due <= now)?;
+        self.bytes -= segment.bytes.len();
+        Some(segment)
+    }
+
+    /// The rest of a segment whose sink takes no more, for now or (`gone`) for ever.
+    fn put_back(&mut self, segment: Segment, gone: bool) {
+        if gone {
+            self.segments.clear();
+            self.bytes = 0;
+        } else {
+            self.bytes += segment.bytes.len();
+            self.segments.push_front(segment);
+        }
+    }
+
+    /// Loses everything that waits, and says how much that was.
+    fn swallow(&mut self) -> usize {
+        let lost = self.segments.drain(..).map(|one| one.bytes.len() - one.written).sum();
+        self.bytes = 0;
+        self.hole |= lost > 0;
+        lost
+    }
+
+    /// When there is something to write next.
+    fn due(&self) -> Option<Instant> {
+        let end = self.end.filter(|&(end, _)| end == End::Rst || !self.fin_sent);
+        self.segments.front().map(|one| one.due).or(end.map(|(_, due)| due))
+    }
+}
+
+impl Fate {
+    fn is_gone(&self, side: Way) -> bool {
+        self.gone[side as usize].get()
+    }
+}
+
+impl Way {
+    fn other(self) -> Way {
+        match self {
+            Way::Forward => Way::Backward,
+            Way::Backward => Way::Forward,
+        }
+    }
+}

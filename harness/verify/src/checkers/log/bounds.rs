@@ -1,0 +1,53 @@
+//! When the log reached each length, as far as answers tell. The log only grows, so one number is
+//! enough to remember: the greatest length that any returned operation has seen.
+//! It never looks at content.
+
+use super::ops::OpId;
+
+/// The greatest length seen so far grew to `length` when `op` returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Step {
+    pub length: u64,
+    pub op: OpId,
+    /// The rank of the return.
+    pub rank: u64,
+    pub time_ns: Option<u64>,
+}
+
+/// Every growth of the greatest length seen: lengths and ranks both increase.
+#[derive(Default)]
+pub(super) struct Bounds {
+    steps: Vec<Step>,
+}
+
+impl Bounds {
+    /// The last step: what an operation invoked now must not fall behind.
+    pub fn last(&self) -> Option<usize> {
+        self.steps.len().checked_sub(1)
+    }
+
+    /// The greatest length seen.
+    pub fn length(&self) -> u64 {
+        self.steps.last().map_or(0, |step| step.length)
+    }
+
+    pub fn step(&self, at: usize) -> Step {
+        self.steps[at]
+    }
+
+    /// An operation that returns now saw this length.
+    pub fn claim(&mut self, step: Step) {
+        if step.length > self.length() {
+            let last = self.steps.last();
+            assert!(last.is_none_or(|last| last.rank < step.rank), "ranks only grow");
+            self.steps.push(step);
+        }
+    }
+
+    /// The earliest return of any operation that saw at least this length: everything up to there
+    /// was in the log before it. None: nobody saw so much.
+    pub fn deadline(&self, length: u64) -> Option<Step> {
+        let at = self.steps.partition_point(|step| step.length < length);
+        self.steps.get(at).copied()
+    }
+}

@@ -1,0 +1,322 @@
+//! Anomalies of the log, each in a sentence that names processes and nodes, with the events of the
+//! two to four operations that prove it. It never decides whether something is wrong.
+
+use std::collections::BTreeMap;
+
+use super::bounds::Step;
+use super::content::{Cell, Content, Uses};
+use super::holes::Hole;
+use super::ops::{OpId, Ops};
+use crate::history::Value;
+use crate::verdict::{Anomaly, Kind};
+
+/// So many anomalies of one kind are told one by one; a broken run repeats itself by the thousand,
+/// and nobody reads more.
+const TOLD_MAX: u64 = 10;
+
+/// Everything found so far.
+#[derive(Default)]
+pub(super) struct Reporter {
+    anomalies: Vec<Anomaly>,
+    counts: BTreeMap<Kind, u64>,
+    /// Phantoms by the value nobody had asked for; should someone do so later, they are future
+    /// reads.
+    phantoms: Vec<(usize, Value)>,
+    /// How many of `anomalies` were handed out by [`Reporter::fresh`].
+    told: usize,
+}
+
+impl Reporter {
+    pub fn is_clean(&self) -> bool {
+        self.anomalies.is_empty()
+    }
+
+    /// The first anomaly since this was last asked.
+    pub fn fresh(&mut self) -> Option<Anomaly> {
+        let fresh = self.anomalies.get(self.told).cloned();
+        self.told = self.anomalies.len();
+        fresh
+    }
+
+    /// Everything found; the last of a kind says how many more there were.
+    pub fn into_anomalies(mut self) -> Vec<Anomaly> {
+        for (kind, count) in self.counts {
+            if count > TOLD_MAX {
+                let last = self.anomalies.iter_mut().rfind(|anomaly| anomaly.kind == kind);
+                let last = last.expect("a counted kind was told");
+                last.explanation.push_str(&format!(" (and {} more like it)", count - TOLD_MAX));
+            }
+        }
+        self.anomalies
+    }
+
+    /// Values that were shown before anyone asked for them, and asked for since.
+    pub fn refine_phantoms(&mut self, content: &mut Content) {
+        for (at, value) in std::mem::take(&mut self.phantoms) {
+            let uses = content.uses(&value);
+            if uses.asked + uses.failed > 0 {
+                let anomaly = &mut self.anomalies[at];
+                anomaly.kind = Kind::FutureRead;
+                anomaly.explanation.push_str("; it was only asked for afterwards");
+                *self.counts.entry(Kind::FutureRead).or_default() += 1;
+                *self.counts.entry(Kind::Phantom).or_default() -= 1;
+            }
+        }
+    }
+
+    /// A hole that no append can fill.
+    pub fn hole(&mut self, ops: &Ops, content: &Content, hole: &Hole, local: Option<OpId>) {
+        let at = hole.at;
+        let shown = content.get(at).map(|cell| cell.by).or(local);
+        let who = Who(ops);
+        let witness = hole.deadline.map(|step| step.op).or(shown);
+        let mut involved: Vec<OpId> = witness.into_iter().chain(shown).collect();
+        let saw = match (hole.deadline, shown) {
+            (Some(step), _) => who.saw(step),
+            (None, Some(by)) => format!("{} spoke of offset {at}", who.name(by)),
+            (None, None) => format!("someone spoke of offset {at}"),
+        };
+        let (kind, sentence) = match (&hole.value, hole.late) {
+            (Some(value), Some(late)) => {
+                involved.push(late);
+                let late = who.name(late);
+                let sentence = format!(
+                    "{saw}, where offset {at} is {value}; but {late} asked for \
+                    {value} only afterwards"
+                );
+                (Kind::FutureRead, sentence)
+            }
+            (Some(value), None) => {
+                involved.extend(hole.elsewhere);
+                let uses = content.uses_of(value);
+                let kind = if uses.is_none_or(|uses| uses.asked + uses.failed == 0) {
+                    Kind::Phantom
+                } else if hole.elsewhere.is_some() {
+                    Kind::NonLinearizable
+                } else if let Some(failure) = uses.and_then(|uses| uses.failure) {
+                    involved.push(failure);
+                    Kind::FailedYetVisible
+                } else {
+                    Kind::Duplicate
+                };
+                let sentence = format!(
+                    "{saw}, where offset {at} is {value}; but no append of \
+                    {value} is left that could stand there"
+                );
+                (kind, sentence)
+            }
+            (None, late) => {
+                involved.extend(late);
+                let by_append = witness.is_some_and(|op| ops.get(op).is_append);
+                let kind = if by_append || content.end() > at {
+                    Kind::Gap
+                } else if late.is_some() {
+                    Kind::FutureRead
+                } else {
+                    Kind::Phantom
+                };
+                let sentence = format!(
+                    "{saw}, but nothing can stand at offset {at}: no \
+                    acknowledged append does, and of the {} appends of unknown outcome too few \
+                    were asked for in time",
+                    hole.pending
+                );
+                (kind, sentence)
+            }
+        };
+        let time_ns = hole.deadline.and_then(|step| step.time_ns);
+        self.add(kind, sentence, events(ops, &involved), time_ns);
+    }
+
+    fn add(&mut self, kind: Kind, explanation: String, events: Vec<u64>, time_ns: Option<u64>) {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count <= TOLD_MAX {
+            self.anomalies.push(Anomaly { kind, explanation, events, time_ns });
+        }
+    }
+}
+
+/// One return that is about to be found at fault.
+pub(super) struct Case<'a> {
+    pub ops: &'a Ops,
+    pub report: &'a mut Reporter,
+    /// The operation that just returned.
+    pub subject: OpId,
+    pub time_ns: Option<u64>,
+}
+
+impl Case<'_> {
+    pub fn report(&mut self, kind: Kind, sentence: String, others: &[OpId]) {
+        let mut involved = vec![self.subject];
+        involved.extend(others);
+        self.report.add(kind, sentence, events(self.ops, &involved), self.time_ns);
+    }
+
+    fn who(&self) -> Who<'_> {
+        Who(self.ops)
+    }
+
+    /// An append-if stands elsewhere than it asked.
+    pub fn misplaced(&mut self, at: u64, expect: u64) {
+        let me = self.who().name(self.subject);
+        let sentence = format!("{me} asked to append at offset {expect} only, and was given {at}");
+        self.report(Kind::NonLinearizable, sentence, &[]);
+    }
+
+    /// An append-if was refused although its condition held.
+    pub fn refused_for_nothing(&mut self, tail: u64) {
+        let me = self.who().name(self.subject);
+        let sentence = format!(
+            "{me} asked to append if the length is {tail}, and was refused because it was {tail}"
+        );
+        self.report(Kind::NonLinearizable, sentence, &[]);
+    }
+
+    pub fn late_append(&mut self, at: u64, step: Step) {
+        let (me, saw) = (self.who().name(self.subject), self.who().saw(step));
+        let sentence =
+            format!("{me} was given offset {at}, though {saw} before that append was asked for");
+        self.report(Kind::RealTimeOrder, sentence, &[step.op]);
+    }
+
+    pub fn stale(&mut self, length: u64, step: Step) {
+        let (me, saw) = (self.who().name(self.subject), self.who().saw(step));
+        let sentence = format!("{me} was told of length {length}, though {saw} before it asked");
+        self.report(Kind::StaleRead, sentence, &[step.op]);
+    }
+
+    pub fn too_long(&mut self, length: u64, asked: u64) {
+        let me = self.who().name(self.subject);
+        let is_append = self.ops.get(self.subject).is_append;
+        let kind = if is_append { Kind::Gap } else { Kind::Phantom };
+        let sentence = format!(
+            "{me} saw length {length}, but only {asked} appends that did not \
+            fail had been asked for by then"
+        );
+        self.report(kind, sentence, &[]);
+    }
+
+    pub fn too_many(&mut self, count: u64, (from, limit): (u64, Option<u64>), tail: Option<u64>) {
+        let me = self.who().name(self.subject);
+        let limit = limit.map(|limit| format!(", limit {limit}")).unwrap_or_default();
+        let tail = tail.map(|tail| format!(" and length {tail}")).unwrap_or_default();
+        let sentence = format!("{me} read from {from}{limit} and got {count} entries{tail}");
+        self.report(Kind::NonLinearizable, sentence, &[]);
+    }
+
+    /// The subject's append was given a position where something else was known.
+    pub fn offset_conflict(&mut self, at: u64, value: &Value, cell: &Cell) {
+        let me = self.who().name(self.subject);
+        let (other, verb) = match cell.append {
+            Some(append) => (append, "was given the same offset for"),
+            None => (cell.by, "had been shown"),
+        };
+        let sentence = format!(
+            "{me} appended {value} and was given offset {at}, but {} {verb} {}",
+            self.who().name(other),
+            cell.value
+        );
+        self.report(Kind::OffsetConflict, sentence, &[other]);
+    }
+
+    /// The subject showed something else than was known.
+    pub fn disagreement(&mut self, at: u64, value: &Value, cell: &Cell) {
+        let me = self.who().name(self.subject);
+        let Some(append) = cell.append else {
+            let sentence = format!(
+                "{me} was shown {value} at offset {at}, but {} was shown {}",
+                self.who().name(cell.by),
+                cell.value
+            );
+            self.report(Kind::NonPrefix, sentence, &[cell.by]);
+            return;
+        };
+        let later = self.ops.get(self.subject).invoke_rank > self.ops.get(append).ret_rank;
+        let kind = if later { Kind::LostAppend } else { Kind::OffsetConflict };
+        let sentence = format!(
+            "the append of {} by {} was acknowledged at offset {at}, but {me} \
+            {}was shown {value} there",
+            cell.value,
+            self.who().name(append),
+            if later { "later " } else { "" }
+        );
+        self.report(kind, sentence, &[append]);
+    }
+
+    /// The subject's answer shows `value` at more positions than it was asked for.
+    pub fn unexplained(&mut self, at: u64, value: &Value, uses: &Uses) {
+        let me = self.who().name(self.subject);
+        if uses.asked + uses.failed == 0 {
+            let sentence =
+                format!("{me} was shown {value} at offset {at}, which nobody had asked to append");
+            self.report.phantoms.push((self.report.anomalies.len(), value.clone()));
+            let before = self.report.anomalies.len();
+            self.report(Kind::Phantom, sentence, &[]);
+            if self.report.anomalies.len() == before {
+                self.report.phantoms.pop();
+            }
+        } else if let Some(failure) = uses.failure {
+            self.failed_yet_visible(self.subject, at, value, failure);
+        } else {
+            let sentence = format!(
+                "{me} was shown {value} at offset {at}, so it stands at {} \
+                offsets; it was asked for {}",
+                uses.shown,
+                times(uses.asked)
+            );
+            let others: Vec<OpId> = uses.asker.into_iter().collect();
+            self.report(Kind::Duplicate, sentence, &others);
+        }
+    }
+
+    /// `by` showed at `at` a value whose append `failure` was refused for certain.
+    pub fn failed_yet_visible(&mut self, by: OpId, at: u64, value: &Value, failure: OpId) {
+        let sentence = format!(
+            "{} was told that its append of {value} failed, yet {} was shown \
+            it at offset {at}",
+            self.who().name(failure),
+            self.who().name(by)
+        );
+        self.report(Kind::FailedYetVisible, sentence, &[by, failure]);
+    }
+}
+
+/// Names operations.
+struct Who<'a>(&'a Ops);
+
+impl Who<'_> {
+    fn name(&self, op: OpId) -> String {
+        let op = self.0.get(op);
+        match &op.node {
+            Some(node) => format!("process {} on {node}", op.process),
+            None => format!("process {}", op.process),
+        }
+    }
+
+    fn saw(&self, step: Step) -> String {
+        let name = self.name(step.op);
+        if self.0.get(step.op).is_append {
+            format!("{name} had been given offset {}", step.length - 1)
+        } else {
+            format!("{name} had seen length {}", step.length)
+        }
+    }
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
+}
+
+/// The events of these operations, in order.
+fn events(ops: &Ops, involved: &[OpId]) -> Vec<u64> {
+    let mut events: Vec<u64> = involved
+        .iter()
+        .map(|&op| ops.get(op))
+        .flat_map(|op| [op.invoke, op.ret])
+        .filter(|&event| event != u64::MAX)
+        .collect();
+    events.sort_unstable();
+    events.dedup();
+    events
+}

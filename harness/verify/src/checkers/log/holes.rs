@@ -1,0 +1,122 @@
+//! Positions that no acknowledged append explains must be filled by appends that nobody knows the
+//! outcome of, each early enough. Greedy is exact, because deadlines grow with the position
+//! (design: checkers, section 1). It never tries an assignment twice.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use super::bounds::{Bounds, Step};
+use super::content::Content;
+use super::ops::OpId;
+use crate::history::Value;
+
+/// An append that may take effect at any time after its invocation, or never.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub op: OpId,
+    pub value: Value,
+    pub expect: Option<u64>,
+    pub invoke_rank: u64,
+}
+
+/// A position that nothing can explain.
+#[derive(Clone, Debug)]
+pub(super) struct Hole {
+    pub at: u64,
+    pub value: Option<Value>,
+    /// Who saw the log that long, unless only local answers did.
+    pub deadline: Option<Step>,
+    /// An append that could have filled it, had it not been invoked after the deadline.
+    pub late: Option<OpId>,
+    /// An append-if of its value that may only stand elsewhere.
+    pub elsewhere: Option<OpId>,
+    /// How many appends of unknown outcome there are at all.
+    pub pending: u64,
+}
+
+/// Fills every position below `length`, or names one that cannot be filled.
+pub(super) fn fill(
+    length: u64,
+    pending: &mut [Pending],
+    asked: u64,
+    content: &mut Content,
+    bounds: &Bounds,
+) -> Result<(), Box<Hole>> {
+    pending.sort_by_key(|append| append.invoke_rank);
+    let rank = |at: u64| bounds.deadline(at + 1).map_or(u64::MAX, |step| step.rank);
+    let mut used = vec![false; pending.len()];
+    let mut conditional: HashMap<u64, Vec<usize>, FixedState> = HashMap::default();
+    for (number, append) in pending.iter().enumerate() {
+        if let Some(expect) = append.expect {
+            conditional.entry(expect).or_default().push(number);
+        }
+    }
+    let mut known: HashMap<Value, Vec<u64>, FixedState> = HashMap::default();
+    let mut unknown = Vec::new();
+    // Beyond as many positions as there are appends at all, one must stay empty: a lie of a huge
+    // length need not be walked to its end.
+    for at in 0..length.min(asked + 1) {
+        let cell = content.get(at);
+        if cell.is_some_and(|cell| cell.append.is_some()) {
+            continue;
+        }
+        let value = cell.map(|cell| &cell.value);
+        let candidates = conditional.get(&at).map_or(&[][..], Vec::as_slice);
+        let fits = |&&number: &&usize| {
+            let append = &pending[number];
+            append.invoke_rank < rank(at) && value.is_none_or(|value| *value == append.value)
+        };
+        match (candidates.iter().find(fits), value) {
+            (Some(&number), _) => used[number] = true,
+            (None, Some(value)) => known.entry(value.clone()).or_default().push(at),
+            (None, None) => unknown.push(at),
+        }
+    }
+    let empty = |at: u64, value: Option<&Value>, late: Option<usize>| {
+        let elsewhere = pending.iter().find(|append| {
+            append.expect.is_some_and(|expect| expect != at) && Some(&append.value) == value
+        });
+        Box::new(Hole {
+            at,
+            value: value.cloned(),
+            deadline: bounds.deadline(at + 1),
+            late: late.map(|number| pending[number].op),
+            elsewhere: elsewhere.map(|append| append.op),
+            pending: pending.len() as u64,
+        })
+    };
+
+    // Per value: the latest-invoked append that is early enough, so that the earliest stay.
+    let mut plain: HashMap<&Value, Vec<usize>, FixedState> = HashMap::default();
+    for (number, append) in pending.iter().enumerate() {
+        if append.expect.is_none() && known.contains_key(&append.value) {
+            plain.entry(&append.value).or_default().push(number);
+        }
+    }
+    let mut values: Vec<(&Value, &Vec<u64>)> = known.iter().collect();
+    values.sort_by_key(|(_, holes)| holes[0]);
+    for (value, holes) in values {
+        let mut coming = plain.remove(value).unwrap_or_default().into_iter().peekable();
+        let mut early = Vec::new();
+        for &at in holes {
+            while let Some(number) = coming.next_if(|&n| pending[n].invoke_rank < rank(at)) {
+                early.push(number);
+            }
+            match early.pop() {
+                Some(number) => used[number] = true,
+                None => return Err(empty(at, Some(value), coming.peek().copied())),
+            }
+        }
+    }
+
+    // Whatever is left may stand at any unknown position, earliest first.
+    let mut rest = (0..pending.len()).filter(|&n| !used[n] && pending[n].expect.is_none());
+    for at in unknown {
+        let number = rest.next();
+        if number.is_none_or(|number| pending[number].invoke_rank >= rank(at)) {
+            return Err(empty(at, None, number));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The checks: one promise each. This is their table.
+//! A check never gives up quietly: it is valid only if it ran to its end.
+
+pub mod log;
+
+use crate::history::Event;
+use crate::judge::{Evidence, Settings};
+use crate::verdict::{Anomaly, Verdict};
+
+/// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
+pub trait Monitor {
+    /// Takes one event; says what it broke, if anything. Later anomalies are kept for `finish`.
+    fn observe(&mut self, event: &Event) -> Option<Anomaly>;
+    /// What can only be said at the end, together with everything said before.
+    fn finish(self: Box<Self>) -> Verdict;
+}
+
+/// One check.
+pub struct Checker {
+    /// Its name in workloads and verdicts.
+    pub name: &'static str,
+    /// One line for `schism list checkers`.
+    pub about: &'static str,
+    /// Whether the evidence has what it needs.
+    pub applies: fn(&Evidence, &Settings) -> bool,
+    /// Runs it.
+    pub run: fn(&Evidence, &Settings) -> Finding,
+}
+
+/// What a check hands to the judge.
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The model, for checks that have one.
+    pub model: Option<&'static str>,
+    /// The algorithm, for checks that have a choice.
+    pub algorithm: Option<&'static str>,
+    /// How many operations, deliveries or lines it looked at.
+    pub operations: u64,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+}
+
+impl Finding {
+    /// Nothing wrong in so many operations, deliveries or lines.
+    pub fn new(operations: u64) -> Self {
+        Finding {
+            verdict: Verdict::Valid,
+            model: None,
+            algorithm: None,
+            operations,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Every check, in the order they are run and shown.
+pub const CHECKERS: &[Checker] = &[log::CHECKER];

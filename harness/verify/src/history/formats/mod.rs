@@ -1,0 +1,3 @@
+//! Formats of history files: one file each. This is their table.
+
+pub mod jsonl;

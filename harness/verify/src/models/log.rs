@@ -1,0 +1,140 @@
+//! The log: append, append-if, read, tail, as typed operations (contracts.md, "History").
+//! It never says whether an answer is right, only what it says.
+
+use std::sync::Arc;
+
+use super::ModelError;
+use crate::history::{Event, History, Level, Type, Value};
+
+/// The operations of the log.
+pub const OPERATIONS: &[&str] = &["append", "append-if", "read", "tail"];
+
+/// What was asked.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Asked {
+    /// Put a value at the end; with `expect` only if the log has that length.
+    Append {
+        /// The value.
+        value: Value,
+        /// The condition of an append-if.
+        expect: Option<u64>,
+    },
+    /// Entries from an offset on.
+    Read {
+        /// The first offset.
+        from: u64,
+        /// At most so many.
+        limit: Option<u64>,
+        /// It makes no claim about real time.
+        local: bool,
+    },
+    /// The length.
+    Tail {
+        /// It makes no claim about real time.
+        local: bool,
+    },
+}
+
+/// What an ok answered.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answered {
+    /// Where the value is.
+    Appended(u64),
+    /// Entries, and the length where it was given.
+    Read(Arc<[Value]>, Option<u64>),
+    /// The length.
+    Tail(u64),
+}
+
+/// What an invocation asks, or what it lacks.
+pub fn asked(event: &Event) -> Result<Asked, String> {
+    let local = event.level == Some(Level::Local);
+    match &*event.f {
+        "append" | "append-if" => {
+            let value = event.value.clone().unwrap_or(Value::Null);
+            check_entry(&value, &event.f)?;
+            let expect = match (&*event.f, event.expect) {
+                ("append", _) => None,
+                (_, Some(expect)) => Some(expect),
+                (_, None) => return Err("the append-if has no `expect`".into()),
+            };
+            Ok(Asked::Append { value, expect })
+        }
+        "read" => Ok(Asked::Read { from: event.from.unwrap_or(0), limit: event.limit, local }),
+        "tail" => Ok(Asked::Tail { local }),
+        other => Err(format!("`{other}` is no operation of the log: {}", OPERATIONS.join(", "))),
+    }
+}
+
+/// What an ok answers to `asked`, or what it lacks. An answer that names another question than
+/// the one asked is an error: nobody can say what it is about.
+pub fn answered(asked: &Asked, event: &Event) -> Result<Answered, String> {
+    match asked {
+        Asked::Append { value, expect } => {
+            same("value", event.value.as_ref(), Some(value))?;
+            if expect.is_some() {
+                same("expect", event.expect.as_ref(), expect.as_ref())?;
+            }
+            let offset = event.offset.or(*expect);
+            offset.map(Answered::Appended).ok_or_else(|| "the ok append has no `offset`".into())
+        }
+        Asked::Read { from, limit, .. } => {
+            same("from", event.from.as_ref(), Some(from))?;
+            same("limit", event.limit.as_ref(), limit.as_ref())?;
+            let Some(Value::List(values)) = &event.value else {
+                return Err("the ok read has no `value`: a list of entries".into());
+            };
+            values.iter().try_for_each(|value| check_entry(value, "read"))?;
+            Ok(Answered::Read(values.clone(), event.tail))
+        }
+        Asked::Tail { .. } => {
+            event.tail.map(Answered::Tail).ok_or_else(|| "the ok tail has no `tail`".into())
+        }
+    }
+}
+
+/// Whether a fail is the refusal of an append-if whose condition did not hold.
+pub fn is_conflict(asked: &Asked, event: &Event) -> bool {
+    let conditional = matches!(asked, Asked::Append { expect: Some(_), .. });
+    conditional && event.error.as_deref() == Some("conflict")
+}
+
+/// Whether the question or the answer says that it is local.
+pub fn is_local(asked: &Asked, event: &Event) -> bool {
+    let said = matches!(asked, Asked::Read { local: true, .. } | Asked::Tail { local: true });
+    said || event.level == Some(Level::Local)
+}
+
+/// Reads every operation of the history and says which one lacks what.
+pub fn validate(history: &History) -> Result<(), ModelError> {
+    for operation in history.operations() {
+        let invoke = history.invoke(operation);
+        let error = |index, message| ModelError { index, message };
+        let question = asked(invoke).map_err(|message| error(invoke.index, message))?;
+        if let Some(ret) = history.ret(operation)
+            && ret.kind == Type::Ok
+        {
+            answered(&question, ret).map_err(|message| error(ret.index, message))?;
+        }
+    }
+    Ok(())
+}
+
+/// Contracts: values are strings, or integers within 2^53.
+fn check_entry(value: &Value, f: &str) -> Result<(), String> {
+    match value {
+        Value::Str(_) => Ok(()),
+        Value::Int(number) if number.unsigned_abs() <= 1 << 53 => Ok(()),
+        Value::Null => Err(format!("an entry of the {f} is missing or null")),
+        _ => Err(format!(
+            "an entry of the {f} is {value}; expected a string or an integer within 2^53"
+        )),
+    }
+}
+
+fn same<T: PartialEq>(field: &str, answer: Option<&T>, question: Option<&T>) -> Result<(), String> {
+    if answer.is_none() || answer == question {
+        return Ok(());
+    }
+    Err(format!("the answer's `{field}` is not the one that was asked"))
+}

@@ -1,0 +1,74 @@
+//! Planted bugs: each stands for a bug that a real system shipped, and overrides exactly one rule.
+//! A protocol's own code never mentions them, and no bug reaches into another's file.
+
+use crate::machine::Build;
+
+mod r02_term_volatile;
+mod r05_vote_any_log;
+mod r07_double_vote;
+mod r08_keep_conflict_tail;
+mod r11_accept_old_term;
+mod r12_quorum_half;
+mod r13_ack_on_append;
+mod r14_local_read;
+mod r19_follower_read;
+mod r20_no_dedup;
+mod r22_fail_on_stepdown;
+mod r34_truncate_volatile;
+
+/// A planted bug as a row of a table: what `schism list bugs` prints and `--bug ID` plants.
+#[derive(Clone, Copy, Debug)]
+pub struct Bug {
+    /// Its identifier, for good: `R13`.
+    pub id: &'static str,
+    /// Its name, for people: `ack-on-append`.
+    pub name: &'static str,
+    /// The protocol it is planted in.
+    pub protocol: &'static str,
+    /// What is done wrong, in one line.
+    pub about: &'static str,
+    /// The real bug it stands for.
+    pub stands_for: &'static str,
+    /// What a client, or a reader of the traces, sees.
+    pub sees: &'static str,
+    /// The faults that wake it.
+    pub woken_by: &'static str,
+    /// How long it takes to find with all faults on: e under 1 minute, m 1-10 minutes, h 10-60
+    /// minutes, d wants a directed workload.
+    pub class: &'static str,
+    /// Starts the protocol with the bug in it.
+    pub build: Build,
+}
+
+/// Every planted bug, in the order of their identifiers.
+pub const BUGS: &[Bug] = &[
+    r02_term_volatile::BUG,
+    r05_vote_any_log::BUG,
+    r07_double_vote::BUG,
+    r08_keep_conflict_tail::BUG,
+    r11_accept_old_term::BUG,
+    r12_quorum_half::BUG,
+    r13_ack_on_append::BUG,
+    r14_local_read::BUG,
+    r19_follower_read::BUG,
+    r20_no_dedup::BUG,
+    r22_fail_on_stepdown::BUG,
+    r34_truncate_volatile::BUG,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_complete_and_in_order() {
+        assert!(BUGS.is_sorted_by(|a, b| a.id < b.id));
+        for bug in BUGS {
+            for text in [bug.name, bug.about, bug.stands_for, bug.sees, bug.woken_by] {
+                assert!(!text.is_empty(), "{} has a blank", bug.id);
+            }
+            assert!(crate::PROTOCOLS.iter().any(|row| row.name == bug.protocol), "{}", bug.id);
+            assert!(["e", "m", "h", "d"].contains(&bug.class), "{}", bug.id);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! R02 term-volatile. The term is forgotten at a restart.
+//!
+//! Stands for: cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 (a leader began its epoch again after a restart).
+//! Seen as: epochs that go back at a restart; two leaders of one term; in time, lost appends.
+//! Woken by: crash.
+
+use super::Bug;
+use crate::machine::{Epoch, build};
+use crate::raft::Raft;
+use crate::raft::{HardState, Rules};
+
+struct TermVolatile;
+
+impl Rules for TermVolatile {
+    fn reload(&self, stored: HardState) -> HardState {
+        HardState { term: Epoch(0), ..stored }
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R02",
+    name: "term-volatile",
+    protocol: "raft",
+    about: "a restarted node begins at term 0",
+    stands_for: "cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 (a leader began its epoch again after a restart)",
+    sees: "epochs that go back at a restart; two leaders of one term; in time, lost appends",
+    woken_by: "crash",
+    class: "e",
+    build: |boot, out| build::<Raft>(boot, &TermVolatile, out),
+};

@@ -1,0 +1,31 @@
+//! R07 double-vote. A node votes for everyone who asks.
+//!
+//! Stands for: akka-raft #47 and Xraft #1 (two leaders in one term).
+//! Seen as: two leaders in one term; lost appends.
+//! Woken by: rival candidates: fixed timeouts without pre-vote unmask it.
+
+use super::Bug;
+use crate::machine::{NodeId, build};
+use crate::raft::Raft;
+use crate::raft::{Rules, State};
+
+struct DoubleVote;
+
+impl Rules for DoubleVote {
+    fn may_vote(&self, _: &State, _: NodeId) -> bool {
+        true
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R07",
+    name: "double-vote",
+    protocol: "raft",
+    about: "votes already given in a term are ignored",
+    stands_for: "akka-raft #47 and Xraft #1 (two leaders in one term)",
+    sees: "two leaders in one term; lost appends",
+    woken_by: "rival candidates: fixed timeouts without pre-vote unmask it",
+    class: "e",
+    build: |boot, out| build::<Raft>(boot, &DoubleVote, out),
+};

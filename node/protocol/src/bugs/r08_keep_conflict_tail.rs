@@ -1,0 +1,34 @@
+//! R08 keep-conflict-tail. Conflicting entries are overwritten one by one, and what follows them stays.
+//!
+//! Stands for: RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last entry was not truncated).
+//! Seen as: one (index, term) with two histories; nodes that never converge.
+//! Woken by: a leader change while followers have tails of their own: partition, crash.
+
+use super::Bug;
+use crate::machine::{LogEntry, build};
+use crate::raft::Raft;
+use crate::raft::{EntryId, Reconciled, Rules, State, prefix_check};
+
+struct KeepConflictTail;
+
+impl Rules for KeepConflictTail {
+    fn reconcile(&self, state: &State, prev: EntryId, entries: &[LogEntry]) -> Reconciled {
+        match prefix_check(state, prev, entries) {
+            Reconciled::Accepted { keep, .. } => Reconciled::Accepted { keep, truncate: None },
+            refused @ Reconciled::Refused { .. } => refused,
+        }
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R08",
+    name: "keep-conflict-tail",
+    protocol: "raft",
+    about: "a conflict is overwritten, and the tail behind it is kept",
+    stands_for: "RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last entry was not truncated)",
+    sees: "one (index, term) with two histories; nodes that never converge",
+    woken_by: "a leader change while followers have tails of their own: partition, crash",
+    class: "m",
+    build: |boot, out| build::<Raft>(boot, &KeepConflictTail, out),
+};

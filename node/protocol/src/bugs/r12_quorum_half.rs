@@ -1,0 +1,31 @@
+//! R12 quorum-half. Half of the members is taken for a majority when counting acknowledgements.
+//!
+//! Stands for: EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted towards a quorum).
+//! Seen as: acknowledged appends that no majority holds: lost when their holders are gone.
+//! Woken by: partition, crash of the leader.
+
+use super::Bug;
+use crate::machine::build;
+use crate::raft::Raft;
+use crate::raft::Rules;
+
+struct QuorumHalf;
+
+impl Rules for QuorumHalf {
+    fn commit_quorum(&self, members: usize) -> usize {
+        members / 2
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R12",
+    name: "quorum-half",
+    protocol: "raft",
+    about: "an entry is committed with n/2 acknowledgements",
+    stands_for: "EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted towards a quorum)",
+    sees: "acknowledged appends that no majority holds: lost when their holders are gone",
+    woken_by: "partition, crash of the leader",
+    class: "e",
+    build: |boot, out| build::<Raft>(boot, &QuorumHalf, out),
+};

@@ -1,0 +1,31 @@
+//! R19 follower-read. Every node answers linearizable reads from what it has.
+//!
+//! Stands for: etcd #15271 (a watch on a follower went back in time after a partition) and Xraft-KV #1 (reads that are not linearizable).
+//! Seen as: stale reads.
+//! Woken by: any lag: latency, partition, pause.
+
+use super::Bug;
+use crate::machine::build;
+use crate::raft::Raft;
+use crate::raft::{Rules, State};
+
+struct FollowerRead;
+
+impl Rules for FollowerRead {
+    fn may_read_at_once(&self, _: &State) -> bool {
+        true
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R19",
+    name: "follower-read",
+    protocol: "raft",
+    about: "any node answers a linearizable read locally",
+    stands_for: "etcd #15271 (a watch on a follower went back in time after a partition) and Xraft-KV #1 (reads that are not linearizable)",
+    sees: "stale reads",
+    woken_by: "any lag: latency, partition, pause",
+    class: "e",
+    build: |boot, out| build::<Raft>(boot, &FollowerRead, out),
+};

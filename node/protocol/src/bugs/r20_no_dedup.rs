@@ -1,0 +1,35 @@
+//! R20 no-dedup. A repeated request is executed again.
+//!
+//! Stands for: redisraft #13 (proxied commands executed twice).
+//! Seen as: duplicates of retried appends.
+//! Woken by: anything that loses an answer, with `retry: true`.
+
+use super::Bug;
+use crate::machine::{Session, build};
+use crate::raft::Raft;
+use crate::raft::Rules;
+use crate::session::{Lookup, Sessions};
+
+struct NoDedup;
+
+impl Rules for NoDedup {
+    fn deduplicate(&self, sessions: &Sessions, session: Session) -> Lookup {
+        match sessions.look_up(session) {
+            Lookup::Known(_) | Lookup::TooOld => Lookup::Fresh,
+            other => other,
+        }
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R20",
+    name: "no-dedup",
+    protocol: "raft",
+    about: "sessions are opened but never consulted",
+    stands_for: "redisraft #13 (proxied commands executed twice)",
+    sees: "duplicates of retried appends",
+    woken_by: "anything that loses an answer, with `retry: true`",
+    class: "e",
+    build: |boot, out| build::<Raft>(boot, &NoDedup, out),
+};

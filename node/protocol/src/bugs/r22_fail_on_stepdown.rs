@@ -1,0 +1,31 @@
+//! R22 fail-on-stepdown. A deposed leader says a definite no to appends that may still be committed.
+//!
+//! Stands for: redisraft #23 (NOLEADER although the entry commits).
+//! Seen as: an append that failed, and is in the log.
+//! Woken by: a leader change under load: partition, pause.
+
+use super::Bug;
+use crate::machine::{Refusal, Reply, build};
+use crate::raft::Raft;
+use crate::raft::{Rules, State};
+
+struct FailOnStepdown;
+
+impl Rules for FailOnStepdown {
+    fn answer_pending(&self, state: &State) -> Reply {
+        Reply::Fail(Refusal::NotLeader(state.leader))
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "R22",
+    name: "fail-on-stepdown",
+    protocol: "raft",
+    about: "pending appends are answered with a definite error at step-down",
+    stands_for: "redisraft #23 (NOLEADER although the entry commits)",
+    sees: "an append that failed, and is in the log",
+    woken_by: "a leader change under load: partition, pause",
+    class: "e",
+    build: |boot, out| build::<Raft>(boot, &FailOnStepdown, out),
+};

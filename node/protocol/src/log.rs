@@ -1,0 +1,236 @@
+//! A protocol's own log in memory: the entries after a snapshot's prefix, each with its chain.
+//! It never writes to disk and never decides what may be removed.
+
+use std::collections::VecDeque;
+
+use crate::machine::{Chain, Epoch, Index, LogEntry};
+
+/// The entries after `base`.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    base: Position,
+    slots: VecDeque<Slot>,
+}
+
+/// A place in a log: an index, and what identifies the entry there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Position {
+    /// The index; 0 is "before everything".
+    pub index: Index,
+    /// The epoch the entry there was created in.
+    pub birth: Epoch,
+    /// The chain up to and with the entry there.
+    pub chain: Chain,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    entry: LogEntry,
+    chain: Chain,
+}
+
+/// What an entry weighs beyond its value: index, birth, kind and session, rounded up.
+const ENTRY_OVERHEAD_BYTES: usize = 48;
+
+/// The bytes an entry counts for in limits of messages and queues.
+#[must_use]
+pub fn weight(entry: &LogEntry) -> usize {
+    match &entry.command {
+        crate::machine::Command::Append { value, .. } => value.len() + ENTRY_OVERHEAD_BYTES,
+        _ => ENTRY_OVERHEAD_BYTES,
+    }
+}
+
+impl Log {
+    /// An empty log that goes on after `base`.
+    #[must_use]
+    pub fn after(base: Position) -> Self {
+        Log { base, slots: VecDeque::new() }
+    }
+
+    /// The last position that is summed up and no longer here.
+    #[must_use]
+    pub fn base(&self) -> Position {
+        self.base
+    }
+
+    /// The index of the first entry here, whether or not there is one.
+    #[must_use]
+    pub fn first(&self) -> Index {
+        self.base.index.next()
+    }
+
+    /// The last position.
+    #[must_use]
+    pub fn last(&self) -> Position {
+        self.slots.back().map_or(self.base, Slot::position)
+    }
+
+    /// The last index.
+    #[must_use]
+    pub fn last_index(&self) -> Index {
+        Index(self.base.index.0 + self.slots.len() as u64)
+    }
+
+    /// The position at `index`: an entry here, or the base itself.
+    #[must_use]
+    pub fn position(&self, index: Index) -> Option<Position> {
+        if index == self.base.index {
+            return Some(self.base);
+        }
+        self.slot(index).map(Slot::position)
+    }
+
+    /// The entry at `index`, if it is here.
+    #[must_use]
+    pub fn entry(&self, index: Index) -> Option<&LogEntry> {
+        self.slot(index).map(|slot| &slot.entry)
+    }
+
+    /// The birth epoch at `index`, the base included.
+    #[must_use]
+    pub fn birth(&self, index: Index) -> Option<Epoch> {
+        self.position(index).map(|position| position.birth)
+    }
+
+    /// The chain at `index`, the base included.
+    #[must_use]
+    pub fn chain(&self, index: Index) -> Option<Chain> {
+        self.position(index).map(|position| position.chain)
+    }
+
+    /// Puts an entry at its index, which is at most one past the last, and returns its chain.
+    /// It removes nothing after it.
+    pub fn put(&mut self, entry: LogEntry) -> Chain {
+        assert!(entry.index > self.base.index, "what is summed up is never written again");
+        assert!(entry.index <= self.last_index().next(), "a log has no holes");
+        let before = Index(entry.index.0 - 1);
+        let before = self.chain(before).expect("the entry before it is here, or the base");
+        let chain = entry.chain(before);
+        let at = self.at(entry.index).expect("the index is after the base");
+        if at == self.slots.len() {
+            self.slots.push_back(Slot { entry, chain });
+        } else {
+            self.slots[at] = Slot { entry, chain };
+        }
+        chain
+    }
+
+    /// Removes every entry with an index of at least `from`.
+    pub fn truncate(&mut self, from: Index) {
+        self.slots.truncate(self.at(from).unwrap_or(0));
+    }
+
+    /// Drops entries up to `upto`, which becomes the base. Nothing happens when it is not here.
+    pub fn compact(&mut self, upto: Index) {
+        let Some(base) = self.position(upto) else { return };
+        self.slots.drain(..(upto.0 - self.base.index.0) as usize);
+        self.base = base;
+    }
+
+    /// Entries from `from` on: at least one if there is one, then as many as stay within `bytes`.
+    #[must_use]
+    pub fn slice(&self, from: Index, bytes: usize) -> Vec<LogEntry> {
+        let Some(start) = self.at(from).filter(|at| *at < self.slots.len()) else {
+            return Vec::new();
+        };
+        let mut total = 0;
+        let mut entries = Vec::new();
+        for slot in self.slots.range(start..) {
+            total += weight(&slot.entry);
+            if total > bytes && !entries.is_empty() {
+                break;
+            }
+            entries.push(slot.entry.clone());
+        }
+        entries
+    }
+
+    /// The first index here whose entry was created in `birth` or later: births never decrease
+    /// along a log.
+    #[must_use]
+    pub fn first_of(&self, birth: Epoch) -> Index {
+        let at = self.slots.partition_point(|slot| slot.entry.birth < birth);
+        Index(self.base.index.0 + 1 + at as u64)
+    }
+
+    /// The last index here whose entry was created in exactly `birth`.
+    #[must_use]
+    pub fn last_of(&self, birth: Epoch) -> Option<Index> {
+        let after = self.first_of(birth.next());
+        let last = Index(after.0 - 1);
+        (self.birth(last) == Some(birth)).then_some(last)
+    }
+
+    fn at(&self, index: Index) -> Option<usize> {
+        index.0.checked_sub(self.base.index.0 + 1).map(|at| at as usize)
+    }
+
+    fn slot(&self, index: Index) -> Option<&Slot> {
+        self.at(index).and_then(|at| self.slots.get(at))
+    }
+}
+
+impl Slot {
+    fn position(&self) -> Position {
+        Position { index: self.entry.index, birth: self.entry.birth, chain: self.chain }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Command;
+
+    fn log(births: &[u64]) -> Log {
+        let mut log = Log::default();
+        for (i, birth) in births.iter().enumerate() {
+            log.put(noop(i as u64 + 1, *birth));
+        }
+        log
+    }
+
+    fn noop(index: u64, birth: u64) -> LogEntry {
+        LogEntry { index: Index(index), birth: Epoch(birth), command: Command::Noop }
+    }
+
+    #[test]
+    fn finds_the_ends_of_an_epoch() {
+        let log = log(&[1, 1, 3, 3, 3, 7]);
+        assert_eq!(log.first_of(Epoch(3)), Index(3));
+        assert_eq!(log.last_of(Epoch(3)), Some(Index(5)));
+        assert_eq!(log.last_of(Epoch(2)), None);
+        assert_eq!(log.last_of(Epoch(7)), Some(Index(6)));
+        assert_eq!(log.first_of(Epoch(9)), Index(7));
+    }
+
+    #[test]
+    fn compaction_keeps_indices_and_chains() {
+        let whole = log(&[1, 1, 2, 2]);
+        let mut compacted = whole.clone();
+        compacted.compact(Index(2));
+        assert_eq!(compacted.first(), Index(3));
+        for index in 2..=4 {
+            assert_eq!(compacted.position(Index(index)), whole.position(Index(index)));
+        }
+        assert_eq!(compacted.position(Index(1)), None);
+        compacted.truncate(Index(1));
+        assert_eq!(compacted.last(), compacted.base());
+    }
+
+    #[test]
+    fn putting_replaces_one_slot_and_keeps_what_follows() {
+        let mut log = log(&[1, 1, 1]);
+        log.put(noop(2, 2));
+        assert_eq!(log.birth(Index(2)), Some(Epoch(2)));
+        assert_eq!(log.last_index(), Index(3));
+    }
+
+    #[test]
+    fn a_slice_holds_at_least_one_entry() {
+        let log = log(&[1, 1, 1]);
+        assert_eq!(log.slice(Index(2), 0).len(), 1);
+        assert_eq!(log.slice(Index(1), 2 * ENTRY_OVERHEAD_BYTES).len(), 2);
+        assert_eq!(log.slice(Index(4), 1_000).len(), 0);
+    }
+}

@@ -1,0 +1,381 @@
+//! Raft: one leader at a time, elected for a term, orders everything; what a majority holds stays.
+//! Ongaro and Ousterhout 2014 (the paper), Ongaro 2014 (the dissertation).
+//!
+//! In reading order: [`rules`] (why it is safe), `state` (what a node is), `election`,
+//! `replication` (the leader's side), `follower` (the other side), `apply`, `reads`, `snapshot`;
+//! `disk` (what waits for what), `options`, [`message`].
+//!
+//! It never does anything by itself: it takes an [`Input`] and says what should be done about it.
+
+mod apply;
+mod disk;
+mod election;
+mod follower;
+pub mod message;
+mod options;
+mod reads;
+mod replication;
+pub mod rules;
+mod snapshot;
+mod state;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::ProtocolRow;
+use crate::log::{Log, Position};
+use crate::machine::{
+    Boot, BootError, Chain, Epoch, Index, Input, LogEntry, NodeId, Offset, Output, Outputs,
+    Protocol, Refusal, Reply, Request, Role, Snapshot, Status, Ticket, Time, TraceEvent, build,
+};
+use crate::replica::Replica;
+use message::{Body, Message};
+
+pub use disk::Disk;
+pub use message::EntryId;
+pub use options::Options;
+pub use rules::{Paper, Reconciled, Rules, prefix_check};
+pub use state::{HardState, State};
+
+use disk::Held;
+use reads::{Asking, Rounds};
+use replication::Peer;
+use snapshot::Staging;
+
+type Out = Outputs<Message>;
+
+/// Raft as a row of the table of protocols.
+pub const ROW: ProtocolRow = ProtocolRow {
+    name: "raft",
+    about: "one elected leader orders everything; what a majority holds stays (Ongaro 2014)",
+    build: |boot, out| build::<Raft>(boot, &Paper, out),
+    options: options::OPTIONS,
+};
+
+/// One node.
+pub struct Raft {
+    rules: &'static dyn Rules,
+    state: State,
+    disk: Disk,
+    rng: ChaCha8Rng,
+    /// The moment of the step under way.
+    now: Time,
+    /// What the last `WakeAt` said.
+    wake_at: Option<Time>,
+    /// When a node that is not leading stands for election.
+    election_at: Time,
+    /// Who would vote, or voted, for this node in its candidacy under way.
+    votes: BTreeSet<NodeId>,
+    /// What only a leader has.
+    lead: Option<Lead>,
+    /// Linearizable reads that wait for a leader elsewhere.
+    asking: Asking,
+    /// The latest snapshot, taken here or installed.
+    snapshot: Snapshot,
+    /// A snapshot that is arriving.
+    staging: Option<Staging>,
+    /// The last acknowledgement in the trace, to say each once.
+    acked: (Epoch, Index),
+    /// The last role in the trace.
+    role_traced: (Role, Epoch),
+}
+
+/// What only a leader has (paper, figure 2: "volatile state on leaders").
+struct Lead {
+    peers: Vec<Peer>,
+    heartbeat_at: Time,
+    /// Appends to answer when their entries are applied, in order of index.
+    pending: VecDeque<(Index, Ticket)>,
+    uncommitted_bytes: usize,
+    rounds: Rounds,
+}
+
+impl Protocol for Raft {
+    type Message = Message;
+    type Rules = dyn Rules;
+
+    fn recover(boot: Boot, rules: &'static dyn Rules, out: &mut Out) -> Result<Self, BootError> {
+        let options = Options::parse(&boot.options)?;
+        let stored = HardState::decode(&boot.state).map_err(BootError::Disk)?;
+        let hard = rules.reload(stored);
+        let snapshot = boot.snapshot.unwrap_or_default();
+        let replica = Replica::restore(&snapshot, boot.delivered).map_err(BootError::Disk)?;
+        let log = replay(&snapshot, boot.log)?;
+
+        let last = log.last();
+        out.push(Output::Trace(TraceEvent::Boot {
+            epoch: hard.term,
+            promise: hard.vote,
+            first: log.first(),
+            last: last.index,
+            chain: last.chain,
+        }));
+        let set = boot.members.clone();
+        out.push(Output::Trace(TraceEvent::Config { i: Index(0), set }));
+        // What the disk gave back it holds, whether or not the last incarnation lived to hear it.
+        out.push(Output::Trace(persisted(last, hard)));
+        let (length, chain) = (replica.length(), replica.chain);
+        if length > Offset(0) {
+            out.push(Output::Restored { length, chain });
+        }
+
+        let mut raft = Raft {
+            rules,
+            disk: Disk::recovered(hard, last.index),
+            state: State {
+                id: boot.id,
+                members: boot.members,
+                options,
+                hard,
+                log,
+                commit: snapshot.index,
+                replica,
+                role: Role::Follower,
+                leader: None,
+                heard: None,
+                verified: Index(0),
+            },
+            rng: ChaCha8Rng::seed_from_u64(boot.seed),
+            now: boot.now,
+            wake_at: None,
+            election_at: boot.now,
+            votes: BTreeSet::new(),
+            lead: None,
+            // Nanoseconds since the machine's start: never the same in two incarnations.
+            asking: Asking::new(boot.now.0),
+            snapshot,
+            staging: None,
+            acked: (Epoch(0), Index(0)),
+            role_traced: (Role::Follower, hard.term),
+        };
+        if raft.state.members.len() > 1 {
+            raft.reset_election_timer();
+        }
+        raft.set_alarm(out);
+        Ok(raft)
+    }
+
+    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Tick => self.on_tick(out),
+            Input::Receive { from, message } => self.on_message(from, message, out),
+            Input::Request { ticket, request } => self.on_request(ticket, request, out),
+            Input::Durable(mark) => {
+                if self.disk.on_durable(mark) {
+                    self.on_disk_progress(out);
+                }
+            }
+        }
+        self.replicate_all(out);
+        self.start_read_round(out);
+        self.ask_for_read_index(out);
+        self.answer_granted_reads(out);
+        self.take_snapshot_if_due(out);
+        self.set_alarm(out);
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            role: self.state.role,
+            epoch: self.state.hard.term,
+            leader: self.state.leader,
+            delivered: self.state.replica.length(),
+            chain: self.state.replica.chain,
+            commit: self.state.commit,
+            last: self.state.log.last_index(),
+        }
+    }
+}
+
+impl Raft {
+    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
+        if from == self.state.id || !self.state.members.contains(&from) {
+            return;
+        }
+        let term = message.term;
+        match message.body {
+            Body::PreVote { last } => self.on_pre_vote(from, term, last, out),
+            Body::PreVoteReply { granted } => self.on_pre_vote_reply(from, term, granted, out),
+            Body::Vote { last } => self.on_vote(from, term, last, out),
+            Body::VoteReply { granted } => self.on_vote_reply(from, term, granted, out),
+            Body::Append { prev, commit, round, entries } => {
+                if self.accept_leader(from, term, prev.index, round, out) {
+                    self.on_append(from, term, prev, commit, round, entries, out);
+                }
+            }
+            Body::Snapshot { snapshot, round, from: offset, values } => {
+                if self.accept_leader(from, term, snapshot.index, round, out) {
+                    self.on_snapshot(from, term, snapshot, round, offset, values, out);
+                }
+            }
+            Body::Matched { matched, round } => {
+                if let Some(at) = self.peer_answering(from, term, round, out) {
+                    self.on_matched(at, matched, out);
+                }
+            }
+            Body::Mismatch { prev, conflict, first, round } => {
+                if let Some(at) = self.peer_answering(from, term, round, out) {
+                    self.on_mismatch(at, prev, conflict, first);
+                }
+            }
+            Body::SnapshotHave { index, have, round } => {
+                if let Some(at) = self.peer_answering(from, term, round, out) {
+                    self.on_snapshot_have(at, index, have, out);
+                }
+            }
+            Body::ReadIndex { token } => self.on_read_index(from, token, out),
+            Body::ReadIndexReply { token, index } => {
+                self.on_read_index_reply(from, term, token, index, out);
+            }
+        }
+    }
+
+    fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
+        match request {
+            Request::Open => self.on_append_request(ticket, crate::Command::Open, out),
+            Request::Append { value, session, expect } => {
+                let command = crate::Command::Append { value, session, expect };
+                self.on_append_request(ticket, command, out);
+            }
+            Request::Read { from, limit, level } => {
+                self.on_read_request(ticket, level, reads::Want::Values { from, limit }, out);
+            }
+            Request::Tail { level } => {
+                self.on_read_request(ticket, level, reads::Want::Tail, out);
+            }
+        }
+    }
+
+    /// The disk holds more: say so, then release what waited for it.
+    fn on_disk_progress(&mut self, out: &mut Out) {
+        let upto = self.disk.upto();
+        if let Some(durable) = self.state.log.position(upto) {
+            out.push(Output::Trace(persisted(durable, self.disk.hard())));
+        }
+        self.release_held(out);
+        self.advance_leader_commit(out);
+    }
+
+    fn release_held(&mut self, out: &mut Out) {
+        let mut ack = None;
+        while let Some(held) = self.disk.release() {
+            match held {
+                // Only the last of several acknowledgements says anything that the others do not.
+                Held::Ack { to, matched, round } => ack = Some((to, matched, round)),
+                other => self.keep_promise(other, out),
+            }
+        }
+        if let Some((to, matched, round)) = ack {
+            self.keep_promise(Held::Ack { to, matched, round }, out);
+        }
+    }
+
+    /// Makes a promise now if the disk has what it rests on, and else when it has.
+    fn promise(&mut self, mark: crate::Mark, held: Held, out: &mut Out) {
+        if self.disk.has(mark) {
+            self.keep_promise(held, out);
+        } else {
+            self.disk.hold(mark, held);
+        }
+    }
+
+    fn keep_promise(&mut self, held: Held, out: &mut Out) {
+        match held {
+            Held::OwnVote(term) => self.on_own_vote(term, out),
+            Held::Vote { to, term } => {
+                out.push(Output::Trace(TraceEvent::Promise { epoch: term, to }));
+                self.send(to, Body::VoteReply { granted: true }, out);
+            }
+            Held::Ack { to, matched, round } => {
+                self.trace_ack("append", matched, out);
+                self.send(to, Body::Matched { matched, round }, out);
+            }
+            Held::Other { to, message } => {
+                out.push(Output::Send { to, message, after: crate::Mark(0) });
+            }
+        }
+    }
+
+    /// One line for each new acknowledgement: repeating it promises nothing more.
+    fn trace_ack(&mut self, kind: &'static str, i: Index, out: &mut Out) {
+        let epoch = self.state.hard.term;
+        if self.acked == (epoch, i) {
+            return;
+        }
+        if let Some(chain) = self.state.log.chain(i) {
+            self.acked = (epoch, i);
+            out.push(Output::Trace(TraceEvent::AckSent { kind, i, chain, epoch }));
+        }
+    }
+
+    /// Sends at once, in this node's term.
+    fn send(&self, to: NodeId, body: Body, out: &mut Out) {
+        self.send_in(self.state.hard.term, to, body, out);
+    }
+
+    fn send_in(&self, term: Epoch, to: NodeId, body: Body, out: &mut Out) {
+        let message = Message { term, body };
+        out.push(Output::Send { to, message, after: crate::Mark(0) });
+    }
+
+    fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let id = self.state.id;
+        self.state.members.clone().into_iter().filter(move |member| *member != id)
+    }
+
+    /// Asks to be woken when the next thing is due. An alarm that is already early enough stays:
+    /// a tick before its time is harmless, and an alarm a message would cost more.
+    fn set_alarm(&mut self, out: &mut Out) {
+        let due = match &self.lead {
+            Some(lead) => lead.heartbeat_at,
+            None => self.asking.due().map_or(self.election_at, |due| due.min(self.election_at)),
+        };
+        if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
+            self.wake_at = Some(due);
+            out.push(Output::WakeAt(due));
+        }
+    }
+}
+
+fn not_leader(leader: Option<NodeId>) -> Reply {
+    Reply::Fail(Refusal::NotLeader(leader))
+}
+
+fn persisted(durable: Position, hard: HardState) -> TraceEvent {
+    TraceEvent::Persist {
+        upto: durable.index,
+        chain: durable.chain,
+        epoch: hard.term,
+        promise: hard.vote,
+    }
+}
+
+fn replay(snapshot: &Snapshot, entries: Vec<LogEntry>) -> Result<Log, BootError> {
+    let base = Position { index: snapshot.index, birth: snapshot.birth, chain: snapshot.chain };
+    if snapshot.index == Index(0) && snapshot.chain != Chain(0) {
+        return Err(BootError::Disk("the snapshot of nothing has a chain".into()));
+    }
+    let mut log = Log::after(base);
+    for entry in entries {
+        if entry.index <= base.index {
+            continue;
+        }
+        if entry.index != log.last_index().next() {
+            let (last, next) = (log.last_index().0, entry.index.0);
+            return Err(BootError::Disk(format!(
+                "the log has a hole: after index {last} comes {next}"
+            )));
+        }
+        log.put(entry);
+    }
+    Ok(log)
+}
+
+/// A duration between T and 2T, or exactly T without jitter (paper, 5.2).
+fn draw_timeout(options: &Options, rng: &mut ChaCha8Rng) -> u64 {
+    let t = options.election_timeout_ns;
+    if options.fixed_timeout { t } else { t + rng.next_u64() % (t + 1) }
+}

@@ -1,0 +1,284 @@
+//! Linearizable reads by ReadIndex (dissertation, 6.4), and local ones.
+//!
+//! A leader notes its commit index, starts a numbered round of heartbeats after that, and answers
+//! when a quorum has answered the round. A follower asks the leader for such an index, waits until
+//! it has applied that much, and answers from what it has. Reads that come while a round is under
+//! way share the next one.
+//!
+//! It never answers from a round that started before the read came, and a read that cannot be
+//! answered fails: it has no effect, so a definite no is true.
+
+use std::collections::VecDeque;
+
+use super::message::Body;
+use super::{Options, Out, Raft, not_leader};
+use crate::machine::{
+    Answer, Epoch, Index, Level, NodeId, Offset, Output, Reply, Role, Ticket, Time, TraceEvent,
+};
+use crate::quorum::reached_by;
+
+/// The bytes of values in one answer: with JSON round them it stays under 1 MiB.
+const ANSWER_BYTES_MAX: usize = 900 * 1024;
+
+/// What a read wants to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Want {
+    Values { from: Offset, limit: Option<u64> },
+    Tail,
+}
+
+/// A client's read that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader {
+    ticket: Ticket,
+    want: Want,
+    at: Time,
+}
+
+/// Who waits for a round.
+enum Waiter {
+    Here(Reader),
+    At { node: NodeId, token: u64 },
+}
+
+/// A leader's rounds, numbered as they start.
+#[derive(Default)]
+pub(super) struct Rounds {
+    latest: u64,
+    waiting: Vec<Waiter>,
+    under_way: Option<(u64, Index, Vec<Waiter>)>,
+}
+
+impl Rounds {
+    /// The latest round started; every message of a leader carries it.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest
+    }
+}
+
+/// A follower's reads.
+pub(super) struct Asking {
+    token: u64,
+    waiting: Vec<Reader>,
+    asked: Option<Asked>,
+    granted: VecDeque<(Index, Vec<Reader>)>,
+}
+
+struct Asked {
+    token: u64,
+    again_at: Time,
+    readers: Vec<Reader>,
+}
+
+impl Asking {
+    pub(super) fn new(token: u64) -> Self {
+        Asking { token, waiting: Vec::new(), asked: None, granted: VecDeque::new() }
+    }
+
+    /// When something is to be done if no answer comes.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.asked.as_ref().map(|asked| asked.again_at)
+    }
+}
+
+impl Raft {
+    pub(super) fn on_read_request(
+        &mut self,
+        ticket: Ticket,
+        level: Level,
+        want: Want,
+        out: &mut Out,
+    ) {
+        let reader = Reader { ticket, want, at: self.now };
+        if level == Level::Local {
+            return self.answer_reader(reader, level, out);
+        }
+        if self.rules.may_read_at_once(&self.state) {
+            return self.answer_reader(reader, level, out);
+        }
+        if let Some(lead) = &mut self.lead {
+            lead.rounds.waiting.push(Waiter::Here(reader));
+        } else if self.state.leader.is_some() {
+            self.asking.waiting.push(reader);
+        } else {
+            self.reply(ticket, not_leader(None), out);
+        }
+    }
+
+    // The leader's side.
+
+    pub(super) fn on_read_index(&mut self, from: NodeId, token: u64, out: &mut Out) {
+        match &mut self.lead {
+            Some(lead) => {
+                // A follower asks one question at a time: an older one has no answer to wait for.
+                let other = |w: &Waiter| !matches!(w, Waiter::At { node, .. } if *node == from);
+                lead.rounds.waiting.retain(other);
+                lead.rounds.waiting.push(Waiter::At { node: from, token });
+            }
+            None => self.send(from, Body::ReadIndexReply { token, index: None }, out),
+        }
+    }
+
+    /// Starts a round for everyone who waits, unless one is under way.
+    pub(super) fn start_read_round(&mut self, out: &mut Out) {
+        let Some(lead) = &mut self.lead else { return };
+        let idle = lead.rounds.under_way.is_none() && !lead.rounds.waiting.is_empty();
+        if !idle || !self.rules.may_start_read_round(&self.state) {
+            return;
+        }
+        lead.rounds.latest += 1;
+        let waiters = std::mem::take(&mut lead.rounds.waiting);
+        lead.rounds.under_way = Some((lead.rounds.latest, self.state.commit, waiters));
+        self.broadcast_heartbeat(out);
+        self.answer_confirmed_reads(out);
+    }
+
+    pub(super) fn answer_confirmed_reads(&mut self, out: &mut Out) {
+        let Some(lead) = &mut self.lead else { return };
+        let Some((round, ..)) = lead.rounds.under_way else { return };
+        let mut heard: Vec<u64> = lead.peers.iter().map(|peer| peer.round).collect();
+        heard.push(lead.rounds.latest);
+        let heard = reached_by(&mut heard, self.rules.vote_quorum(self.state.members.len()));
+        if !self.rules.round_covers(heard, round) {
+            return;
+        }
+        let (_, index, waiters) = lead.rounds.under_way.take().expect("it was just seen");
+        for waiter in waiters {
+            match waiter {
+                Waiter::Here(reader) => self.answer_reader(reader, Level::Linearizable, out),
+                Waiter::At { node, token } => {
+                    let index = Some(index);
+                    self.send(node, Body::ReadIndexReply { token, index }, out);
+                }
+            }
+        }
+    }
+
+    /// This node leads no longer: those who wait for its rounds hear it.
+    pub(super) fn refuse_rounds(&mut self, rounds: Rounds, out: &mut Out) {
+        let under_way = rounds.under_way.map(|(_, _, waiters)| waiters).unwrap_or_default();
+        for waiter in under_way.into_iter().chain(rounds.waiting) {
+            match waiter {
+                Waiter::Here(reader) => {
+                    self.reply(reader.ticket, not_leader(self.state.leader), out);
+                }
+                Waiter::At { node, token } => {
+                    self.send(node, Body::ReadIndexReply { token, index: None }, out);
+                }
+            }
+        }
+    }
+
+    // The follower's side.
+
+    /// Asks the leader for everyone who waits, unless an answer is still to come.
+    pub(super) fn ask_for_read_index(&mut self, out: &mut Out) {
+        let Some(leader) = self.state.leader.filter(|leader| *leader != self.state.id) else {
+            return;
+        };
+        if self.asking.asked.is_some() || self.asking.waiting.is_empty() {
+            return;
+        }
+        self.asking.token += 1;
+        let token = self.asking.token;
+        let readers = std::mem::take(&mut self.asking.waiting);
+        // Two heartbeats: long enough for any answer that is still coming.
+        let again_at = Options::after(self.now, 2 * self.state.options.heartbeat_ns);
+        self.asking.asked = Some(Asked { token, again_at, readers });
+        self.send(leader, Body::ReadIndex { token }, out);
+    }
+
+    pub(super) fn on_read_index_reply(
+        &mut self,
+        from: NodeId,
+        term: Epoch,
+        token: u64,
+        index: Option<Index>,
+        out: &mut Out,
+    ) {
+        let Some(asked) = self.asking.asked.take_if(|asked| asked.token == token) else { return };
+        let Some(index) = index else {
+            for reader in asked.readers {
+                self.reply(reader.ticket, not_leader(None), out);
+            }
+            return;
+        };
+        self.asking.granted.push_back((index, asked.readers));
+        // The answer also says how far the leader has committed: no need to wait for a heartbeat.
+        if term == self.state.hard.term && self.state.leader == Some(from) {
+            let commit = self.rules.follower_commit(index, self.state.verified);
+            self.advance_commit(commit, out);
+        }
+    }
+
+    pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
+        let applied = self.state.replica.applied;
+        while self.asking.granted.front().is_some_and(|(index, _)| *index <= applied) {
+            let (_, readers) = self.asking.granted.pop_front().expect("it has a front");
+            for reader in readers {
+                self.answer_reader(reader, Level::Linearizable, out);
+            }
+        }
+    }
+
+    /// The leader changed: what was asked of the old one fails.
+    pub(super) fn forget_asked_reads(&mut self, out: &mut Out) {
+        let asked = self.asking.asked.take().map(|asked| asked.readers).unwrap_or_default();
+        for reader in asked.into_iter().chain(std::mem::take(&mut self.asking.waiting)) {
+            self.reply(reader.ticket, not_leader(self.state.leader), out);
+        }
+    }
+
+    /// Reads wait at most 2T, as long as an election takes; a question without an answer is asked
+    /// again before.
+    pub(super) fn give_up_on_old_reads(&mut self, out: &mut Out) {
+        let now = self.now;
+        if let Some(asked) = self.asking.asked.take_if(|asked| asked.again_at <= now) {
+            self.asking.waiting.extend(asked.readers);
+        }
+        let patience = 2 * self.state.options.election_timeout_ns;
+        let mut old = Vec::new();
+        let mut keep = |reader: &Reader| {
+            let late = Options::after(reader.at, patience) <= now;
+            if late {
+                old.push(*reader);
+            }
+            !late
+        };
+        self.asking.waiting.retain(&mut keep);
+        for (_, readers) in &mut self.asking.granted {
+            readers.retain(&mut keep);
+        }
+        if let Some(lead) = &mut self.lead {
+            let mut keep_waiter = |waiter: &Waiter| match waiter {
+                Waiter::Here(reader) => keep(reader),
+                Waiter::At { .. } => true,
+            };
+            lead.rounds.waiting.retain(&mut keep_waiter);
+            if let Some((_, _, waiters)) = &mut lead.rounds.under_way {
+                waiters.retain(&mut keep_waiter);
+            }
+        }
+        self.asking.granted.retain(|(_, readers)| !readers.is_empty());
+        let leader = self.state.leader.filter(|_| self.state.role != Role::Leader);
+        for reader in old {
+            self.reply(reader.ticket, not_leader(leader), out);
+        }
+    }
+
+    fn answer_reader(&mut self, reader: Reader, level: Level, out: &mut Out) {
+        let replica = &self.state.replica;
+        let answer = match reader.want {
+            Want::Tail => Answer::Tail(replica.length()),
+            Want::Values { from, limit } => Answer::Read {
+                values: replica.read(from, limit, ANSWER_BYTES_MAX),
+                tail: replica.length(),
+            },
+        };
+        if level == Level::Linearizable {
+            let (index, request_at) = (replica.applied, reader.at);
+            out.push(Output::Trace(TraceEvent::Read { index, request_at }));
+        }
+        self.reply(reader.ticket, Reply::Ok(answer), out);
+    }
+}

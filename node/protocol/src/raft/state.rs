@@ -1,0 +1,72 @@
+//! What a Raft node is (paper, figure 2): the part that its rules look at.
+//! It never sends, writes or answers anything.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::message::EntryId;
+use super::options::Options;
+use crate::log::Log;
+use crate::machine::{Epoch, Index, NodeId, Role, Time};
+use crate::replica::Replica;
+
+/// Persistent: survives every crash, and is on disk before anything rests on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HardState {
+    /// The latest term seen.
+    pub term: Epoch,
+    /// Who got this node's vote in it.
+    pub vote: Option<NodeId>,
+}
+
+/// A node's state, persistent and volatile.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// This node.
+    pub id: NodeId,
+    /// All voting members, this one included.
+    pub members: Vec<NodeId>,
+    /// Its options.
+    pub options: Options,
+    /// Term and vote, as in memory; the disk may be a little behind.
+    pub hard: HardState,
+    /// The log, as in memory.
+    pub log: Log,
+    /// The greatest index known to be committed.
+    pub commit: Index,
+    /// What applying the committed log came to.
+    pub replica: Replica,
+    /// What this node does.
+    pub role: Role,
+    /// Whom it believes to lead in its term.
+    pub leader: Option<NodeId>,
+    /// When it last heard that leader.
+    pub heard: Option<Time>,
+    /// The greatest index at which its log is known to agree with that leader's.
+    pub verified: Index,
+}
+
+impl State {
+    /// The end of the log.
+    #[must_use]
+    pub fn last(&self) -> EntryId {
+        let last = self.log.last();
+        EntryId { birth: last.birth, index: last.index }
+    }
+}
+
+impl HardState {
+    /// The payload of a [`crate::machine::Record::State`].
+    #[must_use]
+    pub fn encode(self) -> Bytes {
+        postcard::to_stdvec(&self).expect("plain data always encodes").into()
+    }
+
+    /// The reverse; no payload means a first start.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.is_empty() {
+            return Ok(HardState::default());
+        }
+        postcard::from_bytes(bytes).map_err(|e| format!("the hard state cannot be decoded: {e}"))
+    }
+}

@@ -1,0 +1,206 @@
+//! The command line of a node. It never starts anything.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use schism_protocol::{Build, NodeId};
+
+use crate::Tables;
+
+/// What a node needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who it is.
+    pub id: NodeId,
+    /// Where it listens for peers.
+    pub listen: SocketAddr,
+    /// Where it listens for clients.
+    pub client: SocketAddr,
+    /// The other members, and where it dials each.
+    pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// A folder of its own.
+    pub data: PathBuf,
+    /// The trace file, if one is wanted.
+    pub trace: Option<PathBuf>,
+    /// The delivered file, if one is wanted.
+    pub delivered: Option<PathBuf>,
+    /// Seed of everything random in it; mixed with the incarnation.
+    pub seed: u64,
+    /// Options of the protocol, as text.
+    pub options: BTreeMap<String, String>,
+}
+
+/// One node of a replicated log.
+///
+/// Example: schism node --id n1 --protocol raft --listen 127.0.0.1:7101 --client 127.0.0.1:7201
+/// --peers n2=127.0.0.1:7102,n3=127.0.0.1:7103 --data /tmp/n1
+#[derive(Parser)]
+#[command(name = "schism node")]
+struct Args {
+    /// Who it is: n1, n2, ...
+    #[arg(long, value_parser = node)]
+    id: NodeId,
+    /// Which protocol it runs
+    #[arg(long)]
+    protocol: String,
+    /// Plant this bug in the protocol
+    #[arg(long, value_name = "ID")]
+    bug: Option<String>,
+    /// Where to listen for peers
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: SocketAddr,
+    /// The other nodes: n2=HOST:PORT,n3=HOST:PORT; none for a cluster of one
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = peer)]
+    peers: Vec<(NodeId, SocketAddr)>,
+    /// Where to listen for clients
+    #[arg(long, value_name = "HOST:PORT")]
+    client: SocketAddr,
+    /// A folder of its own; created if missing
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+    /// Write protocol events to this file
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write delivered entries to this file
+    #[arg(long, value_name = "FILE")]
+    delivered: Option<PathBuf>,
+    /// Seed of its randomness
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// An option of the protocol: election-timeout=150ms
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = option)]
+    options: Vec<(String, String)>,
+}
+
+/// The configuration and the protocol, or the exit code after the reason went to stderr.
+pub(crate) fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    tables: &Tables,
+) -> Result<(Config, Build), ExitCode> {
+    let words = std::iter::once(OsString::from("schism node")).chain(args);
+    let args = Args::try_parse_from(words).map_err(|error| {
+        let code = u8::from(error.use_stderr()) * 2;
+        let _ = error.print();
+        ExitCode::from(code)
+    })?;
+    resolve(args, tables).map_err(|sentence| {
+        eprintln!("schism node: {sentence}");
+        ExitCode::from(2)
+    })
+}
+
+fn resolve(args: Args, tables: &Tables) -> Result<(Config, Build), String> {
+    let build = find(&args.protocol, args.bug.as_deref(), tables)?;
+    let mut peers = BTreeMap::new();
+    for (node, address) in args.peers {
+        if node == args.id {
+            return Err(format!("--peers names {node}, which is this node; name the others only"));
+        }
+        if peers.insert(node, address).is_some() {
+            return Err(format!("--peers names {node} twice"));
+        }
+    }
+    let config = Config {
+        id: args.id,
+        listen: args.listen,
+        client: args.client,
+        peers,
+        data: args.data,
+        trace: args.trace,
+        delivered: args.delivered,
+        seed: args.seed,
+        options: args.options.into_iter().collect(),
+    };
+    Ok((config, build))
+}
+
+fn find(protocol: &str, bug: Option<&str>, tables: &Tables) -> Result<Build, String> {
+    let Some((_, build)) = tables.protocols.iter().find(|(name, _)| *name == protocol) else {
+        let known: Vec<&str> = tables.protocols.iter().map(|(name, _)| *name).collect();
+        return Err(format!("unknown protocol {protocol:?}; there are: {}", known.join(", ")));
+    };
+    let Some(id) = bug else { return Ok(*build) };
+    match tables.bugs.iter().find(|(name, _, _)| *name == id) {
+        None => Err(format!("unknown bug {id:?}; `schism list bugs` names them")),
+        Some((_, home, _)) if *home != protocol => {
+            Err(format!("bug {id} is one of protocol {home}, not of {protocol}"))
+        }
+        Some((_, _, build)) => Ok(*build),
+    }
+}
+
+fn node(text: &str) -> Result<NodeId, String> {
+    let number = text.strip_prefix('n').and_then(|digits| digits.parse::<u8>().ok());
+    match number {
+        Some(number) if number > 0 && text == format!("n{number}") => Ok(NodeId(number)),
+        _ => Err("a node is called n1, n2, ... n255".to_owned()),
+    }
+}
+
+fn peer(text: &str) -> Result<(NodeId, SocketAddr), String> {
+    let (name, address) = text.split_once('=').ok_or("a peer is written n2=HOST:PORT")?;
+    let address = address.parse().map_err(|_| format!("{address:?} is not an address and port"))?;
+    Ok((node(name)?, address))
+}
+
+fn option(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("an option is written key=value")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schism_protocol::{Boot, BootError, Machine, Outputs};
+
+    fn nothing(_: Boot, _: &mut Outputs<bytes::Bytes>) -> Result<Box<dyn Machine>, BootError> {
+        Err(BootError::Option("a protocol of tests only".to_owned()))
+    }
+
+    fn check(extra: &str) -> Result<Config, String> {
+        let tables = Tables {
+            protocols: vec![("echo", nothing), ("other", nothing)],
+            bugs: vec![("E01", "echo", nothing)],
+        };
+        let line = format!("x --listen 127.0.0.1:1 --client 127.0.0.1:2 --data d {extra}");
+        let args = Args::try_parse_from(line.split(' ')).map_err(|e| e.to_string())?;
+        resolve(args, &tables).map(|(config, _)| config)
+    }
+
+    #[test]
+    fn a_whole_command_line_is_understood() {
+        let config = check(
+            "--id n1 --protocol echo --bug E01 --peers n2=127.0.0.1:3,n3=127.0.0.1:4 --seed 9 \
+             --option a=b=c --option d=",
+        )
+        .unwrap();
+        assert_eq!(config.id, NodeId(1));
+        assert_eq!(config.peers.keys().copied().collect::<Vec<_>>(), [NodeId(2), NodeId(3)]);
+        assert_eq!(config.seed, 9);
+        assert_eq!(config.options["a"], "b=c");
+        assert_eq!(config.options["d"], "");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let cases = [
+            ("--id n0 --protocol echo", "a node is called n1"),
+            ("--id n01 --protocol echo", "a node is called n1"),
+            ("--id n1 --protocol paxos", "there are: echo, other"),
+            ("--id n1 --protocol echo --bug X", "unknown bug \"X\""),
+            ("--id n1 --protocol other --bug E01", "bug E01 is one of protocol echo"),
+            ("--id n1 --protocol echo --peers n1=127.0.0.1:3", "which is this node"),
+            ("--id n1 --protocol echo --peers n2=127.0.0.1:3,n2=127.0.0.1:4", "n2 twice"),
+            ("--id n1 --protocol echo --peers n2", "n2=HOST:PORT"),
+            ("--id n1 --protocol echo --option x", "key=value"),
+        ];
+        for (line, sentence) in cases {
+            let error = check(line).unwrap_err();
+            assert!(error.contains(sentence), "{line}: {error}");
+        }
+    }
+}
