@@ -15,6 +15,7 @@ pub mod action;
 pub mod cli;
 pub mod faults;
 pub mod generate;
+pub mod judge;
 pub mod plan;
 pub mod proxy;
 pub mod report;

@@ -1,10 +1,27 @@
 //! What will be done to the world and when, drawn from the seed before anything starts.
 //! It never depends on what happens in the run: `plan.json` is a pure function of
 //! (workload, seed).
+//!
+//! Times count from the start of the disturbance. A fault with `every` starts first at a time drawn
+//! from [0, min(every, a third of the disturbance)], so that every kind gets its chance in a short
+//! run; then each gap is drawn from [0.5, 1.5] of `every`, which keeps the mean and bounds the
+//! silence. No strike starts after the disturbance; one that lasts beyond it is not cut short: it
+//! is healed in recovery, so that recovery has something to recover from.
+//!
+//! Every random stream has a name and depends on the seed and that name alone: `fault-crash-0` (the
+//! first `crash` of the workload), `client-3`, `heal`. Adding a client or a fault does not shift
+//! the others.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use serde::{Deserialize, Serialize};
+
+use crate::faults::{self, Topology};
+use crate::workload::{FaultSpec, When, Workload};
 
 /// The whole schedule of a run, as in plan.json.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -37,4 +54,218 @@ pub struct Strike {
     /// The fault's own choices (target, shape, style, and what it needs to resolve them without
     /// further randomness).
     pub detail: serde_json::Value,
+}
+
+/// How long nothing is broken: a tenth of the duration, at most 2 s.
+pub fn warm_up(duration: Duration) -> Duration {
+    (duration / 10).min(Duration::from_secs(2))
+}
+
+/// How long faults strike: the rest.
+pub fn disturbance(duration: Duration) -> Duration {
+    duration.saturating_sub(warm_up(duration))
+}
+
+/// Draws the schedule of a run.
+pub fn draw(workload: &Workload, seed: u64) -> Plan {
+    let warm_up = warm_up(workload.duration);
+    let disturbance = disturbance(workload.duration);
+    let topology = workload.topology();
+    let mut strikes = Vec::new();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for spec in &workload.faults {
+        let nth = seen.entry(&spec.kind).or_default();
+        let mut rng = stream(stream_seed(seed, &format!("fault-{}-{nth}", spec.kind)));
+        *nth += 1;
+        strikes.extend(strikes_of(spec, disturbance, topology, &mut rng));
+    }
+    // Stable: strikes at one time stay in the workload's order.
+    strikes.sort_by_key(|strike| strike.at);
+    for (id, strike) in strikes.iter_mut().enumerate() {
+        strike.id = id as u64;
+    }
+    let clients = (0..workload.clients).map(|client| format!("client-{client}"));
+    let names = clients.chain(["probe", "heal", "nodes"].map(str::to_owned));
+    let streams = names.map(|name| (name.clone(), stream_seed(seed, &name))).collect();
+    Plan { seed, warm_up, disturbance, strikes, streams }
+}
+
+fn strikes_of(
+    spec: &FaultSpec,
+    disturbance: Duration,
+    topology: Topology,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Strike> {
+    let fault = faults::find(&spec.kind).expect("a workload names faults of the table");
+    let mut strikes = Vec::new();
+    for at in starts(&spec.when, disturbance, rng) {
+        let lasts = spec.lasts[rng.random_range(0..spec.lasts.len())];
+        let detail = fault.choose(spec, topology, rng);
+        let pieces = fault.pieces(detail, lasts, topology).into_iter();
+        strikes.extend(pieces.map(|piece| Strike {
+            id: 0,
+            fault: spec.kind.clone(),
+            at: at + piece.after,
+            lasts: piece.lasts,
+            detail: piece.detail,
+        }));
+    }
+    strikes.retain(|strike| strike.at < disturbance);
+    strikes
+}
+
+fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Vec<Duration> {
+    let mean = match when {
+        When::At(times) => return times.clone(),
+        When::Every(mean) => *mean,
+    };
+    // Milliseconds: people read these times in plan.json. Never 0, so that the loop ends.
+    let mean_ms = (mean.as_millis() as u64).max(1);
+    let third_ms = (disturbance.as_millis() as u64) / 3;
+    let mut at = Duration::from_millis(rng.random_range(0..=mean_ms.min(third_ms)));
+    let mut starts = Vec::new();
+    while at < disturbance {
+        starts.push(at);
+        let gap_ms = rng.random_range(mean_ms / 2..=mean_ms + mean_ms / 2).max(1);
+        at += Duration::from_millis(gap_ms);
+    }
+    starts
+}
+
+impl Plan {
+    /// The random stream of this name, from its start: independent of every other name.
+    pub fn rng(&self, name: &str) -> ChaCha8Rng {
+        let listed = self.streams.iter().find(|(known, _)| known == name).map(|(_, seed)| *seed);
+        stream(listed.unwrap_or_else(|| stream_seed(self.seed, name)))
+    }
+}
+
+impl Workload {
+    /// The cluster's shape.
+    pub fn topology(&self) -> Topology {
+        Topology { nodes: self.nodes, clients: self.clients }
+    }
+}
+
+/// The seed of a named stream: FNV-1a-64 over the name, mixed with the run's seed.
+fn stream_seed(seed: u64, name: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let mut state = seed ^ mix(&mut hash);
+    mix(&mut state)
+}
+
+/// All 256 bits of the generator's key are filled here, so that the stream is the same with every
+/// version of the random crates.
+fn stream(seed: u64) -> ChaCha8Rng {
+    let mut state = seed;
+    let mut key = [0; 32];
+    for part in key.chunks_exact_mut(8) {
+        part.copy_from_slice(&mix(&mut state).to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(key)
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the next output.
+fn mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::Rng as _;
+
+    use super::*;
+    use crate::workload::{Overrides, Registry, SystemRow, from_text};
+
+    fn workload(text: &str) -> Workload {
+        let system = SystemRow { name: "raft".to_owned(), ..SystemRow::default() };
+        let registry = Registry { systems: vec![system], ..Registry::default() };
+        from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
+    }
+
+    const STORM: &str = "
+system: raft
+faults:
+  - crash: {target: [one, leader, rolling], every: 3s, for: [1s, 2s]}
+  - partition: {shape: [halves, ring, one-way], every: 4s}
+  - pause: {at: [1s, 20s]}
+";
+
+    #[test]
+    fn the_same_seed_draws_the_same_plan_and_another_one_another() {
+        let storm = workload(STORM);
+        assert_eq!(draw(&storm, 7), draw(&storm, 7));
+        assert_ne!(draw(&storm, 7).strikes, draw(&storm, 8).strikes);
+        let json = serde_json::to_string(&draw(&storm, 7)).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), draw(&storm, 7));
+    }
+
+    #[test]
+    fn every_kind_strikes_in_the_first_third() {
+        let storm = workload(STORM);
+        for seed in 0..200 {
+            let plan = draw(&storm, seed);
+            assert_eq!(plan.warm_up, Duration::from_secs(2));
+            assert_eq!(plan.disturbance, Duration::from_secs(28));
+            let early = plan.strikes.iter().filter(|strike| strike.at * 3 <= plan.disturbance);
+            let kinds: BTreeSet<&str> = early.map(|strike| strike.fault.as_str()).collect();
+            assert_eq!(kinds, BTreeSet::from(["crash", "partition", "pause"]), "seed {seed}");
+            assert!(plan.strikes.iter().all(|strike| strike.at < plan.disturbance));
+            assert!(plan.strikes.windows(2).all(|pair| pair[0].at <= pair[1].at));
+            assert!(plan.strikes.iter().enumerate().all(|(i, strike)| strike.id == i as u64));
+        }
+    }
+
+    #[test]
+    fn given_times_are_exact_and_gaps_keep_their_mean() {
+        let plan = draw(&workload(STORM), 7);
+        let pauses: Vec<u128> = plan
+            .strikes
+            .iter()
+            .filter(|strike| strike.fault == "pause")
+            .map(|strike| strike.at.as_millis())
+            .collect();
+        assert_eq!(pauses, [1_000, 20_000]);
+        let long = workload("{system: raft, duration: 1h, faults: [{partition: {every: 4s}}]}");
+        let count = draw(&long, 7).strikes.len();
+        assert!((850..=950).contains(&count), "3,600 s / 4 s = 900 strikes, not {count}");
+    }
+
+    #[test]
+    fn nothing_shifts_when_a_client_or_a_fault_is_added() {
+        let plan = draw(&workload(STORM), 7);
+        let more = draw(&workload(&format!("clients: 11{STORM}  - latency\n")), 7);
+        for fault in ["crash", "partition", "pause"] {
+            let of = |plan: &Plan| -> Vec<_> {
+                let strikes = plan.strikes.iter().filter(|strike| strike.fault == fault);
+                strikes.map(|strike| (strike.at, strike.lasts, strike.detail.clone())).collect()
+            };
+            assert_eq!(of(&plan), of(&more), "{fault}");
+        }
+        assert_eq!(plan.rng("client-3").next_u64(), more.rng("client-3").next_u64());
+        assert_ne!(plan.rng("client-3").next_u64(), plan.rng("client-4").next_u64());
+    }
+
+    /// Golden values: a plan of today must be drawn again by the harness of next year.
+    #[test]
+    fn streams_are_the_same_for_ever() {
+        let plan = draw(&workload("{system: raft}"), 7);
+        assert_eq!(plan.rng("client-3").next_u64(), 10_479_318_640_186_652_583);
+        let strikes = draw(&workload(STORM), 7).strikes;
+        let starts: Vec<u128> =
+            strikes.iter().take(6).map(|strike| strike.at.as_millis()).collect();
+        assert_eq!(starts, [373, 773, 1_000, 1_173, 1_573, 1_658]);
+        assert_eq!(
+            strikes[0].detail.to_string(),
+            r#"{"target":"n3","of":"rolling","order":["n3"]}"#
+        );
+    }
 }

@@ -1,1 +1,130 @@
-//! The command line: one file per subcommand.
+//! The command line: one file per subcommand. Results go to stdout, progress to stderr, and one
+//! reason to leave has one exit code.
+//! It never decides what is true: it asks, shows, and says so with its exit code.
+
+mod check;
+mod hunt;
+mod interrupt;
+mod list;
+mod real_time;
+mod registry;
+mod report;
+mod run;
+mod screen;
+mod session;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::judge::EXIT_NOT_RUN;
+use crate::systems::Catalogue;
+
+/// What the command line cannot know by itself, handed over by `main.rs`.
+pub struct Program {
+    /// The systems and planted bugs there are.
+    pub catalogue: Catalogue,
+    /// The node: `args` are what follows the word `node`.
+    pub node: fn(Vec<OsString>) -> ExitCode,
+}
+
+/// Starts a cluster, breaks the world around it, and judges whether one total order survived.
+#[derive(Parser)]
+#[command(name = "schism", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Example: schism run raft-under-fire\n\n\
+    Exit codes: 0 valid (or as expected), 1 violated, 2 could not run, 3 undecided, \
+    130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    Report(report::Args),
+    Hunt(hunt::Args),
+    List(list::Args),
+    /// One node of a replicated log
+    #[command(hide = true, disable_help_flag = true)]
+    Node(Rest),
+    /// The process that spawns nodes, and ends them when the harness is gone
+    #[command(hide = true)]
+    Guard,
+}
+
+#[derive(clap::Args)]
+struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+/// Does what the command line says.
+pub fn main(program: &Program) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { EXIT_NOT_RUN } else { 0 };
+            // A closed pipe takes no message.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let catalogue = &program.catalogue;
+    let outcome = match cli.command {
+        Command::Run(args) => run::main(&args, catalogue),
+        Command::Check(args) => check::main(&args, catalogue),
+        Command::Report(args) => report::main(&args, catalogue),
+        Command::Hunt(args) => hunt::main(&args, catalogue),
+        Command::List(args) => list::main(&args, catalogue),
+        Command::Node(rest) => return (program.node)(rest.args),
+        Command::Guard => return crate::worlds::processes::guard::main(),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            screen::complain(&format!("{error:#}"));
+            ExitCode::from(EXIT_NOT_RUN)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shown_has_an_example() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Example: schism"), "{} has an example", command.get_name());
+        }
+    }
+
+    #[test]
+    fn mistakes_on_the_command_line_leave_with_2() {
+        let check = |line: &str, part: &str| {
+            let error = Cli::try_parse_from(line.split(' ')).err().unwrap();
+            assert!(error.use_stderr(), "{line}");
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(part), "{line}: {error}");
+        };
+        check("schism", "Usage");
+        check("schism run", "<WORKLOAD>");
+        check("schism run quiet --runs 0", "--runs");
+        check("schism run quiet --seed x", "--seed");
+        check("schism frobnicate", "frobnicate");
+        check("schism check", "<FILE|RUN>");
+        check("schism check h.jsonl --model queue", "--model");
+        check("schism hunt --seeds 0", "--seeds");
+    }
+}

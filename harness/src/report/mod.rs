@@ -1,1 +1,55 @@
-//! What a person sees. Renderers return strings; they write nothing.
+//! What a person sees: a block of text, one page of HTML, and what machines of a CI read.
+//! Renderers return strings. They write no file, read no clock and ask no terminal.
+//!
+//! ```text
+//! schism report runs/latest
+//! ```
+//!
+//! # Layout, in reading order
+//!
+//! * [`facts`]: what the events say, once for all renderers: operations, strikes, leaders.
+//! * [`pictures`]: the drawings, one file each, with their table.
+//! * [`terminal`]: the live block while a run goes on, and the summary when it has ended.
+//! * [`html`]: the page.
+//! * [`junit`], [`markdown`]: for machines.
+//! * [`sample`]: made-up runs, to look at and to test with.
+
+pub mod facts;
+pub mod html;
+pub mod junit;
+pub mod live;
+pub mod markdown;
+pub mod pictures;
+pub mod sample;
+pub mod terminal;
+#[cfg(test)]
+mod tests;
+pub mod words;
+
+use schism_verify::history::{Event, Name};
+
+use crate::plan::Plan;
+use crate::store::verdict_file::VerdictFile;
+use crate::workload::Workload;
+
+pub use live::Live;
+
+/// Everything a renderer may look at.
+#[derive(Clone, Copy)]
+pub struct Report<'a> {
+    /// The finding.
+    pub verdict: &'a VerdictFile,
+    /// The history, in its order; `Anomaly::events` are their indices.
+    pub events: &'a [Event],
+    /// What was asked for. None: a history judged without its run.
+    pub workload: Option<&'a Workload>,
+    /// What was planned.
+    pub plan: Option<&'a Plan>,
+    /// environment.json. `clock_origin_ns`, when there, is the machine's monotonic clock at time 0
+    /// of the history; it places traces exactly. Without it their first line is taken for time 0.
+    pub environment: &'a serde_json::Value,
+    /// `trace/NODE.jsonl` as bytes, for nodes that wrote one.
+    pub traces: &'a [(Name, Vec<u8>)],
+    /// The run directory as a person would type it, without a slash at the end.
+    pub directory: &'a str,
+}

@@ -1,1 +1,150 @@
 //! Plan to History: the phases of a run, on one thread, over any world and any clock.
+//!
+//! ```text
+//! readiness -> warm-up -> disturbance -> recovery -> settle -> final reads
+//! ```
+//!
+//! It never judges: what it saw is written down, and what it did not carry out is not claimed.
+//!
+//! # Layout, in reading order
+//!
+//! * [`rt`]: the clock and the spawner.
+//! * [`recorder`]: stamps and writes every event. `context`: what the tasks of a run share.
+//! * `worker`, `route`, `processes`: clients. `probe`: the steady hand.
+//! * `nemesis`: carries out the plan. `watch`, `statuses`: what is seen from outside.
+//! * `settle`: the end.
+
+mod context;
+mod crew;
+mod nemesis;
+mod phases;
+mod probe;
+mod processes;
+mod progress;
+pub mod recorder;
+mod route;
+pub mod rt;
+mod settle;
+mod statuses;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod worker;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use crate::action::NodeId;
+use crate::plan::Plan;
+use crate::systems::System;
+use crate::workload::Workload;
+use crate::worlds::{Cluster, WorldError};
+
+pub use phases::run;
+pub use progress::Progress;
+use recorder::Monitor;
+use rt::{Nanos, Signal};
+
+/// Everything a run needs. The nodes have been started, not awaited.
+pub struct Setup<R> {
+    /// The clock; its zero is the start of the first node.
+    pub rt: R,
+    /// What was asked for.
+    pub workload: Workload,
+    /// The schedule.
+    pub plan: Plan,
+    /// What can be broken.
+    pub cluster: Rc<dyn Cluster>,
+    /// What is tested.
+    pub system: Rc<dyn System>,
+    /// What each client dials: `clients[c][0]` is n1.
+    pub clients: Vec<Vec<SocketAddr>>,
+    /// Where nodes are reached past every fault.
+    pub direct: Vec<SocketAddr>,
+    /// Where the history goes.
+    pub history: Box<dyn Write>,
+    /// Sees every event as it is recorded.
+    pub monitor: Monitor,
+    /// When the machine itself stood still, since last asked.
+    pub stalls: Box<dyn FnMut() -> Vec<Stall>>,
+    /// Someone wants the run to end.
+    pub interrupt: Rc<Signal>,
+    /// A violation does not end the disturbance.
+    pub keep_going: bool,
+    /// Is shown how far the run has come, four times a second.
+    pub progress: Option<Box<dyn FnMut(&Progress)>>,
+}
+
+/// A time in which the machine did not let someone run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stall {
+    /// From when, on the run's clock.
+    pub from: Nanos,
+    /// Until when.
+    pub to: Nanos,
+    /// `harness`, or a node's name.
+    pub what: String,
+}
+
+/// Why the disturbance ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Its time was over.
+    Done,
+    /// The monitor saw a violation.
+    Violation,
+    /// Someone interrupted it.
+    Interrupted,
+}
+
+/// A run that was carried out.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Finished {
+    /// Why the disturbance ended.
+    pub end: End,
+    /// How long each phase took, in milliseconds.
+    pub phases_ms: Vec<(String, f64)>,
+}
+
+/// Why a run could not be carried out. The history so far is on disk, and the cluster has been
+/// told to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A node ended before it was ready.
+    #[error("{node} ended before it was ready ({how}); its last lines:\n{}", indented(last_lines))]
+    Died {
+        /// Which.
+        node: NodeId,
+        /// How.
+        how: String,
+        /// The last of its stderr.
+        last_lines: Vec<String>,
+    },
+    /// The nodes did not all answer in time.
+    #[error("{answered} of {nodes} nodes answered `status` within {seconds} s; see nodes/*/stderr.log, or raise `ready`")]
+    NotReady {
+        /// How many did.
+        answered: u64,
+        /// Of how many.
+        nodes: u8,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The world could not do what the plan says.
+    #[error("the world could not carry out the plan: {0}")]
+    World(#[from] WorldError),
+    /// The history could not be written.
+    #[error("history.jsonl could not be written: {0}; what was recorded before is kept")]
+    History(io::Error),
+    /// It was interrupted before anything was asked of the system.
+    #[error("interrupted before the system was ready")]
+    Interrupted,
+}
+
+fn indented(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return "  (it wrote nothing)".to_string();
+    }
+    lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,3 +1,201 @@
-//! The run directory: the one place that writes files.
+//! The run directory: the one place that writes files of a run.
+//!
+//! ```text
+//! runs/20261123-101500-raft-under-fire-7/
+//!   workload.yaml  plan.json  environment.json      before anything starts
+//!   history.jsonl                                   while it runs
+//!   nodes/  trace/  delivered/                      by the nodes
+//!   verdict.json  report.html  summary.md  junit.xml
+//! ```
+//!
+//! It never overwrites another run, and never judges.
 
+pub mod environment;
+pub mod saved;
 pub mod verdict_file;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use saved::Saved;
+
+/// What was asked for, with every default filled in.
+pub const WORKLOAD: &str = "workload.yaml";
+/// The schedule.
+pub const PLAN: &str = "plan.json";
+/// Where and with what it ran.
+pub const ENVIRONMENT: &str = "environment.json";
+/// What happened.
+pub const HISTORY: &str = "history.jsonl";
+/// What the judge found.
+pub const VERDICT: &str = "verdict.json";
+/// For people.
+pub const REPORT: &str = "report.html";
+/// For the summary of a CI job.
+pub const SUMMARY: &str = "summary.md";
+/// For a CI's list of tests.
+pub const JUNIT: &str = "junit.xml";
+
+/// The link to the newest run.
+pub const LATEST: &str = "latest";
+
+/// Something of a run directory could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}: {source}{}", path.display(), advice(source))]
+pub struct StoreError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What was tried.
+    pub what: &'static str,
+    /// Why it did not work.
+    pub source: io::Error,
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "; free some space or choose another place with --out",
+        io::ErrorKind::PermissionDenied => "; choose a place you may write to with --out",
+        _ => "",
+    }
+}
+
+/// The folder of one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+}
+
+impl RunDirectory {
+    /// Makes a new one: `OUT/STAMP-NAME-SEED`, with -2, -3, ... when that is taken.
+    pub fn create(out: &Path, stamp: &str, name: &str, seed: u64) -> Result<Self, StoreError> {
+        fs::create_dir_all(out).map_err(at(out, "cannot be made"))?;
+        let name = name.replace(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)), "-");
+        let base = format!("{stamp}-{name}-{seed}");
+        for number in 1.. {
+            let folder = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+            let path = out.join(folder);
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(RunDirectory { path }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(at(&path, "cannot be made")(error)),
+            }
+        }
+        unreachable!("one of all numbers is free")
+    }
+
+    /// One that is there: a folder with a history.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let history = path.join(HISTORY);
+        fs::metadata(&history).map_err(at(&history, "is not there, so this is no run"))?;
+        Ok(RunDirectory { path: path.to_path_buf() })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a file of it is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a whole file; a reader sees all of it or what was there before.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.file(name);
+        let fresh = self.file(&format!(".{name}.new"));
+        let written = fs::write(&fresh, bytes).and_then(|()| fs::rename(&fresh, &path));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&fresh);
+            at(&path, "cannot be written")(error)
+        })
+    }
+
+    /// The history, new and empty.
+    pub fn history(&self) -> Result<File, StoreError> {
+        let path = self.file(HISTORY);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        file.map_err(at(&path, "cannot be made"))
+    }
+
+    /// Reads a whole file.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.file(name);
+        fs::read(&path).map_err(at(&path, "cannot be read"))
+    }
+
+    /// Makes `latest` beside it point here. A reader finds the old one or this one, never none.
+    pub fn point_latest(&self) -> Result<(), StoreError> {
+        let (Some(out), Some(folder)) = (self.path.parent(), self.path.file_name()) else {
+            return Ok(());
+        };
+        let link = out.join(LATEST);
+        let fresh = out.join(format!(".latest.{}", folder.to_string_lossy()));
+        let pointed = std::os::unix::fs::symlink(folder, &fresh)
+            .and_then(|()| fs::rename(&fresh, &link));
+        pointed.map_err(|error| {
+            let _ = fs::remove_file(&fresh);
+            at(&link, "cannot point at the newest run")(error)
+        })
+    }
+}
+
+fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_path_buf();
+    move |source| StoreError { path, what, source }
+}
+
+/// Writes a file that a person asked for by name, outside any run.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let written = File::create(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(at(path, "cannot be written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_name_is_left_alone() {
+        let out = tempfile::tempdir().unwrap();
+        let make = || RunDirectory::create(out.path(), "20261123-101500", "planted/r13", 7).unwrap();
+        let names: Vec<String> = (0..3)
+            .map(|_| make().path().file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        let base = "20261123-101500-planted-r13-7";
+        assert_eq!(names, [base.to_string(), format!("{base}-2"), format!("{base}-3")]);
+    }
+
+    #[test]
+    fn latest_follows_the_newest() {
+        let out = tempfile::tempdir().unwrap();
+        for seed in 1..=2 {
+            let run = RunDirectory::create(out.path(), "t", "quiet", seed).unwrap();
+            run.write(VERDICT, format!("{seed}").as_bytes()).unwrap();
+            run.point_latest().unwrap();
+            let seen = fs::read_to_string(out.path().join(LATEST).join(VERDICT)).unwrap();
+            assert_eq!(seen, seed.to_string());
+        }
+        let hidden = fs::read_dir(out.path()).unwrap().filter(|entry| {
+            entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')
+        });
+        assert_eq!(hidden.count(), 0, "no helper file is left");
+    }
+
+    #[test]
+    fn a_folder_without_history_is_no_run() {
+        let out = tempfile::tempdir().unwrap();
+        let error = RunDirectory::open(out.path()).unwrap_err().to_string();
+        assert!(error.contains("history.jsonl") && error.contains("no run"), "{error}");
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let out = tempfile::tempdir().unwrap();
+        let file = out.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = RunDirectory::create(&file, "t", "quiet", 1).unwrap_err().to_string();
+        assert!(error.starts_with(&file.display().to_string()), "{error}");
+    }
+}

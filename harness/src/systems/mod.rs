@@ -2,14 +2,65 @@
 //! progress may be demanded. One file per system; this is their table.
 //! A system says data, never acts on the world.
 
+pub mod builtin;
+pub mod command;
+pub mod lines;
+mod values;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schism_verify::history::{Level, Name, Value};
 
 use crate::action::{NodeId, View};
+use crate::workload::SystemSpec;
 use crate::worlds::Local;
+
+/// The systems and planted bugs there are, in the order they are shown. `main.rs` makes the rows
+/// from the protocols' own tables, so that nothing else here names a protocol.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Catalogue {
+    /// One row a system.
+    pub systems: Vec<SystemRow>,
+    /// One row a planted bug.
+    pub bugs: Vec<BugRow>,
+}
+
+/// A system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SystemRow {
+    /// Its name in workloads.
+    pub name: String,
+    /// One line for people.
+    pub about: String,
+    /// The options it takes.
+    pub options: Vec<String>,
+}
+
+/// A planted bug.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BugRow {
+    /// Its id: `R13`.
+    pub id: String,
+    /// The system it is planted in.
+    pub system: String,
+    /// What is wrong, in a sentence.
+    pub about: String,
+    /// The real bug it stands for.
+    pub stands_for: String,
+}
+
+/// The system of a workload, ready to be launched. `program` is this program, which built-in nodes
+/// are started from.
+pub fn system(spec: &SystemSpec, bug: Option<&str>, program: &Path) -> Box<dyn System> {
+    Box::new(match spec {
+        SystemSpec::Named { name, options } => builtin::system(program, name, options, bug),
+        SystemSpec::Command { command, ready, .. } => {
+            command::CommandSystem::new(command.clone(), *ready)
+        }
+    })
+}
 
 /// Where a node's things are.
 #[derive(Clone, Debug)]

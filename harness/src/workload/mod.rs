@@ -1,19 +1,127 @@
 //! What a person asked for: a workload file as a value, every default filled in, every unit parsed.
 //! It never touches the world; a `Workload` that exists is one that can be run.
+//!
+//! ```text
+//! schism run raft-crashes --nodes 3 --set faults.crash.every=2s --set operations.read=0
+//! ```
+//!
+//! What the command line says is put into the file's tree before anything is checked, so that
+//! defaults and checks see it. First the flags, then each `--set` from left to right; the last wins.
+//!
+//! | written | does |
+//! |---|---|
+//! | `--seed N`, `--nodes N` | the same as `--set seed=N`, `--set nodes=N` |
+//! | `--duration D` | as `--set duration=D`; strikes `at` later times just do not come |
+//! | `--system S` | replaces the system's name and drops its options |
+//! | `--bug ID` | plants the bug; `--bug none` plants none, whatever the file says |
+//! | `--set key=value` | sets a top-level key; the value is YAML: `5s`, `[a, b]`, `{all: [n1]}` |
+//! | `--set a.b=value` | sets key `b` of map `a`, which is made if there is none |
+//! | `--set system.OPTION=value` | `system: raft` becomes `{name: raft, OPTION: value}` |
+//! | `--set operations.read=0` | without `operations` in the file: the default mix with this weight |
+//! | `--set faults.crash.every=2s` | of every `crash` in the list; `faults.0.every` of the first entry |
+//! | `--set key=` | takes the key out, so that its default holds |
+//!
+//! A mistake in one of them is reported with the flag as its place: `--set nodes=five: ...`.
 
+mod builtin;
+mod error;
+mod faults;
+mod overrides;
 mod parse;
+mod section;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tree;
+pub mod units;
+mod write;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schism_verify::verdict::Kind;
-use serde::Serialize;
 
-/// A workload, complete and checked.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+pub use error::WorkloadError;
+
+/// What the command line changes in a workload, as it was typed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Overrides {
+    /// `--seed`
+    pub seed: Option<u64>,
+    /// `--duration`
+    pub duration: Option<String>,
+    /// `--nodes`
+    pub nodes: Option<String>,
+    /// `--system`
+    pub system: Option<String>,
+    /// `--bug`; `none` takes the file's bug out.
+    pub bug: Option<String>,
+    /// Each `--set`, as `key=value`.
+    pub set: Vec<String>,
+}
+
+/// The names a workload may use, handed over as data.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Registry {
+    /// The systems.
+    pub systems: Vec<SystemRow>,
+    /// Planted bugs: id, and the system it is planted in.
+    pub bugs: Vec<(String, String)>,
+    /// Checks by name.
+    pub checks: Vec<String>,
+}
+
+/// A system as far as a workload must know it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SystemRow {
+    /// Its name.
+    pub name: String,
+    /// The options it takes.
+    pub options: Vec<String>,
+    /// Faults it refuses, each with the reason.
+    pub refuses: Vec<(String, String)>,
+}
+
+/// A row of `schism list workloads`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// What to write after `schism run`.
+    pub name: String,
+    /// The question it asks.
+    pub about: String,
+}
+
+/// Reads a workload: a path, or a name (workloads/NAME.yaml here, else the copy in the binary).
+pub fn load(
+    name_or_path: &str,
+    overrides: &Overrides,
+    registry: &Registry,
+) -> Result<Workload, WorkloadError> {
+    let source = builtin::find(name_or_path)?;
+    parse::parse(&source, overrides, registry)
+}
+
+/// Reads a workload from text; `file` is what errors call it.
+pub fn from_text(
+    file: &str,
+    text: &str,
+    overrides: &Overrides,
+    registry: &Registry,
+) -> Result<Workload, WorkloadError> {
+    let source = builtin::Source::named(file, text.to_owned());
+    parse::parse(&source, overrides, registry)
+}
+
+/// The workloads built into the binary, by name.
+pub fn list() -> Vec<Listed> {
+    builtin::list()
+}
+
+/// A workload, complete and checked. [`Workload::to_yaml`] writes it so that [`load`] reads the
+/// same value back.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Workload {
-    /// Its name: the file's, without folder and `.yaml` (`planted/r13` for one in a subfolder).
+    /// Its name: key `name`, else the file's, without folder and `.yaml` (`planted/r13` for one in
+    /// a subfolder).
     pub name: String,
     /// The question it asks, in a sentence.
     pub about: String,
@@ -56,8 +164,7 @@ pub struct Workload {
 }
 
 /// The system under test.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Debug)]
 pub enum SystemSpec {
     /// A row of the systems table, with its options.
     Named {
@@ -78,8 +185,7 @@ pub enum SystemSpec {
 }
 
 /// One fault of a workload, as its own module understands it.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Debug)]
 pub struct FaultSpec {
     /// Its key: `partition`, `crash`, ...
     pub kind: String,
@@ -92,8 +198,7 @@ pub struct FaultSpec {
 }
 
 /// When a fault strikes.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Debug)]
 pub enum When {
     /// With this mean time between starts, drawn from the seed.
     Every(Duration),
@@ -102,8 +207,7 @@ pub enum When {
 }
 
 /// What a run is expected to find.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Expect {
     /// Nothing.
     Valid,

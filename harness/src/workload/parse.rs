@@ -1,1 +1,328 @@
-//! YAML to Workload, errors with file, line and column.
+//! The tree of a workload file to a [`Workload`]: every key checked, every default filled in.
+//! It never accepts what it does not understand.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schism_verify::history::Level;
+use schism_verify::verdict::{KINDS, Kind};
+
+use super::builtin::Source;
+use super::error::{Mistake, Place, meant};
+use super::section::{Section, duration, list, map, number, positive, word};
+use super::tree::{Key, Node, Tree, read};
+use super::{
+    Expect, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, overrides, units,
+};
+use crate::generate::log::OPERATIONS;
+
+/// Every key of a workload, in the order of the documentation.
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "about",
+    "system",
+    "nodes",
+    "clients",
+    "duration",
+    "rate",
+    "seed",
+    "operations",
+    "retry",
+    "read-level",
+    "timeout",
+    "faults",
+    "checks",
+    "bug",
+    "value-bytes",
+    "recovery",
+    "recovery-max",
+    "min-operations",
+    "expect",
+];
+
+/// What clients do when the file does not say.
+pub(super) const DEFAULT_OPERATIONS: &[(&str, u32)] =
+    &[("append", 50), ("read", 40), ("append-if", 5), ("tail", 5)];
+
+/// Node addresses are 127.R.0.i with i up to 99; from 100 on they are clients'.
+const NODES_MAX: u64 = 99;
+/// A client's port is 20,000 + its number and must stay below the ephemeral range at 32,768.
+const CLIENTS_MAX: u64 = 10_000;
+/// A line of the client protocol is at most 1 MiB, quotes, keys and escapes included.
+const VALUE_BYTES_MAX: u64 = 512 << 10;
+
+pub(super) fn parse(
+    source: &Source,
+    changes: &Overrides,
+    registry: &Registry,
+) -> Result<Workload, WorkloadError> {
+    workload(source, changes, registry)
+        .map_err(|mistake| mistake.in_file(&source.file, &source.text))
+}
+
+fn workload(
+    source: &Source,
+    changes: &Overrides,
+    registry: &Registry,
+) -> Result<Workload, Mistake> {
+    let mut root = read(&source.text, None)?;
+    if root.tree == Tree::Null {
+        return Err(Place::start()
+            .mistake("the file is empty; a workload is a map of keys such as `system: raft`"));
+    }
+    if !matches!(root.tree, Tree::Map(_)) {
+        return Err(root.at.mistake(format!(
+            "{} stands where a map of keys such as `system: raft` should",
+            root.found()
+        )));
+    }
+    overrides::apply(&mut root, changes)?;
+    let top = Section::new("key", &root, KEYS)?;
+
+    let Some(system) = top.get("system") else {
+        return Err(Place::start().mistake("no `system`; write one, such as `system: raft`"));
+    };
+    let system = system_spec(system, registry)?;
+    let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
+    let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
+    let duration_all = top.or("duration", Duration::from_secs(30), positive)?;
+    let mut workload = Workload {
+        name: top.or("name", source.name.clone(), |node| word(node).map(str::to_owned))?,
+        about: top.or("about", String::new(), |node| word(node).map(str::to_owned))?,
+        system,
+        nodes,
+        clients,
+        duration: duration_all,
+        rate: top.option("rate", |node| {
+            units::parse_rate(word(node)?).map_err(|message| node.at.mistake(message))
+        })?,
+        seed: top.option("seed", |node| number(node, 0..=u64::MAX))?,
+        operations: top.or_else("operations", default_operations, operations)?,
+        retry: top.or("retry", false, boolean)?,
+        read_level: top.or("read-level", Level::Linearizable, read_level)?,
+        timeout: top.or("timeout", Duration::from_secs(1), positive)?,
+        faults: Vec::new(),
+        checks: top.or("checks", Vec::new(), |node| checks(node, registry))?,
+        bug: None,
+        value_bytes: top.or("value-bytes", 8, value_bytes)?,
+        recovery: top.or("recovery", Duration::from_secs(10), positive)?,
+        recovery_max: top.option("recovery-max", positive)?,
+        min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
+        expect: top.or("expect", Expect::Valid, expect)?,
+    };
+    workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
+    if let Some(node) = top.get("faults") {
+        let duration = top.get("duration");
+        let cut_short = duration.is_some_and(|node| matches!(node.at, Place::Flag(_)));
+        workload.faults = faults::specs(node, &workload, registry, cut_short)?;
+    }
+    Ok(workload)
+}
+
+fn default_operations() -> Vec<(String, u32)> {
+    DEFAULT_OPERATIONS.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
+}
+
+fn operations(node: &Node) -> Result<Vec<(String, u32)>, Mistake> {
+    // More would say no more: the finest mix is one in a million.
+    const WEIGHT_MAX: u64 = 1_000_000;
+    let section = Section::new("operation", node, OPERATIONS)?;
+    let mut weights = Vec::new();
+    for (key, value) in section.entries {
+        weights.push((key.text.clone(), number(value, 0..=WEIGHT_MAX)? as u32));
+    }
+    if weights.iter().all(|(_, weight)| *weight == 0) {
+        return Err(node.at.mistake("no operation has a weight above 0"));
+    }
+    Ok(weights)
+}
+
+fn boolean(node: &Node) -> Result<bool, Mistake> {
+    match &node.tree {
+        Tree::Scalar { text, plain: true } if text == "true" => Ok(true),
+        Tree::Scalar { text, plain: true } if text == "false" => Ok(false),
+        _ => Err(node.at.mistake(format!("found {}; write true or false", node.found()))),
+    }
+}
+
+fn read_level(node: &Node) -> Result<Level, Mistake> {
+    match word(node)? {
+        "linearizable" => Ok(Level::Linearizable),
+        "local" => Ok(Level::Local),
+        other => {
+            let hint = meant(other, ["linearizable", "local"], "read levels");
+            Err(node.at.mistake(format!("unknown read level `{other}`{hint}")))
+        }
+    }
+}
+
+fn value_bytes(node: &Node) -> Result<usize, Mistake> {
+    let bytes = units::parse_size(word(node)?).map_err(|message| node.at.mistake(message))?;
+    if (1..=VALUE_BYTES_MAX).contains(&bytes) {
+        return Ok(bytes as usize);
+    }
+    Err(node.at.mistake(format!("{bytes} bytes; a value has between 1 and {VALUE_BYTES_MAX}")))
+}
+
+fn checks(node: &Node, registry: &Registry) -> Result<Vec<String>, Mistake> {
+    let mut checks: Vec<String> = Vec::new();
+    for item in list(node) {
+        let check = word(item)?;
+        if !registry.checks.iter().any(|known| known == check) {
+            let hint = meant(check, registry.checks.iter().map(String::as_str), "checks");
+            return Err(item.at.mistake(format!("unknown check `{check}`{hint}")));
+        }
+        if checks.iter().any(|earlier| earlier == check) {
+            return Err(item.at.mistake(format!("check `{check}` is listed twice")));
+        }
+        checks.push(check.to_owned());
+    }
+    if checks.is_empty() {
+        return Err(node.at.mistake("no check is listed; without `checks` all that apply are run"));
+    }
+    Ok(checks)
+}
+
+fn bug(node: &Node, system: &SystemSpec, registry: &Registry) -> Result<String, Mistake> {
+    let id = word(node)?;
+    let Some((_, home)) = registry.bugs.iter().find(|(known, _)| known == id) else {
+        let hint = meant(id, registry.bugs.iter().map(|row| row.0.as_str()), "bugs");
+        return Err(node.at.mistake(format!("unknown bug `{id}`{hint}")));
+    };
+    match system {
+        SystemSpec::Named { name, .. } if name == home => Ok(id.to_owned()),
+        SystemSpec::Named { name, .. } => Err(node
+            .at
+            .mistake(format!("bug {id} is one of {home}'s; the system under test is {name}"))),
+        SystemSpec::Command { .. } => Err(node.at.mistake(format!(
+            "bug {id} is one of {home}'s; a system of your own has its own bugs"
+        ))),
+    }
+}
+
+fn expect(node: &Node) -> Result<Expect, Mistake> {
+    const HOW: &str = "write `valid`, or `{violation: KIND}`";
+    match &node.tree {
+        Tree::Scalar { text, .. } if text == "valid" => Ok(Expect::Valid),
+        Tree::Scalar { .. } => {
+            Err(node.at.mistake(format!("unknown expectation {}; {HOW}", node.found())))
+        }
+        _ => {
+            let section = Section::new("key", node, &["violation"])?;
+            let Some(kinds) = section.get("violation") else {
+                return Err(node.at.mistake(format!("nothing is expected; {HOW}")));
+            };
+            let mut expected = Vec::new();
+            for item in list(kinds) {
+                let name = word(item)?;
+                let Some(kind) = Kind::parse(name) else {
+                    let hint = meant(name, KINDS.iter().map(|row| row.1), "anomalies");
+                    return Err(item.at.mistake(format!("unknown anomaly `{name}`{hint}")));
+                };
+                if !expected.contains(&kind) {
+                    expected.push(kind);
+                }
+            }
+            if expected.is_empty() {
+                return Err(kinds.at.mistake(format!("no anomaly is listed; {HOW}")));
+            }
+            Ok(Expect::Violation(expected))
+        }
+    }
+}
+
+fn system_spec(node: &Node, registry: &Registry) -> Result<SystemSpec, Mistake> {
+    if let Tree::Scalar { .. } = node.tree {
+        let name = known_system(node, registry)?.to_owned();
+        return Ok(SystemSpec::Named { name, options: BTreeMap::new() });
+    }
+    let entries = map(node)?;
+    let get =
+        |wanted: &str| entries.iter().find(|(key, _)| key.text == wanted).map(|entry| &entry.1);
+    match (get("name"), get("command")) {
+        (Some(_), Some(command)) => Err(command
+            .at
+            .mistake("a system has a `name` (built in) or a `command` (your own), not both")),
+        (Some(name), None) => {
+            let name = known_system(name, registry)?;
+            named(name, entries, registry)
+        }
+        (None, Some(command)) => own(node, command),
+        (None, None) => Err(node.at.mistake(
+            "the system has no `name`; write `system: raft`, `{name: raft, ...}` or `{command: [...]}`",
+        )),
+    }
+}
+
+fn known_system<'a>(node: &'a Node, registry: &Registry) -> Result<&'a str, Mistake> {
+    let name = word(node)?;
+    if registry.systems.iter().any(|row| row.name == name) {
+        return Ok(name);
+    }
+    let hint = meant(name, registry.systems.iter().map(|row| row.name.as_str()), "systems");
+    Err(node.at.mistake(format!("unknown system `{name}`{hint}")))
+}
+
+fn named(name: &str, entries: &[(Key, Node)], registry: &Registry) -> Result<SystemSpec, Mistake> {
+    let row = registry.systems.iter().find(|row| row.name == name).expect("looked up before");
+    let mut options = BTreeMap::new();
+    for (key, value) in entries.iter().filter(|(key, _)| key.text != "name") {
+        if !row.options.contains(&key.text) {
+            let known = row.options.iter().map(String::as_str).chain(["name"]);
+            let hint = meant(&key.text, known, "options");
+            return Err(key.at.mistake(format!("unknown option `{}` of {name}{hint}", key.text)));
+        }
+        options.insert(key.text.clone(), word(value)?.to_owned());
+    }
+    Ok(SystemSpec::Named { name: name.to_owned(), options })
+}
+
+fn own(node: &Node, command: &Node) -> Result<SystemSpec, Mistake> {
+    const PLACES: &[&str] =
+        &["id", "peer", "client", "peers", "clients", "data", "trace", "delivered"];
+    let section = Section::new("key", node, &["command", "client", "ready"])?;
+    let Tree::List(items) = &command.tree else {
+        return Err(command.at.mistake(format!(
+            "found {}; a command is a list: [\"./my-node\", ...]",
+            command.found()
+        )));
+    };
+    let mut argv = Vec::new();
+    for item in items {
+        let argument = word(item)?;
+        for name in placeholders(argument) {
+            if !PLACES.contains(&name) {
+                let hint = meant(name, PLACES.iter().copied(), "placeholders");
+                return Err(item.at.mistake(format!("unknown placeholder `{{{name}}}`{hint}")));
+            }
+        }
+        argv.push(argument.to_owned());
+    }
+    if argv.first().is_none_or(String::is_empty) {
+        return Err(command.at.mistake("the command is empty; write [\"./my-node\", ...]"));
+    }
+    if !argv.iter().any(|argument| argument.contains("{client}")) {
+        return Err(command.at.mistake(
+            "no argument contains `{client}`, so the node cannot learn where to serve clients",
+        ));
+    }
+    let client = section.or("client", "lines".to_owned(), |node| match word(node)? {
+        "lines" => Ok("lines".to_owned()),
+        other => {
+            let hint = meant(other, ["lines"], "client protocols");
+            Err(node.at.mistake(format!("unknown client protocol `{other}`{hint}")))
+        }
+    })?;
+    // A node that opens a socket needs milliseconds; this leaves room for slow languages.
+    let ready = section.or("ready", Duration::from_secs(10), duration)?;
+    Ok(SystemSpec::Command { command: argv, client, ready })
+}
+
+/// `{word}` parts of an argument; other braces are the argument's own.
+fn placeholders(argument: &str) -> impl Iterator<Item = &str> {
+    argument.split('{').skip(1).filter_map(|part| {
+        let (name, _) = part.split_once('}')?;
+        let is_word = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        is_word.then_some(name)
+    })
+}

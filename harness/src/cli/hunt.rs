@@ -1,0 +1,269 @@
+//! `schism hunt`: planted bugs times seeds, each beside its control: the same workload and seed
+//! without the bug. Says which bugs are found, by which check, and how fast.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Result, bail};
+use comfy_table::Table;
+use serde::Serialize;
+
+use super::interrupt::watch_signals;
+use super::registry::registry;
+use super::screen;
+use super::session::{Request, carry_out, pretty};
+use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, EXIT_VALID, EXIT_VIOLATED};
+use crate::systems::Catalogue;
+use crate::workload::{self, Expect, Overrides, Workload};
+
+/// Workloads of planted bugs live here.
+const PLANTED: &str = "planted/";
+
+/// A bug counts as found when at least this share of its seeds shows it: real processes do not
+/// interleave the same way twice, so one miss in five is luck, two are a weak workload.
+const FOUND_SHARE: f64 = 0.8;
+
+/// Hunt planted bugs: run their workloads over seeds, with and without the bug
+#[derive(clap::Args)]
+#[command(after_help = "Example: schism hunt R07 R13 --seeds 5 --jobs 2")]
+pub struct Args {
+    /// Only these bugs
+    #[arg(value_name = "ID")]
+    bugs: Vec<String>,
+    /// How many seeds each
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    first_seed: u64,
+    /// The longest a run may disturb [default: the workload's own duration]
+    #[arg(long, value_name = "D")]
+    duration: Option<String>,
+    /// How many runs go on side by side
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    jobs: u64,
+    /// Leave the controls out
+    #[arg(long)]
+    no_controls: bool,
+    /// Where run directories go
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    out: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Show nothing while it runs
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// One bug's workload and how its runs went.
+struct Row {
+    bug: String,
+    planted: Workload,
+    control: Workload,
+}
+
+/// What one run showed.
+#[derive(Clone, Debug)]
+struct Shown {
+    row: usize,
+    control: bool,
+    /// `valid`, `violated`, `unknown`, or why it could not be run.
+    verdict: String,
+    /// The expectation was met.
+    met: bool,
+    /// Which check saw the expected kind, and when on the run's clock.
+    found: Option<(String, f64)>,
+    directory: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Score {
+    bug: String,
+    workload: String,
+    found: u64,
+    seeds: u64,
+    median_s: Option<f64>,
+    by: Option<String>,
+    controls_valid: Option<u64>,
+    as_expected: bool,
+    /// Runs that did not go as expected: their verdict and folder.
+    others: Vec<String>,
+}
+
+/// Runs the hunt and prints its table.
+pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+    let rows = rows(args, catalogue)?;
+    let mut jobs = Vec::new();
+    for seed in (0..args.seeds).map(|number| args.first_seed.wrapping_add(number)) {
+        for row in 0..rows.len() {
+            jobs.push((row, seed, false));
+            if !args.no_controls {
+                jobs.push((row, seed, true));
+            }
+        }
+    }
+    let shown = run_all(args, catalogue, &rows, &jobs);
+    if *watch_signals().borrow() {
+        return Ok(EXIT_INTERRUPTED);
+    }
+    let scores: Vec<Score> =
+        rows.iter().enumerate().map(|(place, row)| score(args, place, row, &shown)).collect();
+    if args.json {
+        screen::show(&String::from_utf8_lossy(&pretty(&serde_json::json!({ "hunt": scores }))));
+    } else {
+        screen::show(&table(&scores));
+    }
+    if shown.iter().any(|run| run.verdict.starts_with("could not run")) {
+        return Ok(EXIT_NOT_RUN);
+    }
+    let all = scores.iter().all(|score| score.as_expected);
+    Ok(if all { EXIT_VALID } else { EXIT_VIOLATED })
+}
+
+/// The planted workloads whose bug is asked for, each with its control.
+fn rows(args: &Args, catalogue: &Catalogue) -> Result<Vec<Row>> {
+    let registry = registry(catalogue);
+    let known: Vec<&str> = catalogue.bugs.iter().map(|bug| bug.id.as_str()).collect();
+    if let Some(unknown) = args.bugs.iter().find(|id| !known.contains(&id.as_str())) {
+        bail!("unknown bug {unknown}; `schism list bugs` names {}", known.join(", "));
+    }
+    let planted = Overrides { duration: args.duration.clone(), ..Overrides::default() };
+    let none = ["bug=", "expect=valid"].map(String::from).to_vec();
+    let control = Overrides { set: none, ..planted.clone() };
+    let mut rows = Vec::new();
+    for listed in workload::list().iter().filter(|listed| listed.name.starts_with(PLANTED)) {
+        let planted = workload::load(&listed.name, &planted, &registry)?;
+        let Some(bug) = planted.bug.clone() else { continue };
+        if args.bugs.is_empty() || args.bugs.contains(&bug) {
+            let control = workload::load(&listed.name, &control, &registry)?;
+            rows.push(Row { bug, planted, control });
+        }
+    }
+    if rows.is_empty() {
+        bail!("no workload of workloads/{PLANTED} plants what was asked for");
+    }
+    rows.sort_by(|a, b| a.bug.cmp(&b.bug));
+    Ok(rows)
+}
+
+type Job = (usize, u64, bool);
+
+fn run_all(args: &Args, catalogue: &Catalogue, rows: &[Row], jobs: &[Job]) -> Vec<Shown> {
+    let (next, shown) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let interrupted = watch_signals();
+    std::thread::scope(|scope| {
+        for _ in 0..args.jobs {
+            scope.spawn(|| {
+                while !*interrupted.borrow() {
+                    let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                    let run = run_one(args, catalogue, rows, *job);
+                    if !args.quiet {
+                        let what = if run.control { "control" } else { "planted" };
+                        let (bug, seed) = (&rows[run.row].bug, job.1);
+                        screen::remark(&format!("{bug} {what} seed {seed}: {}", run.verdict));
+                    }
+                    shown.lock().expect("no job panics while it notes its end").push(run);
+                }
+            });
+        }
+    });
+    shown.into_inner().expect("no job panics while it notes its end")
+}
+
+fn run_one(args: &Args, catalogue: &Catalogue, rows: &[Row], (row, seed, control): Job) -> Shown {
+    let workload = if control { &rows[row].control } else { &rows[row].planted };
+    let out = args.out.as_path();
+    let request = Request { workload, seed, out, catalogue, keep_going: false, quiet: true };
+    match carry_out(&request) {
+        Ok(run) => {
+            let found = first_expected(&workload.expect, &run.verdict);
+            Shown {
+                row,
+                control,
+                verdict: run.verdict.verdict.clone(),
+                met: run.verdict.exit == EXIT_VALID,
+                found,
+                directory: run.directory.display().to_string(),
+            }
+        }
+        Err(error) => {
+            let verdict = format!("could not run: {error:#}");
+            Shown { row, control, verdict, met: false, found: None, directory: String::new() }
+        }
+    }
+}
+
+/// The check that found an expected kind first, and when.
+fn first_expected(
+    expect: &Expect,
+    verdict: &crate::store::verdict_file::VerdictFile,
+) -> Option<(String, f64)> {
+    let Expect::Violation(kinds) = expect else { return None };
+    let total_ms: f64 = verdict.phases_ms.iter().map(|(_, ms)| ms).sum();
+    let expected = verdict.checks.iter().flat_map(|check| {
+        let anomalies = check.anomalies.iter().filter(|anomaly| kinds.contains(&anomaly.kind));
+        // Without a time it was found at the end.
+        anomalies.map(|anomaly| {
+            (check.name.clone(), anomaly.time_ns.map_or(total_ms / 1e3, |ns| ns as f64 / 1e9))
+        })
+    });
+    expected.min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn score(args: &Args, place: usize, row: &Row, shown: &[Shown]) -> Score {
+    let mine = || shown.iter().filter(move |run| run.row == place);
+    let found: Vec<&Shown> = mine().filter(|run| !run.control && run.met).collect();
+    let valid = mine().filter(|run| run.control && run.met).count() as u64;
+    let mut times: Vec<f64> = found.iter().filter_map(|run| run.found.as_ref().map(|f| f.1)).collect();
+    times.sort_by(f64::total_cmp);
+    let enough = found.len() as f64 >= args.seeds as f64 * FOUND_SHARE;
+    let clean = args.no_controls || valid == args.seeds;
+    let others = mine().filter(|run| !run.met).map(|run| {
+        let what = if run.control { "control" } else { "planted" };
+        format!("{what} {}: {}", run.directory, run.verdict)
+    });
+    Score {
+        bug: row.bug.clone(),
+        workload: row.planted.name.clone(),
+        found: found.len() as u64,
+        seeds: args.seeds,
+        median_s: times.get(times.len() / 2).copied(),
+        by: most_common(found.iter().filter_map(|run| run.found.as_ref().map(|f| f.0.as_str()))),
+        controls_valid: (!args.no_controls).then_some(valid),
+        as_expected: enough && clean,
+        others: others.collect(),
+    }
+}
+
+fn most_common<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut counts = std::collections::BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_insert(0u64) += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_string())
+}
+
+fn table(scores: &[Score]) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["bug", "workload", "found", "median", "first seen by", "controls", ""]);
+    for score in scores {
+        table.add_row([
+            score.bug.clone(),
+            score.workload.clone(),
+            format!("{} of {}", score.found, score.seeds),
+            score.median_s.map_or("-".to_string(), |s| format!("{s:.1} s")),
+            score.by.clone().unwrap_or_else(|| "-".to_string()),
+            score.controls_valid.map_or("-".to_string(), |k| format!("{k} of {} valid", score.seeds)),
+            if score.as_expected { "as expected" } else { "NOT as expected" }.to_string(),
+        ]);
+    }
+    let mut text = format!("{table}\n");
+    for other in scores.iter().flat_map(|score| &score.others) {
+        text.push_str(&format!("  {other}\n"));
+    }
+    text
+}

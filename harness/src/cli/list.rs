@@ -1,0 +1,71 @@
+//! `schism list`: what there is, one line each, from the tables themselves.
+
+use anyhow::Result;
+use schism_verify::checkers::CHECKERS;
+use schism_verify::verdict::KINDS;
+use serde_json::json;
+
+use super::screen;
+use super::session::pretty;
+use crate::faults::FAULTS;
+use crate::systems::Catalogue;
+use crate::workload;
+
+/// What there is: workloads, systems, faults, models, checkers, bugs, anomalies
+#[derive(clap::Args)]
+#[command(after_help = "Example: schism list faults")]
+pub struct Args {
+    /// Only these
+    #[arg(value_name = "WHAT", value_parser = WHAT)]
+    what: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+const WHAT: [&str; 7] =
+    ["workloads", "systems", "faults", "models", "checkers", "bugs", "anomalies"];
+
+/// Prints them.
+pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+    let kinds: Vec<&str> =
+        WHAT.into_iter().filter(|kind| args.what.as_deref().is_none_or(|w| w == *kind)).collect();
+    if args.json {
+        let all = kinds.iter().map(|kind| {
+            let rows = rows(kind, catalogue).into_iter();
+            let rows = rows.map(|(name, about)| json!({"name": name, "about": about}));
+            ((*kind).to_string(), rows.collect())
+        });
+        let all: serde_json::Map<String, serde_json::Value> = all.collect();
+        screen::show(&String::from_utf8_lossy(&pretty(&all)));
+        return Ok(0);
+    }
+    let mut text = String::new();
+    for kind in &kinds {
+        let rows = rows(kind, catalogue);
+        let indent = if kinds.len() > 1 { "  " } else { "" };
+        if kinds.len() > 1 {
+            text.push_str(&format!("{}{kind}\n", if text.is_empty() { "" } else { "\n" }));
+        }
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, about) in rows {
+            text.push_str(&format!("{indent}{name:width$}  {about}\n"));
+        }
+    }
+    screen::show(&text);
+    Ok(0)
+}
+
+fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
+    let row = |name: &str, about: &str| (name.to_string(), about.to_string());
+    match kind {
+        "workloads" => workload::list().iter().map(|w| row(&w.name, &w.about)).collect(),
+        "systems" => catalogue.systems.iter().map(|s| row(&s.name, &s.about)).collect(),
+        "faults" => FAULTS.iter().map(|fault| row(fault.name(), fault.about())).collect(),
+        "models" => vec![row("log", "append, append-if, read, tail: one totally ordered log")],
+        "checkers" => CHECKERS.iter().map(|check| row(check.name, check.about)).collect(),
+        "bugs" => catalogue.bugs.iter().map(|bug| row(&bug.id, &bug.about)).collect(),
+        "anomalies" => KINDS.iter().map(|(_, name, about)| row(name, about)).collect(),
+        _ => unreachable!("clap lets only the kinds of WHAT through"),
+    }
+}

@@ -1,0 +1,60 @@
+//! crash: SIGKILL, and a restart when it heals.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use super::{Fault, Key, KeyError, Piece, Topology, one_after_the_other, target};
+use crate::action::{Effect, NodeView, Overlay, View};
+use crate::plan::Strike;
+use crate::workload::FaultSpec;
+
+/// The fault `crash`.
+pub struct Crash;
+
+fn able(node: &NodeView) -> bool {
+    node.running
+}
+
+impl Fault for Crash {
+    fn name(&self) -> &'static str {
+        "crash"
+    }
+
+    fn about(&self) -> &'static str {
+        "kill nodes (SIGKILL) and start them again"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        &[target::KEY]
+    }
+
+    fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
+        target::check(spec, topology)
+    }
+
+    fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
+        target::choose(spec, topology, rng)
+    }
+
+    fn pieces(&self, detail: Value, lasts: Duration, _: Topology) -> Vec<Piece> {
+        one_after_the_other(detail, lasts)
+    }
+
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+        match target::resolve(&strike.detail, topology, view, able) {
+            Ok(nodes) => vec![Effect::Hold(Overlay::Down { nodes })],
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
+        match effects {
+            [Effect::Hold(Overlay::Down { nodes }), ..] => {
+                format!("crash {}", target::describe(&strike.detail, nodes, view))
+            }
+            _ => super::why_nobody(strike, view, able),
+        }
+    }
+}

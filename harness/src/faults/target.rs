@@ -1,0 +1,227 @@
+//! Which nodes a fault means: words, a node, a number, a set. Shared by all faults that hit nodes.
+//! It never strikes; it says whom.
+
+use std::collections::BTreeSet;
+
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use super::{Key, KeyError, Topology, check_each, draw};
+use crate::action::{NodeId, NodeView, View};
+use crate::workload::FaultSpec;
+
+/// The key `target`.
+pub const KEY: Key = Key {
+    name: "target",
+    values: "one, leader, followers, minority, majority, all, rolling, a node (n2), a number of \
+             nodes, or {all: [n1, n3]}",
+    default: "one",
+};
+
+/// The words that may stand under `target`.
+const WORDS: &[&str] = &["one", "leader", "followers", "minority", "majority", "all", "rolling"];
+
+/// Whom a value of `target` means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Target {
+    Leader,
+    Followers,
+    /// So many, whichever come first in the strike's drawn order.
+    Some(usize),
+    Exactly(BTreeSet<NodeId>),
+}
+
+/// Checks every value of `target`.
+pub fn check(spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
+    check_each(spec, KEY.name, |value| parse(value, topology.nodes).map(drop))
+}
+
+/// Draws a target and an order of nodes to resolve it with.
+pub fn choose(spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
+    let target = draw(spec, KEY.name, rng).clone();
+    json!({ "target": target, "order": order(topology.nodes, rng) })
+}
+
+/// A drawn order of all nodes.
+pub fn order(nodes: u8, rng: &mut ChaCha8Rng) -> Vec<NodeId> {
+    let mut order: Vec<NodeId> = NodeId::all(nodes).collect();
+    order.shuffle(rng);
+    order
+}
+
+/// The nodes meant, now: those that `able` says can be hit come first. The error says why nobody.
+pub fn resolve(
+    detail: &Value,
+    topology: Topology,
+    view: &View,
+    able: impl Fn(&NodeView) -> bool,
+) -> Result<BTreeSet<NodeId>, &'static str> {
+    let target = parse(&detail["target"], topology.nodes).expect("checked when it was read");
+    let can = |node: NodeId| view.nodes.get(usize::from(node.0) - 1).is_none_or(&able);
+    match target {
+        Target::Leader => view.leader.map(|leader| BTreeSet::from([leader])).ok_or("no leader"),
+        Target::Followers => match view.leader {
+            Some(leader) => Ok(NodeId::all(topology.nodes).filter(|n| *n != leader).collect()),
+            None => Err("no leader"),
+        },
+        Target::Exactly(nodes) => Ok(nodes),
+        Target::Some(count) => {
+            let mut order: Vec<NodeId> = nodes_of(&detail["order"]);
+            order.sort_by_key(|node| !can(*node));
+            if !order.first().is_some_and(|node| can(*node)) {
+                return Err("no node is left to hit");
+            }
+            Ok(order.into_iter().take(count).collect())
+        }
+    }
+    .and_then(|nodes| if nodes.is_empty() { Err("nobody is meant") } else { Ok(nodes) })
+}
+
+/// `n2 (leader)`, `n1, n3 (minority)`.
+pub fn describe(detail: &Value, nodes: &BTreeSet<NodeId>, view: &View) -> String {
+    let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    let word = match &detail["target"] {
+        Value::String(word) if word == "one" => None,
+        Value::String(word) if WORDS.contains(&word.as_str()) => Some(word.as_str()),
+        _ => detail["of"].as_str(),
+    };
+    let leads = view.leader.is_some_and(|leader| nodes.contains(&leader));
+    let note = match (word, leads) {
+        (Some(word), true) if word != "leader" && nodes.len() == 1 => format!(" ({word}, leader)"),
+        (Some(word), _) => format!(" ({word})"),
+        (None, true) if nodes.len() == 1 => " (leader)".to_owned(),
+        _ => String::new(),
+    };
+    format!("{}{note}", names.join(", "))
+}
+
+/// The nodes of a JSON list.
+pub fn nodes_of(list: &Value) -> Vec<NodeId> {
+    serde_json::from_value(list.clone()).expect("a plan lists nodes")
+}
+
+fn parse(value: &Value, nodes: u8) -> Result<Target, String> {
+    match value {
+        Value::String(word) => match word.as_str() {
+            "one" => Ok(Target::Some(1)),
+            "leader" => Ok(Target::Leader),
+            "followers" if nodes < 2 => Err("a cluster of 1 has no followers".to_owned()),
+            "followers" => Ok(Target::Followers),
+            "minority" if nodes < 3 => Err(format!(
+                "a cluster of {nodes} has no minority to hit; a minority needs 3 nodes"
+            )),
+            "minority" => Ok(Target::Some(usize::from((nodes - 1) / 2))),
+            "majority" => Ok(Target::Some(usize::from(nodes / 2 + 1))),
+            "all" | "rolling" => Ok(Target::Exactly(NodeId::all(nodes).collect())),
+            word => Ok(Target::Exactly(BTreeSet::from([node(word, nodes)?]))),
+        },
+        Value::Number(number) => match number.as_u64() {
+            Some(0) | None => Err(format!("found `{number}`; a target is at least 1 node")),
+            Some(count) if count > u64::from(nodes) => {
+                Err(format!("{count} targets of {nodes} nodes"))
+            }
+            Some(count) => Ok(Target::Some(count as usize)),
+        },
+        Value::Object(map) => match (map.get("all"), map.len()) {
+            (Some(Value::Array(items)), 1) if !items.is_empty() => {
+                let mut set = BTreeSet::new();
+                for item in items {
+                    let name = item.as_str().ok_or_else(|| format!("`{item}` is not a node"))?;
+                    if !set.insert(node(name, nodes)?) {
+                        return Err(format!("`{name}` is listed twice"));
+                    }
+                }
+                Ok(Target::Exactly(set))
+            }
+            _ => Err("a set of nodes is written {all: [n1, n3]}".to_owned()),
+        },
+        other => Err(format!("found `{other}`; a target is {}", KEY.values)),
+    }
+}
+
+/// A node of this cluster by name.
+pub fn node(name: &str, nodes: u8) -> Result<NodeId, String> {
+    match NodeId::try_from(name.to_owned()) {
+        Ok(node) if node.0 <= nodes => Ok(node),
+        Ok(_) => Err(format!("`{name}` is not in the cluster; its nodes are n1 to n{nodes}")),
+        Err(_) => Err(format!("`{name}` is not a target; targets are {}", KEY.values)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{rng, spec, view};
+    use super::*;
+
+    fn resolved(target: Value, nodes: u8, view: &View) -> Result<BTreeSet<NodeId>, &'static str> {
+        let topology = Topology { nodes, clients: 0 };
+        let detail = choose(&spec("crash", &[("target", target)]), topology, &mut rng());
+        resolve(&detail, topology, view, |node| node.running)
+    }
+
+    #[test]
+    fn words_mean_so_many_nodes() {
+        for nodes in 1..=9_u8 {
+            let view = view(nodes, Some(1));
+            let check = |word: &str, count: u8| {
+                let found = resolved(json!(word), nodes, &view).map(|nodes| nodes.len());
+                assert_eq!(found, Ok(usize::from(count)), "{word} of {nodes}");
+            };
+            check("one", 1);
+            check("leader", 1);
+            check("all", nodes);
+            check("majority", nodes / 2 + 1);
+            check("n1", 1);
+            if nodes > 2 {
+                check("minority", (nodes - 1) / 2);
+                check("followers", nodes - 1);
+                assert!((nodes - 1) / 2 < nodes / 2 + 1, "the rest of a minority is a quorum");
+            }
+        }
+    }
+
+    #[test]
+    fn a_leader_that_is_not_there_is_not_hit() {
+        let nobody = view(5, None);
+        assert_eq!(resolved(json!("leader"), 5, &nobody), Err("no leader"));
+        assert_eq!(resolved(json!("followers"), 5, &nobody), Err("no leader"));
+        let leads = view(5, Some(3));
+        assert_eq!(resolved(json!("leader"), 5, &leads), Ok(BTreeSet::from([NodeId(3)])));
+    }
+
+    #[test]
+    fn those_that_can_be_hit_come_first() {
+        let mut view = view(5, None);
+        for node in [0, 1, 2, 4] {
+            view.nodes[node].running = false;
+        }
+        assert_eq!(resolved(json!("one"), 5, &view), Ok(BTreeSet::from([NodeId(4)])));
+        assert!(resolved(json!(2), 5, &view).unwrap().contains(&NodeId(4)));
+        view.nodes[3].running = false;
+        assert_eq!(resolved(json!("one"), 5, &view), Err("no node is left to hit"));
+    }
+
+    #[test]
+    fn impossible_targets_are_refused() {
+        let check = |value: Value, nodes: u8, word: &str| {
+            let topology = Topology { nodes, clients: 0 };
+            let error = super::check(&spec("crash", &[("target", value)]), topology).unwrap_err();
+            assert!(error.message.contains(word), "{}", error.message);
+        };
+        check(json!(4), 3, "4 targets of 3 nodes");
+        check(json!(0), 3, "at least 1");
+        check(json!(-1), 3, "at least 1");
+        check(json!(1.5), 3, "at least 1");
+        check(json!("n4"), 3, "n1 to n3");
+        check(json!("n0"), 3, "not a target");
+        check(json!("leder"), 3, "not a target");
+        check(json!("minority"), 2, "needs 3 nodes");
+        check(json!({"all": ["n1", "n1"]}), 3, "listed twice");
+        check(json!({"all": []}), 3, "{all: [n1, n3]}");
+        check(json!({"any": ["n1"]}), 3, "{all: [n1, n3]}");
+        check(json!(true), 3, "found `true`");
+        let topology = Topology { nodes: 3, clients: 0 };
+        assert_eq!(super::check(&spec("crash", &[("target", json!(3))]), topology), Ok(()));
+    }
+}

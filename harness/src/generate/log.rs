@@ -1,0 +1,239 @@
+//! Operations on a log: append, append-if, read, tail.
+//! Every value is unique in the run, so that each entry of the log has one source.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use schism_verify::history::{Event, Level, Type, Value};
+
+use super::Generator;
+use crate::systems::Op;
+use crate::workload::Workload;
+
+/// What may be written under `operations`.
+pub const OPERATIONS: &[&str] = &["append", "read", "append-if", "tail"];
+
+/// Reads ask for at most so many entries, and start at most so far before the known end: enough to
+/// compare neighbours, and no O(log) work per read.
+const READ_ENTRIES_MAX: u64 = 100;
+
+/// Values are process x this + counter. 10^8 leaves 90 million processes within JSON's 2^53, and a
+/// process that appends every 0.1 ms needs hours to use its share up.
+const VALUES_PER_PROCESS: u64 = 100_000_000;
+
+/// From this size on values are strings; below, whole numbers, which no size of a number exceeds.
+const STRING_BYTES_MIN: usize = 32;
+
+/// Draws operations on a log. One per client.
+#[derive(Clone, Debug)]
+pub struct LogGenerator {
+    weights: Vec<(Kind, u32)>,
+    total: u32,
+    value_bytes: usize,
+    level: Level,
+    counter: u64,
+    known_tail: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Append,
+    AppendIf,
+    Read,
+    Tail,
+}
+
+impl LogGenerator {
+    /// With the workload's weights, value size and read level.
+    pub fn new(workload: &Workload) -> Self {
+        let kind = |name: &str| match name {
+            "append" => Kind::Append,
+            "append-if" => Kind::AppendIf,
+            "read" => Kind::Read,
+            "tail" => Kind::Tail,
+            other => unreachable!("a workload has no operation {other}"),
+        };
+        let weights: Vec<_> =
+            workload.operations.iter().map(|(name, weight)| (kind(name), *weight)).collect();
+        let total = weights.iter().map(|(_, weight)| weight).sum();
+        assert!(total > 0, "a workload has an operation to try");
+        LogGenerator {
+            weights,
+            total,
+            value_bytes: workload.value_bytes,
+            level: workload.read_level,
+            counter: 0,
+            known_tail: 0,
+        }
+    }
+
+    /// A value nobody else appends: a whole number, or for large values a string of that many bytes
+    /// of JSON, quotes included.
+    pub fn value(&mut self, process: u64) -> Value {
+        self.counter += 1;
+        if self.value_bytes < STRING_BYTES_MIN {
+            assert!(self.counter < VALUES_PER_PROCESS, "a generator is not used up in one run");
+            return Value::Int((process * VALUES_PER_PROCESS + self.counter).cast_signed());
+        }
+        let mut text = format!("p{process}-{}-", self.counter);
+        let padding = (self.value_bytes - 2).saturating_sub(text.len());
+        text.extend(std::iter::repeat_n('x', padding));
+        Value::Str(text.into())
+    }
+
+    /// One past the last offset anyone was seen to know of.
+    pub fn known_tail(&self) -> u64 {
+        self.known_tail
+    }
+
+    fn kind(&self, rng: &mut ChaCha8Rng) -> Kind {
+        let mut left = rng.random_range(0..self.total);
+        for (kind, weight) in &self.weights {
+            match left.checked_sub(*weight) {
+                None => return *kind,
+                Some(less) => left = less,
+            }
+        }
+        unreachable!("the draw is below the sum of the weights")
+    }
+
+    /// Mostly among the last entries, sometimes from the beginning or beyond the end.
+    fn read_from(&self, rng: &mut ChaCha8Rng) -> u64 {
+        match rng.random_range(0..100) {
+            0..=3 => self.known_tail + rng.random_range(0..=10),
+            4 => rng.random_range(0..=self.known_tail),
+            _ => self.known_tail.saturating_sub(rng.random_range(0..=READ_ENTRIES_MAX)),
+        }
+    }
+
+    /// Mostly the length as far as known, sometimes one that is surely over or surely to come.
+    fn expected(&self, rng: &mut ChaCha8Rng) -> u64 {
+        match rng.random_range(0..10) {
+            0 => self.known_tail.saturating_sub(rng.random_range(1..=3)),
+            1 => self.known_tail + rng.random_range(1..=3),
+            _ => self.known_tail,
+        }
+    }
+}
+
+impl Generator for LogGenerator {
+    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Op {
+        match self.kind(rng) {
+            Kind::Append => Op::Append { value: self.value(process), session: None, expect: None },
+            Kind::AppendIf => {
+                let expect = Some(self.expected(rng));
+                Op::Append { value: self.value(process), session: None, expect }
+            }
+            Kind::Read => {
+                let from = self.read_from(rng);
+                Op::Read { from, limit: Some(READ_ENTRIES_MAX), level: self.level }
+            }
+            Kind::Tail => Op::Tail,
+        }
+    }
+
+    fn observe(&mut self, event: &Event) {
+        let after_append = event.offset.map(|offset| offset + 1);
+        let seen = match event.kind {
+            Type::Ok => event.tail.max(after_append),
+            Type::Fail => event.tail, // a conflict that names the length
+            Type::Invoke | Type::Info => None,
+        };
+        self.known_tail = self.known_tail.max(seen.unwrap_or(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use schism_verify::history::Process;
+
+    use super::*;
+    use crate::plan;
+    use crate::workload::tests::workload;
+
+    fn draw(generator: &mut LogGenerator, process: u64, count: usize, stream: &str) -> Vec<Op> {
+        let mut rng = plan::draw(&workload("{system: raft}"), 7).rng(stream);
+        (0..count).map(|_| generator.next(process, &mut rng)).collect()
+    }
+
+    #[test]
+    fn a_stream_draws_the_same_operations_again() {
+        let workload = workload("{system: raft}");
+        let first = draw(&mut LogGenerator::new(&workload), 3, 500, "client-3");
+        assert_eq!(first, draw(&mut LogGenerator::new(&workload), 3, 500, "client-3"));
+        assert_ne!(first, draw(&mut LogGenerator::new(&workload), 3, 500, "client-4"));
+    }
+
+    #[test]
+    fn weights_are_kept() {
+        let workload = workload("{system: raft, operations: {append: 3, tail: 1, read: 0}}");
+        let ops = draw(&mut LogGenerator::new(&workload), 0, 4_000, "client-0");
+        let tails = ops.iter().filter(|op| **op == Op::Tail).count();
+        assert!((900..1_100).contains(&tails), "a quarter of 4,000, not {tails}");
+        assert!(!ops.iter().any(|op| matches!(op, Op::Read { .. })));
+    }
+
+    #[test]
+    fn values_are_unique_and_of_the_size_asked_for() {
+        let mut seen = BTreeSet::new();
+        for bytes in [8, 31, 32, 100, 65_536] {
+            let workload = workload(&format!("{{system: raft, value-bytes: {bytes}}}"));
+            for process in [0, 1, 10, 4_000_000] {
+                let mut generator = LogGenerator::new(&workload);
+                for _ in 0..100 {
+                    let value = generator.value(process);
+                    if let Value::Str(text) = &value {
+                        assert_eq!(text.len() + 2, bytes);
+                    }
+                    assert_eq!(matches!(value, Value::Str(_)), bytes >= STRING_BYTES_MIN);
+                    assert!(matches!(value, Value::Int(n) if n < 1 << 53) || bytes >= 32);
+                    assert!(seen.insert((bytes >= 32, bytes, value)), "unique in one run");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn reads_stay_near_the_end_that_was_seen() {
+        let workload = workload("{system: raft, operations: {read: 1}}");
+        let mut generator = LogGenerator::new(&workload);
+        let mut event = Event::new(Process::Client(1), Type::Ok, "append");
+        event.offset = Some(9_999);
+        generator.observe(&event);
+        assert_eq!(generator.known_tail(), 10_000);
+        let ops = draw(&mut generator, 0, 1_000, "client-0");
+        let from = |op: &Op| match op {
+            Op::Read { from, limit: Some(READ_ENTRIES_MAX), .. } => *from,
+            other => panic!("{other:?} is no read of at most 100"),
+        };
+        let near = ops.iter().filter(|op| (9_900..=10_000).contains(&from(op))).count();
+        let beyond = ops.iter().filter(|op| from(op) > 10_000).count();
+        assert!(near > 900 && beyond > 5, "{near} near, {beyond} beyond");
+    }
+
+    #[test]
+    fn only_what_is_certain_moves_the_known_end() {
+        let mut generator = LogGenerator::new(&workload("{system: raft}"));
+        let mut show = |kind, offset, tail| {
+            let mut event = Event::new(Process::Client(1), kind, "append-if");
+            (event.offset, event.tail) = (offset, tail);
+            generator.observe(&event);
+            generator.known_tail()
+        };
+        assert_eq!(show(Type::Info, Some(4), Some(4)), 0);
+        assert_eq!(show(Type::Ok, Some(4), None), 5);
+        assert_eq!(show(Type::Fail, None, Some(7)), 7);
+        assert_eq!(show(Type::Ok, None, Some(6)), 7);
+    }
+
+    #[test]
+    fn a_conditional_append_mostly_expects_the_end() {
+        let workload = workload("{system: raft, operations: {append-if: 1}}");
+        let mut generator = LogGenerator::new(&workload);
+        generator.known_tail = 50;
+        let ops = draw(&mut generator, 0, 1_000, "client-0");
+        let right = |op: &&Op| matches!(op, Op::Append { expect: Some(50), .. });
+        assert!((700..900).contains(&ops.iter().filter(right).count()));
+    }
+}

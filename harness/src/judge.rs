@@ -1,0 +1,296 @@
+//! From what a run left on disk to verdict.json. The deciding is all in `schism-verify`; this puts
+//! the question and writes down the answer. It never reads a live run.
+
+use std::collections::BTreeMap;
+
+use schism_verify::history::{Event, History, Type, Value};
+use schism_verify::verdict::{Kind, Verdict};
+use schism_verify::{CheckResult, Evidence, Settings};
+
+use crate::action::{Bite, NodeId};
+use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
+use crate::workload::{Expect, SystemSpec, Workload};
+
+/// Every check passed, or the expectation was met.
+pub const EXIT_VALID: u8 = 0;
+/// Some promise was broken, or the expected violation did not show.
+pub const EXIT_VIOLATED: u8 = 1;
+/// It could not be run.
+pub const EXIT_NOT_RUN: u8 = 2;
+/// Undecided.
+pub const EXIT_UNKNOWN: u8 = 3;
+/// Interrupted, whatever was found.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// What a workload asks of its evidence.
+pub fn settings(workload: &Workload, writes_evidence: bool) -> Settings {
+    let mut fault_kinds: Vec<String> = workload.faults.iter().map(|f| f.kind.clone()).collect();
+    fault_kinds.sort();
+    fault_kinds.dedup();
+    Settings {
+        checks: workload.checks.clone(),
+        recovery_ns: workload.recovery.as_nanos() as u64,
+        recovery_max_ns: workload.recovery_max.map(|max| max.as_nanos() as u64),
+        min_operations: workload.min_operations,
+        fault_kinds,
+        nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
+        writes_evidence,
+    }
+}
+
+/// Judges; the caller adds what only it knows (workload, seed, phases).
+pub fn judge(evidence: &Evidence, settings: &Settings) -> VerdictFile {
+    let results = schism_verify::judge(evidence, settings);
+    let doubts = schism_verify::doubts(&evidence.history, settings);
+    let verdict = schism_verify::overall(&results, &doubts);
+    VerdictFile {
+        verdict: verdict.word().to_string(),
+        reason: reason(&verdict),
+        checks: results.iter().map(check_file).collect(),
+        expect: "valid".to_string(),
+        exit: exit_code(&verdict, &Expect::Valid),
+        operations: operations(&evidence.history),
+        faults: faults(&evidence.history, &settings.fault_kinds),
+        ..VerdictFile::default()
+    }
+}
+
+/// Judges a run by its own workload.
+pub fn judge_run(
+    evidence: &Evidence,
+    workload: &Workload,
+    writes_evidence: bool,
+    seed: u64,
+    directory: &str,
+) -> VerdictFile {
+    let mut file = judge(evidence, &settings(workload, writes_evidence));
+    file.workload.clone_from(&workload.name);
+    file.system = system_name(&workload.system);
+    file.bug.clone_from(&workload.bug);
+    file.seed = seed;
+    file.replay = format!("schism run {directory}/workload.yaml --seed {seed}");
+    file.expect = match &workload.expect {
+        Expect::Valid => "valid".to_string(),
+        Expect::Violation(kinds) => {
+            kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+        }
+    };
+    file.exit = exit_of(&file, &workload.expect);
+    file
+}
+
+/// What a system is called in verdicts: its name, or its program.
+pub fn system_name(system: &SystemSpec) -> String {
+    match system {
+        SystemSpec::Named { name, .. } => name.clone(),
+        SystemSpec::Command { command, .. } => command.first().cloned().unwrap_or_default(),
+    }
+}
+
+/// The exit code of a verdict against what was expected; the verdict itself stays as it is.
+pub fn exit_code(verdict: &Verdict, expect: &Expect) -> u8 {
+    match verdict {
+        Verdict::Unknown { .. } => EXIT_UNKNOWN,
+        Verdict::Valid => exit(true, &[], expect),
+        Verdict::Violated(anomalies) => {
+            let kinds: Vec<Kind> = anomalies.iter().map(|anomaly| anomaly.kind).collect();
+            exit(false, &kinds, expect)
+        }
+    }
+}
+
+fn exit_of(file: &VerdictFile, expect: &Expect) -> u8 {
+    let anomalies = file.checks.iter().flat_map(|check| &check.anomalies);
+    let kinds: Vec<Kind> = anomalies.map(|anomaly| anomaly.kind).collect();
+    match file.verdict.as_str() {
+        "valid" => exit(true, &kinds, expect),
+        "violated" => exit(false, &kinds, expect),
+        _ => EXIT_UNKNOWN,
+    }
+}
+
+fn exit(valid: bool, kinds: &[Kind], expect: &Expect) -> u8 {
+    let met = match expect {
+        Expect::Valid => valid,
+        Expect::Violation(expected) => kinds.iter().any(|kind| expected.contains(kind)),
+    };
+    if met { EXIT_VALID } else { EXIT_VIOLATED }
+}
+
+/// Over several runs the first of 130, 1, 2, 3, 0 that occurs wins.
+pub fn worst_exit(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let codes: Vec<u8> = codes.into_iter().collect();
+    let order = [EXIT_INTERRUPTED, EXIT_VIOLATED, EXIT_NOT_RUN, EXIT_UNKNOWN];
+    order.into_iter().find(|code| codes.contains(code)).unwrap_or(EXIT_VALID)
+}
+
+fn reason(verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Unknown { reason } => Some(reason.clone()),
+        Verdict::Valid | Verdict::Violated(_) => None,
+    }
+}
+
+fn check_file(result: &CheckResult) -> CheckFile {
+    CheckFile {
+        name: result.name.to_string(),
+        model: result.model.map(String::from),
+        algorithm: result.algorithm.map(String::from),
+        verdict: result.verdict.word().to_string(),
+        reason: reason(&result.verdict),
+        elapsed_ms: result.elapsed.as_secs_f64() * 1e3,
+        operations: result.operations,
+        anomalies: match &result.verdict {
+            Verdict::Violated(anomalies) => anomalies.clone(),
+            Verdict::Valid | Verdict::Unknown { .. } => Vec::new(),
+        },
+    }
+}
+
+/// Counts every operation; latencies are those of ok operations of clients, final reads apart.
+fn operations(history: &History) -> OperationsFile {
+    let final_reads = history
+        .nemesis("phase")
+        .find(|event| event.value == Some(Value::Str("final-reads".into())))
+        .map_or(u64::MAX, |event| event.index);
+    let mut counted = OperationsFile::default();
+    let mut latencies = Vec::new();
+    for operation in history.operations() {
+        match history.outcome(operation) {
+            Type::Ok => counted.ok += 1,
+            Type::Fail => counted.fail += 1,
+            Type::Info | Type::Invoke => counted.info += 1,
+        }
+        let invoke = history.invoke(operation);
+        let ret = history.ret(operation).filter(|ret| ret.kind == Type::Ok);
+        let times = ret.and_then(|ret| Some((invoke.time?, ret.time?)));
+        if let Some((asked, answered)) = times.filter(|_| invoke.index < final_reads) {
+            latencies.push(answered.saturating_sub(asked));
+        }
+    }
+    latencies.sort_unstable();
+    counted.p50_ms = quantile_ms(&latencies, 0.50);
+    counted.p99_ms = quantile_ms(&latencies, 0.99);
+    counted.max_ms = quantile_ms(&latencies, 1.0);
+    counted
+}
+
+/// Of ascending nanoseconds; 0 of none.
+pub fn quantile_ms(ascending: &[u64], share: f64) -> f64 {
+    let place = (ascending.len() as f64 * share).ceil() as usize;
+    let value = ascending.get(place.saturating_sub(1)).or(ascending.last());
+    value.map_or(0.0, |&ns| ns as f64 / 1e6)
+}
+
+/// Every kind of fault with how often it struck and bit.
+fn faults(history: &History, kinds: &[String]) -> Vec<FaultFile> {
+    kinds
+        .iter()
+        .map(|kind| {
+            let mut file = FaultFile { fault: kind.clone(), ..FaultFile::default() };
+            let mut struck = BTreeMap::new();
+            let mut total = Bite::default();
+            for event in history.nemesis(kind) {
+                let said = said(event);
+                let strike = said["strike"].as_u64().unwrap_or(0);
+                match said["phase"].as_str() {
+                    Some("start") => {
+                        struck.entry(strike).or_insert(false);
+                    }
+                    Some("heal") => {
+                        let bit = said["effective"].as_bool().unwrap_or(false);
+                        *struck.entry(strike).or_insert(false) |= bit;
+                        let bite = serde_json::from_value(said["bit"].clone()).unwrap_or_default();
+                        add(&mut total, &bite);
+                    }
+                    _ => {}
+                }
+            }
+            file.strikes = struck.len() as u64;
+            file.bit = struck.values().filter(|&&bit| bit).count() as u64;
+            file.effect = in_words(&total);
+            file
+        })
+        .collect()
+}
+
+fn said(event: &Event) -> serde_json::Value {
+    match &event.value {
+        Some(Value::Other(json)) => serde_json::from_str(json).unwrap_or_default(),
+        _ => serde_json::Value::Null,
+    }
+}
+
+fn add(total: &mut Bite, bite: &Bite) {
+    total.killed += bite.killed;
+    total.stopped += bite.stopped;
+    total.held_bytes += bite.held_bytes;
+    total.dropped_bytes += bite.dropped_bytes;
+    total.reset_connections += bite.reset_connections;
+    total.refused_connections += bite.refused_connections;
+    total.delayed_segments += bite.delayed_segments;
+}
+
+fn in_words(bite: &Bite) -> String {
+    let parts = [
+        (bite.killed, "processes killed"),
+        (bite.stopped, "processes stopped"),
+        (bite.held_bytes, "bytes held"),
+        (bite.dropped_bytes, "bytes swallowed"),
+        (bite.reset_connections, "connections reset"),
+        (bite.refused_connections, "connections refused"),
+        (bite.delayed_segments, "segments delayed"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    if words.is_empty() { "nothing".to_string() } else { words.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use schism_verify::verdict::Anomaly;
+
+    use super::*;
+
+    fn violated(kind: Kind) -> Verdict {
+        let explanation = String::new();
+        Verdict::Violated(vec![Anomaly { kind, explanation, events: vec![], time_ns: None }])
+    }
+
+    #[test]
+    fn expect_changes_only_the_exit_code() {
+        let stale = Expect::Violation(vec![Kind::StaleRead, Kind::LostAppend]);
+        let unknown = Verdict::Unknown { reason: "too little".into() };
+        let check = |verdict: &Verdict, expect: &Expect, exit: u8| {
+            assert_eq!(exit_code(verdict, expect), exit, "{verdict:?} {expect:?}");
+        };
+        check(&Verdict::Valid, &Expect::Valid, 0);
+        check(&violated(Kind::StaleRead), &Expect::Valid, 1);
+        check(&unknown, &Expect::Valid, 3);
+        check(&Verdict::Valid, &stale, 1);
+        check(&violated(Kind::StaleRead), &stale, 0);
+        check(&violated(Kind::Duplicate), &stale, 1);
+        check(&unknown, &stale, 3);
+    }
+
+    #[test]
+    fn the_worst_exit_wins() {
+        let check = |codes: &[u8], worst: u8| assert_eq!(worst_exit(codes.to_vec()), worst);
+        check(&[0, 0], 0);
+        check(&[0, 3], 3);
+        check(&[3, 2, 0], 2);
+        check(&[3, 1, 2], 1);
+        check(&[1, 130], 130);
+        check(&[], 0);
+    }
+
+    #[test]
+    fn quantiles_are_of_the_sorted_list() {
+        let ns: Vec<u64> = (1..=100).map(|ms| ms * 1_000_000).collect();
+        let near = |share: f64, ms: f64| assert!((quantile_ms(&ns, share) - ms).abs() < 1e-9);
+        near(0.5, 50.0);
+        near(0.99, 99.0);
+        near(1.0, 100.0);
+        assert!(quantile_ms(&[], 0.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,78 @@
+//! The operations that prove an anomaly, and the remark that makes a drawing of them speak.
+//! It never looks for other proof than the events the judge named.
+
+use schism_verify::verdict::{Anomaly, KINDS, Kind};
+
+use super::Facts;
+use super::operations::{Ending, Operation};
+
+/// Drawings show so many operations of a proof: most have two, and more rows than this are a list.
+pub const SHOWN_MAX: usize = 10;
+
+/// What proves an anomaly.
+pub struct Evidence<'f, 'a> {
+    /// The operations, by the time they were asked; at most [`SHOWN_MAX`].
+    pub operations: Vec<&'f Operation<'a>>,
+    /// How many more there are.
+    pub more: usize,
+    /// Where to look, and what is to be seen there.
+    pub remark: Option<(u64, String)>,
+}
+
+/// Gathers the proof of an anomaly.
+pub fn of<'f, 'a>(facts: &'f Facts<'a>, anomaly: &Anomaly) -> Evidence<'f, 'a> {
+    let named = |operation: &&Operation<'_>| {
+        let named = |event: u64| anomaly.events.contains(&event);
+        named(operation.invoke.index) || operation.ret.is_some_and(|ret| named(ret.index))
+    };
+    let mut operations: Vec<&Operation<'a>> = if anomaly.events.is_empty() {
+        Vec::new() // no need to look at every operation
+    } else {
+        facts.operations.iter().filter(named).collect()
+    };
+    operations.sort_by_key(|operation| (operation.from_ns, operation.to_ns));
+    let more = operations.len().saturating_sub(SHOWN_MAX);
+    if more > 0 {
+        // the last one completed the proof: it stays
+        operations.drain(SHOWN_MAX - 1..operations.len() - 1);
+    }
+    let remark = remark(&operations, anomaly.kind);
+    Evidence { operations, more, remark }
+}
+
+/// The moment that settles it, in words.
+fn remark(operations: &[&Operation<'_>], kind: Kind) -> Option<(u64, String)> {
+    let last = operations.last()?;
+    let by_length = matches!(kind, Kind::StaleRead | Kind::RealTimeOrder | Kind::NonLinearizable);
+    if let Some((at, text)) = by_length.then(|| missing(operations)).flatten() {
+        return Some((at, text));
+    }
+    let acknowledged = operations.iter().find(|operation| {
+        operation.ending() == Ending::Ok && operation.invoke.f.starts_with("append")
+    });
+    if let (Kind::LostAppend | Kind::LostAfterCrash, Some(append)) = (kind, acknowledged) {
+        let offset = append
+            .length_seen()
+            .map_or(String::new(), |seen| format!(" at offset {}", seen.saturating_sub(1)));
+        return Some((append.to_ns?, format!("acknowledged{offset} here, absent afterwards")));
+    }
+    let meaning = KINDS.iter().find(|row| row.0 == kind).map_or("", |row| row.2);
+    Some((last.to_ns.unwrap_or(last.from_ns), meaning.to_owned()))
+}
+
+/// The longest log that was seen before a shorter one was.
+fn missing(operations: &[&Operation<'_>]) -> Option<(u64, String)> {
+    let seen = operations.iter().filter_map(|op| Some((op.to_ns?, op.length_seen()?, op)));
+    let (at, most, witness) =
+        seen.clone().max_by_key(|(to, length, _)| (*length, u64::MAX - to))?;
+    let (_, less, late) = seen.filter(|(_, _, op)| op.from_ns >= at).min_by_key(|row| row.1)?;
+    // an append saw the log one shorter than its answer
+    let less = if late.invoke.f.starts_with("append") { less - 1 } else { less };
+    let gone = most.checked_sub(less).filter(|&gone| gone > 0 && witness.from_ns < late.from_ns)?;
+    let (entries, were) = if most == 1 { ("entry", "was") } else { ("entries", "were") };
+    let are = if gone == 1 { "is" } else { "are" };
+    Some((
+        at,
+        format!("{most} {entries} {were} visible here, {gone} {are} missing in the later answer"),
+    ))
+}

@@ -1,0 +1,122 @@
+//! Who had which role in which epoch, from the nodes' traces or, without them, from what the
+//! nemesis saw in the statuses. It never says that two leaders are wrong: epochs may overlap.
+
+use schism_verify::history::{Event, Name, Process};
+
+use super::strikes::Strike;
+use super::{Report, event_time, object, word};
+
+/// A stretch of time in which a node had one role.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reign {
+    /// Who.
+    pub node: Name,
+    /// `leader`, `candidate`, `pre-candidate`, `follower`.
+    pub role: Name,
+    /// In which epoch.
+    pub epoch: u64,
+    /// From.
+    pub from_ns: u64,
+    /// To.
+    pub to_ns: u64,
+}
+
+/// Reads `role` and `boot` lines of the traces; a crash ends what it interrupts.
+pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) -> Vec<Reign> {
+    let lines: Vec<(&Name, Vec<Line>)> =
+        report.traces.iter().map(|(node, bytes)| (node, read(bytes))).collect();
+    let first = lines.iter().filter_map(|(_, lines)| lines.first()).map(|line| line.at_ns).min();
+    let Some(first) = first else { return Vec::new() };
+    let origin = report.environment["clock_origin_ns"].as_u64().unwrap_or(first);
+    let mut reigns = Vec::new();
+    for (node, lines) in lines {
+        for (place, line) in lines.iter().enumerate() {
+            let Some(role) = &line.role else { continue };
+            let from_ns = line.at_ns.saturating_sub(origin);
+            let next =
+                lines.get(place + 1).map_or(end_ns, |next| next.at_ns.saturating_sub(origin));
+            let number = node.strip_prefix('n').and_then(|digits| digits.parse::<u8>().ok());
+            let killed = strikes
+                .iter()
+                .filter(|strike| number.is_some_and(|number| strike.down().contains(&number)))
+                .map(|strike| strike.from_ns)
+                .find(|&at| from_ns < at && at < next);
+            let to_ns = killed.unwrap_or(next).min(end_ns);
+            if from_ns < to_ns {
+                let role = role.as_str().into();
+                reigns.push(Reign { node: node.clone(), role, epoch: line.epoch, from_ns, to_ns });
+            }
+        }
+    }
+    reigns
+}
+
+/// A role or a boot of a trace.
+struct Line {
+    at_ns: u64,
+    epoch: u64,
+    /// None: a boot.
+    role: Option<String>,
+}
+
+/// Finds the few lines that matter without parsing the many that do not: traces are large. Torn
+/// lines are passed over.
+fn read(bytes: &[u8]) -> Vec<Line> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut places: Vec<usize> = [r#""e":"role""#, r#""e":"boot""#]
+        .into_iter()
+        .flat_map(|needle| text.match_indices(needle).map(|(place, _)| place))
+        .collect();
+    places.sort_unstable();
+    let mut lines = Vec::new();
+    for place in places {
+        let start = text[..place].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[place..].find('\n').map_or(text.len(), |length| place + length);
+        let Ok(line) = serde_json::from_str::<serde_json::Value>(&text[start..end]) else {
+            continue;
+        };
+        let Some(at_ns) = line["at"].as_u64() else { continue };
+        let role = line["role"].as_str().map(str::to_owned);
+        lines.push(Line { at_ns, epoch: line["epoch"].as_u64().unwrap_or(0), role });
+    }
+    lines
+}
+
+/// From `leader` events: each leads until the next is named.
+pub(super) fn from_events(events: &[Event], timed: bool, end_ns: u64) -> Vec<Reign> {
+    let mut reigns: Vec<Reign> = Vec::new();
+    let mut open = false;
+    for event in events.iter().filter(|e| e.process == Process::Nemesis && *e.f == *"leader") {
+        let at = event_time(event, timed);
+        if let Some(last) = reigns.last_mut().filter(|_| open) {
+            last.to_ns = at;
+        }
+        let value = object(event.value.as_ref());
+        let node = word(&value["node"]);
+        open = !node.is_empty();
+        if open {
+            let epoch = value["epoch"].as_u64().unwrap_or(0);
+            let (node, role) = (node.into(), "leader".into());
+            reigns.push(Reign { node, role, epoch, from_ns: at, to_ns: end_ns });
+        }
+    }
+    reigns
+}
+
+/// `n2 led epoch 3, n4 epoch 4`.
+pub(super) fn led_at(reigns: &[Reign], at: u64) -> String {
+    let mut leaders: Vec<&Reign> = reigns
+        .iter()
+        .filter(|reign| *reign.role == *"leader" && reign.from_ns <= at && at <= reign.to_ns)
+        .collect();
+    leaders.sort_by_key(|reign| (reign.epoch, reign.from_ns));
+    leaders.dedup_by(|later, earlier| later.node == earlier.node && later.epoch == earlier.epoch);
+    let words: Vec<String> = leaders
+        .iter()
+        .enumerate()
+        .map(|(place, reign)| {
+            format!("{}{} epoch {}", reign.node, if place == 0 { " led" } else { "" }, reign.epoch)
+        })
+        .collect();
+    if words.is_empty() { "nobody led".into() } else { words.join(", ") }
+}

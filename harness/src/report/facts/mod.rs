@@ -1,0 +1,179 @@
+//! What the events say, worked out once for all renderers.
+//! It never judges: what is an anomaly and what bit is written in the verdict and the history.
+
+pub mod evidence;
+pub mod leaders;
+pub mod operations;
+pub mod recovery;
+pub mod strikes;
+
+use std::collections::BTreeSet;
+
+use schism_verify::history::{Event, Name, Process, Value};
+
+use super::Report;
+use leaders::Reign;
+use operations::Operation;
+use strikes::Strike;
+
+/// A run as pictures and sentences need it. All times are nanoseconds on the history's clock.
+pub struct Facts<'a> {
+    /// Whether the history has times. Without them an event's place stands for its time.
+    pub timed: bool,
+    /// Every operation of a client, by the time it was asked.
+    pub operations: Vec<Operation<'a>>,
+    /// Every strike of a fault, by start.
+    pub strikes: Vec<Strike>,
+    /// Who had which role when.
+    pub reigns: Vec<Reign>,
+    /// Whether `reigns` come from the nodes' own traces, so that two may lead at once.
+    pub traced: bool,
+    /// The phases, each with its start.
+    pub phases: Vec<(String, u64)>,
+    /// When the machine itself stood still: from, to, what.
+    pub stalls: Vec<(u64, u64, String)>,
+    /// Nodes that died though nobody killed them: when, node, how.
+    pub deaths: Vec<(u64, Name, String)>,
+    /// The nodes, in order.
+    pub nodes: Vec<Name>,
+    /// The last event's time.
+    pub end_ns: u64,
+}
+
+/// Where no time is given, events are drawn one millisecond apart: any fixed step would do.
+const UNTIMED_STEP_NS: u64 = 1_000_000;
+
+impl<'a> Facts<'a> {
+    /// Reads the report's events and traces.
+    pub fn new(report: &Report<'a>) -> Facts<'a> {
+        let events = report.events;
+        let timed = events.iter().all(|event| event.time.is_some());
+        let clock = |event: &Event| event_time(event, timed);
+        let end_ns = events.iter().map(&clock).max().unwrap_or(0);
+        let mut facts = Facts {
+            timed,
+            operations: operations::pair(events, timed),
+            strikes: strikes::read(events, timed),
+            reigns: Vec::new(),
+            traced: false,
+            phases: Vec::new(),
+            stalls: Vec::new(),
+            deaths: Vec::new(),
+            nodes: nodes(report),
+            end_ns,
+        };
+        for event in events.iter().filter(|event| event.process == Process::Nemesis) {
+            facts.remark(event, clock(event));
+        }
+        facts.reigns = leaders::from_traces(report, &facts.strikes, end_ns);
+        facts.traced = !facts.reigns.is_empty();
+        if !facts.traced {
+            facts.reigns = leaders::from_events(events, timed, end_ns);
+        }
+        facts
+    }
+
+    fn remark(&mut self, event: &Event, at: u64) {
+        match &*event.f {
+            "phase" => {
+                if let Some(Value::Str(name)) = &event.value {
+                    self.phases.push((name.to_string(), at));
+                }
+            }
+            "stall" => {
+                let value = object(event.value.as_ref());
+                let from = value["from_ns"].as_u64().unwrap_or(at);
+                let to = value["to_ns"].as_u64().unwrap_or(at).max(from);
+                self.stalls.push((from, to, word(&value["what"])));
+            }
+            "death" => {
+                let value = object(event.value.as_ref());
+                self.deaths.push((at, word(&value["node"]).into(), word(&value["how"])));
+            }
+            _ => {}
+        }
+    }
+
+    /// The strikes that held at this moment.
+    pub fn active(&self, at: u64) -> impl Iterator<Item = &Strike> {
+        self.strikes
+            .iter()
+            .filter(move |strike| strike.from_ns <= at && strike.to_ns.is_none_or(|to| at <= to))
+    }
+
+    /// `faults active: ...; n2 led epoch 3`, the words for a moment.
+    pub fn moment(&self, at: u64) -> Moment {
+        let faults: Vec<String> = self
+            .active(at)
+            .map(|strike| format!("{} since {}", strike.title(), self.show(strike.from_ns)))
+            .collect();
+        Moment {
+            faults: if faults.is_empty() { "none".into() } else { faults.join("; ") },
+            leaders: leaders::led_at(&self.reigns, at),
+        }
+    }
+
+    /// A time in words: `8.114 s`, or `event 114` where the history has no times.
+    pub fn show(&self, at: u64) -> String {
+        if self.timed {
+            format!("{:.3} s", at as f64 / 1e9)
+        } else {
+            format!("event {}", at / UNTIMED_STEP_NS)
+        }
+    }
+
+    /// The operation an event of the history belongs to.
+    pub fn operation_of(&self, event: u64) -> Option<&Operation<'a>> {
+        self.operations.iter().find(|operation| operation.has(event))
+    }
+}
+
+/// A moment of the run, in words.
+pub struct Moment {
+    /// The faults active then, or `none`.
+    pub faults: String,
+    /// Who led then.
+    pub leaders: String,
+}
+
+/// An event's time, or its place where the history has no times.
+pub(super) fn event_time(event: &Event, timed: bool) -> u64 {
+    match event.time {
+        Some(time) if timed => time,
+        _ => event.index.saturating_mul(UNTIMED_STEP_NS),
+    }
+}
+
+/// The object of a nemesis event, null when it has none.
+pub(super) fn object(value: Option<&Value>) -> serde_json::Value {
+    match value {
+        Some(Value::Other(text)) => serde_json::from_str(text).unwrap_or_default(),
+        _ => serde_json::Value::Null,
+    }
+}
+
+/// A JSON string without its quotes; anything else as JSON; nothing for null.
+pub(super) fn word(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Lanes of a history that names nodes as it likes.
+const NODES_MAX: usize = 32;
+
+/// n1 ... nN where the workload says how many, else every node that was asked.
+fn nodes(report: &Report<'_>) -> Vec<Name> {
+    if let Some(workload) = report.workload {
+        return (1..=workload.nodes).map(|number| format!("n{number}").into()).collect();
+    }
+    let asked: BTreeSet<(usize, &Name)> = report
+        .events
+        .iter()
+        .filter_map(|event| event.node.as_ref())
+        .map(|node| (node.len(), node)) // n10 after n9
+        .collect();
+    asked.into_iter().take(NODES_MAX).map(|(_, node)| node.clone()).collect()
+}

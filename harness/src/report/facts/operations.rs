@@ -1,0 +1,190 @@
+//! Operations: invoke and return in one, with the words a drawing puts on them.
+//! It never decides whether an answer is right.
+
+use std::collections::BTreeMap;
+
+use schism_verify::history::{Event, Level, Name, Process, Type, Value};
+
+use super::event_time;
+
+/// One operation of a client.
+#[derive(Clone, Debug)]
+pub struct Operation<'a> {
+    /// Who asked.
+    pub process: u64,
+    /// The question.
+    pub invoke: &'a Event,
+    /// The answer; None: it never came.
+    pub ret: Option<&'a Event>,
+    /// When it was asked.
+    pub from_ns: u64,
+    /// When it was answered.
+    pub to_ns: Option<u64>,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Ending {
+    /// It happened.
+    Ok,
+    /// It certainly did not.
+    Fail,
+    /// Nobody knows.
+    Info,
+}
+
+/// Longer values are cut: a label must fit its bar, and 14 characters tell random values apart.
+const VALUE_CHARS_MAX: usize = 14;
+
+/// Pairs invokes with returns. A return without an invoke is left out: the parser has refused it.
+pub(super) fn pair(events: &[Event], timed: bool) -> Vec<Operation<'_>> {
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut operations: Vec<Operation<'_>> = Vec::with_capacity(events.len() / 2);
+    for event in events {
+        let Process::Client(process) = event.process else { continue };
+        let at = event_time(event, timed);
+        if event.kind == Type::Invoke {
+            open.insert(process, operations.len());
+            operations.push(Operation {
+                process,
+                invoke: event,
+                ret: None,
+                from_ns: at,
+                to_ns: None,
+            });
+        } else if let Some(place) = open.remove(&process) {
+            operations[place].ret = Some(event);
+            operations[place].to_ns = Some(at);
+        }
+    }
+    operations
+}
+
+impl<'a> Operation<'a> {
+    /// How it ended.
+    pub fn ending(&self) -> Ending {
+        match self.ret.map(|event| event.kind) {
+            Some(Type::Ok) => Ending::Ok,
+            Some(Type::Fail) => Ending::Fail,
+            _ => Ending::Info,
+        }
+    }
+
+    /// Whether this event of the history is its invoke or its return.
+    pub fn has(&self, event: u64) -> bool {
+        self.invoke.index == event || self.ret.is_some_and(|ret| ret.index == event)
+    }
+
+    /// The node that answered, or was asked.
+    pub fn node(&self) -> &'a str {
+        let answered = self.ret.and_then(|event| event.node.as_ref());
+        answered.or(self.invoke.node.as_ref()).map_or("", |node| node)
+    }
+
+    /// How long it took, where an answer came.
+    pub fn latency_ns(&self) -> Option<u64> {
+        self.to_ns.map(|to| to.saturating_sub(self.from_ns))
+    }
+
+    /// `append 93 -> 43`: what was asked and what was answered.
+    pub fn label(&self) -> String {
+        let answer = match self.ending() {
+            Ending::Ok => self.answer(),
+            Ending::Fail => format!("fail {}", self.error("refused")),
+            Ending::Info => format!("? {}", self.error("no answer")),
+        };
+        format!("{} -> {answer}", self.question())
+    }
+
+    /// The length of the log this operation saw, where it tells.
+    pub fn length_seen(&self) -> Option<u64> {
+        let ret = self.ret.filter(|event| event.kind == Type::Ok)?;
+        match &*self.invoke.f {
+            "append" | "append-if" => ret.offset.map(|offset| offset + 1),
+            "read" | "tail" => ret.tail.or_else(|| match &ret.value {
+                Some(Value::List(values)) => {
+                    Some(self.invoke.from.unwrap_or(0) + values.len() as u64)
+                }
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
+    fn error(&self, otherwise: &str) -> String {
+        let error: Option<&Name> = self.ret.and_then(|event| event.error.as_ref());
+        error.map_or_else(|| otherwise.to_owned(), |error| cut(error, 24))
+    }
+
+    fn question(&self) -> String {
+        let asked = self.invoke;
+        let mut text = cut(&asked.f, 16);
+        if let Some(key) = &asked.key {
+            text += &format!(" {}", show(key));
+        }
+        match &*asked.f {
+            "read" => {
+                if asked.level == Some(Level::Local) {
+                    text += " local";
+                }
+                if let Some(from) = asked.from.filter(|&from| from > 0) {
+                    text += &format!(" {from}..");
+                }
+            }
+            _ => {
+                if let Some(value) = asked.value.as_ref().filter(|value| **value != Value::Null) {
+                    text += &format!(" {}", show(value));
+                }
+            }
+        }
+        if let Some(expect) = asked.expect {
+            text += &format!(" at {expect}");
+        }
+        text
+    }
+
+    fn answer(&self) -> String {
+        let Some(ret) = self.ret else { return String::new() };
+        if let Some(offset) = ret.offset {
+            return offset.to_string();
+        }
+        match (&*self.invoke.f, &ret.value, ret.tail) {
+            (_, Some(Value::List(values)), Some(tail)) if !values.is_empty() => {
+                format!("{} of tail {tail}", values.len())
+            }
+            (_, _, Some(tail)) => format!("tail {tail}"),
+            (_, Some(value), None) if ret.value != self.invoke.value => show(value),
+            _ => "ok".into(),
+        }
+    }
+}
+
+/// A value as a label shows it.
+pub fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Str(text) => cut(text, VALUE_CHARS_MAX),
+        Value::List(values) if values.len() <= 4 => {
+            let shown: Vec<String> = values.iter().map(show).collect();
+            format!("[{}]", shown.join(" "))
+        }
+        Value::List(values) => {
+            let last = values.last().map(show).unwrap_or_default();
+            format!("[{} .. {last}]", show(&values[0]))
+        }
+        Value::Other(text) => cut(text, VALUE_CHARS_MAX),
+    }
+}
+
+/// At most `chars_max` characters, control characters made visible, the cut shown.
+pub fn cut(text: &str, chars_max: usize) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    if text.chars().count() <= chars_max {
+        return clean.collect();
+    }
+    let mut short: String = clean.take(chars_max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}

@@ -1,0 +1,108 @@
+//! The verdict in words, how to see it again, and what was tested.
+
+use maud::{Markup, html};
+
+use super::super::{Report, words};
+use crate::workload::SystemSpec;
+
+/// The top of the page.
+pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
+    let verdict = report.verdict;
+    let (class, mark) = match &*verdict.verdict {
+        "valid" => ("valid", "✓"),
+        "violated" => ("violated", "✗"),
+        _ => ("unknown", "?"),
+    };
+    let found = words::kinds_found(report);
+    html! {
+        header.verdict.(class) {
+            div.inner {
+                p.eyebrow { "schism " span.dim { "·" } " " (verdict.workload) }
+                h1 {
+                    span.mark aria-hidden="true" { (mark) }
+                    span.word { (verdict.verdict) }
+                    @if !found.is_empty() { span.found { (found) } }
+                }
+                p.lead {
+                    (words::sentence(report))
+                    @if let Some(expectation) = words::expectation(report) { " " (expectation) }
+                }
+                @if let Some(workload) = report.workload {
+                    p.about { span.dim { "The promise: " } (workload.about) }
+                }
+                @if !verdict.replay.is_empty() {
+                    div.again { span.dim { "See it again" } code { (verdict.replay) } }
+                }
+                (tested(report))
+                (links(report, over_time))
+            }
+        }
+    }
+}
+
+/// The figures a reader asks for first.
+fn tested(report: &Report<'_>) -> Markup {
+    let verdict = report.verdict;
+    let counts = &verdict.operations;
+    let strikes: u64 = verdict.faults.iter().map(|fault| fault.strikes).sum();
+    let bit: u64 = verdict.faults.iter().map(|fault| fault.bit).sum();
+    html! {
+        dl.tiles {
+            (tile("System", &verdict.system, &system(report)))
+            @if let Some(workload) = report.workload {
+                (tile("Size", &format!("{} nodes", workload.nodes),
+                    &format!("{} clients for {} s", workload.clients, workload.duration.as_secs_f64())))
+            }
+            (tile("Seed", &verdict.seed.to_string(), "schedule and operations"))
+            (tile("Operations", &words::grouped(words::operations(report)),
+                &format!("{} ok, {} fail, {} unknown", words::grouped(counts.ok),
+                    words::grouped(counts.fail), words::grouped(counts.info))))
+            (tile("Latency p50", &words::millis(counts.p50_ms),
+                &format!("p99 {}, max {}", words::millis(counts.p99_ms), words::millis(counts.max_ms))))
+            @if strikes == 0 {
+                (tile("Faults", "none", "nothing was broken"))
+            } @else {
+                (tile("Faults that bit", &format!("{bit} of {strikes}"), &kinds(report)))
+            }
+        }
+    }
+}
+
+fn tile(name: &str, figure: &str, remark: &str) -> Markup {
+    html! { div { dt { (name) } dd { b { (figure) } span { (remark) } } } }
+}
+
+fn system(report: &Report<'_>) -> String {
+    if let Some(bug) = &report.verdict.bug {
+        return format!("with planted bug {bug}");
+    }
+    match report.workload.map(|workload| &workload.system) {
+        Some(SystemSpec::Named { options, .. }) if !options.is_empty() => {
+            let said: Vec<String> = options.iter().map(|(k, v)| format!("{k} {v}")).collect();
+            said.join(", ")
+        }
+        Some(SystemSpec::Command { command, .. }) => command.join(" "),
+        _ => "no bug planted".into(),
+    }
+}
+
+fn kinds(report: &Report<'_>) -> String {
+    let faults = report.verdict.faults.iter();
+    let said: Vec<String> =
+        faults.map(|fault| format!("{} {}/{}", fault.fault, fault.bit, fault.strikes)).collect();
+    said.join(", ")
+}
+
+fn links(report: &Report<'_>, over_time: bool) -> Markup {
+    html! {
+        nav {
+            @if !words::anomalies(report).is_empty() { a href="#anomalies" { "Anomalies" } }
+            @if over_time { a href="#time" { "Over time" } }
+            a href="#checks" { "Checks" }
+            a href="#faults" { "Faults" }
+            a href="#recovery" { "Recovery" }
+            a href="#quantiles" { "Latency" }
+            a href="#plan" { "Plan and environment" }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! report.html: one file, no network, no script, light and dark, for a screen and for paper.
+//! It never lets text from outside through unescaped: maud escapes, pictures escape themselves.
+
+mod anomalies;
+mod details;
+mod header;
+mod tables;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::facts::Facts;
+use super::pictures::{PICTURES, Picture, Place};
+use super::{Report, words};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The whole page.
+pub fn page(report: &Report<'_>) -> String {
+    let facts = Facts::new(report);
+    let title = format!("{}: {}", report.verdict.verdict, words::tested(report));
+    let pictures: Vec<(&Picture, Markup)> = PICTURES
+        .iter()
+        .filter(|picture| picture.place == Place::Run)
+        .filter_map(|picture| Some((picture, figure(picture, &facts)?)))
+        .collect();
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (PreEscaped(HATCHES))
+                (header::header(report, !pictures.is_empty()))
+                main {
+                    (anomalies::section(report, &facts))
+                    @if !pictures.is_empty() {
+                        section #time {
+                            h2 { "The run over time" }
+                            @for (_, markup) in &pictures { (markup) }
+                        }
+                    }
+                    (tables::checks(report))
+                    (tables::faults(report, &facts))
+                    (tables::recovery(&facts))
+                    (tables::latency(&facts))
+                    (details::section(report))
+                }
+                footer {
+                    "Written by schism from " code { (report.directory) }
+                    @if report.workload.is_some() {
+                        "; " code { "schism report " (report.directory) } " writes it again"
+                    }
+                    "."
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn figure(picture: &Picture, facts: &Facts<'_>) -> Option<Markup> {
+    let drawing = (picture.draw)(facts, None)?;
+    Some(html! {
+        figure id=(picture.name) {
+            h3 { (picture.title) }
+            div.scroll { (PreEscaped(drawing.svg)) }
+            figcaption { (legend(picture)) span.note { (drawing.note) } }
+        }
+    })
+}
+
+/// What the colours of a picture mean.
+fn legend(picture: &Picture) -> Markup {
+    html! {
+        span.legend {
+            @for (class, meaning) in picture.legend {
+                span.key { i class=(format!("swatch {class}")) {} (meaning) }
+            }
+        }
+    }
+}
+
+/// Hatching of nodes that were down or paused: in SVG only a pattern can, and it is shared by all
+/// pictures of the page.
+const HATCHES: &str = r#"<svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch-down" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="6" height="6" class="hatch-ground"/><rect width="2.5" height="6" class="hatch-down"/></pattern><pattern id="hatch-paused" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)"><rect width="6" height="6" class="hatch-ground"/><rect width="2.5" height="6" class="hatch-paused"/></pattern></defs></svg>"#;

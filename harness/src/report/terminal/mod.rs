@@ -1,0 +1,176 @@
+//! What `schism run` prints when it has ended, and paints while it goes on.
+//! It never prints.
+
+mod live;
+mod paint;
+mod violation;
+
+use comfy_table::{Cell, CellAlignment, Color};
+
+use super::facts::Facts;
+use super::facts::operations::cut;
+use super::facts::recovery::{recoveries, silences};
+use super::words::{grouped, millis, nanos};
+use super::{Report, words};
+use paint::{NAME, Paint, clean, wrap};
+
+pub use live::live;
+
+/// The whole finding as text, at most `width` columns wide, ending in a line break. Colours only
+/// when `colour`.
+pub fn summary(report: &Report<'_>, width: usize, colour: bool) -> String {
+    let facts = Facts::new(report);
+    let paint = Paint::new(width, colour);
+    let mut out = String::new();
+    headline(&mut out, report, paint);
+    out.push('\n');
+    out += &checks(report, paint);
+    if !report.verdict.faults.is_empty() {
+        out.push('\n');
+        out += &faults(report, paint);
+    }
+    out.push('\n');
+    traffic(&mut out, report, &facts, paint);
+    violation::violations(&mut out, report, &facts, paint);
+    out.push('\n');
+    let again = Some(&report.verdict.replay).filter(|command| !command.is_empty());
+    let page = report.workload.map(|_| format!("{}/report.html", report.directory));
+    for (name, what) in [("report:", page.as_ref()), ("again:", again)] {
+        if let Some(what) = what {
+            out += &format!("{} {}\n", paint.dim(&format!("{name:7}")), clean(what));
+        }
+    }
+    out
+}
+
+fn headline(out: &mut String, report: &Report<'_>, paint: Paint) {
+    let word = clean(&report.verdict.verdict).to_uppercase();
+    let word = match &*report.verdict.verdict {
+        "valid" => paint.good(&word),
+        "violated" => paint.bad(&word),
+        _ => paint.doubt(&word),
+    };
+    let found = words::kinds_found(report);
+    let found = if found.is_empty() { found } else { format!("  {}", paint.bold(&found)) };
+    *out += &format!("{word}{found}\n");
+    for line in wrap(&words::sentence(report), paint.width) {
+        *out += &format!("{line}\n");
+    }
+    for line in words::expectation(report).iter().flat_map(|text| wrap(text, paint.width)) {
+        *out += &format!("{line}\n");
+    }
+    for line in wrap(&words::tested(report), paint.width) {
+        *out += &format!("{}\n", paint.dim(&line));
+    }
+}
+
+fn checks(report: &Report<'_>, paint: Paint) -> String {
+    let mut table = paint.table(&["check", "verdict", "found", "looked at", "took"]);
+    for check in &report.verdict.checks {
+        let (verdict, colour) = match &*check.verdict {
+            "valid" => ("valid", Color::DarkGreen),
+            "violated" => ("violated", Color::DarkRed),
+            _ => ("unknown", Color::DarkYellow),
+        };
+        let found = match (check.anomalies.len(), &check.reason) {
+            (0, Some(reason)) => cut(reason, 200),
+            (0, None) => "nothing wrong".into(),
+            (1, _) => check.anomalies[0].kind.name().into(),
+            (count, _) => format!("{count} anomalies"),
+        };
+        table.add_row(vec![
+            Cell::new(clean(&check.name)),
+            Cell::new(verdict).fg(colour),
+            Cell::new(found),
+            Cell::new(grouped(check.operations)).set_alignment(CellAlignment::Right),
+            Cell::new(millis(check.elapsed_ms)).set_alignment(CellAlignment::Right),
+        ]);
+    }
+    Paint::text(&table)
+}
+
+fn faults(report: &Report<'_>, paint: Paint) -> String {
+    let mut table = paint.table(&["fault", "struck", "bit", "what it did altogether"]);
+    for fault in &report.verdict.faults {
+        let bit = Cell::new(fault.bit).set_alignment(CellAlignment::Right);
+        table.add_row(vec![
+            Cell::new(clean(&fault.fault)),
+            Cell::new(fault.strikes).set_alignment(CellAlignment::Right),
+            if fault.bit == 0 { bit.fg(Color::DarkYellow) } else { bit },
+            Cell::new(cut(&fault.effect, 200)),
+        ]);
+    }
+    Paint::text(&table)
+}
+
+/// Operations, latency, recovery, silence: a line each.
+fn traffic(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Paint) {
+    let counts = &report.verdict.operations;
+    let mut rows = vec![
+        (
+            "operations",
+            format!(
+                "{} ok, {} fail, {} info",
+                grouped(counts.ok),
+                grouped(counts.fail),
+                grouped(counts.info)
+            ),
+        ),
+        (
+            "latency",
+            format!(
+                "p50 {}, p99 {}, max {}",
+                millis(counts.p50_ms),
+                millis(counts.p99_ms),
+                millis(counts.max_ms)
+            ),
+        ),
+    ];
+    for (place, text) in recovered(facts).into_iter().enumerate() {
+        rows.push((if place == 0 { "recovery" } else { "" }, text));
+    }
+    let quiet = silences(facts);
+    if let Some(longest) = quiet.iter().max_by_key(|silence| silence.to_ns - silence.from_ns) {
+        let words = format!(
+            "nothing acknowledged for {} from {}; {} such silences of 250 ms or more",
+            nanos(longest.to_ns - longest.from_ns),
+            facts.show(longest.from_ns),
+            quiet.len()
+        );
+        rows.push(("silence", words));
+    }
+    for (name, text) in rows {
+        for (place, line) in wrap(&text, paint.width - NAME - 1).into_iter().enumerate() {
+            let name = if place == 0 { name } else { "" };
+            *out += &format!(" {} {line}\n", paint.dim(&format!("{name:<12}")));
+        }
+    }
+}
+
+/// `crash      p50 412 ms, max 610 ms from the heal to the first ok`, a line per kind of fault.
+fn recovered(facts: &Facts<'_>) -> Vec<String> {
+    let mut kinds: Vec<(&str, Vec<u64>, usize)> = Vec::new();
+    for row in recoveries(facts) {
+        let fault = &*facts.strikes[row.strike].fault;
+        let place = kinds.iter().position(|kind| kind.0 == fault).unwrap_or_else(|| {
+            kinds.push((fault, Vec::new(), 0));
+            kinds.len() - 1
+        });
+        match row.first_ok_ns {
+            Some(first) => kinds[place].1.push(first),
+            None => kinds[place].2 += 1,
+        }
+    }
+    let mut said = Vec::new();
+    for (place, (kind, mut times, never)) in kinds.into_iter().enumerate() {
+        times.sort_unstable();
+        let what = if place == 0 { " from the heal to the first ok" } else { "" };
+        let never = if never == 0 { String::new() } else { format!(", {never} times never") };
+        let figures = match (times.get(times.len() / 2), times.last()) {
+            (Some(p50), Some(max)) => format!(" p50 {}, max {}", nanos(*p50), nanos(*max)),
+            _ => String::new(),
+        };
+        said.push(format!("{kind}:{figures}{never}{what}"));
+    }
+    said
+}

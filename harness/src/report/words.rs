@@ -1,0 +1,122 @@
+//! Sentences and figures that every renderer says alike.
+//! It never says more than the verdict does.
+
+use schism_verify::verdict::{Anomaly, KINDS, Kind};
+
+use super::Report;
+use crate::store::verdict_file::CheckFile;
+use crate::workload::Workload;
+
+/// Every anomaly with the check that found it, in the order of checks.
+pub fn anomalies<'a>(report: &Report<'a>) -> Vec<(&'a CheckFile, &'a Anomaly)> {
+    let checks = report.verdict.checks.iter();
+    checks.flat_map(|check| check.anomalies.iter().map(move |anomaly| (check, anomaly))).collect()
+}
+
+/// `stale-read` or `stale-read (3), lost-append`: what was found, in the order it was.
+pub fn kinds_found(report: &Report<'_>) -> String {
+    let mut counts: Vec<(Kind, usize)> = Vec::new();
+    for (_, anomaly) in anomalies(report) {
+        match counts.iter_mut().find(|row| row.0 == anomaly.kind) {
+            Some(row) => row.1 += 1,
+            None => counts.push((anomaly.kind, 1)),
+        }
+    }
+    let words = counts.into_iter().map(|(kind, count)| {
+        if count == 1 { kind.name().to_owned() } else { format!("{} ({count})", kind.name()) }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// What an anomaly of this kind is.
+pub fn meaning(kind: Kind) -> &'static str {
+    KINDS.iter().find(|row| row.0 == kind).map_or("", |row| row.2)
+}
+
+/// The verdict as a sentence.
+pub fn sentence(report: &Report<'_>) -> String {
+    let verdict = report.verdict;
+    let count = operations(report);
+    match &*verdict.verdict {
+        "valid" => format!(
+            "Every check ran to its end and found nothing wrong in {} operations.",
+            grouped(count)
+        ),
+        "violated" => {
+            let found = anomalies(report).len();
+            let promises = if found == 1 { "promise was" } else { "promises were" };
+            format!("{found} {promises} broken in {} operations.", grouped(count))
+        }
+        _ => verdict.reason.clone().unwrap_or_else(|| "The checks could not decide.".into()),
+    }
+}
+
+/// What the workload expected, and whether it came so. None when a valid run was expected.
+pub fn expectation(report: &Report<'_>) -> Option<String> {
+    let verdict = report.verdict;
+    if verdict.expect.is_empty() || verdict.expect == "valid" {
+        return None;
+    }
+    let met = if verdict.exit == 0 { "found it" } else { "did not find it" };
+    Some(format!("The workload expects {} and {met}.", verdict.expect))
+}
+
+/// `raft-under-fire on raft with bug R13, 5 nodes, 10 clients, seed 7`.
+pub fn tested(report: &Report<'_>) -> String {
+    let verdict = report.verdict;
+    let bug = verdict.bug.as_ref().map_or(String::new(), |bug| format!(" with bug {bug}"));
+    let size = |w: &Workload| format!(", {} nodes, {} clients", w.nodes, w.clients);
+    let size = report.workload.map_or(String::new(), size);
+    format!("{} on {}{bug}{size}, seed {}", verdict.workload, verdict.system, verdict.seed)
+}
+
+/// All operations, however they ended.
+pub fn operations(report: &Report<'_>) -> u64 {
+    let counts = &report.verdict.operations;
+    counts.ok + counts.fail + counts.info
+}
+
+/// `24,120`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `0.42 ms`, `12.4 ms`, `1.31 s`: three figures, a unit.
+pub fn millis(ms: f64) -> String {
+    match ms {
+        ms if ms >= 1_000.0 => format!("{:.2} s", ms / 1_000.0),
+        ms if ms >= 100.0 => format!("{ms:.0} ms"),
+        ms if ms >= 10.0 => format!("{ms:.1} ms"),
+        ms => format!("{ms:.2} ms"),
+    }
+}
+
+/// Nanoseconds in the same words.
+pub fn nanos(ns: u64) -> String {
+    millis(ns as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short_and_have_units() {
+        for (count, words) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), words);
+        }
+        for (ms, words) in
+            [(0.4213, "0.42 ms"), (12.44, "12.4 ms"), (412.4, "412 ms"), (1_312.0, "1.31 s")]
+        {
+            assert_eq!(millis(ms), words);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What everyone in a run shares: the clock, the recorder, the world, and what is known of it.
+//! It never waits for anything.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use schism_verify::history::{Event, Name, Process, Type, Value};
+use serde_json::json;
+
+use super::processes::Processes;
+use super::recorder::Recorder;
+use super::rt::{Nanos, Rt, Signal};
+use crate::action::{NodeId, OverlayId, View};
+use crate::systems::{NodeStatus, System};
+use crate::worlds::Cluster;
+
+/// Shared by the tasks of one run.
+pub struct Context<R> {
+    /// The clock.
+    pub rt: R,
+    /// The history.
+    pub recorder: Recorder<R>,
+    /// What can be broken.
+    pub cluster: Rc<dyn Cluster>,
+    /// What is tested.
+    pub system: Rc<dyn System>,
+    /// How many nodes.
+    pub nodes: u8,
+    /// How many clients.
+    pub clients: u16,
+    /// Where nodes are reached past every fault.
+    pub direct: Vec<SocketAddr>,
+    /// Clients and probe finish the operation under way and stop.
+    pub clients_stop: Signal,
+    /// Everything else stops.
+    pub over: Signal,
+    /// What every node said of itself last; a node that does not answer is not in it.
+    pub statuses: RefCell<BTreeMap<NodeId, NodeStatus>>,
+    /// Overlays that hold now, each with the words for it.
+    pub active: RefCell<BTreeMap<OverlayId, ActiveOverlay>>,
+    /// Nodes that died by themselves.
+    pub dead: RefCell<BTreeMap<NodeId, String>>,
+    /// The phase as the history calls it.
+    pub phase: Cell<&'static str>,
+    leader: Cell<Option<(NodeId, u64)>>,
+    can_progress: Cell<Option<bool>>,
+    names: Vec<Name>,
+}
+
+/// An overlay that holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ActiveOverlay {
+    /// The fault's key.
+    pub fault: String,
+    /// The plan's strike.
+    pub strike: u64,
+    /// In words.
+    pub describe: String,
+}
+
+impl<R: Rt> Context<R> {
+    /// Nothing has happened yet.
+    pub fn new(
+        rt: R,
+        recorder: Recorder<R>,
+        cluster: Rc<dyn Cluster>,
+        system: Rc<dyn System>,
+        (nodes, clients): (u8, u16),
+        direct: Vec<SocketAddr>,
+    ) -> Self {
+        assert_eq!(direct.len(), usize::from(nodes), "every node has a direct address");
+        Context {
+            rt,
+            recorder,
+            cluster,
+            system,
+            nodes,
+            clients,
+            direct,
+            clients_stop: Signal::default(),
+            over: Signal::default(),
+            statuses: RefCell::default(),
+            active: RefCell::default(),
+            dead: RefCell::default(),
+            phase: Cell::new("starting"),
+            leader: Cell::new(None),
+            can_progress: Cell::new(None),
+            names: NodeId::all(nodes).map(|node| node.to_string().into()).collect(),
+        }
+    }
+
+    /// A node's name, ready to be recorded.
+    pub fn name(&self, node: NodeId) -> Name {
+        self.names[usize::from(node.0) - 1].clone()
+    }
+
+    /// Who has which process numbers.
+    pub fn processes(&self) -> Processes {
+        Processes { clients: self.clients, nodes: self.nodes }
+    }
+
+    /// Records something the nemesis has to say; returns when.
+    pub fn remark(&self, f: &str, value: serde_json::Value) -> Nanos {
+        let mut event = Event::new(Process::Nemesis, Type::Info, f);
+        event.value = Some(match value {
+            serde_json::Value::String(text) => Value::Str(text.into()),
+            serde_json::Value::Bool(truth) => Value::Bool(truth),
+            other => Value::Other(other.to_string().into()),
+        });
+        self.recorder.record(&mut event)
+    }
+
+    /// Announces a phase.
+    pub fn enter(&self, phase: &'static str) -> Nanos {
+        self.phase.set(phase);
+        self.remark("phase", json!(phase))
+    }
+
+    /// The world now, as faults see it.
+    pub fn view(&self) -> View {
+        let mut view = self.cluster.view();
+        view.leader = self.leader.get().map(|(node, _)| node);
+        view.clients = self.clients;
+        view
+    }
+
+    /// Who leads, and its epoch.
+    pub fn leader(&self) -> Option<(NodeId, u64)> {
+        self.leader.get()
+    }
+
+    /// Whether progress may be demanded, as last recorded.
+    pub fn can_progress(&self) -> bool {
+        self.can_progress.get().unwrap_or(false)
+    }
+
+    /// Looks whether progress may be demanded; records it at each change, and once if `anyway`.
+    pub fn note_progress(&self, anyway: bool) -> bool {
+        let can = self.system.can_progress(&self.view());
+        if anyway || self.can_progress.get().is_some_and(|before| before != can) {
+            self.can_progress.set(Some(can));
+            self.remark("can-progress", json!(can));
+        }
+        can
+    }
+
+    /// Takes what a node said of itself (None: nothing), and records a new leader.
+    pub fn note_status(&self, node: NodeId, status: Option<NodeStatus>) {
+        let leader = {
+            let mut statuses = self.statuses.borrow_mut();
+            match status {
+                Some(status) => statuses.insert(node, status),
+                None => statuses.remove(&node),
+            };
+            self.system.leader(&statuses).map(|leader| {
+                let epoch = statuses
+                    .iter()
+                    .filter(|(node, status)| **node == leader || status.leader == Some(leader))
+                    .map(|(_, status)| status.epoch);
+                (leader, epoch.max().unwrap_or(0))
+            })
+        };
+        if self.leader.get() != leader {
+            self.leader.set(leader);
+            let value = match leader {
+                Some((node, epoch)) => json!({"node": node, "epoch": epoch}),
+                None => json!({"node": null, "epoch": null}),
+            };
+            self.remark("leader", value);
+        }
+    }
+
+    /// Records nodes that died though nobody killed them.
+    pub fn note_deaths(&self) {
+        let deaths = self.cluster.deaths();
+        if deaths.is_empty() {
+            return;
+        }
+        for death in deaths {
+            // 74 is how a node leaves whose disk refused: nobody's promise was broken by it.
+            let excused = death.how == "exit 74";
+            let why = excused.then_some("its disk refused");
+            self.remark(
+                "death",
+                json!({"node": death.node, "how": death.how, "excused": excused, "why": why,
+                       "last_lines": death.last_lines}),
+            );
+            self.dead.borrow_mut().insert(death.node, death.how);
+        }
+        self.note_progress(false);
+    }
+}

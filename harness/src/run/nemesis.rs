@@ -1,0 +1,160 @@
+//! Carries out the plan: strikes when it is time, heals when it is over. It never chooses: every
+//! choice was drawn before the start, or is read off the world by the fault itself.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use serde_json::json;
+
+use super::context::{ActiveOverlay, Context};
+use super::rt::{Nanos, Rt, nanos};
+use crate::action::{Effect, OverlayId};
+use crate::faults::{self, Topology};
+use crate::plan::{Plan, Strike};
+use crate::worlds::WorldError;
+
+/// The one who breaks things.
+pub struct Nemesis<R> {
+    context: Rc<Context<R>>,
+    topology: Topology,
+    /// What is due, by time and then in the order it was planned.
+    agenda: BinaryHeap<Reverse<(Nanos, u64, Step)>>,
+    strikes: Vec<Strike>,
+    planned: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Step {
+    /// The overlay's time is over. Before a strike at the same moment.
+    Heal(OverlayId),
+    /// The strike at this place of the plan.
+    Strike(usize),
+}
+
+impl<R: Rt> Nemesis<R> {
+    /// The plan's strikes, counted from `start`, the beginning of the disturbance.
+    pub fn new(context: Rc<Context<R>>, plan: &Plan, start: Nanos) -> Self {
+        let topology = Topology { nodes: context.nodes, clients: context.clients };
+        let mut nemesis = Nemesis {
+            context,
+            topology,
+            agenda: BinaryHeap::new(),
+            strikes: plan.strikes.clone(),
+            planned: 0,
+        };
+        for place in 0..nemesis.strikes.len() {
+            nemesis.plan(start + nanos(nemesis.strikes[place].at), Step::Strike(place));
+        }
+        nemesis
+    }
+
+    /// When there is something to do next.
+    pub fn next_at(&self) -> Option<Nanos> {
+        self.agenda.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    /// Does what is due.
+    pub async fn act(&mut self) -> Result<(), WorldError> {
+        let now = self.context.rt.now();
+        if self.next_at().is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let Reverse((_, _, step)) = self.agenda.pop().expect("something is due");
+        match step {
+            Step::Heal(overlay) => heal(&self.context, overlay).await,
+            Step::Strike(place) => {
+                let strike = self.strikes[place].clone();
+                self.strike(&strike).await
+            }
+        }
+    }
+
+    async fn strike(&mut self, strike: &Strike) -> Result<(), WorldError> {
+        let view = self.context.view();
+        let effects = faults::resolve(strike, self.topology, &view);
+        let describe = faults::describe(strike, &effects, &view);
+        if effects.is_empty() {
+            self.context.remark(
+                &strike.fault,
+                json!({"phase": "skip", "strike": strike.id, "why": describe}),
+            );
+        }
+        for effect in effects {
+            self.apply(strike, effect, &describe).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(
+        &mut self,
+        strike: &Strike,
+        effect: Effect,
+        describe: &str,
+    ) -> Result<(), WorldError> {
+        let targets = faults::targets(std::slice::from_ref(&effect));
+        let overlay = self.context.cluster.apply(effect.clone()).await?;
+        let started = self.context.remark(
+            &strike.fault,
+            json!({"phase": "start", "overlay": overlay, "strike": strike.id,
+                   "targets": targets, "describe": describe,
+                   "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "effect": effect}),
+        );
+        if matches!(effect, Effect::Hold(_)) {
+            let active = ActiveOverlay {
+                fault: strike.fault.clone(),
+                strike: strike.id,
+                describe: describe.to_string(),
+            };
+            let before = self.context.active.borrow_mut().insert(overlay, active);
+            assert!(before.is_none(), "an overlay's id is never used twice");
+            self.plan(started + nanos(strike.lasts), Step::Heal(overlay));
+        }
+        self.context.note_progress(false);
+        Ok(())
+    }
+
+    fn plan(&mut self, at: Nanos, step: Step) {
+        self.agenda.push(Reverse((at, self.planned, step)));
+        self.planned += 1;
+    }
+}
+
+/// Removes one overlay and records what it had done.
+async fn heal<R: Rt>(context: &Context<R>, overlay: OverlayId) -> Result<(), WorldError> {
+    let active = context.active.borrow_mut().remove(&overlay).expect("an active overlay is healed");
+    let bite = context.cluster.heal(overlay).await?;
+    context.remark(
+        &active.fault,
+        json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "bit": bite,
+               "effective": bite.is_effective()}),
+    );
+    context.note_progress(false);
+    Ok(())
+}
+
+/// Heals whole overlays in the order drawn from `rng` until progress may be demanded. Whether it
+/// may.
+pub async fn heal_enough<R: Rt>(
+    context: &Context<R>,
+    rng: &mut ChaCha8Rng,
+) -> Result<bool, WorldError> {
+    let mut left: Vec<OverlayId> = context.active.borrow().keys().copied().collect();
+    while !context.note_progress(false) && !left.is_empty() {
+        let drawn = (rng.next_u64() % left.len() as u64) as usize;
+        heal(context, left.remove(drawn)).await?;
+    }
+    Ok(context.note_progress(false))
+}
+
+/// Heals everything that is left.
+pub async fn heal_all<R: Rt>(context: &Context<R>) -> Result<(), WorldError> {
+    let left: Vec<OverlayId> = context.active.borrow().keys().copied().collect();
+    for overlay in left {
+        heal(context, overlay).await?;
+    }
+    assert!(context.active.borrow().is_empty(), "nothing is left after everything was healed");
+    Ok(())
+}

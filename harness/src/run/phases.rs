@@ -1,0 +1,254 @@
+//! The phases, one after the other. Read [`run`] first.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::context::Context;
+use super::crew::Crew;
+use super::nemesis::{Nemesis, heal_all, heal_enough};
+use super::recorder::Recorder;
+use super::rt::{Nanos, Rt, Signal, nanos};
+use super::statuses::Readiness;
+use super::worker::{Manner, Schedule, Worker};
+use super::{End, Finished, RunError, Setup, probe, progress, settle, statuses, watch};
+use crate::action::ClientId;
+use crate::generate::log::LogGenerator;
+use crate::workload::Workload;
+
+/// After a violation everything else is done within this.
+const AFTER_VIOLATION: Duration = Duration::from_secs(5);
+
+/// How often a condition without a signal of its own is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Beyond `recovery`, so that a verdict about it rests on a full wait.
+const BEYOND_RECOVERY: Duration = Duration::from_millis(500);
+
+/// Carries out the plan and returns once the cluster has been stopped.
+pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
+    let recorder = Recorder::new(setup.rt.clone(), setup.history, setup.monitor);
+    let context = Rc::new(Context::new(
+        setup.rt,
+        recorder,
+        setup.cluster,
+        setup.system,
+        (setup.workload.nodes, setup.workload.clients),
+        setup.direct,
+    ));
+    let bypass_checks = Rc::new(Cell::new(0));
+    let readiness = statuses::watch(&context);
+    let rt = context.rt.clone();
+    rt.spawn(Box::pin(watch::flush(Rc::clone(&context))));
+    rt.spawn(Box::pin(watch::stalls(Rc::clone(&context), setup.stalls)));
+    if let Some(viewer) = setup.progress {
+        rt.spawn(Box::pin(progress::show(Rc::clone(&context), viewer)));
+    }
+    let mut script = Script {
+        context: Rc::clone(&context),
+        workload: setup.workload,
+        plan: setup.plan,
+        interrupt: setup.interrupt,
+        keep_going: setup.keep_going,
+        crew: Crew::default(),
+        phases: Vec::new(),
+        hurry: None,
+        bypass_checks,
+    };
+    let played = script.play(&readiness, setup.clients).await;
+    context.clients_stop.set();
+    context.over.set();
+    let stopping = context.rt.now();
+    let stopped = context.cluster.stop().await;
+    script.phases.push(("stop".to_string(), stopping, context.rt.now()));
+    context.recorder.close();
+    if let Some(error) = context.recorder.take_error() {
+        return Err(RunError::History(error));
+    }
+    let end = played?;
+    stopped?;
+    let phases_ms = script.phases.into_iter();
+    let phases_ms = phases_ms.map(|(name, from, to)| (name, (to - from) as f64 / 1e6)).collect();
+    Ok(Finished { end, phases_ms })
+}
+
+struct Script<R> {
+    context: Rc<Context<R>>,
+    workload: Workload,
+    plan: crate::plan::Plan,
+    interrupt: Rc<Signal>,
+    keep_going: bool,
+    /// The clients and the probe.
+    crew: Crew,
+    /// Name, start and end of each phase so far.
+    phases: Vec<(String, Nanos, Nanos)>,
+    /// After a violation: when everything must be over.
+    hurry: Option<Nanos>,
+    bypass_checks: Rc<Cell<u64>>,
+}
+
+impl<R: Rt> Script<R> {
+    async fn play(
+        &mut self,
+        readiness: &Readiness,
+        addresses: Vec<Vec<std::net::SocketAddr>>,
+    ) -> Result<End, RunError> {
+        let context = Rc::clone(&self.context);
+        self.ready(readiness).await?;
+        self.phase_ends("start", 0);
+
+        let from = context.enter("warm-up");
+        self.start_clients(addresses, from);
+        let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
+        context.rt.spawn(Box::pin(bypasses));
+        let mut end = self.until(from + nanos(self.plan.warm_up)).await;
+        self.phase_ends("warm-up", from);
+
+        if end.is_none() {
+            let from = context.enter("disturbance");
+            context.note_progress(true);
+            end = self.disturb(from).await?;
+            self.phase_ends("disturbance", from);
+        }
+        let end = end.unwrap_or(End::Done);
+        if end == End::Violation {
+            self.hurry = Some(context.rt.now() + nanos(AFTER_VIOLATION));
+        }
+
+        let from = context.enter("recovery");
+        self.recover(end).await?;
+        self.phase_ends("recovery", from);
+
+        if end != End::Interrupted && !self.broken() {
+            let from = context.rt.now();
+            settle::settle(&context, self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2)).await;
+            self.phase_ends("settle", from);
+            let from = context.enter("final-reads");
+            settle::read_all(&context, self.hurry).await;
+            self.phase_ends("final-reads", from);
+        }
+        context.note_deaths();
+        context.remark("bypass-check", json!({"checks": self.bypass_checks.get()}));
+        let reason = match end {
+            End::Done => "done",
+            End::Violation => "violation",
+            End::Interrupted => "interrupted",
+        };
+        context.remark("end", json!({"reason": reason}));
+        Ok(end)
+    }
+
+    /// Every node has answered `status`.
+    async fn ready(&self, readiness: &Readiness) -> Result<(), RunError> {
+        let limit = self.context.system.ready();
+        let deadline = self.context.rt.now() + nanos(limit);
+        loop {
+            if let Some(death) = self.context.cluster.deaths().into_iter().next() {
+                let (node, how, last_lines) = (death.node, death.how, death.last_lines);
+                return Err(RunError::Died { node, how, last_lines });
+            }
+            let answered = readiness.count();
+            if answered == u64::from(self.context.nodes) {
+                return Ok(());
+            }
+            if self.interrupt.is_set() {
+                return Err(RunError::Interrupted);
+            }
+            if self.context.rt.now() >= deadline {
+                let (nodes, seconds) = (self.context.nodes, limit.as_secs());
+                return Err(RunError::NotReady { answered, nodes, seconds });
+            }
+            self.context.rt.sleep(LOOK).await;
+        }
+    }
+
+    fn start_clients(&self, addresses: Vec<Vec<std::net::SocketAddr>>, start: Nanos) {
+        let schedule = self.workload.rate.map(|rate| Rc::new(Schedule::new(start, rate)));
+        let manner =
+            Manner { timeout: self.workload.timeout, retry: self.workload.retry, schedule };
+        for (number, nodes) in addresses.into_iter().enumerate() {
+            let id = ClientId(number as u16);
+            let worker = Worker::new(
+                Rc::clone(&self.context),
+                id,
+                self.context.system.client(nodes),
+                Box::new(LogGenerator::new(&self.workload)),
+                self.plan.rng(&format!("client-{number}")),
+                manner.clone(),
+            );
+            self.crew.spawn(&self.context.rt, worker.work());
+        }
+        let probe = probe::probe(Rc::clone(&self.context), LogGenerator::new(&self.workload));
+        self.crew.spawn(&self.context.rt, probe);
+    }
+
+    async fn disturb(&mut self, from: Nanos) -> Result<Option<End>, RunError> {
+        let until = from + nanos(self.plan.disturbance);
+        let mut nemesis = Nemesis::new(Rc::clone(&self.context), &self.plan, from);
+        loop {
+            let next = nemesis.next_at().filter(|&at| at < until);
+            if let Some(end) = self.until(next.unwrap_or(until)).await {
+                return Ok(Some(end));
+            }
+            if next.is_none() {
+                return Ok(None);
+            }
+            nemesis.act().await?;
+        }
+    }
+
+    /// Heals just enough and demands progress, then heals the rest and stops the clients.
+    async fn recover(&mut self, end: End) -> Result<(), RunError> {
+        let context = Rc::clone(&self.context);
+        if end == End::Done {
+            let can = heal_enough(&context, &mut self.plan.rng("heal")).await?;
+            if can {
+                let healed = context.remark("healed", json!({"what": "enough"}));
+                self.await_progress(healed).await;
+            }
+        }
+        heal_all(&context).await?;
+        context.remark("healed", json!({"what": "all"}));
+        context.clients_stop.set();
+        let wait = self.crew.done();
+        let longest = context.rt.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
+        let deadline = self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
+        super::rt::within(&context.rt, deadline, wait).await;
+        Ok(())
+    }
+
+    /// Until an append that was asked after `healed` has happened, or it is certain that none did
+    /// within `recovery`.
+    async fn await_progress(&mut self, healed: Nanos) {
+        let context = Rc::clone(&self.context);
+        let limit = healed + nanos(self.workload.recovery + BEYOND_RECOVERY);
+        while context.recorder.last_ok_asked().is_none_or(|asked| asked <= healed) {
+            let next = limit.min(context.rt.now() + nanos(LOOK));
+            if self.until(next).await.is_some() || context.rt.now() >= limit {
+                return;
+            }
+        }
+    }
+
+    /// Waits, unless something ends the disturbance first.
+    async fn until(&self, at: Nanos) -> Option<End> {
+        let recorder = &self.context.recorder;
+        tokio::select! {
+            biased;
+            () = self.interrupt.wait() => Some(End::Interrupted),
+            () = recorder.failed.wait() => Some(End::Interrupted),
+            () = recorder.violated.wait(), if !self.keep_going => Some(End::Violation),
+            () = self.context.rt.sleep_until(at) => None,
+        }
+    }
+
+    fn broken(&self) -> bool {
+        self.interrupt.is_set() || self.context.recorder.failed.is_set()
+    }
+
+    fn phase_ends(&mut self, name: &str, from: Nanos) {
+        self.phases.push((name.to_string(), from, self.context.rt.now()));
+    }
+}

@@ -1,0 +1,113 @@
+//! Asks every node directly how it is, past every fault: who leads, what is delivered, who died.
+//! It never takes part in the workload, and a node that hangs delays no other.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::context::Context;
+use super::rt::{Nanos, Rt, nanos, within};
+use crate::action::NodeId;
+use crate::systems::{Answer, Client, NodeStatus, Op, Outcome};
+
+/// Twenty looks a second see every leadership that lasts, and cost a node next to nothing.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// While waiting for readiness: a node is ready within a few of these.
+const EVERY_AT_START: Duration = Duration::from_millis(10);
+
+/// A node that does not answer this long is not known to be anything.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Whether every node has answered once.
+#[derive(Default)]
+pub struct Readiness {
+    answered: Cell<u64>,
+}
+
+impl Readiness {
+    /// How many nodes have answered so far.
+    pub fn count(&self) -> u64 {
+        self.answered.get()
+    }
+}
+
+/// Starts asking, each node from a task of its own, until the run is over.
+pub fn watch<R: Rt>(context: &Rc<Context<R>>) -> Rc<Readiness> {
+    let readiness = Rc::new(Readiness::default());
+    for node in NodeId::all(context.nodes) {
+        let (context, readiness) = (Rc::clone(context), Rc::clone(&readiness));
+        let rt = context.rt.clone();
+        rt.spawn(Box::pin(async move { watch_node(&context, node, &readiness).await }));
+    }
+    let context = Rc::clone(context);
+    let rt = context.rt.clone();
+    rt.spawn(Box::pin(async move {
+        while !context.over.is_set() {
+            context.note_deaths();
+            context.rt.sleep(EVERY).await;
+        }
+    }));
+    readiness
+}
+
+async fn watch_node<R: Rt>(context: &Context<R>, node: NodeId, readiness: &Readiness) {
+    let mut client = context.system.client(context.direct.clone());
+    let mut ready = false;
+    while !context.over.is_set() {
+        let said = ask(context, &mut *client, node, TIMEOUT).await;
+        if context.over.is_set() {
+            return;
+        }
+        if !ready && said.answered {
+            ready = true;
+            readiness.answered.set(readiness.answered.get() + 1);
+        }
+        context.note_status(node, said.status);
+        context.rt.sleep(if ready { EVERY } else { EVERY_AT_START }).await;
+    }
+}
+
+struct Said {
+    /// Anything at all came back.
+    answered: bool,
+    status: Option<NodeStatus>,
+}
+
+async fn ask<R: Rt>(
+    context: &Context<R>,
+    client: &mut dyn Client,
+    node: NodeId,
+    timeout: Duration,
+) -> Said {
+    let deadline = context.rt.now() + nanos(timeout);
+    match within(&context.rt, deadline, client.invoke(node, &Op::Status)).await {
+        Some(Outcome::Ok(Answer::Status(status))) => Said { answered: true, status: Some(status) },
+        Some(Outcome::Fail(failure)) => {
+            let answered = failure.error.as_deref() != Some("unreachable");
+            Said { answered, status: None }
+        }
+        Some(Outcome::Info(error)) => {
+            Said { answered: &*error != "connection-lost", status: None }
+        }
+        Some(Outcome::Ok(_)) => Said { answered: true, status: None },
+        None => Said { answered: false, status: None },
+    }
+}
+
+/// Asks all these nodes once, one after the other, each no longer than until `deadline`. None as
+/// soon as one does not say how much it has delivered.
+pub async fn delivered<R: Rt>(
+    context: &Context<R>,
+    client: &mut dyn Client,
+    nodes: &[NodeId],
+    deadline: Nanos,
+) -> Option<Vec<(NodeId, u64)>> {
+    let mut lengths = Vec::with_capacity(nodes.len());
+    for &node in nodes {
+        let left = Duration::from_nanos(deadline.saturating_sub(context.rt.now()));
+        let status = ask(context, client, node, TIMEOUT.min(left)).await.status?;
+        lengths.push((node, status.delivered));
+    }
+    Some(lengths)
+}

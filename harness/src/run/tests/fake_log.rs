@@ -1,0 +1,263 @@
+//! A log without nodes: one list in memory behind as many names as wanted, honest or lying. It can
+//! be broken like a real cluster, and answers as one would.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use schism_verify::history::Value;
+
+use super::virtual_time::Virtual;
+use crate::action::{
+    Bite, ClientId, Effect, Endpoint, Flow, NodeId, NodeView, Overlay, OverlayId, View,
+};
+use crate::run::rt::Rt;
+use crate::systems::command::CommandSystem;
+use crate::systems::{
+    Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, System,
+};
+use crate::worlds::{Cluster, Death, Local, WorldError};
+
+/// How a log lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lie {
+    /// It does not.
+    Honest,
+    /// Acknowledges this append (counted from 1) and forgets it.
+    ForgetAppend(u64),
+    /// Answers no append any more after this time.
+    FallSilent(Duration),
+    /// Nodes say different lengths at the end, for ever.
+    NeverAgree,
+}
+
+/// The one log, and what is broken round it.
+pub struct FakeLog {
+    pub rt: Virtual,
+    pub nodes: u8,
+    pub lie: Lie,
+    pub entries: RefCell<Vec<Value>>,
+    pub overlays: RefCell<BTreeMap<OverlayId, Overlay>>,
+    pub deaths: RefCell<Vec<Death>>,
+    pub stopped: Cell<bool>,
+    made: Cell<u64>,
+    asked: Cell<u64>,
+    appended: Cell<u64>,
+    judge_of_progress: CommandSystem,
+}
+
+impl FakeLog {
+    pub fn new(rt: &Virtual, nodes: u8, lie: Lie) -> Rc<Self> {
+        Rc::new(FakeLog {
+            rt: rt.clone(),
+            nodes,
+            lie,
+            entries: RefCell::default(),
+            overlays: RefCell::default(),
+            deaths: RefCell::default(),
+            stopped: Cell::new(false),
+            made: Cell::new(0),
+            asked: Cell::new(0),
+            appended: Cell::new(0),
+            judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1)),
+        })
+    }
+
+    /// What client `c` dials; the port carries its number, 1 is past every fault.
+    pub fn addresses(&self, port: u16) -> Vec<SocketAddr> {
+        NodeId::all(self.nodes).map(|node| ([127, 0, 0, node.0], port).into()).collect()
+    }
+
+    fn node_view(&self, node: NodeId) -> NodeView {
+        let overlays = self.overlays.borrow();
+        let hit = |wanted: fn(&Overlay) -> Option<&BTreeSet<NodeId>>| {
+            overlays.values().filter_map(wanted).any(|nodes| nodes.contains(&node))
+        };
+        NodeView {
+            running: !hit(|overlay| match overlay {
+                Overlay::Down { nodes } => Some(nodes),
+                _ => None,
+            }),
+            paused: hit(|overlay| match overlay {
+                Overlay::Pause { nodes } => Some(nodes),
+                _ => None,
+            }),
+        }
+    }
+
+    /// The lowest node that runs, if progress is possible at all.
+    fn leader(&self) -> Option<NodeId> {
+        let view = self.view();
+        let able = |node: &NodeId| {
+            let node = &view.nodes[usize::from(node.0) - 1];
+            node.running && !node.paused
+        };
+        let can = self.judge_of_progress.can_progress(&view);
+        NodeId::all(self.nodes).find(able).filter(|_| can)
+    }
+
+    fn silent(&self) -> bool {
+        matches!(self.lie, Lie::FallSilent(at) if self.rt.now() > at.as_nanos() as u64)
+    }
+
+    fn append(&self, value: &Value, expect: Option<u64>) -> Outcome {
+        let mut entries = self.entries.borrow_mut();
+        let length = entries.len() as u64;
+        if expect.is_some_and(|expect| expect != length) {
+            let error = Some("conflict".into());
+            return Outcome::Fail(Failure { error, leader: None, tail: Some(length) });
+        }
+        self.appended.set(self.appended.get() + 1);
+        if self.lie != Lie::ForgetAppend(self.appended.get()) {
+            entries.push(value.clone());
+        }
+        Outcome::Ok(Answer::Appended { offset: length, duplicate: false })
+    }
+
+    fn answer(&self, node: NodeId, op: &Op) -> Outcome {
+        match op {
+            Op::Append { value, expect, .. } => match self.leader() {
+                Some(leader) if leader == node => self.append(value, *expect),
+                leader => Outcome::Fail(Failure {
+                    error: Some("not-leader".into()),
+                    leader,
+                    tail: None,
+                }),
+            },
+            Op::Read { from, limit, .. } => {
+                let entries = self.entries.borrow();
+                let (length, from) = (entries.len(), *from as usize);
+                let to = limit.map_or(length, |limit| length.min(from + limit as usize));
+                let values = entries.get(from..to).unwrap_or_default().to_vec();
+                Outcome::Ok(Answer::Read { values, tail: Some(length as u64) })
+            }
+            Op::Tail => Outcome::Ok(Answer::Tail(self.entries.borrow().len() as u64)),
+            Op::Open => Outcome::Ok(Answer::Opened("c1".into())),
+            Op::Status => {
+                let delivered = self.entries.borrow().len() as u64;
+                let apart = if self.lie == Lie::NeverAgree { u64::from(node.0) } else { 0 };
+                Outcome::Ok(Answer::Status(NodeStatus {
+                    role: if self.leader() == Some(node) { "leader" } else { "follower" }.into(),
+                    epoch: 1,
+                    leader: self.leader(),
+                    delivered: delivered + apart,
+                }))
+            }
+        }
+    }
+}
+
+struct FakeClient {
+    log: Rc<FakeLog>,
+    port: u16,
+}
+
+impl Client for FakeClient {
+    fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome> {
+        let (log, op) = (Rc::clone(&self.log), op.clone());
+        let client = Endpoint::Client(ClientId(self.port.wrapping_sub(20_000)));
+        Box::pin(async move {
+            // 1 to 5 ms, never the same twice in a row.
+            let asked = log.asked.replace(log.asked.get() + 1);
+            log.rt.sleep(Duration::from_micros(1_000 + asked * 7_919 % 4_000)).await;
+            let view = log.view();
+            let seen = &view.nodes[usize::from(node.0) - 1];
+            if !seen.running {
+                let error = Some("unreachable".into());
+                return Outcome::Fail(Failure { error, ..Failure::default() });
+            }
+            let cut = view.blocked.contains(&Flow { from: client, to: Endpoint::Node(node) });
+            let silent = log.silent() && !matches!(op, Op::Status);
+            let stuck = log.leader().is_none() && !matches!(op, Op::Status);
+            if seen.paused || cut || silent || stuck {
+                std::future::pending::<()>().await;
+            }
+            log.answer(node, &op)
+        })
+    }
+}
+
+/// The log as a system; keeps the log itself in reach of its clients.
+pub struct FakeSystem(pub Rc<FakeLog>);
+
+impl System for FakeSystem {
+    fn launch(&self, _: NodeId, _: &Layout) -> Launch {
+        Launch::default()
+    }
+
+    fn client(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
+        Box::new(FakeClient { log: Rc::clone(&self.0), port: nodes[0].port() })
+    }
+
+    fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
+        self.0.judge_of_progress.leader(statuses)
+    }
+
+    fn can_progress(&self, view: &View) -> bool {
+        self.0.judge_of_progress.can_progress(view)
+    }
+
+    fn refuses(&self) -> &[(&'static str, &'static str)] {
+        &[]
+    }
+
+    fn writes_evidence(&self) -> bool {
+        false
+    }
+
+    fn ready(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+impl Cluster for FakeLog {
+    fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
+        let Effect::Hold(overlay) = effect else { panic!("every effect so far holds") };
+        let id = OverlayId(self.made.replace(self.made.get() + 1));
+        self.overlays.borrow_mut().insert(id, overlay);
+        Box::pin(async move { Ok(id) })
+    }
+
+    fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>> {
+        let overlay = self.overlays.borrow_mut().remove(&id);
+        Box::pin(async move {
+            let overlay = overlay.ok_or_else(|| WorldError(format!("{id:?} does not hold")))?;
+            let mut bite = Bite::default();
+            match overlay {
+                Overlay::Down { nodes } => bite.killed = nodes.len() as u64,
+                Overlay::Pause { nodes } => bite.stopped = nodes.len() as u64,
+                Overlay::Block { .. } => bite.held_bytes = 1,
+                Overlay::Delay { .. } => bite.delayed_segments = 1,
+            }
+            Ok(bite)
+        })
+    }
+
+    fn view(&self) -> View {
+        let overlays = self.overlays.borrow();
+        let blocks = overlays.values().filter_map(|overlay| match overlay {
+            Overlay::Block { flows, .. } => Some(flows.iter().copied()),
+            _ => None,
+        });
+        View {
+            nodes: NodeId::all(self.nodes).map(|node| self.node_view(node)).collect(),
+            blocked: blocks.flatten().collect(),
+            ..View::default()
+        }
+    }
+
+    fn deaths(&self) -> Vec<Death> {
+        std::mem::take(&mut self.deaths.borrow_mut())
+    }
+
+    fn bypasses(&self) -> Local<'_, Vec<String>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    fn stop(&self) -> Local<'_, Result<(), WorldError>> {
+        self.stopped.set(true);
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,266 @@
+//! The whole pipeline over a fake log in virtual time: honest, and lying.
+
+mod fake_log;
+mod virtual_time;
+mod workers;
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::time::Duration;
+
+use schism_verify::checkers::log::LogMonitor;
+use schism_verify::history::{Event, Type, Value};
+use schism_verify::{Evidence, History, Monitor};
+
+use self::fake_log::{FakeLog, FakeSystem, Lie};
+use self::virtual_time::Virtual;
+use super::rt::{Rt, Signal};
+use super::{End, Finished, RunError, Setup};
+use crate::action::NodeId;
+use crate::judge;
+use crate::plan;
+use crate::workload::{Overrides, Registry, SystemRow, Workload, from_text};
+use crate::worlds::Death;
+
+const FAULTS: &str = "
+system: fake
+nodes: 5
+clients: 4
+duration: 30s
+faults:
+  - crash: {target: [leader, minority, majority], every: 4s, for: 1s}
+  - pause: {target: one, every: 5s, for: 2s}
+  - partition: {shape: [halves, isolate-leader, ring], every: 6s, for: 2s}
+";
+
+/// What a run left behind.
+struct Left {
+    result: Result<Finished, RunError>,
+    history: Vec<u8>,
+    workload: Workload,
+    log: Rc<FakeLog>,
+    ended_at: Duration,
+}
+
+/// A file that can be looked at while it is written.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn workload(text: &str) -> Workload {
+    let fake = SystemRow { name: "fake".into(), ..SystemRow::default() };
+    let registry = Registry { systems: vec![fake], ..Registry::default() };
+    from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
+}
+
+/// Runs with this seed; `meddle` may change the setup, with the log at hand.
+fn run(
+    text: &str,
+    seed: u64,
+    lie: Lie,
+    meddle: impl FnOnce(&mut Setup<Virtual>, &Rc<FakeLog>),
+) -> Left {
+    let workload = workload(text);
+    let (rt, file) = (Virtual::default(), Shared::default());
+    let log = FakeLog::new(&rt, workload.nodes, lie);
+    let mut monitor = LogMonitor::new();
+    let mut setup = Setup {
+        rt: rt.clone(),
+        plan: plan::draw(&workload, seed),
+        workload: workload.clone(),
+        cluster: Rc::clone(&log) as _,
+        system: Rc::new(FakeSystem(Rc::clone(&log))),
+        clients: (0..workload.clients).map(|client| log.addresses(20_000 + client)).collect(),
+        direct: log.addresses(1),
+        history: Box::new(file.clone()),
+        monitor: Box::new(move |event| monitor.observe(event)),
+        stalls: Box::new(Vec::new),
+        interrupt: Rc::new(Signal::default()),
+        keep_going: false,
+        progress: None,
+    };
+    meddle(&mut setup, &log);
+    let result = rt.block_on(super::run(setup));
+    let ended_at = Duration::from_nanos(rt.now());
+    let history = file.0.borrow().clone();
+    Left { result, history, workload, log, ended_at }
+}
+
+impl Left {
+    fn parsed(&self) -> History {
+        History::parse(&self.history).unwrap().0
+    }
+
+    fn end(&self) -> End {
+        self.result.as_ref().unwrap().end
+    }
+
+    fn verdict(&self) -> String {
+        let evidence = Evidence { history: self.parsed(), ..Evidence::default() };
+        let file = judge::judge(&evidence, &judge::settings(&self.workload, false));
+        let checks: Vec<_> = file.checks.iter().map(|c| (&c.name, &c.verdict, &c.reason)).collect();
+        format!("{} {:?} {checks:?}", file.verdict, file.reason)
+    }
+
+    /// What the nemesis said under this name.
+    fn said(&self, f: &str) -> Vec<String> {
+        let text = |event: &Event| match &event.value {
+            Some(Value::Str(text)) => text.to_string(),
+            other => other.as_ref().map(ToString::to_string).unwrap_or_default(),
+        };
+        self.parsed().nemesis(f).map(text).collect()
+    }
+}
+
+#[test]
+fn an_honest_log_under_fire_is_valid() {
+    for seed in 1..=5 {
+        let left = run(FAULTS, seed, Lie::Honest, |_, _| {});
+        assert_eq!(left.end(), End::Done);
+        assert!(left.verdict().starts_with("valid"), "seed {seed}: {}", left.verdict());
+        assert_eq!(left.said("phase"), ["warm-up", "disturbance", "recovery", "final-reads"]);
+        assert!(left.log.overlays.borrow().is_empty(), "everything was healed");
+        assert!(left.log.stopped.get(), "the cluster was stopped");
+        let reads = left.said("final-read");
+        assert!(reads.iter().all(|said| said.contains("\"complete\":true")), "{reads:?}");
+        assert_eq!(reads.len(), 5);
+    }
+}
+
+#[test]
+fn the_same_seed_writes_the_same_history() {
+    let write = |seed| run(FAULTS, seed, Lie::Honest, |_, _| {}).history;
+    assert_eq!(write(3), write(3));
+    assert_ne!(write(3), write(4));
+}
+
+#[test]
+fn events_are_stamped_strictly_in_order() {
+    let left = run(FAULTS, 2, Lie::Honest, |_, _| {});
+    let history = left.parsed();
+    for (place, pair) in history.events().windows(2).enumerate() {
+        assert_eq!(pair[0].index, place as u64);
+        assert!(pair[0].time < pair[1].time, "times grow at {place}");
+    }
+}
+
+#[test]
+fn a_lie_ends_the_disturbance_and_the_rest_takes_five_seconds_at_most() {
+    let left = run(FAULTS, 1, Lie::ForgetAppend(500), |_, _| {});
+    assert_eq!(left.end(), End::Violation);
+    assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
+    let seen = left.parsed().nemesis("phase").nth(2).and_then(|event| event.time).unwrap();
+    let after = left.ended_at.checked_sub(Duration::from_nanos(seen)).unwrap();
+    assert!(after <= Duration::from_secs(5), "{after:?} after the violation");
+    assert_eq!(left.said("final-read").len(), 5, "final reads still happen");
+    assert!(left.log.overlays.borrow().is_empty(), "everything was healed");
+}
+
+#[test]
+fn a_lie_with_keep_going_is_seen_at_the_end() {
+    let left = run(FAULTS, 1, Lie::ForgetAppend(500), |setup, _| setup.keep_going = true);
+    assert_eq!(left.end(), End::Done);
+    assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
+}
+
+#[test]
+fn a_log_that_falls_silent_makes_no_progress() {
+    let silent = Lie::FallSilent(Duration::from_secs(4));
+    let left = run("system: fake\nduration: 10s\n", 1, silent, |_, _| {});
+    assert_eq!(left.end(), End::Done);
+    assert!(left.verdict().contains("\"progress\", \"violated\""), "{}", left.verdict());
+}
+
+#[test]
+fn nodes_that_never_agree_have_not_converged() {
+    let left = run("system: fake\nduration: 5s\n", 1, Lie::NeverAgree, |_, _| {});
+    let settled = left.said("settled");
+    assert!(settled[0].contains("\"converged\":false"), "{settled:?}");
+    assert!(left.ended_at > Duration::from_secs(35), "it was waited for, 30 s");
+}
+
+#[test]
+fn an_interrupt_cleans_up_and_keeps_the_history() {
+    let left = run(FAULTS, 1, Lie::Honest, |setup, log| {
+        let (interrupt, rt) = (Rc::clone(&setup.interrupt), log.rt.clone());
+        log.rt.spawn(Box::pin(async move {
+            rt.sleep(Duration::from_secs(12)).await;
+            interrupt.set();
+        }));
+    });
+    assert_eq!(left.end(), End::Interrupted);
+    assert!(left.ended_at < Duration::from_secs(14), "it stopped at once");
+    assert!(left.log.overlays.borrow().is_empty() && left.log.stopped.get());
+    assert_eq!(left.said("end"), ["{\"reason\":\"interrupted\"}"]);
+    assert!(left.parsed().operations().len() > 100);
+}
+
+#[test]
+fn a_node_that_dies_at_start_is_named_with_its_last_lines() {
+    let death = Death {
+        node: NodeId(2),
+        how: "exit 2".into(),
+        last_lines: vec!["unknown option `x`".into()],
+    };
+    let left = run(FAULTS, 1, Lie::Honest, |_, log| log.deaths.borrow_mut().push(death));
+    let error = left.result.unwrap_err().to_string();
+    assert!(error.contains("n2 ended before it was ready (exit 2)"), "{error}");
+    assert!(error.contains("unknown option `x`"), "{error}");
+    assert!(left.log.stopped.get(), "the others were stopped");
+}
+
+#[test]
+fn a_node_that_dies_later_is_in_the_history() {
+    let left = run("system: fake\nduration: 5s\n", 1, Lie::Honest, |_, log| {
+        let shared = Rc::clone(log);
+        log.rt.spawn(Box::pin(async move {
+            shared.rt.sleep(Duration::from_secs(2)).await;
+            for (node, how) in [(1, "signal 11"), (2, "exit 74")] {
+                let (node, how) = (NodeId(node), how.to_string());
+                shared.deaths.borrow_mut().push(Death { node, how, last_lines: vec![] });
+            }
+        }));
+    });
+    let deaths = left.said("death");
+    assert!(deaths[0].contains("\"how\":\"signal 11\",\"excused\":false"), "{deaths:?}");
+    assert!(deaths[1].contains("\"how\":\"exit 74\",\"excused\":true"), "{deaths:?}");
+}
+
+#[test]
+fn an_open_loop_keeps_its_rate() {
+    let left = run("system: fake\nduration: 10s\nrate: 200/s\n", 1, Lie::Honest, |_, _| {});
+    let history = left.parsed();
+    let invoked = history.events().iter().filter(|event| event.kind == Type::Invoke).count();
+    // 10 s at 200/s, the probe's 10/s, and five nodes' pages at the end.
+    assert!((2_050..2_200).contains(&invoked), "{invoked} operations");
+}
+
+#[test]
+fn a_full_disk_ends_the_run() {
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let left = run(FAULTS, 1, Lie::Honest, |setup, _| setup.history = Box::new(Full(100_000)));
+    let error = left.result.unwrap_err();
+    assert!(matches!(error, RunError::History(_)), "{error}");
+    assert!(left.log.overlays.borrow().is_empty() && left.log.stopped.get());
+}

@@ -1,0 +1,56 @@
+//! What goes on beside the workload: writing the history out, looking for connections past the
+//! proxy, noting stalls of the machine. It never touches the cluster.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Stall;
+use super::context::Context;
+use super::recorder::FLUSH_EVERY;
+use super::rt::Rt;
+
+/// A connection past the proxy lives long; a look a second misses none that matters.
+const BYPASS_EVERY: Duration = Duration::from_secs(1);
+
+/// Stalls are told apart by their own times; this only decides when they are written down.
+const STALLS_EVERY: Duration = Duration::from_millis(200);
+
+/// Writes the history out until the run is over.
+pub async fn flush<R: Rt>(context: Rc<Context<R>>) {
+    while !context.over.is_set() {
+        context.recorder.flush();
+        context.rt.sleep(FLUSH_EVERY).await;
+    }
+}
+
+/// Looks for connections between nodes that avoid the proxy; each is recorded once.
+pub async fn bypasses<R: Rt>(context: Rc<Context<R>>, checks: Rc<Cell<u64>>) {
+    let mut known = BTreeSet::new();
+    while !context.over.is_set() {
+        let found = context.cluster.bypasses().await;
+        if context.over.is_set() {
+            return;
+        }
+        checks.set(checks.get() + 1);
+        for what in found {
+            if known.insert(what.clone()) {
+                context.remark("bypass", json!({"what": what}));
+            }
+        }
+        context.rt.sleep(BYPASS_EVERY).await;
+    }
+}
+
+/// Records when the machine stood still.
+pub async fn stalls<R: Rt>(context: Rc<Context<R>>, mut source: Box<dyn FnMut() -> Vec<Stall>>) {
+    while !context.over.is_set() {
+        for Stall { from, to, what } in source() {
+            context.remark("stall", json!({"from_ns": from, "to_ns": to, "what": what}));
+        }
+        context.rt.sleep(STALLS_EVERY).await;
+    }
+}

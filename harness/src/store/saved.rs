@@ -1,0 +1,95 @@
+//! A run read back from its folder: everything that judging and reporting it again needs.
+//! It never changes a file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schism_verify::{Evidence, History};
+
+use super::verdict_file::VerdictFile;
+use super::{ENVIRONMENT, HISTORY, PLAN, RunDirectory, StoreError, VERDICT, WORKLOAD};
+use crate::plan::Plan;
+use crate::workload::{Overrides, Registry, Workload, WorkloadError, from_text};
+
+/// A run as it lies on disk.
+pub struct Saved {
+    /// Where.
+    pub directory: RunDirectory,
+    /// What was asked for.
+    pub workload: Workload,
+    /// The schedule.
+    pub plan: Plan,
+    /// Where and with what it ran.
+    pub environment: serde_json::Value,
+    /// What can be judged.
+    pub evidence: Evidence,
+    /// What the judge had found, if it had got so far.
+    pub verdict: Option<VerdictFile>,
+}
+
+/// Why a run cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// A file is missing or cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// workload.yaml is no workload any more.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// A file is not what it should be.
+    #[error("{file}: {message}; the file was changed or cut off, and the run cannot be judged by it")]
+    File {
+        /// Which.
+        file: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Saved {
+    /// Reads all of it.
+    pub fn read(path: &Path, registry: &Registry) -> Result<Saved, SavedError> {
+        let directory = RunDirectory::open(path)?;
+        let broken = |name: &str, message: String| SavedError::File {
+            file: directory.file(name).display().to_string(),
+            message,
+        };
+        let text = String::from_utf8(directory.read(WORKLOAD)?)
+            .map_err(|error| broken(WORKLOAD, error.to_string()))?;
+        let file = directory.file(WORKLOAD).display().to_string();
+        let workload = from_text(&file, &text, &Overrides::default(), registry)?;
+        let plan = serde_json::from_slice(&directory.read(PLAN)?)
+            .map_err(|error| broken(PLAN, error.to_string()))?;
+        let environment = match directory.read(ENVIRONMENT) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| broken(ENVIRONMENT, error.to_string()))?,
+            Err(_) => serde_json::Value::Null,
+        };
+        // A verdict is only a memory here: one that cannot be read is made again.
+        let verdict = directory.read(VERDICT).ok();
+        let verdict = verdict.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let (history, _) = History::parse(&directory.read(HISTORY)?)
+            .map_err(|error| broken(HISTORY, error.to_string()))?;
+        let evidence = Evidence {
+            history,
+            delivered: by_node(&directory.file("delivered"))?,
+            traces: by_node(&directory.file("trace"))?,
+        };
+        Ok(Saved { directory, workload, plan, environment, evidence, verdict })
+    }
+}
+
+/// `FOLDER/NODE.jsonl` by node; none where there is no folder.
+fn by_node(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+    let mut files = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(files) };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let (Some(stem), Some(kind)) = (path.file_stem(), path.extension()) else { continue };
+        if kind == "jsonl" {
+            let bytes = std::fs::read(&path).map_err(super::at(&path, "cannot be read"))?;
+            files.insert(stem.to_string_lossy().into_owned(), bytes);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,194 @@
+//! A system given as a command line: any program that speaks the line protocol. The built-in
+//! protocols are launched the same way.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::lines::LinesClient;
+use super::{Client, Launch, Layout, NodeStatus, System};
+use crate::action::{Endpoint, Flow, NodeId, View};
+
+/// A command line with holes, and how long a node may take to answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommandSystem {
+    argv: Vec<String>,
+    ready: Duration,
+}
+
+impl CommandSystem {
+    /// `argv` may hold `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`,
+    /// `{delivered}` and `{seed}`, anywhere in an argument.
+    pub fn new(argv: Vec<String>, ready: Duration) -> Self {
+        assert!(!argv.is_empty(), "a command line names a program");
+        CommandSystem { argv, ready }
+    }
+}
+
+impl System for CommandSystem {
+    fn launch(&self, node: NodeId, layout: &Layout) -> Launch {
+        let peers: Vec<String> =
+            layout.peers.iter().map(|(peer, address)| format!("{peer}={address}")).collect();
+        let holes = [
+            ("{id}", node.to_string()),
+            ("{peer}", layout.peer.to_string()),
+            ("{client}", layout.client.to_string()),
+            ("{peers}", peers.join(",")),
+            ("{data}", layout.data.display().to_string()),
+            ("{trace}", layout.trace.display().to_string()),
+            ("{delivered}", layout.delivered.display().to_string()),
+            ("{seed}", layout.seed.to_string()),
+        ];
+        let argv = self.argv.iter().map(|argument| fill(argument, &holes)).collect();
+        Launch { argv, ..Launch::default() }
+    }
+
+    fn client(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
+        Box::new(LinesClient::new(nodes))
+    }
+
+    fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
+        leader(statuses)
+    }
+
+    fn can_progress(&self, view: &View) -> bool {
+        has_connected_majority(view)
+    }
+
+    fn refuses(&self) -> &[(&'static str, &'static str)] {
+        &[]
+    }
+
+    fn writes_evidence(&self) -> bool {
+        self.argv.iter().any(|a| a.contains("{trace}") || a.contains("{delivered}"))
+    }
+
+    fn ready(&self) -> Duration {
+        self.ready
+    }
+}
+
+/// Each hole once, from left to right: what fills one is never itself filled.
+fn fill(argument: &str, holes: &[(&str, String)]) -> String {
+    let mut filled = String::with_capacity(argument.len());
+    let mut rest = argument;
+    while let Some(open) = rest.find('{') {
+        filled.push_str(&rest[..open]);
+        rest = &rest[open..];
+        match holes.iter().find(|(hole, _)| rest.starts_with(hole)) {
+            Some((hole, text)) => {
+                filled.push_str(text);
+                rest = &rest[hole.len()..];
+            }
+            None => {
+                filled.push('{');
+                rest = &rest[1..];
+            }
+        }
+    }
+    filled + rest
+}
+
+/// A node that leads by its own word counts before one that is only named; the highest epoch wins.
+fn leader(statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
+    let own = statuses.iter().filter(|(_, s)| s.role == "leader").map(|(&node, s)| (s.epoch, node));
+    let named = statuses.values().filter_map(|s| s.leader.map(|leader| (s.epoch, leader)));
+    let (own, named) = (own.max(), named.max());
+    match (own, named) {
+        (Some((epoch, node)), Some((newer, other))) => {
+            Some(if newer > epoch { other } else { node })
+        }
+        (Some((_, node)), None) | (None, Some((_, node))) => Some(node),
+        (None, None) => None,
+    }
+}
+
+/// More than half of the nodes run, are not stopped, and reach each other in both directions.
+/// Stars and rings do not count: progress may happen there, but nobody promised it.
+fn has_connected_majority(view: &View) -> bool {
+    let able: Vec<NodeId> = NodeId::all(view.nodes.len() as u8)
+        .zip(&view.nodes)
+        .filter(|(_, node)| node.running && !node.paused)
+        .map(|(id, _)| id)
+        .collect();
+    let blocked = |from, to| {
+        view.blocked.contains(&Flow { from: Endpoint::Node(from), to: Endpoint::Node(to) })
+    };
+    let joined = |a, b| !blocked(a, b) && !blocked(b, a);
+    has_clique(&able, view.nodes.len() / 2 + 1, &joined)
+}
+
+/// Whether `size` of the candidates are all joined with each other.
+fn has_clique(candidates: &[NodeId], size: usize, joined: &impl Fn(NodeId, NodeId) -> bool) -> bool {
+    if size == 0 {
+        return true;
+    }
+    candidates.iter().enumerate().any(|(place, &first)| {
+        if candidates.len() - place < size {
+            return false;
+        }
+        let rest: Vec<NodeId> =
+            candidates[place + 1..].iter().copied().filter(|&other| joined(first, other)).collect();
+        has_clique(&rest, size - 1, joined)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::NodeView;
+
+    #[test]
+    fn holes_are_filled_once() {
+        let holes = [("{id}", "n1".to_string()), ("{data}", "/tmp/{id}".to_string())];
+        let check = |argument: &str, expected: &str| assert_eq!(fill(argument, &holes), expected);
+        check("--id={id}", "--id=n1");
+        check("{data}/{id}", "/tmp/{id}/n1");
+        check("{\"json\": {}}", "{\"json\": {}}");
+        check("{unknown}{id}", "{unknown}n1");
+    }
+
+    #[test]
+    fn the_highest_epoch_names_the_leader() {
+        let status = |role: &str, epoch, leader: Option<u8>| NodeStatus {
+            role: role.into(),
+            epoch,
+            leader: leader.map(NodeId),
+            delivered: 0,
+        };
+        let check = |statuses: &[NodeStatus], expected: Option<u8>| {
+            let statuses = NodeId::all(9).zip(statuses.iter().cloned()).collect();
+            assert_eq!(leader(&statuses), expected.map(NodeId));
+        };
+        check(&[], None);
+        check(&[status("follower", 1, None)], None);
+        check(&[status("leader", 1, Some(1)), status("follower", 1, Some(1))], Some(1));
+        check(&[status("leader", 1, Some(1)), status("leader", 2, Some(2))], Some(2));
+        check(&[status("leader", 1, Some(1)), status("follower", 2, Some(3))], Some(3));
+        check(&[status("follower", 1, Some(2)), status("candidate", 2, None)], Some(2));
+    }
+
+    #[test]
+    fn progress_needs_a_majority_that_is_mutually_connected() {
+        let check = |nodes: u8, down: &[u8], cut: &[(u8, u8)], expected: bool| {
+            let mut view = View::default();
+            for node in 1..=nodes {
+                view.nodes.push(NodeView { running: !down.contains(&node), paused: false });
+            }
+            for &(from, to) in cut {
+                let (from, to) = (Endpoint::Node(NodeId(from)), Endpoint::Node(NodeId(to)));
+                view.blocked.insert(Flow { from, to });
+            }
+            assert_eq!(has_connected_majority(&view), expected, "{down:?} {cut:?}");
+        };
+        check(5, &[], &[], true);
+        check(5, &[1, 2], &[], true);
+        check(5, &[1, 2, 3], &[], false);
+        check(5, &[1, 2], &[(3, 4)], false);
+        check(3, &[], &[(1, 2)], true);
+        check(3, &[], &[(1, 2), (2, 3)], true);
+        check(3, &[], &[(1, 2), (2, 3), (3, 1)], false);
+        check(1, &[], &[], true);
+        check(4, &[4], &[(1, 2)], false);
+    }
+}

@@ -1,0 +1,208 @@
+//! The `faults` section: each entry to a [`FaultSpec`], its own keys checked by its fault.
+//! It never knows what a fault's keys mean.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::error::{Mistake, Place, meant};
+use super::section::{Section, list, map, positive};
+use super::tree::{Node, Tree, read};
+use super::{FaultSpec, Registry, SystemSpec, When, Workload};
+use crate::faults::{FAULTS, Fault, find};
+use crate::plan;
+
+/// How often a fault strikes when the file does not say, and for how long.
+const EVERY: Duration = Duration::from_secs(5);
+const FOR: Duration = Duration::from_secs(2);
+
+/// A plan with more strikes than this is a slip of the unit, not a wish.
+const STRIKES_MAX: u128 = 100_000;
+
+/// `cut_short`: the duration came from the command line, so strikes after the end just do not come.
+pub(super) fn specs(
+    node: &Node,
+    workload: &Workload,
+    registry: &Registry,
+    cut_short: bool,
+) -> Result<Vec<FaultSpec>, Mistake> {
+    let Tree::List(items) = &node.tree else {
+        return Err(node
+            .at
+            .mistake(format!("found {}; faults are a list: `- crash: {{...}}`", node.found())));
+    };
+    items.iter().map(|item| spec(item, workload, registry, cut_short)).collect()
+}
+
+fn spec(
+    item: &Node,
+    workload: &Workload,
+    registry: &Registry,
+    cut_short: bool,
+) -> Result<FaultSpec, Mistake> {
+    let empty = Node { at: item.at.clone(), tree: Tree::Map(Vec::new()) };
+    let (at, kind, body) = match &item.tree {
+        Tree::Scalar { text, .. } => (&item.at, text.as_str(), &empty),
+        _ => match map(item)? {
+            [(key, value)] if value.tree == Tree::Null => (&key.at, key.text.as_str(), &empty),
+            [(key, value)] => (&key.at, key.text.as_str(), value),
+            [] => return Err(item.at.mistake("an empty fault; write `- crash: {...}`")),
+            [_, (second, _), ..] => {
+                return Err(second.at.mistake(format!(
+                    "`{}` beside another fault; each fault is an entry of its own, and its keys \
+                     stand inside: `- crash: {{target: one}}`",
+                    second.text
+                )));
+            }
+        },
+    };
+    let Some(fault) = find(kind) else {
+        let hint = meant(kind, FAULTS.iter().map(|fault| fault.name()), "faults");
+        return Err(at.mistake(format!("unknown fault `{kind}`{hint}")));
+    };
+    refused(at, kind, workload, registry)?;
+
+    let mut known = vec!["every", "for", "at"];
+    known.extend(fault.keys().iter().map(|key| key.name));
+    let section = Section::new("key", body, &known)?;
+    let spec = FaultSpec {
+        kind: kind.to_owned(),
+        when: when(&section, workload, cut_short)?,
+        lasts: section.or("for", vec![FOR], durations)?,
+        keys: keys(fault, &section)?,
+    };
+    fault.check(&spec, workload.topology()).map_err(|error| {
+        let place = section
+            .get(&error.key)
+            .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
+        place.unwrap_or(at).mistake(error.message)
+    })?;
+    Ok(spec)
+}
+
+fn refused(
+    at: &Place,
+    kind: &str,
+    workload: &Workload,
+    registry: &Registry,
+) -> Result<(), Mistake> {
+    let SystemSpec::Named { name, .. } = &workload.system else { return Ok(()) };
+    let row = registry.systems.iter().find(|row| row.name == *name);
+    match row.and_then(|row| row.refuses.iter().find(|(fault, _)| fault == kind)) {
+        Some((_, why)) => Err(at.mistake(format!("{name} refuses `{kind}`: {why}"))),
+        None => Ok(()),
+    }
+}
+
+fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
+    let disturbance = plan::disturbance(workload.duration);
+    if let Some(node) = section.get("at") {
+        if section.get("every").is_some() {
+            return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));
+        }
+        let mut times = Vec::new();
+        for item in list(node) {
+            let time = super::section::duration(item)?;
+            if time >= disturbance && cut_short {
+                continue;
+            }
+            if time >= disturbance {
+                return Err(item.at.mistake(format!(
+                    "{} is after the disturbance, which lasts {}",
+                    item.found(),
+                    super::units::format_duration(disturbance)
+                )));
+            }
+            times.push(time);
+        }
+        if times.is_empty() {
+            let why =
+                if cut_short { "every time listed is after the end" } else { "no time is listed" };
+            return Err(node.at.mistake(why));
+        }
+        times.sort_unstable();
+        return Ok(When::At(times));
+    }
+    let Some(node) = section.get("every") else { return Ok(When::Every(EVERY)) };
+    let every = positive(node)?;
+    if disturbance.as_nanos() / every.as_nanos() > STRIKES_MAX {
+        return Err(node.at.mistake(format!("{} is too often for this duration", node.found())));
+    }
+    Ok(When::Every(every))
+}
+
+fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {
+    let durations: Vec<_> = list(node).iter().map(positive).collect::<Result<_, _>>()?;
+    if durations.is_empty() {
+        return Err(node.at.mistake("an empty list; write a value or take the key out"));
+    }
+    Ok(durations)
+}
+
+/// The fault's own keys, each a list to draw from, defaults filled in.
+fn keys(fault: &dyn Fault, section: &Section<'_>) -> Result<BTreeMap<String, Vec<Value>>, Mistake> {
+    let mut keys = BTreeMap::new();
+    for key in fault.keys() {
+        let drawn = match section.get(key.name) {
+            Some(node) => {
+                let drawn = values(node);
+                if drawn.is_empty() {
+                    return Err(node
+                        .at
+                        .mistake("an empty list; write a value or take the key out"));
+                }
+                drawn.iter().map(|value| json(value)).collect::<Result<Vec<_>, _>>()?
+            }
+            None => vec![json(&read(key.default, None).expect("defaults are YAML"))?],
+        };
+        keys.insert(key.name.to_owned(), drawn);
+    }
+    Ok(keys)
+}
+
+/// One value or a list to draw from. A list of lists of words is one value (given groups).
+fn values(node: &Node) -> Vec<&Node> {
+    let flat = |item: &Node| match &item.tree {
+        Tree::List(items) => items.iter().all(|item| matches!(item.tree, Tree::Scalar { .. })),
+        _ => false,
+    };
+    match &node.tree {
+        Tree::List(items) if items.is_empty() || !items.iter().all(flat) => items.iter().collect(),
+        _ => vec![node],
+    }
+}
+
+fn json(node: &Node) -> Result<Value, Mistake> {
+    Ok(match &node.tree {
+        Tree::Null => return Err(node.at.mistake("nothing stands here; write a value")),
+        Tree::Scalar { text, plain: true } => plain(text),
+        Tree::Scalar { text, plain: false } => Value::String(text.clone()),
+        Tree::List(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
+        Tree::Map(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|(key, value)| Ok((key.text.clone(), json(value)?)))
+                .collect::<Result<_, Mistake>>()?,
+        ),
+    })
+}
+
+/// YAML 1.2's core types, as far as JSON has them.
+fn plain(text: &str) -> Value {
+    match text {
+        "true" => return Value::Bool(true),
+        "false" => return Value::Bool(false),
+        _ => {}
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.starts_with(|c: char| c.is_ascii_digit()) {
+        if let Ok(whole) = text.parse::<i64>() {
+            return Value::from(whole);
+        }
+        if let Some(number) = text.parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
+            return Value::Number(number);
+        }
+    }
+    Value::String(text.to_owned())
+}

@@ -1,0 +1,377 @@
+//! What a workload file may say, and what is said about one that may not.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+/// Systems, bugs and checks as the command line would hand them over.
+pub(crate) fn registry() -> Registry {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let raft = SystemRow {
+        name: "raft".to_owned(),
+        options: words(&[
+            "election-timeout",
+            "heartbeat",
+            "snapshot-every",
+            "pre-vote",
+            "check-quorum",
+            "fixed-timeout",
+        ]),
+        refuses: Vec::new(),
+    };
+    let frail = SystemRow {
+        name: "frail".to_owned(),
+        refuses: vec![("pause".to_owned(), "it cannot be stopped".to_owned())],
+        ..SystemRow::default()
+    };
+    let bugs = ["R02", "R05", "R07", "R08", "R11", "R12", "R13", "R14", "R19", "R20", "R22", "R34"];
+    Registry {
+        systems: vec![raft, frail],
+        bugs: bugs.iter().map(|id| ((*id).to_owned(), "raft".to_owned())).collect(),
+        checks: words(&[
+            "linearizable",
+            "total-order",
+            "durable",
+            "invariants",
+            "progress",
+            "convergence",
+            "bypass",
+            "survival",
+        ]),
+    }
+}
+
+/// A workload from text that is known to be right.
+pub(crate) fn workload(text: &str) -> Workload {
+    from_text("test.yaml", text, &Overrides::default(), &registry()).unwrap()
+}
+
+fn with(text: &str, set: &[&str]) -> Result<Workload, WorkloadError> {
+    let set = set.iter().map(|text| (*text).to_owned()).collect();
+    let overrides = Overrides { set, ..Overrides::default() };
+    from_text("w.yaml", text, &overrides, &registry())
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let plain = workload("system: raft\n");
+    assert_eq!((plain.nodes, plain.clients, plain.value_bytes), (5, 10, 8));
+    assert_eq!(plain.duration, Duration::from_secs(30));
+    assert_eq!(plain.timeout, Duration::from_secs(1));
+    assert_eq!(plain.recovery, Duration::from_secs(10));
+    assert_eq!((plain.rate, plain.seed, plain.recovery_max), (None, None, None));
+    assert_eq!(plain.min_operations, 100);
+    assert_eq!(plain.name, "test");
+    let weights: Vec<(&str, u32)> =
+        plain.operations.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
+    assert_eq!(weights, [("append", 50), ("read", 40), ("append-if", 5), ("tail", 5)]);
+    assert_eq!(plain.expect, Expect::Valid);
+    let storm = workload("{system: raft, faults: [crash, partition: , latency: {}]}");
+    assert_eq!(storm.faults.len(), 3);
+    for fault in &storm.faults {
+        assert_eq!(fault.when, When::Every(Duration::from_secs(5)));
+        assert_eq!(fault.lasts, [Duration::from_secs(2)]);
+    }
+    assert_eq!(storm.faults[0].keys["target"], [json!("one")]);
+    assert_eq!(storm.faults[1].keys["style"], [json!("hold")]);
+    assert_eq!(storm.faults[1].keys["clients"], [json!("follow")]);
+    assert_eq!(storm.faults[2].keys["delay"], [json!("50ms")]);
+    assert_eq!(storm.faults[2].keys["links"], [json!("all")]);
+}
+
+#[test]
+fn the_example_of_the_contract_is_understood() {
+    let text = "\
+about: Raft keeps one total order whatever the network does.
+system: {name: raft, snapshot-every: 100, election-timeout: 150ms}
+nodes: 5
+clients: 10
+duration: 30s
+rate: 1000/s
+seed: 7
+operations: {append: 50, read: 40, append-if: 5, tail: 5}
+retry: false
+read-level: linearizable
+timeout: 1s
+faults:
+  - partition: {shape: [halves, ring, bridge, isolate-leader, one-way], every: 5s, for: 3s}
+  - crash: {target: [leader, one, minority, all], every: 7s, for: 1s}
+  - pause: {target: one, every: 6s, for: 2s}
+checks: [linearizable, total-order, durable, invariants, progress, convergence, bypass, survival]
+bug: R13
+value-bytes: 8
+recovery: 10s
+min-operations: 1000
+expect: {violation: [stale-read, lost-append]}
+";
+    let read = workload(text);
+    assert_eq!(read.faults[0].keys["shape"].len(), 5);
+    assert_eq!(read.expect, Expect::Violation(vec![Kind::StaleRead, Kind::LostAppend]));
+    assert_eq!(workload(&read.to_yaml()), read);
+}
+
+#[test]
+fn groups_are_one_value_and_may_stand_among_others() {
+    let shapes = |shape: &str| {
+        let text =
+            format!("{{system: raft, nodes: 3, faults: [{{partition: {{shape: {shape}}}}}]}}");
+        workload(&text).faults[0].keys["shape"].clone()
+    };
+    let groups = json!([["n1", "n2"], ["n3"]]);
+    assert_eq!(shapes("[[n1, n2], [n3]]"), std::slice::from_ref(&groups));
+    assert_eq!(shapes("[halves, [[n1, n2], [n3]]]"), [json!("halves"), groups]);
+    assert_eq!(shapes("[[[n1], [n2, n3]], [[n1, n2], [n3]]]").len(), 2);
+}
+
+#[test]
+fn a_system_of_ones_own_is_a_command() {
+    let text = "system: {command: [./node, '--id={id}', '{client}', '{\"a\":1}'], ready: 3s}\n";
+    let read = workload(text);
+    let SystemSpec::Command { command, client, ready } = &read.system else { panic!("a command") };
+    assert_eq!((command.len(), client.as_str(), *ready), (4, "lines", Duration::from_secs(3)));
+    assert_eq!(workload(&read.to_yaml()).system, read.system);
+}
+
+#[test]
+fn every_mistake_is_shown_where_it_stands() {
+    let check = |text: &str, error: &str| {
+        let found = with(text, &[]).unwrap_err().to_string();
+        assert!(found.starts_with(error), "{text:?} gave\n  {found}, not\n  {error}");
+        assert!(!found.contains('\n'), "one line: {found:?}");
+    };
+    check("", "w.yaml:1:1: the file is empty");
+    check("# nothing\n", "w.yaml:1:1: the file is empty");
+    check("raft\n", "w.yaml:1:1: `raft` stands where a map of keys");
+    check("- raft\n", "w.yaml:1:1: a list stands where a map");
+    check("nodes: 3\n", "w.yaml:1:1: no `system`");
+    check("system: raft\nnode: 3\n", "w.yaml:2:1: unknown key `node`; did you mean `nodes`?");
+    check("system: raft\nwheels: 4\n", "w.yaml:2:1: unknown key `wheels`; keys are name, about");
+    check("system: raft\nnodes: 3\nnodes: 5\n", "w.yaml:3:1: duplicate key `nodes`");
+    check("system: raft\nnodes: five\n", "w.yaml:2:8: found `five`; a whole number from 1 to 99");
+    for bad in ["0", "100", "-3", "2.5", ".nan", ".inf", "1e3", "0x5", "+5", "[3]", "{a: 1}"] {
+        check(&format!("system: raft\nnodes: {bad}\n"), "w.yaml:2:8: found");
+    }
+    check("system: raft\nnodes:\n", "w.yaml:2:1: nothing stands after `nodes:`");
+    check("system: raft\nduration: 5\n", "w.yaml:2:11: `5` has no unit");
+    check("system: raft\nduration: 0s\n", "w.yaml:2:11: `0s` is too short");
+    check("system: raft\ntimeout: 5 parsecs\n", "w.yaml:2:10: `5 parsecs` has an unknown unit");
+    check("system: raft\nrate: 500\n", "w.yaml:2:7: `500` is not a rate");
+    check("system: raft\nvalue-bytes: 1MiB\n", "w.yaml:2:14: 1048576 bytes; a value has");
+    check("system: raft\nretry: yes\n", "w.yaml:2:8: found `yes`; write true or false");
+    check("system: raft\nread-level: locl\n", "w.yaml:2:13: unknown read level `locl`; did");
+    check("system: raft\noperations: {push: 1}\n", "w.yaml:2:14: unknown operation `push`; ope");
+    check("system: raft\noperations: {read: 0}\n", "w.yaml:2:13: no operation has a weight");
+    check("system: raft\nchecks: [durabel]\n", "w.yaml:2:10: unknown check `durabel`; did you");
+    check("system: raft\nbug: R99\n", "w.yaml:2:6: unknown bug `R99`; did you mean `R");
+    check("system: frail\nbug: R13\n", "w.yaml:2:6: bug R13 is one of raft's");
+    check("system: rafft\n", "w.yaml:1:9: unknown system `rafft`; did you mean `raft`?");
+    check("system: {name: raft, snap: 5}\n", "w.yaml:1:22: unknown option `snap` of raft");
+    check("system: {nodes: 5}\n", "w.yaml:1:9: the system has no `name`");
+    check("system: {command: [a]}\n", "w.yaml:1:19: no argument contains `{client}`");
+    check("system: {command: ['{clinet}']}\n", "w.yaml:1:20: unknown placeholder `{clinet}`");
+    check("system: {command: []}\n", "w.yaml:1:19: the command is empty");
+    check("system: raft\nexpect: broken\n", "w.yaml:2:9: unknown expectation `broken`");
+    check(
+        "system: raft\nexpect: {violation: stale-raed}\n",
+        "w.yaml:2:21: unknown anomaly `stale-raed`; did you mean `stale-read`?",
+    );
+}
+
+#[test]
+fn mistakes_in_faults_are_shown_where_they_stand() {
+    let check = |faults: &str, error: &str| {
+        let text = format!("system: raft\nnodes: 3\nfaults:\n{faults}\n");
+        let found = with(&text, &[]).unwrap_err().to_string();
+        assert!(found.starts_with(error), "{faults:?} gave\n  {found}, not\n  {error}");
+    };
+    check("  - partitoin: {}", "w.yaml:4:5: unknown fault `partitoin`; did you mean `partition`?");
+    check("  - meteor", "w.yaml:4:5: unknown fault `meteor`; faults are crash, pause");
+    check("  - crash: {targte: one}", "w.yaml:4:13: unknown key `targte`; did you mean `target`?");
+    check("  - crash: {target: 4}", "w.yaml:4:21: 4 targets of 3 nodes");
+    check("  - crash: {target: [one, n7]}", "w.yaml:4:27: `n7` is not in the cluster");
+    check("  - crash: {target: []}", "w.yaml:4:21: an empty list");
+    check("  - crash: {every: 5}", "w.yaml:4:20: `5` has no unit");
+    check("  - crash: {every: 0s}", "w.yaml:4:20: `0s` is too short");
+    check("  - crash: {every: [1s, 2s]}", "w.yaml:4:20: found a list");
+    check("  - crash: {for: [1s, 0s]}", "w.yaml:4:23: `0s` is too short");
+    check("  - crash: {at: 40s}", "w.yaml:4:17: `40s` is after the disturbance, which lasts 28s");
+    check("  - crash: {at: 1s, every: 2s}", "w.yaml:4:17: `at` beside `every`");
+    check("  - partition: {shape: [ring, star]}", "w.yaml:4:31: unknown shape `star`");
+    check("  - partition: {shape: [[n1], [n2]]}", "w.yaml:4:24: n3 is in no group");
+    check("  - latency: {delay: 50}", "w.yaml:4:22: `50` has no unit");
+    check("  - crash: {}\n    pause: {}", "w.yaml:5:5: `pause` beside another fault");
+    check("  crash: {}", "w.yaml:4:3: found a map; faults are a list");
+    check("  - crash: [one]", "w.yaml:4:12: found a list; a map of keys is needed here");
+    let refused = with("{system: frail, faults: [pause]}", &[]).unwrap_err().to_string();
+    assert_eq!(refused, "w.yaml:1:26: frail refuses `pause`: it cannot be stopped");
+}
+
+#[test]
+fn the_command_line_changes_any_key() {
+    let text = "{system: raft, faults: [{crash: {every: 5s}}, pause, {crash: {target: leader}}]}";
+    let set = [
+        "nodes=3",
+        "system.snapshot-every=100",
+        "operations.read=0",
+        "faults.crash.every=2s",
+        "faults.1.for=[1s, 2s]",
+        "faults.pause.target={all: [n1, n3]}",
+        "expect.violation=stale-read",
+    ];
+    let changed = with(text, &set).unwrap();
+    assert_eq!(changed.nodes, 3);
+    let options = BTreeMap::from([("snapshot-every".to_owned(), "100".to_owned())]);
+    assert_eq!(changed.system, SystemSpec::Named { name: "raft".to_owned(), options });
+    assert_eq!(changed.operations[1], ("read".to_owned(), 0));
+    assert_eq!(changed.operations.len(), 4, "the default mix with one weight changed");
+    for crash in [0, 2] {
+        assert_eq!(changed.faults[crash].when, When::Every(Duration::from_secs(2)));
+    }
+    assert_eq!(changed.faults[1].lasts.len(), 2);
+    assert_eq!(changed.faults[1].keys["target"], [json!({"all": ["n1", "n3"]})]);
+    assert_eq!(changed.expect, Expect::Violation(vec![Kind::StaleRead]));
+    assert!(with(text, &["faults=[]"]).unwrap().faults.is_empty());
+    assert_eq!(with("{system: raft, nodes: 3}", &["nodes="]).unwrap().nodes, 5);
+}
+
+#[test]
+fn flags_come_before_set_and_the_last_wins() {
+    let overrides = Overrides {
+        seed: Some(u64::MAX),
+        duration: Some("5s".to_owned()),
+        nodes: Some("3".to_owned()),
+        system: Some("raft".to_owned()),
+        bug: Some("none".to_owned()),
+        set: vec!["nodes=7".to_owned(), "duration=6s".to_owned(), "duration=8s".to_owned()],
+    };
+    let text = "{system: {name: raft, pre-vote: false}, bug: R07}";
+    let read = from_text("w.yaml", text, &overrides, &registry()).unwrap();
+    assert_eq!((read.nodes, read.seed, read.bug.as_deref()), (7, Some(u64::MAX), None));
+    assert_eq!(read.duration, Duration::from_secs(8));
+    let plain = SystemSpec::Named { name: "raft".to_owned(), options: BTreeMap::new() };
+    assert_eq!(read.system, plain, "--system drops the options");
+}
+
+#[test]
+fn mistakes_on_the_command_line_name_the_flag() {
+    let check = |set: &str, error: &str| {
+        let text = "{system: raft, faults: [crash]}";
+        let found = with(text, &[set]).unwrap_err();
+        assert!(found.to_string().starts_with(error), "{set} gave {found}");
+        assert_eq!(found.snippet, "");
+    };
+    check("nodes=five", "--set nodes=five: found `five`");
+    check("nods=5", "--set nods=5: unknown key `nods`; did you mean `nodes`?");
+    check("nods.x=5", "--set nods.x=5: unknown key `nods`");
+    check("nodes", "--set nodes: no `=`");
+    check("=5", "--set =5: the key has an empty part");
+    check("faults.pause.every=2s", "--set faults.pause.every=2s: no entry of the list is called");
+    check("faults.3.every=2s", "--set faults.3.every=2s: there is no entry 3; the list has 1");
+    check("faults.0.crash.target=9", "--set faults.0.crash.target=9: 9 targets of 5 nodes");
+    check("nodes=[", "--set nodes=[: not YAML");
+    check("nodes=3\nx: 4", "--set nodes=3\nx: 4: not YAML");
+    let overrides = Overrides { duration: Some("5".to_owned()), ..Overrides::default() };
+    let found = from_text("w.yaml", "system: raft", &overrides, &registry()).unwrap_err();
+    assert!(found.to_string().starts_with("--duration 5: `5` has no unit"), "{found}");
+}
+
+#[test]
+fn the_line_is_shown_under_the_error() {
+    let error = with("system: raft\nnodes: five\n", &[]).unwrap_err();
+    assert_eq!(error.snippet, "  |\n2 | nodes: five\n  |        ^^^^");
+}
+
+fn durations() -> impl Strategy<Value = Duration> {
+    (1..100_000_u64).prop_map(Duration::from_millis)
+}
+
+prop_compose! {
+    fn fault()(
+        kind in prop::sample::select(vec![
+            "crash: {target: [one, 2, n3, {all: [n1, n2]}], every: 3s, for: [1s, 1500ms]}",
+            "pause: {target: rolling, at: [1ms, 9ms]}",
+            "partition: {shape: [halves, [[n1, n2, n3], [n3, n4, n5]]], style: [hold, reset]}",
+            "partition: {shape: [[n1, n2], [n3, n4, n5]], clients: free}",
+            "latency: {links: {from: n1, to: n2}, delay: [10ms, 1s], jitter: 0}",
+        ])
+    ) -> FaultSpec {
+        workload(&format!("{{system: raft, faults: [{{{kind}}}]}}")).faults.remove(0)
+    }
+}
+
+prop_compose! {
+    fn any_workload()(
+        (name, about) in ("\\PC{0,30}", "(\\PC|[\\n\\t]){0,60}"),
+        (clients, value_bytes, seed) in (1..10_000_u16, 1..500_000_usize, any::<Option<u64>>()),
+        rate in prop::option::of(0.001..1e6),
+        times in (1_000..100_000_u64, durations(), durations(), prop::option::of(durations())),
+        (retry, local, min_operations) in (any::<bool>(), any::<bool>(), any::<u64>()),
+        faults in prop::collection::vec(fault(), 0..4),
+        (weight, bug, check, lost) in (1..1_000_u32, any::<bool>(), any::<bool>(), any::<bool>()),
+        option in prop::option::of("[ -~]{1,20}"),
+    ) -> Workload {
+        let words = |text: String| text.replace(['\u{2028}', '\u{2029}', '\u{feff}'], "");
+        let options = option.map(|text| ("snapshot-every".to_owned(), text)).into_iter().collect();
+        Workload {
+            name: words(name),
+            about: words(about),
+            system: SystemSpec::Named { name: "raft".to_owned(), options },
+            nodes: 5,
+            clients,
+            duration: Duration::from_millis(times.0),
+            rate,
+            seed,
+            operations: vec![("tail".to_owned(), weight), ("append".to_owned(), 0)],
+            retry,
+            read_level: if local {
+                schism_verify::history::Level::Local
+            } else {
+                schism_verify::history::Level::Linearizable
+            },
+            timeout: times.1,
+            faults,
+            checks: if check { vec!["durable".to_owned()] } else { Vec::new() },
+            bug: bug.then(|| "R13".to_owned()),
+            value_bytes,
+            recovery: times.2,
+            recovery_max: times.3,
+            min_operations,
+            expect: if lost {
+                Expect::Violation(vec![Kind::LostAppend, Kind::StaleRead])
+            } else {
+                Expect::Valid
+            },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_the_same(workload in any_workload()) {
+        let text = workload.to_yaml();
+        let read = from_text("workload.yaml", &text, &Overrides::default(), &registry());
+        prop_assert_eq!(read.map_err(|error| format!("{error}\n{text}")), Ok(workload));
+    }
+
+    #[test]
+    fn no_file_and_no_flag_makes_it_panic(text in "\\PC{0,80}", set in "\\PC{0,30}") {
+        let overrides = Overrides { set: vec![set], ..Overrides::default() };
+        let _ = from_text("w.yaml", &text, &overrides, &registry());
+        let _ = from_text("w.yaml", "{system: raft, faults: [crash]}", &overrides, &registry());
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused_on_one_line(
+        at in 0..400_usize,
+        with in "[ \\t\\n:{}\\[\\],&*!|>'\"%@`#a-z0-9-]{0,3}",
+    ) {
+        let mut text = workload("{system: raft, faults: [crash, latency]}").to_yaml();
+        let at = text.char_indices().nth(at % text.chars().count()).map_or(0, |(at, _)| at);
+        text.replace_range(at..=at, &with);
+        if let Err(error) = from_text("w.yaml", &text, &Overrides::default(), &registry()) {
+            let shown = error.to_string();
+            prop_assert!(shown.starts_with("w.yaml:") && !shown.contains('\n'), "{}", shown);
+        }
+    }
+}

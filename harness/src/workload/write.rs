@@ -1,0 +1,106 @@
+//! A workload in the form of its file, every default written out, so that it reads back the same.
+
+use serde_json::{Map, Value, json};
+
+use super::units::format_duration;
+use super::{Expect, FaultSpec, SystemSpec, When, Workload};
+
+impl Workload {
+    /// The text of `workload.yaml` in a run directory.
+    pub fn to_yaml(&self) -> String {
+        serde_yaml::to_string(&self.to_json()).expect("maps with string keys are YAML")
+    }
+
+    /// The same as one JSON object.
+    pub fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        let mut put = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
+        put("name", json!(self.name));
+        put("about", json!(self.about));
+        put("system", system(&self.system));
+        put("nodes", json!(self.nodes));
+        put("clients", json!(self.clients));
+        put("duration", json!(format_duration(self.duration)));
+        if let Some(rate) = self.rate {
+            put("rate", json!(format!("{rate}/s")));
+        }
+        if let Some(seed) = self.seed {
+            put("seed", json!(seed));
+        }
+        let weights = self.operations.iter().map(|(name, weight)| (name.clone(), json!(weight)));
+        put("operations", Value::Object(weights.collect()));
+        put("retry", json!(self.retry));
+        put("read-level", json!(self.read_level));
+        put("timeout", json!(format_duration(self.timeout)));
+        put("faults", self.faults.iter().map(fault).collect());
+        if !self.checks.is_empty() {
+            put("checks", json!(self.checks));
+        }
+        if let Some(bug) = &self.bug {
+            put("bug", json!(bug));
+        }
+        put("value-bytes", json!(self.value_bytes));
+        put("recovery", json!(format_duration(self.recovery)));
+        if let Some(recovery_max) = self.recovery_max {
+            put("recovery-max", json!(format_duration(recovery_max)));
+        }
+        put("min-operations", json!(self.min_operations));
+        put("expect", expect(&self.expect));
+        Value::Object(map)
+    }
+}
+
+fn system(spec: &SystemSpec) -> Value {
+    match spec {
+        SystemSpec::Named { name, options } if options.is_empty() => json!(name),
+        SystemSpec::Named { name, options } => {
+            let mut map = Map::new();
+            map.insert("name".to_owned(), json!(name));
+            map.extend(options.iter().map(|(key, value)| (key.clone(), json!(value))));
+            Value::Object(map)
+        }
+        SystemSpec::Command { command, client, ready } => {
+            json!({"command": command, "client": client, "ready": format_duration(*ready)})
+        }
+    }
+}
+
+fn fault(spec: &FaultSpec) -> Value {
+    let mut body = Map::new();
+    match &spec.when {
+        When::Every(mean) => body.insert("every".to_owned(), json!(format_duration(*mean))),
+        When::At(times) => {
+            let times: Vec<_> = times.iter().copied().map(format_duration).collect();
+            body.insert("at".to_owned(), json!(times))
+        }
+    };
+    let lasts: Vec<Value> = spec.lasts.iter().map(|d| json!(format_duration(*d))).collect();
+    body.insert("for".to_owned(), drawn(&lasts));
+    body.extend(spec.keys.iter().map(|(key, values)| (key.clone(), drawn(values))));
+    json!({ spec.kind.as_str(): body })
+}
+
+/// One value stands for itself.
+fn drawn(values: &[Value]) -> Value {
+    match values {
+        [value] => value.clone(),
+        values => json!(values),
+    }
+}
+
+fn expect(expect: &Expect) -> Value {
+    match expect {
+        Expect::Valid => json!("valid"),
+        Expect::Violation(kinds) => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+            json!({ "violation": kinds })
+        }
+    }
+}
+
+impl serde::Serialize for Workload {
+    /// As a workload file says it.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
