@@ -103,10 +103,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     Ok(worst_exit(codes))
 }
 
-fn load_all(
-    args: &Args,
-    catalogue: &Catalogue,
-) -> Result<Vec<Workload>, workload::WorkloadError> {
+fn load_all(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>, workload::WorkloadError> {
     let overrides = Overrides {
         seed: args.seed,
         duration: args.duration.clone(),

@@ -75,7 +75,8 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
         screen::remark(&format!("{name} seed {seed}: {}", directory.path().display()));
     }
 
-    let launch = Launching { request, workload: &workload, plan, net, directory: &directory, program };
+    let launch =
+        Launching { request, workload: &workload, plan, net, directory: &directory, program };
     let finished = launch.run(system.into(), &started.timestamp().to_string())?;
     judge_and_report(&directory, &workload, request, &finished, writes_evidence)
 }
@@ -91,7 +92,8 @@ struct Launching<'a> {
 
 impl Launching<'_> {
     fn run(self, system: Rc<dyn System>, started: &str) -> Result<Finished> {
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         let runtime = runtime.context("no runtime")?;
         runtime.block_on(self.start(system, started))
     }

@@ -122,7 +122,9 @@ pub enum RunError {
         last_lines: Vec<String>,
     },
     /// The nodes did not all answer in time.
-    #[error("{answered} of {nodes} nodes answered `status` within {seconds} s; see nodes/*/stderr.log, or raise `ready`")]
+    #[error(
+        "{answered} of {nodes} nodes answered `status` within {seconds} s; see nodes/*/stderr.log, or raise `ready`"
+    )]
     NotReady {
         /// How many did.
         answered: u64,

@@ -214,7 +214,8 @@ impl<R: Rt> Script<R> {
         context.clients_stop.set();
         let wait = self.crew.done();
         let longest = context.rt.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
-        let deadline = self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
+        let deadline =
+            self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
         super::rt::within(&context.rt, deadline, wait).await;
         Ok(())
     }

@@ -93,17 +93,7 @@ impl<R: Rt> Worker<R> {
         let numbers = context.processes();
         let route = Route::new(context.nodes, id.home(context.nodes));
         let process = numbers.client(id);
-        Worker {
-            context,
-            numbers,
-            process,
-            client,
-            generator,
-            rng,
-            route,
-            session: None,
-            manner,
-        }
+        Worker { context, numbers, process, client, generator, rng, route, session: None, manner }
     }
 
     /// Works until the clients are stopped; the operation under way is brought to its end.

@@ -243,12 +243,10 @@ fn parse_answer(line: &[u8], op: &Op) -> (Option<u64>, Outcome) {
             offset: body.offset,
             duplicate: body.duplicate,
         }),
-        Op::Read { .. } => {
-            parse(line, |body: Read| Answer::Read {
-                values: body.value.into_iter().map(|Wire(value)| value).collect(),
-                tail: body.tail,
-            })
-        }
+        Op::Read { .. } => parse(line, |body: Read| Answer::Read {
+            values: body.value.into_iter().map(|Wire(value)| value).collect(),
+            tail: body.tail,
+        }),
         Op::Tail => parse(line, |body: Tail| Answer::Tail(body.tail)),
         Op::Status => parse(line, |body: serde_json::Value| Answer::Status(status(&body))),
     }
@@ -292,3 +290,6 @@ fn status(body: &serde_json::Value) -> NodeStatus {
         delivered: number("delivered"),
     }
 }
+
+#[cfg(test)]
+mod tests;
