@@ -56,7 +56,10 @@ pub fn summary(report: &Report<'_>) -> String {
             .collect();
         let _ = writeln!(out, "\nFaults that bit: {}", bites.join(", "));
     }
-    let _ = writeln!(out, "\nSee it again: `{}`", verdict.replay.replace(['`', '\n'], " "));
+    if !verdict.replay.is_empty() {
+        let command = verdict.replay.replace(['`', '\n'], " ").replace('<', "&lt;");
+        let _ = writeln!(out, "\nSee it again: `{command}`");
+    }
     out
 }
 

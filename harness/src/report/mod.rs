@@ -22,6 +22,8 @@ pub mod markdown;
 pub mod pictures;
 pub mod sample;
 pub mod terminal;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 use schism_verify::history::{Event, Name};

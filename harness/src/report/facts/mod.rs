@@ -140,7 +140,7 @@ pub struct Moment {
 pub(super) fn event_time(event: &Event, timed: bool) -> u64 {
     match event.time {
         Some(time) if timed => time,
-        _ => event.index * UNTIMED_STEP_NS,
+        _ => event.index.saturating_mul(UNTIMED_STEP_NS),
     }
 }
 
@@ -161,6 +161,9 @@ pub(super) fn word(value: &serde_json::Value) -> String {
     }
 }
 
+/// Lanes of a history that names nodes as it likes.
+const NODES_MAX: usize = 32;
+
 /// n1 ... nN where the workload says how many, else every node that was asked.
 fn nodes(report: &Report<'_>) -> Vec<Name> {
     if let Some(workload) = report.workload {
@@ -172,5 +175,5 @@ fn nodes(report: &Report<'_>) -> Vec<Name> {
         .filter_map(|event| event.node.as_ref())
         .map(|node| (node.len(), node)) // n10 after n9
         .collect();
-    asked.into_iter().map(|(_, node)| node.clone()).collect()
+    asked.into_iter().take(NODES_MAX).map(|(_, node)| node.clone()).collect()
 }

@@ -31,6 +31,9 @@ pub struct Silence {
 /// dozens of operations at 1,000 a second.
 const BUCKET_NS: u64 = 100_000_000;
 
+/// Ten minutes before the first strike say what is normal.
+const BUCKETS_MAX: u64 = 6_000;
+
 /// Shorter silences are ordinary: an election takes 150 to 300 ms at the default timeouts.
 const SILENCE_NS_MIN: u64 = 250_000_000;
 
@@ -114,20 +117,21 @@ fn longest_gap(acks: &[u64], from: u64, to: u64) -> u64 {
 fn normal_per_bucket(facts: &Facts<'_>, acks: &[u64]) -> Option<usize> {
     let end = facts.strikes.iter().map(|strike| strike.from_ns).min()?;
     let start = *acks.first()?;
-    let mut counts: Vec<usize> = (0..end.saturating_sub(start) / BUCKET_NS)
-        .map(|bucket| count(acks, start + bucket * BUCKET_NS))
-        .collect();
+    let buckets = (end.saturating_sub(start) / BUCKET_NS).min(BUCKETS_MAX);
+    let mut counts: Vec<usize> =
+        (0..buckets).map(|bucket| count(acks, start + bucket * BUCKET_NS)).collect();
     counts.sort_unstable();
     counts.get(counts.len() / 2).copied().filter(|&median| median > 0)
 }
 
+/// The first moment from which a bucket holds enough: the heal itself, or some acknowledgement.
 fn back_to(normal: usize, acks: &[u64], heal: u64) -> Option<u64> {
-    let last = *acks.last()?;
+    let after = &acks[acks.partition_point(|&at| at < heal)..];
     let enough = |at: &u64| count(acks, *at) * 10 >= normal * 9;
-    let mut starts = (0..).map(|step| heal + step * (BUCKET_NS / 4)).take_while(|&at| at <= last);
-    starts.find(enough).map(|at| at + BUCKET_NS - heal)
+    [heal].iter().chain(after).find(|at| enough(at)).map(|at| at - heal + BUCKET_NS)
 }
 
 fn count(acks: &[u64], from: u64) -> usize {
-    acks.partition_point(|&at| at < from + BUCKET_NS) - acks.partition_point(|&at| at < from)
+    acks.partition_point(|&at| at < from.saturating_add(BUCKET_NS))
+        - acks.partition_point(|&at| at < from)
 }

@@ -49,7 +49,7 @@ fn card(
                 span.dim { (words::meaning(anomaly.kind)) }
                 @if count > 1 { span.count { (place) " of " (count) } }
             }
-            h3 { (anomaly.explanation) }
+            h3 { (cut(&anomaly.explanation, 2_000)) }
             @for picture in PICTURES.iter().filter(|picture| picture.place == Place::Anomaly) {
                 @if let Some(drawing) = (picture.draw)(facts, Some(anomaly)) {
                     figure {

@@ -6,13 +6,14 @@ use super::super::Report;
 use super::super::facts::operations::cut;
 use super::super::words;
 use crate::plan::Plan;
+use crate::workload::Workload;
 
 /// Strikes of the plan on the page; plan.json has them all.
 const STRIKES_MAX: usize = 300;
 
 /// The last section.
 pub(super) fn section(report: &Report<'_>) -> Markup {
-    let workload = report.workload.map(pretty).unwrap_or_default();
+    let workload = report.workload.map(Workload::to_yaml).unwrap_or_default();
     html! {
         section #plan {
             h2 { "Plan and environment" }

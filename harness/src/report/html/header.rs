@@ -6,7 +6,7 @@ use super::super::{Report, words};
 use crate::workload::SystemSpec;
 
 /// The top of the page.
-pub(super) fn header(report: &Report<'_>) -> Markup {
+pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
     let verdict = report.verdict;
     let (class, mark) = match &*verdict.verdict {
         "valid" => ("valid", "✓"),
@@ -30,11 +30,11 @@ pub(super) fn header(report: &Report<'_>) -> Markup {
                 @if let Some(workload) = report.workload {
                     p.about { span.dim { "The promise: " } (workload.about) }
                 }
-                div.again {
-                    span.dim { "See it again" } code { (verdict.replay) }
+                @if !verdict.replay.is_empty() {
+                    div.again { span.dim { "See it again" } code { (verdict.replay) } }
                 }
                 (tested(report))
-                (links(report))
+                (links(report, over_time))
             }
         }
     }
@@ -93,11 +93,11 @@ fn kinds(report: &Report<'_>) -> String {
     said.join(", ")
 }
 
-fn links(report: &Report<'_>) -> Markup {
+fn links(report: &Report<'_>, over_time: bool) -> Markup {
     html! {
         nav {
             @if !words::anomalies(report).is_empty() { a href="#anomalies" { "Anomalies" } }
-            a href="#time" { "Over time" }
+            @if over_time { a href="#time" { "Over time" } }
             a href="#checks" { "Checks" }
             a href="#faults" { "Faults" }
             a href="#recovery" { "Recovery" }

@@ -35,7 +35,7 @@ pub fn page(report: &Report<'_>) -> String {
             }
             body {
                 (PreEscaped(HATCHES))
-                (header::header(report))
+                (header::header(report, !pictures.is_empty()))
                 main {
                     (anomalies::section(report, &facts))
                     @if !pictures.is_empty() {
@@ -51,9 +51,11 @@ pub fn page(report: &Report<'_>) -> String {
                     (details::section(report))
                 }
                 footer {
-                    "Written by schism. Everything on this page is made from "
-                    code { (report.directory) } "; " code { "schism report " (report.directory) }
-                    " writes it again."
+                    "Written by schism from " code { (report.directory) }
+                    @if report.workload.is_some() {
+                        "; " code { "schism report " (report.directory) } " writes it again"
+                    }
+                    "."
                 }
             }
         }

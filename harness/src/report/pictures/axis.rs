@@ -39,14 +39,17 @@ impl Axis {
             let x = self.x(at);
             svg.line((x, top), (x, bottom), "hair");
             svg.text((x, bottom + 14.0), "tick mid", &label(at, step, facts.timed));
-            at += step;
+            at = at.saturating_add(step);
+            if at == u64::MAX {
+                break; // only a hostile history has such times
+            }
         }
         svg.line((LEFT, bottom), (WIDTH - RIGHT, bottom), "base");
     }
 
     /// Every strike as a faint band over the whole height.
     pub fn bands(&self, svg: &mut Svg, facts: &Facts<'_>, top: f64, bottom: f64) {
-        for strike in &facts.strikes {
+        for strike in facts.strikes.iter().take(STRIKES_MAX) {
             let to = strike.to_ns.unwrap_or(facts.end_ns);
             if self.sees(strike.from_ns, to) {
                 let (from, to) = (self.x(strike.from_ns), self.x(to));
@@ -63,7 +66,7 @@ impl Axis {
         let seen = |strike: &&super::super::facts::strikes::Strike| {
             self.sees(strike.from_ns, strike.to_ns.unwrap_or(facts.end_ns))
         };
-        for strike in facts.strikes.iter().filter(seen) {
+        for strike in facts.strikes.iter().take(STRIKES_MAX).filter(seen) {
             if !kinds.contains(&&*strike.fault) {
                 kinds.push(&strike.fault);
             }
@@ -71,7 +74,8 @@ impl Axis {
         for (row, kind) in kinds.iter().enumerate() {
             let y = top + row as f64 * ROW;
             svg.text((LEFT - 8.0, y + 12.0), "name end", &fit(kind, LEFT));
-            let own = facts.strikes.iter().filter(seen).filter(|strike| *strike.fault == **kind);
+            let shown = facts.strikes.iter().take(STRIKES_MAX).filter(seen);
+            let own = shown.filter(|strike| *strike.fault == **kind);
             for strike in own {
                 let to = strike.to_ns.unwrap_or(facts.end_ns);
                 let (x, end) = (self.x(strike.from_ns), self.x(to));
@@ -100,6 +104,9 @@ impl Axis {
         top + kinds.len() as f64 * ROW
     }
 }
+
+/// A strike a second for eight minutes; more only make the page large, and the caption says so.
+pub const STRIKES_MAX: usize = 500;
 
 /// Height of a row of strikes: a label of 10 px with air.
 const ROW: f64 = 18.0;

@@ -27,7 +27,8 @@ impl Elastic {
         points.sort_unstable();
         points.dedup();
         if points.len() == 1 {
-            points.push(points[0] + 1_000);
+            points.push(points[0].saturating_add(1_000).max(1));
+            points[0] = points[0].min(points[1] - 1);
         }
         let steps: Vec<(u64, u64)> = points.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let covered = |step: &(u64, u64)| spans.iter().any(|s| s.0 <= step.0 && step.1 <= s.1);
@@ -81,7 +82,7 @@ impl Elastic {
         let beyond = |a: (u64, f64), b: (u64, f64)| {
             (MARGIN * a.0.abs_diff(b.0) as f64 / (a.1 - b.1).abs()) as u64
         };
-        (first.0.saturating_sub(beyond(first, second)), last.0 + beyond(last, before))
+        (first.0.saturating_sub(beyond(first, second)), last.0.saturating_add(beyond(last, before)))
     }
 
     /// The stretches drawn as a break.

@@ -89,7 +89,10 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
 /// Median and 99th percentile of ok operations over time, broken where there were none.
 fn quantiles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, y: &dyn Fn(f64) -> f64) {
     let mut columns: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-    for operation in facts.operations.iter().filter(|op| op.ending() == Ending::Ok) {
+    let last = facts.phases.iter().find(|phase| phase.0 == "final-reads");
+    let until = last.map_or(u64::MAX, |phase| phase.1); // final reads are long, and few
+    let ok = facts.operations.iter().filter(|op| op.ending() == Ending::Ok && op.from_ns < until);
+    for operation in ok {
         if let (Some(at), Some(latency)) = (operation.to_ns, operation.latency_ns()) {
             columns.entry((axis.x(at) / QUANTILE_PX) as u32).or_default().push(latency.max(1));
         }

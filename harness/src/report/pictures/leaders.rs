@@ -7,7 +7,7 @@ use super::super::facts::Facts;
 use super::super::facts::evidence;
 use super::super::facts::strikes::{Sides, Strike};
 use super::Drawing;
-use super::axis::Axis;
+use super::axis::{Axis, STRIKES_MAX};
 use super::svg::{LEFT, RIGHT, Svg, WIDTH, fault_class, fit};
 
 /// Height of a lane, and of the bar in it.
@@ -16,6 +16,9 @@ const BAR: f64 = 18.0;
 
 /// Six hues tell neighbouring epochs apart.
 const EPOCH_COLOURS: u64 = 6;
+
+/// A run has four; a history from elsewhere may have any number.
+const PHASES_MAX: usize = 20;
 
 /// Round an anomaly: long enough for an election before it, at the default timeouts.
 const BEFORE_NS: u64 = 1_500_000_000;
@@ -32,7 +35,7 @@ pub fn draw_around(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawi
     let settled = evidence::of(facts, anomaly).remark.map(|remark| remark.0);
     let first = settled.or(anomaly.time_ns)?;
     let from_ns = first.saturating_sub(BEFORE_NS);
-    let to_ns = (first + AFTER_NS).min(facts.end_ns).max(from_ns + 1);
+    let to_ns = first.saturating_add(AFTER_NS).min(facts.end_ns).max(from_ns + 1);
     lanes(facts, Axis { from_ns, to_ns }, Some(first))
 }
 
@@ -49,6 +52,7 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
     let visible: Vec<&Strike> = facts
         .strikes
         .iter()
+        .take(STRIKES_MAX)
         .filter(|strike| axis.sees(strike.from_ns, strike.to_ns.unwrap_or(facts.end_ns)))
         .collect();
     for (lane, name) in facts.nodes.iter().enumerate() {
@@ -63,7 +67,9 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
         for strike in &visible {
             stopped(&mut svg, facts, axis, strike, lane as u8 + 1, middle);
         }
-        for (at, _, how) in facts.deaths.iter().filter(|(_, node, _)| node == name) {
+        for (at, _, how) in
+            facts.deaths.iter().take(STRIKES_MAX).filter(|(_, node, _)| node == name)
+        {
             if axis.sees(*at, *at) {
                 let x = axis.x(*at);
                 let cross = format!("M{} {}l10 10m0 -10l-10 10", x - 5.0, middle - 5.0);
@@ -71,7 +77,9 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
             }
         }
     }
-    for (from, to, what) in facts.stalls.iter().filter(|(from, to, _)| axis.sees(*from, *to)) {
+    for (from, to, what) in
+        facts.stalls.iter().take(STRIKES_MAX).filter(|(from, to, _)| axis.sees(*from, *to))
+    {
         let (x, end) = (axis.x(*from), axis.x(*to));
         let title = format!("the machine stood still: {what}");
         svg.rect((x, top, (end - x).max(2.0), bottom - top), "stall", &title);
@@ -79,30 +87,41 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
     if let Some(at) = mark {
         svg.line((axis.x(at), top - 4.0), (axis.x(at), bottom), "mark");
     }
-    let note = if facts.traced {
-        "Roles and epochs as the nodes' own traces tell them."
+    let mut note = if facts.traced {
+        "Roles and epochs as the nodes' own traces tell them.".to_owned()
     } else {
-        "Leaders as the nodes' statuses named them; the nodes wrote no traces."
+        "Leaders as the nodes' statuses named them; the nodes wrote no traces.".to_owned()
     };
+    if facts.strikes.len() > STRIKES_MAX {
+        note += &format!(" The first {STRIKES_MAX} of {} strikes.", facts.strikes.len());
+    }
     let name = "Leaders and faults over time, one lane per node";
-    Some(Drawing { svg: svg.finish(bottom + 22.0, "chart", name), note: note.into() })
+    Some(Drawing { svg: svg.finish(bottom + 22.0, "chart", name), note })
 }
 
 /// The phases by name along the top. Returns where the rest may begin.
 fn phases(svg: &mut Svg, facts: &Facts<'_>, axis: Axis) -> f64 {
-    for (place, (name, from)) in facts.phases.iter().enumerate() {
+    for (place, (name, from)) in facts.phases.iter().take(PHASES_MAX).enumerate() {
         let to = facts.phases.get(place + 1).map_or(facts.end_ns, |next| next.1);
         let (x, end) = (axis.x(*from), axis.x(to));
         svg.line((x, 4.0), (x, 16.0), "base");
-        svg.text((x + 5.0, 14.0), "tick", &fit(name, end - x - 6.0));
+        if fit(name, end - x - 6.0) == *name {
+            svg.text((x + 5.0, 14.0), "tick", name);
+        }
     }
     if facts.phases.is_empty() { 6.0 } else { 24.0 }
 }
 
 fn roles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, name: &str, middle: f64) {
     let own = facts.reigns.iter().filter(|reign| *reign.node == *name);
+    let mut drawn_to = f64::MIN;
     for reign in own.filter(|reign| axis.sees(reign.from_ns, reign.to_ns)) {
         let (x, end) = (axis.x(reign.from_ns), axis.x(reign.to_ns));
+        // a storm of elections has thousands of roles: those that share a pixel are one
+        if &*reign.role == "follower" || end < drawn_to + 0.5 {
+            continue;
+        }
+        drawn_to = end;
         let title = format!(
             "{name}: {} of epoch {}, {} to {}",
             reign.role,
@@ -122,7 +141,6 @@ fn roles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, name: &str, middle: f64) 
                     svg.text((x + 5.0, middle + 4.0), "on-reign", &words);
                 }
             }
-            "follower" => {}
             _ => svg.rect((x, middle - 3.0, (end - x).max(2.0), 6.0), "seeks", &title),
         }
     }

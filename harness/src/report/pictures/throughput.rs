@@ -45,7 +45,7 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
         let mut d = String::new();
         for (bucket, count) in counts.iter().enumerate().filter(|(_, count)| count[place] > 0) {
             let from = axis.x(bucket as u64 * bucket_ns);
-            let to = axis.x((bucket as u64 + 1) * bucket_ns);
+            let to = axis.x((bucket as u64 + 1).saturating_mul(bucket_ns));
             let (low, high) = (y(per_s(below[bucket])), y(per_s(below[bucket] + count[place])));
             let (from, to, low, high) = (num(from), num(to), num(low), num(high));
             let _ = write!(d, "M{from} {low}V{high}H{to}V{low}Z");
@@ -67,7 +67,8 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
 fn bucket(span_ns: u64) -> u64 {
     let widths = [100, 125, 200, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
     let wide_enough = widths.into_iter().find(|ms| span_ns / (ms * 1_000_000) < BUCKETS_MAX);
-    wide_enough.unwrap_or(600_000) * 1_000_000
+    // a longer history is cut into as many pieces as there is room for
+    wide_enough.map_or(span_ns / BUCKETS_MAX + 1, |ms| ms * 1_000_000)
 }
 
 /// A step and a ceiling of 2 to 5 such steps, both round.
@@ -87,6 +88,7 @@ mod tests {
     fn buckets_and_ceilings_are_round() {
         assert_eq!(bucket(30_000_000_000), 100_000_000);
         assert_eq!(bucket(100_000_000_000), 250_000_000);
+        assert!(u64::MAX / bucket(u64::MAX) <= BUCKETS_MAX);
         assert_eq!(round_up(900.0), (200.0, 1_000.0));
         assert_eq!(round_up(1_230.0), (500.0, 1_500.0));
         assert_eq!(round_up(0.0), (0.5, 1.0));

@@ -10,6 +10,7 @@ use super::super::facts::Facts;
 use super::super::facts::evidence::{self, Evidence};
 use super::super::facts::operations::{Ending, Operation};
 use super::Drawing;
+use super::axis::STRIKES_MAX;
 use super::elastic::Elastic;
 use super::svg::{CHAR_WIDTH, LEFT, RIGHT, Svg, WIDTH, fault_class, fit};
 
@@ -178,7 +179,7 @@ fn remark(svg: &mut Svg, x: f64, bottom: f64, top: f64, text: &str) {
 fn bands(svg: &mut Svg, facts: &Facts<'_>, scale: &Elastic, top: f64, bottom: f64) {
     let (from, to) = scale.range();
     let mut free = LEFT;
-    for strike in &facts.strikes {
+    for strike in facts.strikes.iter().take(STRIKES_MAX) {
         let ends = strike.to_ns.unwrap_or(facts.end_ns);
         if strike.from_ns > to || ends < from || scale.is_in_break(strike.from_ns, ends) {
             continue;

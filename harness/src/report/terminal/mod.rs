@@ -12,7 +12,7 @@ use super::facts::operations::cut;
 use super::facts::recovery::{recoveries, silences};
 use super::words::{grouped, millis, nanos};
 use super::{Report, words};
-use paint::{NAME, Paint, wrap};
+use paint::{NAME, Paint, clean, wrap};
 
 pub use live::live;
 
@@ -33,17 +33,18 @@ pub fn summary(report: &Report<'_>, width: usize, colour: bool) -> String {
     traffic(&mut out, report, &facts, paint);
     violation::violations(&mut out, report, &facts, paint);
     out.push('\n');
-    for (name, what) in [
-        ("report:", format!("{}/report.html", report.directory)),
-        ("again:", report.verdict.replay.clone()),
-    ] {
-        out += &format!("{} {what}\n", paint.dim(&format!("{name:7}")));
+    let again = Some(&report.verdict.replay).filter(|command| !command.is_empty());
+    let page = report.workload.map(|_| format!("{}/report.html", report.directory));
+    for (name, what) in [("report:", page.as_ref()), ("again:", again)] {
+        if let Some(what) = what {
+            out += &format!("{} {}\n", paint.dim(&format!("{name:7}")), clean(what));
+        }
     }
     out
 }
 
 fn headline(out: &mut String, report: &Report<'_>, paint: Paint) {
-    let word = report.verdict.verdict.to_uppercase();
+    let word = clean(&report.verdict.verdict).to_uppercase();
     let word = match &*report.verdict.verdict {
         "valid" => paint.good(&word),
         "violated" => paint.bad(&word),
@@ -78,7 +79,7 @@ fn checks(report: &Report<'_>, paint: Paint) -> String {
             (count, _) => format!("{count} anomalies"),
         };
         table.add_row(vec![
-            Cell::new(&check.name),
+            Cell::new(clean(&check.name)),
             Cell::new(verdict).fg(colour),
             Cell::new(found),
             Cell::new(grouped(check.operations)).set_alignment(CellAlignment::Right),
@@ -93,7 +94,7 @@ fn faults(report: &Report<'_>, paint: Paint) -> String {
     for fault in &report.verdict.faults {
         let bit = Cell::new(fault.bit).set_alignment(CellAlignment::Right);
         table.add_row(vec![
-            Cell::new(&fault.fault),
+            Cell::new(clean(&fault.fault)),
             Cell::new(fault.strikes).set_alignment(CellAlignment::Right),
             if fault.bit == 0 { bit.fg(Color::DarkYellow) } else { bit },
             Cell::new(cut(&fault.effect, 200)),

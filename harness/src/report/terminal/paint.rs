@@ -78,15 +78,15 @@ pub(super) fn clean(text: &str) -> String {
 /// Lines of whole words; a word longer than a line stands alone and is cut.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().map(clean) {
         let line = lines.last_mut().expect("there is always a line");
         if line.is_empty() {
-            *line = cut(word, width);
+            *line = cut(&word, width);
         } else if line.chars().count() + 1 + word.chars().count() <= width {
             line.push(' ');
-            line.push_str(word);
+            line.push_str(&word);
         } else {
-            lines.push(cut(word, width));
+            lines.push(cut(&word, width));
         }
     }
     lines

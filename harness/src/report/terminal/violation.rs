@@ -5,7 +5,7 @@ use schism_verify::verdict::Anomaly;
 use super::super::facts::{Facts, evidence};
 use super::super::pictures::text;
 use super::super::{Report, words};
-use super::paint::{Paint, clean, wrap};
+use super::paint::{Paint, wrap};
 
 /// Violations drawn on a terminal: the page has more, and the first tell most.
 const DRAWN_MAX: usize = 5;
@@ -25,9 +25,7 @@ pub(super) fn violations(out: &mut String, report: &Report<'_>, facts: &Facts<'_
 fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Paint) {
     let kind = anomaly.kind.name();
     let indent = kind.chars().count() + 2;
-    for (place, line) in
-        wrap(&clean(&anomaly.explanation), paint.width - indent).into_iter().enumerate()
-    {
+    for (place, line) in wrap(&anomaly.explanation, paint.width - indent).into_iter().enumerate() {
         let start = if place == 0 { paint.bad(kind) } else { " ".repeat(kind.chars().count()) };
         *out += &format!("{start}  {line}\n");
     }
@@ -43,7 +41,8 @@ fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Pain
     if let Some(at) = at {
         let moment = facts.moment(at);
         out.push('\n');
-        let line = format!("faults active: {}; {}", moment.faults, moment.leaders);
+        let line =
+            format!("faults active: {}; {}, at {}", moment.faults, moment.leaders, facts.show(at));
         for line in wrap(&line, paint.width) {
             *out += &format!("{line}\n");
         }
