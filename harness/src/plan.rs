@@ -61,10 +61,15 @@ pub fn warm_up(duration: Duration) -> Duration {
     (duration / 10).min(Duration::from_secs(2))
 }
 
+/// How long faults strike: the rest.
+pub fn disturbance(duration: Duration) -> Duration {
+    duration.saturating_sub(warm_up(duration))
+}
+
 /// Draws the schedule of a run.
 pub fn draw(workload: &Workload, seed: u64) -> Plan {
     let warm_up = warm_up(workload.duration);
-    let disturbance = workload.duration - warm_up;
+    let disturbance = disturbance(workload.duration);
     let topology = workload.topology();
     let mut strikes = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();

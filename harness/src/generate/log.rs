@@ -72,7 +72,7 @@ impl LogGenerator {
         self.counter += 1;
         if self.value_bytes < STRING_BYTES_MIN {
             assert!(self.counter < VALUES_PER_PROCESS, "a generator is not used up in one run");
-            return Value::Int((process * VALUES_PER_PROCESS + self.counter) as i64);
+            return Value::Int((process * VALUES_PER_PROCESS + self.counter).cast_signed());
         }
         let mut text = format!("p{process}-{}-", self.counter);
         let padding = (self.value_bytes - 2).saturating_sub(text.len());

@@ -32,7 +32,7 @@ use link::{Carrier, Passed};
 
 use crate::action::{Bite, Link, OverlayId};
 
-pub use net::{CLIENTS_MAX, NODES_MAX, RunNet, all_links};
+pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
 pub use shape::{Arrival, FlowShape, LinkShape, Passage};
 
 /// A running proxy. Dropping it closes every connection and listener.
@@ -113,6 +113,11 @@ impl Proxy {
             .map_err(failed)?;
         started.recv().expect("the thread says how its start went").map_err(failed)?;
         Ok(Proxy { links: controls, bites, end: Some(end), thread: Some(thread) })
+    }
+
+    /// Whether it listens for this link.
+    pub fn has(&self, link: Link) -> bool {
+        self.links.contains_key(&link)
     }
 
     /// Changes what a link does, for existing and new connections, at once.

@@ -28,6 +28,12 @@ pub struct RunNet {
     _claim: Option<TcpListener>,
 }
 
+/// Which addresses are the nodes' own; outlives the claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NodeAddresses {
+    number: u8,
+}
+
 impl RunNet {
     /// Claims a number nobody else holds, beginning at one that follows from our process id, so
     /// that runs side by side rarely try the same.
@@ -83,8 +89,25 @@ impl RunNet {
         }
     }
 
-    /// The node that listens for peers or clients at `address`, if it is one of this run's.
-    pub fn node_at(&self, address: SocketAddr) -> Option<NodeId> {
+    /// What `from` dials to reach its peer `to`.
+    pub fn peer_link(&self, from: NodeId, to: NodeId) -> SocketAddr {
+        self.link(Link { from: Endpoint::Node(from), to })
+    }
+
+    /// Which addresses are the nodes' own.
+    pub fn nodes(&self) -> NodeAddresses {
+        NodeAddresses { number: self.number }
+    }
+
+    fn address(&self, middle: u8, last: u8, port: u16) -> SocketAddr {
+        assert!(middle <= CLIENT_OCTET && (1..=NODES_MAX).contains(&last), "nodes are n1 ... n99");
+        SocketAddrV4::new(Ipv4Addr::new(127, self.number, middle, last), port).into()
+    }
+}
+
+impl NodeAddresses {
+    /// The node that listens for peers or clients at `address`, if it is one of the run's.
+    pub fn owner(self, address: SocketAddr) -> Option<NodeId> {
         let SocketAddr::V4(address) = address else { return None };
         match address.ip().octets() {
             [127, number, 0, node] if number == self.number && (1..=NODES_MAX).contains(&node) => {
@@ -92,11 +115,6 @@ impl RunNet {
             }
             _ => None,
         }
-    }
-
-    fn address(&self, middle: u8, last: u8, port: u16) -> SocketAddr {
-        assert!(middle <= CLIENT_OCTET && (1..=NODES_MAX).contains(&last), "nodes are n1 ... n99");
-        SocketAddrV4::new(Ipv4Addr::new(127, self.number, middle, last), port).into()
     }
 }
 
@@ -126,8 +144,8 @@ mod tests {
         let from_client = Link { from: Endpoint::Client(ClientId(3)), to: n2 };
         assert_eq!(net.link(from_client).to_string(), "127.7.100.2:20003");
         assert_eq!(net.upstream(from_client), net.client(n2));
-        assert_eq!(net.node_at(net.peer(n2)), Some(n2));
-        assert_eq!(net.node_at(net.link(between)), None);
+        assert_eq!(net.nodes().owner(net.peer(n2)), Some(n2));
+        assert_eq!(net.nodes().owner(net.link(between)), None);
 
         let links = all_links(5, 10);
         assert_eq!(links.len(), 20 + 50);

@@ -303,7 +303,10 @@ impl Queue {
     }
 
     fn pop_due(&mut self, now: Instant) -> Option<Segment> {
-        let segment = self.segments.pop_front_if(|segment| segment.due <= now)?;
+        if self.segments.front()?.due > now {
+            return None;
+        }
+        let segment = self.segments.pop_front()?;
         self.bytes -= segment.bytes.len();
         Some(segment)
     }

@@ -290,3 +290,6 @@ fn status(body: &serde_json::Value) -> NodeStatus {
         delivered: number("delivered"),
     }
 }
+
+#[cfg(test)]
+mod tests;

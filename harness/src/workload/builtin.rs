@@ -38,8 +38,8 @@ impl Source {
 
 /// A path if there is one, else a name.
 pub(super) fn find(name: &str) -> Result<Source, WorkloadError> {
-    let looks_like_path = name.ends_with(".yaml") || name.ends_with(".yml");
     let path = Path::new(name);
+    let looks_like_path = is_yaml(path);
     // `schism run quiet` in a folder that happens to hold a folder `quiet` means the name.
     if path.is_file() || looks_like_path && fs::symlink_metadata(path).is_ok() {
         return read(name);
@@ -64,10 +64,10 @@ pub(super) fn find(name: &str) -> Result<Source, WorkloadError> {
         return Err(wrong(name, "not a regular file"));
     }
     let names: Vec<String> = list().into_iter().map(|listed| listed.name).collect();
-    let mut hint = did_you_mean(bare, names.iter().map(String::as_str));
-    if hint.is_empty() {
-        hint = "; `schism list workloads` shows those built in".to_owned();
-    }
+    let hint = match did_you_mean(bare, names.iter().map(String::as_str)) {
+        none if none.is_empty() => "; `schism list workloads` shows those built in".to_owned(),
+        hint => hint,
+    };
     Err(wrong(name, &format!("no such workload, neither a file nor a built-in name{hint}")))
 }
 
@@ -90,7 +90,7 @@ fn files<'a>(folder: &'a Dir<'a>) -> Vec<(&'a str, &'a str)> {
     let mut found = Vec::new();
     for file in folder.files() {
         if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8())
-            && path.ends_with(".yaml")
+            && is_yaml(file.path())
         {
             found.push((path, text));
         }
@@ -99,6 +99,10 @@ fn files<'a>(folder: &'a Dir<'a>) -> Vec<(&'a str, &'a str)> {
         found.extend(files(inner));
     }
     found
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 fn built_in(path: &str) -> Option<&'static str> {

@@ -96,7 +96,7 @@ fn refused(
 }
 
 fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
-    let disturbance = workload.duration - plan::warm_up(workload.duration);
+    let disturbance = plan::disturbance(workload.duration);
     if let Some(node) = section.get("at") {
         if section.get("every").is_some() {
             return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));

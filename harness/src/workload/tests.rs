@@ -119,7 +119,7 @@ fn groups_are_one_value_and_may_stand_among_others() {
         workload(&text).faults[0].keys["shape"].clone()
     };
     let groups = json!([["n1", "n2"], ["n3"]]);
-    assert_eq!(shapes("[[n1, n2], [n3]]"), [groups.clone()]);
+    assert_eq!(shapes("[[n1, n2], [n3]]"), std::slice::from_ref(&groups));
     assert_eq!(shapes("[halves, [[n1, n2], [n3]]]"), [json!("halves"), groups]);
     assert_eq!(shapes("[[[n1], [n2, n3]], [[n1, n2], [n3]]]").len(), 2);
 }

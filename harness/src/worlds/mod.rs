@@ -45,3 +45,17 @@ pub struct Death {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WorldError(pub String);
+
+impl From<Death> for WorldError {
+    /// For a node that ended before it was ready.
+    fn from(death: Death) -> WorldError {
+        let Death { node, how, last_lines } = death;
+        if last_lines.is_empty() {
+            return WorldError(format!(
+                "{node} ended ({how}) and said nothing on stderr; start its command by hand to see"
+            ));
+        }
+        let lines = last_lines.join("\n  ");
+        WorldError(format!("{node} ended ({how}); the last lines of its stderr:\n  {lines}"))
+    }
+}

@@ -243,7 +243,7 @@ fn many_connections_heal_at_once_whether_or_not_anybody_reads() {
     // One node side never reads and its buffers are full: it must hold up nobody.
     let (mut stuffed, _deaf) = stage.connect();
     stuffed.set_nonblocking(true).unwrap();
-    let chunk = [0; 65_536];
+    let chunk = vec![0; 65_536];
     let mut before = 0;
     eventually("nothing more fits", || {
         while stuffed.write(&chunk).is_ok() {}

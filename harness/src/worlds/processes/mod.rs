@@ -1,17 +1,36 @@
 //! The real world: node processes under a guard, joined by the proxy.
+//! It never waits for a node to be ready, and never asks one anything.
 
+mod bypass;
+mod cluster;
+mod files;
 pub mod guard;
+mod messages;
+mod nodes;
+mod procfs;
+mod spawn;
+#[cfg(test)]
+mod tests;
 mod watch;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
-use crate::action::{Bite, ClientId, Effect, Link, NodeId, OverlayId, View};
-use crate::proxy::{LinkCounts, RunNet};
-use crate::systems::{Launch, Layout};
-use crate::worlds::{Cluster, Death, Local, WorldError};
+use tokio::sync::Mutex;
 
+use crate::action::{ClientId, Endpoint, Link, NodeId, OverlayId};
+use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
+use crate::systems::Launch;
+use crate::worlds::WorldError;
+use crate::worlds::overlays::Overlays;
+
+use messages::Spawn;
+use nodes::Nodes;
+use watch::Watch;
+
+pub use files::layouts;
 pub use watch::Stall;
 
 /// What is to be started.
@@ -33,19 +52,28 @@ pub struct ProcessesConfig {
 
 /// Real processes. Dropping it ends them all, as does the death of this process.
 #[derive(Debug)]
-pub struct Processes {}
+pub struct Processes {
+    nodes: Nodes,
+    watch: Watch,
+    proxy: Proxy,
+    links: Vec<Link>,
+    launches: BTreeMap<NodeId, Launch>,
+    clients: u16,
+    directory: PathBuf,
+    overlays: RefCell<Overlays>,
+    /// What overlays did to processes.
+    bites: RefCell<BTreeMap<OverlayId, ProcessBite>>,
+    /// Held while processes are being changed, so that changes happen one after the other. Links
+    /// change at once, whatever the processes do.
+    changing: Mutex<()>,
+    /// Last, so that nobody claims the addresses before they are free.
+    net: RunNet,
+}
 
-/// Where every node's things are, for `System::launch`. Paths are absolute, inside `directory`
-/// (`nodes/nX/data`, `trace/nX.jsonl`, `delivered/nX.jsonl`); their folders are made by
-/// `Processes::start`.
-pub fn layouts(
-    net: &RunNet,
-    directory: &Path,
-    nodes: u8,
-    seed: impl Fn(NodeId) -> u64,
-) -> std::io::Result<BTreeMap<NodeId, Layout>> {
-    let _ = (net, directory, nodes, &seed);
-    Ok(BTreeMap::new())
+#[derive(Clone, Copy, Debug, Default)]
+struct ProcessBite {
+    killed: u64,
+    stopped: u64,
 }
 
 impl Processes {
@@ -53,57 +81,86 @@ impl Processes {
     /// they are ready: ask them for `status`, and `deaths` for those that ended instead. Must be
     /// called, and everything else awaited, on a `LocalRuntime` or `LocalSet`.
     pub async fn start(config: ProcessesConfig) -> Result<Processes, WorldError> {
-        let _ = config;
-        Ok(Processes {})
+        let ProcessesConfig { net, launches, clients, directory, guard, seed } = config;
+        let count = launches.len() as u8;
+        assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
+        for node in NodeId::all(count) {
+            for address in [net.peer(node), net.client(node)] {
+                is_free(address).map_err(|error| {
+                    WorldError(format!(
+                        "{node} could not listen on {address}: {error}; end the program that \
+                         holds the port (`ss -ltnp` names it)"
+                    ))
+                })?;
+            }
+        }
+        let failed = |error: std::io::Error| {
+            let place = directory.display();
+            WorldError(format!("the nodes' files cannot be written below {place}: {error}"))
+        };
+        let directory = std::path::absolute(&directory).map_err(failed)?;
+        files::prepare(&directory, &launches).map_err(failed)?;
+        let links = all_links(count, clients);
+        let proxy =
+            Proxy::start(&net, &links, seed).map_err(|error| WorldError(error.to_string()))?;
+        let nodes = Nodes::start(&guard)?;
+        let watch = Watch::start(nodes.pids.clone())
+            .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
+        let world = Processes {
+            nodes,
+            watch,
+            proxy,
+            links,
+            launches,
+            clients,
+            directory,
+            overlays: RefCell::default(),
+            bites: RefCell::default(),
+            changing: Mutex::default(),
+            net,
+        };
+        for node in NodeId::all(count) {
+            world.spawn(node).await?;
+        }
+        Ok(world)
     }
 
     /// What `client` dials to reach n1, n2, ...: its own links, through the proxy.
     pub fn client_addresses(&self, client: ClientId) -> Vec<SocketAddr> {
-        let _ = client;
-        Vec::new()
+        let from = Endpoint::Client(client);
+        self.launches.keys().map(|&to| self.net.link(Link { from, to })).collect()
     }
 
     /// Where the nodes themselves listen for clients, past every fault: for `status`, never for
     /// the workload.
     pub fn direct_addresses(&self) -> Vec<SocketAddr> {
-        Vec::new()
+        self.launches.keys().map(|&node| self.net.client(node)).collect()
     }
 
     /// What passed over every link so far.
     pub fn link_counts(&self) -> Vec<(Link, LinkCounts)> {
-        Vec::new()
+        self.links.iter().map(|&link| (link, self.proxy.counts(link))).collect()
     }
 
     /// When the machine itself stood still, since last asked.
     pub fn stalls(&self) -> Vec<Stall> {
-        Vec::new()
+        self.watch.stalls()
+    }
+
+    async fn spawn(&self, node: NodeId) -> Result<(), WorldError> {
+        let launch = &self.launches[&node];
+        let spawn = Spawn {
+            node,
+            argv: launch.argv.clone(),
+            env: launch.env.clone(),
+            stdout: files::stdout(&self.directory, node),
+            stderr: files::stderr(&self.directory, node),
+        };
+        self.nodes.spawn(spawn).await
     }
 }
 
-impl Cluster for Processes {
-    fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
-        let _ = effect;
-        Box::pin(async { Ok(OverlayId(0)) })
-    }
-
-    fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>> {
-        let _ = id;
-        Box::pin(async { Ok(Bite::default()) })
-    }
-
-    fn view(&self) -> View {
-        View::default()
-    }
-
-    fn deaths(&self) -> Vec<Death> {
-        Vec::new()
-    }
-
-    fn bypasses(&self) -> Local<'_, Vec<String>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn stop(&self) -> Local<'_, Result<(), WorldError>> {
-        Box::pin(async { Ok(()) })
-    }
+/// Whether a node could listen there.
+fn is_free(address: SocketAddr) -> std::io::Result<()> {
+    TcpListener::bind(address).map(drop)
 }

@@ -1,0 +1,164 @@
+//! Connections between nodes that avoid the proxy, found in the kernel's own tables.
+//! It never ends one: it only tells.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::action::NodeId;
+
+use super::procfs;
+
+/// `st` of an established connection in /proc/net/tcp (include/net/tcp_states.h).
+const ESTABLISHED: &str = "01";
+
+/// An established connection as one of its ends sees it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Row {
+    local: SocketAddr,
+    remote: SocketAddr,
+    inode: u64,
+}
+
+/// Looks now; each connection is a sentence. `nodes` are the groups of the nodes' processes under
+/// `guard`, `node_at` says whose own address that is.
+pub(super) fn look(
+    guard: i32,
+    nodes: &BTreeMap<NodeId, i32>,
+    node_at: impl Fn(SocketAddr) -> Option<NodeId>,
+) -> Vec<String> {
+    let mut owners = BTreeMap::new();
+    for (&node, &group) in nodes {
+        for process in procfs::of_node(guard, node, group) {
+            // Gone between two looks: it has no connections any more.
+            for inode in procfs::sockets(process.pid).unwrap_or_default() {
+                owners.insert(inode, node);
+            }
+        }
+    }
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let rows: Vec<Row> = tables
+        .iter()
+        .flat_map(|path| parse(&fs::read_to_string(path).unwrap_or_default()))
+        .collect();
+    find(&rows, &owners, node_at)
+}
+
+/// A connection of a node with another node, known by who owns the other end or whose address
+/// that is: all of a node's honest peers are the proxy, at the links' addresses.
+fn find(
+    rows: &[Row],
+    owners: &BTreeMap<u64, NodeId>,
+    node_at: impl Fn(SocketAddr) -> Option<NodeId>,
+) -> Vec<String> {
+    let owned = |row: &Row| owners.get(&row.inode).copied();
+    let ends: BTreeMap<(SocketAddr, SocketAddr), NodeId> =
+        rows.iter().filter_map(|row| Some(((row.local, row.remote), owned(row)?))).collect();
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let Some(node) = owned(row) else { continue };
+        let at = node_at(row.remote);
+        let other = ends.get(&(row.remote, row.local)).copied().or(at);
+        let Some(other) = other.filter(|&other| other != node) else { continue };
+        let sentence = format!("{node} {} -> {other} {} past the proxy", row.local, row.remote);
+        // Said once, by the end that dialled where that shows.
+        let connection = (row.local.min(row.remote), row.local.max(row.remote));
+        if at.is_some() || !found.contains_key(&connection) {
+            found.insert(connection, sentence);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn parse(table: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, local, remote, ESTABLISHED, ..] = fields[..] else { return None };
+        Some(Row {
+            local: address(local)?,
+            remote: address(remote)?,
+            inode: fields.get(9)?.parse().ok()?,
+        })
+    };
+    table.lines().skip(1).filter_map(row).collect()
+}
+
+/// `0100007F:4A39`: each 32-bit word of the address as a number in the machine's own byte order.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word =
+        |at: usize| u32::from_str_radix(host.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
+    let host = match host.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            // A socket for both families shows an IPv4 peer this way.
+            Ipv6Addr::from(bytes).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    fn row(local: &str, remote: &str, inode: u64) -> Row {
+        Row { local: local.parse().unwrap(), remote: remote.parse().unwrap(), inode }
+    }
+
+    /// n1 owns sockets 10..20, n2 20..30; their own addresses are 127.7.0.1 and 127.7.0.2.
+    fn check(rows: &[Row], expected: &[&str]) {
+        let owners = (10..30).map(|inode| (inode, NodeId((inode / 10) as u8))).collect();
+        let node_at = |address: SocketAddr| match address.ip().to_string().strip_prefix("127.7.0.")
+        {
+            Some(node) => node.parse().ok().map(NodeId),
+            None => None,
+        };
+        assert_eq!(find(rows, &owners, node_at), expected);
+    }
+
+    #[test]
+    fn a_connection_through_the_proxy_is_none_and_every_other_between_nodes_is_one() {
+        // n1 to the proxy, and the proxy (inode 99) to n2.
+        let through = [
+            row("127.0.0.1:40000", "127.7.1.2:19001", 10),
+            row("127.7.1.2:19001", "127.0.0.1:40000", 99),
+            row("127.0.0.1:40001", "127.7.0.2:19001", 98),
+            row("127.7.0.2:19001", "127.0.0.1:40001", 20),
+        ];
+        check(&through, &[]);
+        let [dialler, acceptor] = [
+            row("127.0.0.1:40002", "127.7.0.2:19001", 11),
+            row("127.7.0.2:19001", "127.0.0.1:40002", 21),
+        ];
+        let said = ["n1 127.0.0.1:40002 -> n2 127.7.0.2:19001 past the proxy"];
+        check(&[dialler, acceptor], &said);
+        check(&[dialler], &said);
+        // Over addresses that are not in the plan at all.
+        let foreign = [
+            row("127.0.0.1:5001", "127.0.0.1:5002", 12),
+            row("127.0.0.1:5002", "127.0.0.1:5001", 22),
+        ];
+        check(&foreign, &["n1 127.0.0.1:5001 -> n2 127.0.0.1:5002 past the proxy"]);
+        // A node may talk to itself.
+        check(&[row("127.0.0.1:40003", "127.7.0.1:19002", 13)], &[]);
+    }
+
+    #[test]
+    fn the_kernels_table_is_read_as_it_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let [local, remote] = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
+        let rows = parse(&fs::read_to_string("/proc/net/tcp").unwrap());
+        let own = rows.iter().find(|row| row.local == local && row.remote == remote).unwrap();
+        assert!(procfs::sockets(std::process::id() as i32).unwrap().contains(&own.inode));
+        let mapped = address("0000000000000000FFFF00000100007F:0050").unwrap();
+        assert_eq!(mapped.to_string(), "127.0.0.1:80");
+    }
+}

@@ -1,0 +1,113 @@
+//! Where the nodes' files are in a run directory, and the last words in them.
+//! It never reads what a node was asked to store.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::action::NodeId;
+use crate::proxy::RunNet;
+use crate::systems::{Launch, Layout};
+
+/// How many last lines of a dead node's stderr are shown: enough for a panic and its place.
+const LINES_MAX: usize = 20;
+/// And not more than this, whatever the lines are like.
+const LINES_BYTES_MAX: u64 = 16 << 10;
+
+/// Where every node's things are, for `System::launch`. Paths are absolute, inside `directory`
+/// (`nodes/nX/data`, `trace/nX.jsonl`, `delivered/nX.jsonl`); their folders are made by
+/// `Processes::start`.
+pub fn layouts(
+    net: &RunNet,
+    directory: &Path,
+    nodes: u8,
+    seed: impl Fn(NodeId) -> u64,
+) -> io::Result<BTreeMap<NodeId, Layout>> {
+    let directory = std::path::absolute(directory)?;
+    let layout = |node: NodeId| Layout {
+        peer: net.peer(node),
+        client: net.client(node),
+        peers: NodeId::all(nodes)
+            .filter(|&other| other != node)
+            .map(|other| (other, net.peer_link(node, other)))
+            .collect(),
+        data: folder(&directory, node).join("data"),
+        trace: directory.join("trace").join(format!("{node}.jsonl")),
+        delivered: directory.join("delivered").join(format!("{node}.jsonl")),
+        seed: seed(node),
+    };
+    Ok(NodeId::all(nodes).map(|node| (node, layout(node))).collect())
+}
+
+pub(super) fn stdout(directory: &Path, node: NodeId) -> PathBuf {
+    folder(directory, node).join("stdout.log")
+}
+
+pub(super) fn stderr(directory: &Path, node: NodeId) -> PathBuf {
+    folder(directory, node).join("stderr.log")
+}
+
+/// Makes the folders, and writes what has to be there before the first start.
+pub(super) fn prepare(directory: &Path, launches: &BTreeMap<NodeId, Launch>) -> io::Result<()> {
+    for (&node, launch) in launches {
+        fs::create_dir_all(folder(directory, node).join("data"))?;
+        for (path, bytes) in &launch.files {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(path, bytes)?;
+        }
+    }
+    fs::create_dir_all(directory.join("trace"))?;
+    fs::create_dir_all(directory.join("delivered"))
+}
+
+/// The last lines of a file; none if it cannot be read.
+pub(super) fn last_lines(path: &Path) -> Vec<String> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LINES_BYTES_MAX)))?;
+        let mut bytes = Vec::new();
+        file.take(LINES_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES_MAX)..].iter().map(ToString::to_string).collect()
+}
+
+fn folder(directory: &Path, node: NodeId) -> PathBuf {
+    directory.join("nodes").join(node.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_the_last_whatever_comes_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stderr.log");
+        assert_eq!(last_lines(&path), Vec::<String>::new());
+        let text: String = (0..5_000).map(|line| format!("line {line}\n")).collect();
+        fs::write(&path, text).unwrap();
+        let lines = last_lines(&path);
+        assert_eq!(lines.len(), LINES_MAX);
+        assert_eq!([&lines[0], &lines[19]], ["line 4980", "line 4999"]);
+    }
+
+    #[test]
+    fn a_layout_names_the_others_through_their_links() {
+        let net = RunNet::claim().unwrap();
+        let layouts = layouts(&net, Path::new("runs/x"), 3, |node| u64::from(node.0)).unwrap();
+        let n2 = &layouts[&NodeId(2)];
+        assert_eq!(n2.peer, net.peer(NodeId(2)));
+        assert_eq!(n2.peers.keys().copied().collect::<Vec<_>>(), [NodeId(1), NodeId(3)]);
+        assert_ne!(n2.peers[&NodeId(3)], net.peer(NodeId(3)));
+        assert!(n2.data.is_absolute() && n2.data.ends_with("runs/x/nodes/n2/data"));
+        assert_eq!(n2.seed, 2);
+    }
+}

@@ -1,0 +1,127 @@
+//! What /proc says of processes. A process may be gone between two looks: then it is left out.
+//! It never signals anyone.
+
+use std::fs;
+use std::io;
+
+use crate::action::NodeId;
+
+/// In the environment of every process of a node: what daemonizes takes it along.
+pub(super) const NODE_VARIABLE: &str = "SCHISM_GUARDED_NODE";
+
+/// One process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    parent: i32,
+    group: i32,
+    /// R, S, D, T, Z, ...
+    state: u8,
+}
+
+/// Every process below `root`, without `root` itself.
+pub(super) fn descendants(root: i32) -> Vec<Process> {
+    let all = all();
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for process in all.iter().filter(|process| process.parent == parent) {
+            parents.push(process.pid);
+            found.push(*process);
+        }
+    }
+    found
+}
+
+/// Every process of a node that lives under `guard`: its process group `group`, and whatever has
+/// left the group but carries the node's mark.
+pub(super) fn of_node(guard: i32, node: NodeId, group: i32) -> Vec<Process> {
+    let mark = format!("{NODE_VARIABLE}={node}");
+    let belongs = |process: &Process| {
+        !process.is_dead() && (process.group == group || environment_has(process.pid, &mark))
+    };
+    descendants(guard).into_iter().filter(belongs).collect()
+}
+
+/// Whether every thread of the process has stopped. A process that is gone runs no thread.
+pub(super) fn is_stopped(pid: i32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    tasks.flatten().all(|task| {
+        fs::read_to_string(task.path().join("stat"))
+            .ok()
+            .and_then(|line| parse(&line))
+            .is_none_or(|task| matches!(task.state, b'T' | b't') || task.is_dead())
+    })
+}
+
+/// How long the process's threads have waited for a CPU since each began, in nanoseconds; the
+/// longest of them.
+pub(super) fn starved_ns(pid: i32) -> u64 {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let waits = tasks.flatten().filter_map(|task| {
+        let line = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        line.split(' ').nth(1)?.parse().ok()
+    });
+    waits.max().unwrap_or(0)
+}
+
+/// The inodes of the sockets a process has open.
+pub(super) fn sockets(pid: i32) -> io::Result<Vec<u64>> {
+    let links = fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+    let inode = |entry: fs::DirEntry| {
+        let target = fs::read_link(entry.path()).ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    };
+    Ok(links.filter_map(inode).collect())
+}
+
+fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let process = |entry: fs::DirEntry| {
+        entry.file_name().to_str()?.parse::<i32>().ok()?;
+        parse(&fs::read_to_string(entry.path().join("stat")).ok()?)
+    };
+    entries.flatten().filter_map(process).collect()
+}
+
+/// `123 (name) S 1 123 ...`; the name may hold anything, also parentheses.
+fn parse(line: &str) -> Option<Process> {
+    let (front, back) = line.rsplit_once(") ")?;
+    let pid = front.split(' ').next()?.parse().ok()?;
+    let mut fields = back.split(' ');
+    let state = *fields.next()?.as_bytes().first()?;
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    Some(Process { pid, parent, group, state })
+}
+
+fn environment_has(pid: i32, assignment: &str) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|all| all.split(|&byte| byte == 0).any(|one| one == assignment.as_bytes()))
+}
+
+impl Process {
+    fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_whatever_the_name() {
+        let process = parse("77 (a) S (1) b) T 12 77 77 0 -1 4194560 91\n").unwrap();
+        assert_eq!(process, Process { pid: 77, parent: 12, group: 77, state: b'T' });
+        assert_eq!(parse("nonsense"), None);
+    }
+
+    #[test]
+    fn this_process_is_found_below_its_parent_and_is_not_stopped() {
+        let pid = std::process::id() as i32;
+        let parent = std::os::unix::process::parent_id() as i32;
+        assert!(descendants(parent).iter().any(|process| process.pid == pid));
+        assert!(!is_stopped(pid));
+    }
+}
