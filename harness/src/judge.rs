@@ -182,10 +182,15 @@ fn operations(history: &History) -> OperationsFile {
         }
     }
     latencies.sort_unstable();
-    counted.p50_ms = quantile_ms(&latencies, 0.50);
-    counted.p99_ms = quantile_ms(&latencies, 0.99);
-    counted.max_ms = quantile_ms(&latencies, 1.0);
+    set_latencies(&mut counted, &latencies);
     counted
+}
+
+/// Median, 99th percentile and maximum of these, ascending.
+pub fn set_latencies(file: &mut OperationsFile, ascending: &[u64]) {
+    file.p50_ms = quantile_ms(ascending, 0.50);
+    file.p99_ms = quantile_ms(ascending, 0.99);
+    file.max_ms = quantile_ms(ascending, 1.0);
 }
 
 /// Of ascending nanoseconds; 0 of none.

@@ -107,6 +107,9 @@ pub struct Finished {
     pub end: End,
     /// How long each phase took, in milliseconds.
     pub phases_ms: Vec<(String, f64)>,
+    /// In an open loop: latencies of ok operations counted from when each was due, ascending. The
+    /// history knows only when an operation was asked.
+    pub from_due: Vec<Nanos>,
     /// What could not be carried out, in a sentence. Such a run cannot be called valid.
     pub trouble: Option<String>,
 }

@@ -76,6 +76,7 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
     Ok(Finished {
         end,
         phases_ms: phases_ms.map(|(name, from, to)| (name, (to - from) as f64 / 1e6)).collect(),
+        from_due: context.recorder.take_from_due(),
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     })
 }

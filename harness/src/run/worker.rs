@@ -156,7 +156,8 @@ impl<R: Rt> Worker<R> {
             if matches!(op, Op::Append { .. }) {
                 self.context.recorder.note_ok_append(invoked);
             }
-            self.context.recorder.note_latency(returned - due.unwrap_or(invoked).min(returned));
+            let latency = returned - due.unwrap_or(invoked).min(returned);
+            self.context.recorder.note_latency(latency, due.is_some());
         }
         went_well
     }
