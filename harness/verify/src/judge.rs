@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::checkers::CHECKERS;
-use crate::history::History;
+use crate::checkers::{CHECKERS, Finding, finals};
+use crate::history::nemesis::{self, FinalRead};
+use crate::history::{History, Operation, Type};
 use crate::stopwatch::timed;
 use crate::verdict::Verdict;
 
@@ -59,17 +60,95 @@ pub struct CheckResult {
 }
 
 /// Runs every check that is asked for (or, where none is named, every one that applies), in the
-/// table's order. A name that is no check gives `unknown`.
+/// table's order. A check that is asked for but has nothing to judge, and a name that is no check,
+/// give `unknown`.
 pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
-    let _ = (evidence, settings, CHECKERS, timed(|| ()));
-    Vec::new()
+    let mut results = Vec::new();
+    for name in &settings.checks {
+        if CHECKERS.iter().all(|checker| checker.name != name) {
+            let names: Vec<&str> = CHECKERS.iter().map(|checker| checker.name).collect();
+            let reason = format!("`{name}` is no check; there are {}", names.join(", "));
+            results.push(result("checks", Finding::unknown(0, reason), Duration::ZERO));
+        }
+    }
+    for checker in CHECKERS {
+        let asked = settings.checks.iter().any(|name| name == checker.name);
+        let applies = (checker.applies)(evidence, settings);
+        if applies && (asked || settings.checks.is_empty()) {
+            let (finding, elapsed) = timed(|| (checker.run)(evidence, settings));
+            results.push(result(checker.name, finding, elapsed));
+        } else if asked {
+            let reason = "the evidence has nothing that this check could judge";
+            let finding = Finding::unknown(0, reason.into());
+            results.push(result(checker.name, finding, Duration::ZERO));
+        }
+    }
+    results
+}
+
+fn result(name: &'static str, finding: Finding, elapsed: Duration) -> CheckResult {
+    let Finding { verdict, model, algorithm, operations, notes } = finding;
+    if let Verdict::Violated(anomalies) = &verdict {
+        assert!(!anomalies.is_empty(), "a violation has its proof");
+    }
+    CheckResult { name, model, algorithm, verdict, elapsed, operations, notes }
 }
 
 /// Why `valid` may not be said of this run although no check objects: faults that never bit, too
 /// few operations, a last phase that was not carried out. Sentences; empty for a plain history.
 pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
-    let _ = (history, settings);
-    Vec::new()
+    let mut doubts = Vec::new();
+    let strikes = nemesis::strikes(history);
+    for kind in &settings.fault_kinds {
+        let mut struck = strikes.iter().filter(|strike| *strike.fault == **kind).peekable();
+        if struck.peek().is_none() {
+            doubts.push(format!("the fault `{kind}` never struck"));
+        } else if struck.all(|strike| strike.effective != Some(true)) {
+            doubts.push(format!("the fault `{kind}` struck but never had an effect"));
+        }
+    }
+    let reads_at = finals::start(history);
+    let counts = |op: &&Operation| {
+        history.outcome(op) == Type::Ok && reads_at.is_none_or(|start| op.invoke < start)
+    };
+    let ok = history.operations().iter().filter(counts).count() as u64;
+    if ok < settings.min_operations {
+        let least = settings.min_operations;
+        doubts.push(format!("only {ok} operations were ok; at least {least} were wanted"));
+    }
+    if is_run(history) {
+        doubts.extend(unfinished(history, reads_at.is_some()));
+    }
+    doubts
+}
+
+/// Whether a run wrote this history, and not just anyone.
+pub(crate) fn is_run(history: &History) -> bool {
+    history.nemesis("phase").next().is_some()
+}
+
+fn unfinished(history: &History, final_reads: bool) -> Vec<String> {
+    let mut doubts = Vec::new();
+    #[derive(serde::Deserialize)]
+    struct End {
+        reason: String,
+    }
+    match nemesis::all::<End>(history, "end").as_deref() {
+        Ok([.., end]) if end.reason == "interrupted" => doubts.push("it was interrupted".into()),
+        Ok([.., _]) => {}
+        Ok([]) => doubts.push("the history has no end: the run was cut off".into()),
+        Err(error) => doubts.push(error.clone()),
+    }
+    if !final_reads {
+        doubts.push("the nodes were never read to their ends".into());
+    }
+    for read in nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default() {
+        if !read.complete {
+            let why = read.why.unwrap_or_else(|| "it did not say why".into());
+            doubts.push(format!("{} could not be read to its end: {why}", read.node));
+        }
+    }
+    doubts
 }
 
 /// All findings together: worst wins, and a doubt turns `valid` into `unknown`, never hides a
@@ -80,7 +159,11 @@ pub fn overall(results: &[CheckResult], doubts: &[String]) -> Verdict {
         verdict = verdict.and(result.verdict.clone());
     }
     for doubt in doubts {
-        verdict = verdict.and(Verdict::Unknown { reason: doubt.clone() });
+        // A check may have had the same reason.
+        let said = matches!(&verdict, Verdict::Unknown { reason } if reason.contains(doubt));
+        if !said {
+            verdict = verdict.and(Verdict::Unknown { reason: doubt.clone() });
+        }
     }
     if results.is_empty() {
         verdict = verdict.and(Verdict::Unknown { reason: "no check applied".into() });
@@ -100,5 +183,114 @@ impl Default for Settings {
             nodes: Vec::new(),
             writes_evidence: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::{Anomaly, Kind};
+
+    fn history(lines: &[&str]) -> History {
+        History::parse(lines.join("\n").as_bytes()).unwrap().0
+    }
+
+    const PHASE: &str = r#"{"process":"nemesis","type":"info","f":"phase","value":"warm-up"}"#;
+    const READS: &str = r#"{"process":"nemesis","type":"info","f":"phase","value":"final-reads"}"#;
+    const DONE: &str = r#"{"process":"nemesis","type":"info","f":"end","value":{"reason":"done"}}"#;
+    const ASK: &str = r#"{"process":1,"type":"invoke","f":"tail"}"#;
+    const OK: &str = r#"{"process":1,"type":"ok","f":"tail","tail":0}"#;
+
+    fn crash(phase: &str) -> String {
+        let start =
+            r#"{"process":"nemesis","type":"info","f":"crash","value":{"overlay":1,"phase":"#;
+        format!("{start}{phase}}}}}")
+    }
+
+    fn check_doubts(lines: &[&str], settings: &Settings, expected: &[&str]) {
+        let found = doubts(&history(lines), settings);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_plain_history_is_judged_by_linearizability_alone() {
+        let evidence = Evidence { history: history(&[ASK, OK]), ..Evidence::default() };
+        let results = judge(&evidence, &Settings::default());
+        assert_eq!(results.len(), 1);
+        assert_eq!((results[0].name, results[0].operations), ("linearizable", 1));
+        assert_eq!((results[0].model, results[0].algorithm), (Some("log"), Some("log")));
+        let doubts = doubts(&evidence.history, &Settings::default());
+        assert_eq!(overall(&results, &doubts), Verdict::Valid);
+    }
+
+    #[test]
+    fn nothing_to_judge_is_not_valid() {
+        let results = judge(&Evidence::default(), &Settings::default());
+        assert_eq!(overall(&results, &[]).word(), "unknown");
+        let settings = Settings { checks: vec!["durable".into()], ..Settings::default() };
+        assert_eq!(overall(&judge(&Evidence::default(), &settings), &[]).word(), "unknown");
+        let settings = Settings { checks: vec!["linear".into()], ..Settings::default() };
+        let results = judge(&Evidence::default(), &settings);
+        assert_eq!((results.len(), results[0].verdict.word()), (1, "unknown"));
+    }
+
+    #[test]
+    fn a_doubt_weakens_valid_and_never_hides_a_violation() {
+        let doubts = ["too little".to_owned()];
+        let of = |verdict| {
+            vec![result("survival", Finding { verdict, ..Finding::new(1) }, Duration::ZERO)]
+        };
+        assert_eq!(overall(&of(Verdict::Valid), &[]), Verdict::Valid);
+        assert_eq!(overall(&of(Verdict::Valid), &doubts).word(), "unknown");
+        let anomaly = Anomaly {
+            kind: Kind::UnexplainedDeath,
+            explanation: String::new(),
+            events: vec![],
+            time_ns: None,
+        };
+        let violated = Verdict::Violated(vec![anomaly]);
+        assert_eq!(overall(&of(violated.clone()), &doubts), violated);
+    }
+
+    #[test]
+    fn faults_must_bite() {
+        let wanted = Settings { fault_kinds: vec!["crash".into()], ..Settings::default() };
+        let (start, bit) = (crash(r#""start""#), crash(r#""heal","effective":true"#));
+        let missed = crash(r#""heal","effective":false"#);
+        let skip = r#"{"process":"nemesis","type":"info","f":"crash","value":{"phase":"skip","strike":2}}"#;
+        check_doubts(&[&start, &bit], &wanted, &[]);
+        check_doubts(&[&start, &missed], &wanted, &["never had an effect"]);
+        check_doubts(&[&start], &wanted, &["never had an effect"]);
+        check_doubts(&[skip], &wanted, &["never struck"]);
+    }
+
+    #[test]
+    fn too_few_operations_are_a_doubt() {
+        let two = Settings { min_operations: 2, ..Settings::default() };
+        check_doubts(&[ASK, OK], &two, &["only 1 operations"]);
+        check_doubts(&[ASK, OK, ASK, OK], &two, &[]);
+        check_doubts(&[ASK, OK, READS, ASK, OK, DONE], &two, &["only 1 operations"]);
+    }
+
+    #[test]
+    fn a_run_must_have_come_to_its_end() {
+        let none = Settings::default();
+        check_doubts(&[PHASE, READS, DONE], &none, &[]);
+        check_doubts(&[PHASE, READS], &none, &["cut off"]);
+        check_doubts(&[PHASE, DONE], &none, &["never read"]);
+        check_doubts(
+            &[PHASE, READS, &DONE.replace("done", "interrupted")],
+            &none,
+            &["interrupted"],
+        );
+        let read = r#"{"process":"nemesis","type":"info","f":"final-read","value":{"node":"n2","complete":false,"why":"down"}}"#;
+        check_doubts(
+            &[PHASE, READS, read, DONE],
+            &none,
+            &["n2 could not be read to its end: down"],
+        );
     }
 }

@@ -1,7 +1,17 @@
 //! The checks: one promise each. This is their table.
 //! A check never gives up quietly: it is valid only if it ran to its end.
 
+mod bypass;
+mod convergence;
+mod durable;
+pub(crate) mod finals;
+mod invariants;
+pub(crate) mod lines;
 pub mod log;
+mod progress;
+mod survival;
+mod told;
+mod total_order;
 
 use crate::history::Event;
 use crate::judge::{Evidence, Settings};
@@ -52,7 +62,32 @@ impl Finding {
             notes: Vec::new(),
         }
     }
+
+    /// It could not be decided.
+    pub fn unknown(operations: u64, reason: String) -> Self {
+        Finding { verdict: Verdict::Unknown { reason }, ..Finding::new(operations) }
+    }
+
+    /// Violated if there are anomalies, else unknown if there are doubts, else valid.
+    pub fn weigh(operations: u64, anomalies: Vec<Anomaly>, doubts: Vec<String>) -> Self {
+        if !anomalies.is_empty() {
+            Finding { verdict: Verdict::Violated(anomalies), ..Finding::new(operations) }
+        } else if !doubts.is_empty() {
+            Finding::unknown(operations, doubts.join("; "))
+        } else {
+            Finding::new(operations)
+        }
+    }
 }
 
 /// Every check, in the order they are run and shown.
-pub const CHECKERS: &[Checker] = &[log::CHECKER];
+pub const CHECKERS: &[Checker] = &[
+    log::CHECKER,
+    total_order::CHECKER,
+    durable::CHECKER,
+    invariants::CHECKER,
+    progress::CHECKER,
+    convergence::CHECKER,
+    bypass::CHECKER,
+    survival::CHECKER,
+];

@@ -6,8 +6,8 @@ mod event;
 pub mod formats;
 mod line;
 pub mod nemesis;
-mod order;
-mod scan;
+pub(crate) mod order;
+pub(crate) mod scan;
 
 pub use event::{Event, Level, Name, Phase, Process, Type, Value};
 

@@ -149,13 +149,13 @@ pub(super) const NO_INDEX: u64 = u64::MAX;
 
 /// The name, shared with one read before where there is one: histories repeat few words.
 #[derive(Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     known: HashMap<Name, (), FixedState>,
 }
 
 impl Names {
     /// The shared name of this text.
-    pub(super) fn get(&mut self, text: &str) -> Name {
+    pub(crate) fn get(&mut self, text: &str) -> Name {
         if let Some((name, ())) = self.known.get_key_value(text) {
             return name.clone();
         }

@@ -1,65 +1,47 @@
 //! Anomalies of the log, each in a sentence that names processes and nodes, with the events of the
 //! two to four operations that prove it. It never decides whether something is wrong.
 
-use std::collections::BTreeMap;
-
 use super::bounds::Step;
 use super::content::{Cell, Content, Uses};
 use super::holes::Hole;
 use super::ops::{OpId, Ops};
+use crate::checkers::told::Told;
 use crate::history::Value;
 use crate::verdict::{Anomaly, Kind};
-
-/// So many anomalies of one kind are told one by one; a broken run repeats itself by the thousand,
-/// and nobody reads more.
-const TOLD_MAX: u64 = 10;
 
 /// Everything found so far.
 #[derive(Default)]
 pub(super) struct Reporter {
-    anomalies: Vec<Anomaly>,
-    counts: BTreeMap<Kind, u64>,
+    told: Told,
     /// Phantoms by the value nobody had asked for; should someone do so later, they are future
     /// reads.
     phantoms: Vec<(usize, Value)>,
-    /// How many of `anomalies` were handed out by [`Reporter::fresh`].
-    told: usize,
+    /// How many were handed out by [`Reporter::fresh`].
+    handed_out: usize,
 }
 
 impl Reporter {
     pub fn is_clean(&self) -> bool {
-        self.anomalies.is_empty()
+        self.told.anomalies().is_empty()
     }
 
     /// The first anomaly since this was last asked.
     pub fn fresh(&mut self) -> Option<Anomaly> {
-        let fresh = self.anomalies.get(self.told).cloned();
-        self.told = self.anomalies.len();
+        let fresh = self.told.anomalies().get(self.handed_out).cloned();
+        self.handed_out = self.told.anomalies().len();
         fresh
     }
 
-    /// Everything found; the last of a kind says how many more there were.
-    pub fn into_anomalies(mut self) -> Vec<Anomaly> {
-        for (kind, count) in self.counts {
-            if count > TOLD_MAX {
-                let last = self.anomalies.iter_mut().rfind(|anomaly| anomaly.kind == kind);
-                let last = last.expect("a counted kind was told");
-                last.explanation.push_str(&format!(" (and {} more like it)", count - TOLD_MAX));
-            }
-        }
-        self.anomalies
+    /// Everything found.
+    pub fn into_anomalies(self) -> Vec<Anomaly> {
+        self.told.into_anomalies()
     }
 
     /// Values that were shown before anyone asked for them, and asked for since.
-    pub fn refine_phantoms(&mut self, content: &mut Content) {
+    pub fn refine_phantoms(&mut self, content: &Content) {
         for (at, value) in std::mem::take(&mut self.phantoms) {
-            let uses = content.uses(&value);
-            if uses.asked + uses.failed > 0 {
-                let anomaly = &mut self.anomalies[at];
-                anomaly.kind = Kind::FutureRead;
-                anomaly.explanation.push_str("; it was only asked for afterwards");
-                *self.counts.entry(Kind::FutureRead).or_default() += 1;
-                *self.counts.entry(Kind::Phantom).or_default() -= 1;
+            if content.uses_of(&value).is_some_and(|uses| uses.asked + uses.failed > 0) {
+                self.told.refine(at, Kind::FutureRead, "; it was only asked for afterwards");
             }
         }
     }
@@ -125,15 +107,8 @@ impl Reporter {
             }
         };
         let time_ns = hole.deadline.and_then(|step| step.time_ns);
-        self.add(kind, sentence, events(ops, &involved), time_ns);
-    }
-
-    fn add(&mut self, kind: Kind, explanation: String, events: Vec<u64>, time_ns: Option<u64>) {
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        if *count <= TOLD_MAX {
-            self.anomalies.push(Anomaly { kind, explanation, events, time_ns });
-        }
+        let events = events(ops, &involved);
+        self.told.add(Anomaly { kind, explanation: sentence, events, time_ns });
     }
 }
 
@@ -147,10 +122,12 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    pub fn report(&mut self, kind: Kind, sentence: String, others: &[OpId]) {
+    fn report(&mut self, kind: Kind, explanation: String, others: &[OpId]) -> Option<usize> {
         let mut involved = vec![self.subject];
         involved.extend(others);
-        self.report.add(kind, sentence, events(self.ops, &involved), self.time_ns);
+        let events = events(self.ops, &involved);
+        let time_ns = self.time_ns;
+        self.report.told.add(Anomaly { kind, explanation, events, time_ns })
     }
 
     fn who(&self) -> Who<'_> {
@@ -250,11 +227,8 @@ impl Case<'_> {
         if uses.asked + uses.failed == 0 {
             let sentence =
                 format!("{me} was shown {value} at offset {at}, which nobody had asked to append");
-            self.report.phantoms.push((self.report.anomalies.len(), value.clone()));
-            let before = self.report.anomalies.len();
-            self.report(Kind::Phantom, sentence, &[]);
-            if self.report.anomalies.len() == before {
-                self.report.phantoms.pop();
+            if let Some(at) = self.report(Kind::Phantom, sentence, &[]) {
+                self.report.phantoms.push((at, value.clone()));
             }
         } else if let Some(failure) = uses.failure {
             self.failed_yet_visible(self.subject, at, value, failure);

@@ -1,0 +1,77 @@
+//! What every node held at the end, put together from the final local reads. It never judges.
+
+use std::collections::BTreeMap;
+
+use crate::history::nemesis::{self, FinalRead};
+use crate::history::{Event, History, Level, Type, Value};
+use crate::models::log::{self, Answered, Asked};
+
+/// The log of one node at the end.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct FinalLog {
+    /// The entries, from offset 0.
+    pub entries: Vec<Value>,
+    /// The index of the answer that showed the entries from this offset on, by offset.
+    pub pages: BTreeMap<u64, u64>,
+    /// Why it is not the whole log. None: it is.
+    pub missing: Option<String>,
+}
+
+/// The position of the event that began the final reads.
+pub(crate) fn start(history: &History) -> Option<usize> {
+    let is_start = |event: &Event| {
+        &*event.f == "phase" && event.value == Some(Value::Str("final-reads".into()))
+    };
+    history.events().iter().position(is_start)
+}
+
+/// The log of every node that should have been read. `nodes` may name more than were.
+pub(crate) fn logs(history: &History, nodes: &[String]) -> BTreeMap<String, FinalLog> {
+    let mut logs: BTreeMap<String, FinalLog> = BTreeMap::new();
+    for node in nodes {
+        logs.entry(node.clone()).or_default().missing = Some("nobody read it".into());
+    }
+    let mut pages: BTreeMap<String, BTreeMap<u64, (u64, Vec<Value>)>> = BTreeMap::new();
+    let start = start(history).unwrap_or(usize::MAX);
+    for op in history.operations().iter().filter(|op| op.invoke > start) {
+        let (invoke, Some(ret)) = (history.invoke(op), history.ret(op)) else { continue };
+        let local = invoke.level == Some(Level::Local) || ret.level == Some(Level::Local);
+        let Some(node) = ret.node.as_ref().or(invoke.node.as_ref()) else { continue };
+        if ret.kind != Type::Ok || !local {
+            continue;
+        }
+        let Ok(Asked::Read { from, .. }) = log::asked(invoke) else { continue };
+        let question = Asked::Read { from, limit: invoke.limit, local };
+        if let Ok(Answered::Read(values, _)) = log::answered(&question, ret) {
+            let page = (ret.index, values.to_vec());
+            pages.entry(node.to_string()).or_default().insert(from, page);
+        }
+    }
+    for read in nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default() {
+        let log = logs.entry(read.node.clone()).or_default();
+        *log = FinalLog::default();
+        for (from, (event, values)) in pages.remove(&read.node).unwrap_or_default() {
+            // Pages of a first try that was broken off may overlap those of the second.
+            let known = (log.entries.len() as u64).saturating_sub(from) as usize;
+            if from <= log.entries.len() as u64 && known < values.len() {
+                log.pages.insert(log.entries.len() as u64, event);
+                log.entries.extend_from_slice(&values[known..]);
+            }
+        }
+        let there = log.entries.len() as u64;
+        if !read.complete {
+            log.missing = Some(read.why.unwrap_or_else(|| "it was not read to its end".into()));
+        } else if read.length.is_none_or(|length| length != there) {
+            let length = read.length.map_or("no length".into(), |length| length.to_string());
+            log.missing = Some(format!("its answers show {there} entries, but it said {length}"));
+        }
+    }
+    logs
+}
+
+impl FinalLog {
+    /// The event that showed this offset, or else the end of the log.
+    pub fn shown_by(&self, offset: u64) -> Option<u64> {
+        self.pages.range(..=offset).next_back().map(|(_, event)| *event)
+    }
+}

@@ -1,0 +1,172 @@
+//! While a quorum can, something is acknowledged (design: faults, "Targets, time, recovery").
+//! It never judges time in which the machine itself stood still.
+
+use super::{Checker, Finding, finals};
+use crate::history::nemesis::{self, Settled, Stall};
+use crate::history::{History, Level, Process, Type, Value};
+use crate::judge::{Evidence, Settings, is_run};
+use crate::recovery::{self, Acknowledged};
+use crate::verdict::{Anomaly, Kind};
+
+/// The check `progress`.
+pub(super) const CHECKER: Checker = Checker {
+    name: "progress",
+    about: "operations are acknowledged while a quorum is up and connected",
+    applies: |evidence, _| {
+        let history = &evidence.history;
+        is_run(history) || history.nemesis("can-progress").next().is_some()
+    },
+    run,
+};
+
+/// A span in which progress may be demanded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Span {
+    from: u64,
+    to: u64,
+}
+
+fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+    let history = &evidence.history;
+    let spans = demanded(history);
+    let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
+    let oks = Acknowledged::of(history);
+    let mut anomalies = Vec::new();
+    let mut doubts = Vec::new();
+    if spans.is_empty() {
+        doubts.push("the run never came to a time in which progress could be demanded".into());
+    }
+    let asked: Vec<u64> = history
+        .events()
+        .iter()
+        .filter(|event| event.process != Process::Nemesis && event.kind == Type::Invoke)
+        .filter(|event| event.level != Some(Level::Local))
+        .filter_map(|event| event.time)
+        .collect();
+    let asked_in = |from, to| {
+        let at = asked.partition_point(|&time| time < from);
+        asked.get(at).is_some_and(|&time| time < to)
+    };
+    for span in &spans {
+        for gap in gaps(&oks, *span) {
+            if gap.to - gap.from <= settings.recovery_ns || !asked_in(gap.from, gap.to) {
+                continue;
+            }
+            let stalled = nemesis::stalled_ns(&stalls, gap.from, gap.to);
+            let told = format!(
+                "nothing was acknowledged for {} ms (from {} ms on), though a quorum could have",
+                ms(gap.to - gap.from),
+                ms(gap.from)
+            );
+            if stalled > settings.recovery_ns / 10 {
+                doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+            } else {
+                let events = around(history, gap);
+                let time_ns = Some(gap.from + settings.recovery_ns);
+                anomalies.push(Anomaly {
+                    kind: Kind::NoProgress,
+                    explanation: told,
+                    events,
+                    time_ns,
+                });
+            }
+        }
+    }
+    if let Some(longest) = settings.recovery_max_ns {
+        slow(history, &spans, longest, &stalls, &mut anomalies, &mut doubts);
+    }
+    Finding::weigh(oks.returns.len() as u64, anomalies, doubts)
+}
+
+/// Recoveries slower than the workload allows, where progress could be demanded all the while.
+fn slow(
+    history: &History,
+    spans: &[Span],
+    longest: u64,
+    stalls: &[Stall],
+    anomalies: &mut Vec<Anomaly>,
+    doubts: &mut Vec<String>,
+) {
+    for recovery in recovery::measure(history) {
+        let healed = recovery.healed_ns;
+        let deadline = healed.saturating_add(longest);
+        let demanded = spans.iter().any(|span| span.from <= healed && deadline < span.to);
+        let took = recovery.first_ok_ms.map(|ms| (ms * 1e6) as u64);
+        if !demanded || took.is_some_and(|took| took <= longest) {
+            continue;
+        }
+        let took = took.map_or("without end".to_owned(), |took| format!("{} ms", ms(took)));
+        let told = format!(
+            "recovery from {} (overlay {}) took {took}; {} ms are allowed",
+            recovery.fault,
+            recovery.overlay,
+            ms(longest)
+        );
+        let stalled = nemesis::stalled_ns(stalls, healed, deadline);
+        if stalled > longest / 10 {
+            doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+        } else {
+            let events = around(history, Span { from: healed, to: deadline });
+            let kind = Kind::SlowRecovery;
+            anomalies.push(Anomaly { kind, explanation: told, events, time_ns: Some(deadline) });
+        }
+    }
+}
+
+/// The spans in which the system could make progress and clients were at work.
+fn demanded(history: &History) -> Vec<Span> {
+    let end = end_of_work(history);
+    let mut spans = Vec::new();
+    let mut since = None;
+    for event in history.nemesis("can-progress") {
+        let Some(time) = event.time else { continue };
+        match (&event.value, since) {
+            (Some(Value::Bool(true)), None) => since = Some(time),
+            (Some(Value::Bool(false)), Some(from)) => {
+                spans.push(Span { from, to: time.min(end) });
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    spans.extend(since.map(|from| Span { from, to: end }));
+    spans.retain(|span| span.from < span.to);
+    spans
+}
+
+/// When clients were stopped, or the history ends.
+fn end_of_work(history: &History) -> u64 {
+    let settled = history.nemesis("settled").last().and_then(|event| {
+        let waited = nemesis::read::<Settled>(event)?.waited_ms * 1_000_000;
+        Some(event.time?.saturating_sub(waited))
+    });
+    let reads = finals::start(history).and_then(|at| history.events()[at].time);
+    let last = history.events().last().and_then(|event| event.time);
+    settled.or(reads).or(last).unwrap_or(0)
+}
+
+/// The spaces between acknowledgements within a span, its ends included.
+fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
+    let from = oks.returns.partition_point(|&time| time <= span.from);
+    let to = oks.returns.partition_point(|&time| time < span.to);
+    let mut moments = vec![span.from];
+    moments.extend(oks.returns.get(from..to).unwrap_or(&[]));
+    moments.push(span.to);
+    moments.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
+}
+
+/// The first and the last event of a span.
+fn around(history: &History, span: Span) -> Vec<u64> {
+    let inside = |event: &&crate::history::Event| {
+        event.time.is_some_and(|time| span.from <= time && time <= span.to)
+    };
+    let first = history.events().iter().find(inside);
+    let last = history.events().iter().rfind(inside);
+    let mut events: Vec<u64> = first.into_iter().chain(last).map(|event| event.index).collect();
+    events.dedup();
+    events
+}
+
+fn ms(ns: u64) -> u64 {
+    ns / 1_000_000
+}

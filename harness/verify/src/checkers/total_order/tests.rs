@@ -1,0 +1,98 @@
+//! A small cluster's delivered files, honest and lying.
+
+use super::{CHECKER, link};
+use crate::history::History;
+use crate::judge::{Evidence, Settings};
+use crate::verdict::Verdict;
+
+/// Two acknowledged appends, 17 at 0 and "x" at 1, and nodes that settled at length 2.
+const HISTORY: &str = r#"
+{"time":1,"process":0,"type":"invoke","f":"append","value":17,"client":"c1","seq":1}
+{"time":2,"process":0,"type":"ok","f":"append","offset":0}
+{"time":3,"process":0,"type":"invoke","f":"append","value":"x","client":"c1","seq":2}
+{"time":4,"process":0,"type":"ok","f":"append","offset":1}
+{"time":5,"process":1,"type":"invoke","f":"append","value":9}
+{"time":6,"process":1,"type":"fail","f":"append","error":"overloaded"}
+{"time":7,"process":"nemesis","type":"info","f":"settled","value":{"converged":true,"delivered":{"n1":2,"n2":2}}}
+"#;
+
+const GOOD: &str = r#"{"boot":1}
+{"offset":0,"value":17,"client":"c1","seq":1,"epoch":1}
+{"offset":1,"value":"x","client":"c1","seq":2,"epoch":1}"#;
+
+fn check(expected: &str, n1: &str, n2: &str) {
+    let evidence = Evidence {
+        history: History::parse(HISTORY.as_bytes()).unwrap().0,
+        delivered: [("n1".to_owned(), n1.into()), ("n2".to_owned(), n2.into())].into(),
+        ..Evidence::default()
+    };
+    let nodes = vec!["n1".to_owned(), "n2".to_owned()];
+    let settings = Settings { nodes, ..Settings::default() };
+    let found = match (CHECKER.run)(&evidence, &settings).verdict {
+        Verdict::Valid => "valid".into(),
+        Verdict::Unknown { reason } => reason,
+        Verdict::Violated(found) => {
+            found.iter().map(|anomaly| anomaly.kind.name()).collect::<Vec<_>>().join(" ")
+        }
+    };
+    assert!(found.contains(expected) && !expected.is_empty(), "{found}, not {expected}");
+}
+
+#[test]
+fn the_same_everywhere_is_valid_also_over_restarts() {
+    check("valid", GOOD, GOOD);
+    check("valid", &format!("{GOOD}\n{GOOD}"), GOOD);
+    check("valid", &format!("{}{GOOD}", "{\"boot\":1}\n{\"offset\":0,\"val\n"), GOOD);
+    let chain = link(0, b"17");
+    let restored = GOOD.lines().nth(2).unwrap();
+    let restore = format!(
+        "{{\"boot\":2}}\n{{\"restore\":{{\"length\":1,\"chain\":\"{chain:016x}\"}}}}\n{restored}"
+    );
+    check("valid", GOOD, &restore);
+    check("divergence", GOOD, &restore.replace(&format!("{chain:016x}"), "00000000000000ff"));
+    check("delivered by nobody", &restore, &restore);
+}
+
+#[test]
+fn nodes_may_not_differ() {
+    check("divergence", GOOD, &GOOD.replace("17", "18"));
+    check("divergence", GOOD, &GOOD.replace("\"epoch\":1}\n", "\"epoch\":2}\n"));
+    check("divergence", GOOD, &GOOD.replace("\"seq\":1", "\"seq\":0"));
+    check("divergence", GOOD, GOOD.rsplit_once('\n').unwrap().0);
+    check("lost-after-crash", GOOD, &format!("{GOOD}\n{}", GOOD.rsplit_once('\n').unwrap().0));
+}
+
+#[test]
+fn deliveries_have_no_gap_and_no_repetition() {
+    check("gap", GOOD, &GOOD.replace("\"offset\":1", "\"offset\":2"));
+    check("integrity", GOOD, &format!("{GOOD}\n{}", GOOD.lines().nth(2).unwrap()));
+}
+
+#[test]
+fn only_what_was_asked_for_is_delivered() {
+    let more = |value: &str| format!("{GOOD}\n{{\"offset\":2,\"value\":{value},\"epoch\":1}}");
+    check("integrity", &more("5"), &more("5"));
+    check("integrity", &more("9"), &more("9"));
+    check("integrity", &more("17"), &more("17"));
+}
+
+#[test]
+fn what_was_acknowledged_is_delivered() {
+    let one = GOOD.rsplit_once('\n').unwrap().0;
+    check("validity", one, one);
+    let other = GOOD.replace("\"x\"", "17");
+    check("validity", &other, &other);
+}
+
+#[test]
+fn sessions_are_in_order() {
+    let swapped = GOOD.replace("\"seq\":1", "\"seq\":3");
+    check("fifo-order", &swapped, &swapped);
+    let twice = GOOD.replace("\"seq\":1", "\"seq\":2");
+    check("integrity", &twice, &twice);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_no_verdict() {
+    check("delivered/n2.jsonl, line 2", GOOD, &GOOD.replace("\"offset\":0", "\"offset\":-1"));
+}
