@@ -1,6 +1,8 @@
 //! Operations: invoke and return in one, with the words a drawing puts on them.
 //! It never decides whether an answer is right.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeMap;
 
 use schism_verify::history::{Event, Level, Name, Process, Type, Value};
@@ -120,7 +122,7 @@ impl<'a> Operation<'a> {
         let asked = self.invoke;
         let mut text = cut(&asked.f, 16);
         if let Some(key) = &asked.key {
-            text += &format!(" {}", show(key));
+            let _ = write!(text, " {}", show(key));
         }
         match &*asked.f {
             "read" => {
@@ -128,17 +130,17 @@ impl<'a> Operation<'a> {
                     text += " local";
                 }
                 if let Some(from) = asked.from.filter(|&from| from > 0) {
-                    text += &format!(" {from}..");
+                    let _ = write!(text, " {from}..");
                 }
             }
             _ => {
                 if let Some(value) = asked.value.as_ref().filter(|value| **value != Value::Null) {
-                    text += &format!(" {}", show(value));
+                    let _ = write!(text, " {}", show(value));
                 }
             }
         }
         if let Some(expect) = asked.expect {
-            text += &format!(" at {expect}");
+            let _ = write!(text, " at {expect}");
         }
         text
     }

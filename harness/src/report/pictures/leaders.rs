@@ -1,6 +1,8 @@
 //! A lane per node: its roles and epochs as colour; where it was down, paused or cut off.
 //! It never guesses: without traces only what statuses named is drawn, and the note says so.
 
+use std::fmt::Write as _;
+
 use schism_verify::verdict::Anomaly;
 
 use super::super::facts::Facts;
@@ -93,7 +95,7 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
         "Leaders as the nodes' statuses named them; the nodes wrote no traces.".to_owned()
     };
     if facts.strikes.len() > STRIKES_MAX {
-        note += &format!(" The first {STRIKES_MAX} of {} strikes.", facts.strikes.len());
+        let _ = write!(note, " The first {STRIKES_MAX} of {} strikes.", facts.strikes.len());
     }
     let name = "Leaders and faults over time, one lane per node";
     Some(Drawing { svg: svg.finish(bottom + 22.0, "chart", name), note })

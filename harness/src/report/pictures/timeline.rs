@@ -171,7 +171,7 @@ fn remark(svg: &mut Svg, x: f64, bottom: f64, top: f64, text: &str) {
     } else if x + long + 8.0 < WIDTH {
         (x + 6.0, "remark")
     } else {
-        ((LEFT + WIDTH) / 2.0, "remark mid")
+        (f64::midpoint(LEFT, WIDTH), "remark mid")
     };
     svg.text((at, bottom - 9.0), class, text);
 }
