@@ -49,6 +49,10 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
         judge::judge_run(&saved.evidence, &saved.workload, system.writes_evidence(), seed, &shown);
     if let Some(before) = &saved.verdict {
         verdict.phases_ms.clone_from(&before.phases_ms);
+        if saved.workload.rate.is_some() {
+            // Counted from due times, which only the run itself knew.
+            verdict.operations.clone_from(&before.operations);
+        }
     }
     let traces = saved.evidence.traces.iter();
     let traces: Vec<_> =

@@ -191,6 +191,12 @@ fn judge_and_report(
         judge::judge_run(&saved.evidence, workload, writes_evidence, request.seed, &shown);
     verdict.phases_ms.clone_from(&finished.phases_ms);
     verdict.phases_ms.push(("judge".to_string(), began.elapsed().as_secs_f64() * 1e3));
+    if workload.rate.is_some() {
+        judge::set_latencies(&mut verdict.operations, &finished.from_due);
+    }
+    if let Some(trouble) = &finished.trouble {
+        judge::doubt(&mut verdict, trouble);
+    }
     if finished.end == End::Interrupted {
         verdict.exit = EXIT_INTERRUPTED;
     }

@@ -41,7 +41,10 @@ impl Fault for Latency {
     }
 
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        check_each(spec, "links", |value| flows(value, topology).map(drop))?;
+        check_each(spec, "links", |value| match flows(value, topology)?.is_empty() {
+            true => Err("a cluster of 1 has no links between nodes".into()),
+            false => Ok(()),
+        })?;
         check_each(spec, "jitter", |value| duration(value).map(drop))?;
         check_each(spec, "distribution", |value| distribution(value).map(drop))?;
         let jitters = spec.keys["jitter"].iter().filter_map(|value| duration(value).ok());
@@ -67,16 +70,10 @@ impl Fault for Latency {
         let clients = topology.clients.max(view.clients);
         let flows = flows(&strike.detail["links"], Topology { clients, ..topology });
         let flows = flows.expect("checked when it was read");
-        if flows.is_empty() {
-            return Vec::new();
-        }
         vec![Effect::Hold(Overlay::Delay { flows, delay: delay(&strike.detail) })]
     }
 
-    fn describe(&self, strike: &Strike, effects: &[Effect], _: &View) -> String {
-        if effects.is_empty() {
-            return "no such links".to_owned();
-        }
+    fn describe(&self, strike: &Strike, _: &[Effect], _: &View) -> String {
         let delay = delay(&strike.detail);
         let spread = match delay.jitter {
             Duration::ZERO => String::new(),

@@ -8,6 +8,8 @@ mod partition;
 mod pause;
 mod shape;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -172,115 +174,5 @@ fn why_nobody(strike: &Strike, view: &View, able: fn(&NodeView) -> bool) -> Stri
     match target::resolve(&strike.detail, topology, view, able) {
         Ok(_) => "nothing was done".to_owned(),
         Err(why) => why.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rand_chacha::rand_core::SeedableRng as _;
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::workload::When;
-
-    pub(super) fn rng_of(seed: u64) -> ChaCha8Rng {
-        ChaCha8Rng::seed_from_u64(seed)
-    }
-
-    pub(super) fn rng() -> ChaCha8Rng {
-        rng_of(7)
-    }
-
-    pub(super) fn view(nodes: u8, leader: Option<u8>) -> View {
-        let node = NodeView { running: true, paused: false };
-        View {
-            nodes: vec![node; usize::from(nodes)],
-            leader: leader.map(NodeId),
-            ..View::default()
-        }
-    }
-
-    pub(super) fn spec(kind: &str, keys: &[(&str, Value)]) -> FaultSpec {
-        FaultSpec {
-            kind: kind.to_owned(),
-            when: When::Every(Duration::from_secs(1)),
-            lasts: vec![Duration::from_secs(1)],
-            keys: keys
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), vec![value.clone()]))
-                .collect(),
-        }
-    }
-
-    /// Draws a strike and resolves it.
-    pub(super) fn effects(
-        spec: &FaultSpec,
-        nodes: u8,
-        clients: u16,
-        view: &View,
-    ) -> (Strike, Vec<Effect>) {
-        let topology = Topology { nodes, clients };
-        let fault = find(&spec.kind).unwrap();
-        assert_eq!(fault.check(spec, topology), Ok(()));
-        let strike = Strike {
-            id: 0,
-            fault: spec.kind.clone(),
-            at: Duration::ZERO,
-            lasts: Duration::from_secs(1),
-            detail: fault.choose(spec, topology, &mut rng()),
-        };
-        let effects = resolve(&strike, topology, view);
-        assert_eq!(effects, resolve(&strike, topology, view), "resolving draws nothing");
-        (strike, effects)
-    }
-
-    #[test]
-    fn every_row_of_the_table_has_its_own_name_and_says_what_it_is() {
-        let names: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.name()).collect();
-        assert_eq!(names.len(), FAULTS.len());
-        assert!(FAULTS.iter().all(|fault| !fault.about().is_empty()));
-        assert!(find("crash").is_some() && find("meteor").is_none());
-    }
-
-    #[test]
-    fn crash_and_pause_hit_whom_they_name() {
-        let view = view(3, Some(2));
-        for (kind, words) in [("crash", "crash n2 (leader)"), ("pause", "pause n2 (leader)")] {
-            let spec = spec(kind, &[("target", json!("leader"))]);
-            let (strike, effects) = effects(&spec, 3, 2, &view);
-            assert_eq!(targets(&effects), BTreeSet::from([NodeId(2)]));
-            assert_eq!(describe(&strike, &effects, &view), words);
-            let nobody = super::tests::view(3, None);
-            assert!(resolve(&strike, Topology { nodes: 3, clients: 2 }, &nobody).is_empty());
-            assert_eq!(describe(&strike, &[], &nobody), "no leader");
-        }
-    }
-
-    #[test]
-    fn rolling_takes_one_node_after_the_other() {
-        let topology = Topology { nodes: 4, clients: 0 };
-        let spec = spec("crash", &[("target", json!("rolling"))]);
-        let crash = find("crash").unwrap();
-        let detail = crash.choose(&spec, topology, &mut rng());
-        let pieces = crash.pieces(detail, Duration::from_secs(2), topology);
-        let starts: Vec<u128> = pieces.iter().map(|piece| piece.after.as_millis()).collect();
-        assert_eq!(starts, [0, 500, 1_000, 1_500]);
-        let nodes: BTreeSet<String> =
-            pieces.iter().map(|piece| piece.detail["target"].to_string()).collect();
-        assert_eq!(nodes.len(), 4, "every node once");
-    }
-
-    #[test]
-    fn the_side_with_more_to_lose_is_the_target() {
-        let spec = spec(
-            "partition",
-            &[
-                ("shape", json!([["n1", "n2"], ["n3", "n4", "n5"]])),
-                ("style", json!("hold")),
-                ("clients", json!("follow")),
-            ],
-        );
-        let (_, effects) = effects(&spec, 5, 10, &view(5, None));
-        assert_eq!(targets(&effects), BTreeSet::from([NodeId(1), NodeId(2)]));
     }
 }

@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::bites::LinkState;
 use super::gate::{Gate, Listening};
-use super::pump::{BUFFER, Ending, Fate, Pump, Queue, Way};
+use super::pump::{BUFFER, Ending, Fate, Pump, Way};
+use super::queue::Queue;
 use super::shape::{Arrival, Passage};
 
 /// How long a node that nobody has reached yet is dialled again before its caller is reset: a

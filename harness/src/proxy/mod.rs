@@ -7,6 +7,7 @@ mod gate;
 mod link;
 mod net;
 mod pump;
+mod queue;
 mod shape;
 #[cfg(test)]
 mod tests;

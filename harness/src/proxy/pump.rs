@@ -3,7 +3,6 @@
 //! It never delivers a stream with a hole in it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
@@ -20,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::bites::{FlowState, LinkState};
 use super::delay;
+use super::queue::{End, Queue};
 use super::shape::Passage;
 
 /// Bytes that wait in one direction of one connection before the sender feels it: as much as a
@@ -81,30 +81,6 @@ pub(super) struct Pump<'a> {
     pub(super) queue: Queue,
 }
 
-/// What has been read and not yet written.
-#[derive(Default)]
-pub(super) struct Queue {
-    segments: VecDeque<Segment>,
-    bytes: usize,
-    end: Option<(End, Instant)>,
-    /// No segment overtakes another.
-    due_last: Option<Instant>,
-    hole: bool,
-    fin_sent: bool,
-}
-
-struct Segment {
-    due: Instant,
-    bytes: Vec<u8>,
-    written: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Fin,
-    Rst,
-}
-
 enum Wake {
     Changed,
     /// The other pump found our source's socket gone.
@@ -136,8 +112,8 @@ impl Pump<'_> {
     /// Does so until the link's state changes.
     async fn run_under(&mut self, flow: &FlowState) -> Option<Ending> {
         if flow.passage == Passage::Swallow {
-            flow.count_dropped(self.queue.swallow());
-        } else if self.queue.hole {
+            flow.count_dropped(self.queue.lose_all());
+        } else if self.queue.has_hole() {
             return Some(Ending::Hole);
         }
         loop {
@@ -181,19 +157,16 @@ impl Pump<'_> {
     fn reads(&self, flow: &FlowState) -> bool {
         let straight = flow.passage == Passage::Pass && flow.delays.is_empty();
         let vanishes = flow.passage == Passage::Swallow || self.fate.is_gone(self.way.other());
-        let room = if straight {
-            self.queue.segments.is_empty()
-        } else {
-            self.queue.bytes < QUEUE_BYTES_MAX
-        };
-        self.queue.end.is_none() && (vanishes || room)
+        let room =
+            if straight { self.queue.is_empty() } else { self.queue.bytes() < QUEUE_BYTES_MAX };
+        !self.queue.has_end() && (vanishes || room)
     }
 
     /// Does with the first bytes of the buffer what the flow's state asks.
     fn take(&mut self, bytes: usize, flow: &FlowState) {
         if flow.passage == Passage::Swallow {
             flow.count_dropped(bytes);
-            self.queue.hole = true;
+            self.queue.lose();
             return;
         }
         BUFFER.with_borrow(|buffer| self.send(&buffer[..bytes], flow));
@@ -202,7 +175,7 @@ impl Pump<'_> {
     fn send(&mut self, mut rest: &[u8], flow: &FlowState) {
         if flow.passage == Passage::Hold {
             flow.count_held(rest.len());
-        } else if flow.delays.is_empty() && self.queue.segments.is_empty() {
+        } else if flow.delays.is_empty() && self.queue.is_empty() {
             while !rest.is_empty() {
                 let Some(written) = self.write(rest) else { break };
                 rest = &rest[written..];
@@ -214,13 +187,12 @@ impl Pump<'_> {
         }
     }
 
-    /// Notes that nothing more comes. An RST replaces a FIN, also one that has been delivered.
     fn end(&mut self, end: End, flow: &FlowState) {
         let due = self.due(flow);
-        self.queue.end = Some((end, due));
+        self.queue.end(end, due);
     }
 
-    /// When what is read now may be written: after its delay, and never before what came earlier.
+    /// When what is read now may be written.
     fn due(&mut self, flow: &FlowState) -> Instant {
         let mut due = Instant::now();
         if !flow.delays.is_empty() {
@@ -228,39 +200,35 @@ impl Pump<'_> {
             due += flow.delays.iter().map(|(delay, _)| delay::draw(delay, &mut *random)).sum();
             flow.count_delayed();
         }
-        let due = self.queue.due_last.map_or(due, |last| due.max(last));
-        self.queue.due_last = Some(due);
-        due
+        self.queue.in_order(due)
     }
 
     /// Writes what is due, as far as the sink takes it.
     fn flush(&mut self) -> Option<Ending> {
-        if self.queue.segments.is_empty() && self.queue.end.is_none() {
-            return None;
-        }
+        // Nearly always, and then without looking at the clock.
+        self.queue.due()?;
         let now = Instant::now();
         while let Some(mut segment) = self.queue.pop_due(now) {
-            while segment.written < segment.bytes.len() {
-                let Some(written) = self.write(&segment.bytes[segment.written..]) else {
-                    self.queue.put_back(segment, self.fate.is_gone(self.way.other()));
+            while !segment.rest().is_empty() {
+                let Some(written) = self.write(segment.rest()) else {
+                    if self.fate.is_gone(self.way.other()) {
+                        self.queue.clear();
+                    } else {
+                        self.queue.put_back(segment);
+                    }
                     return None;
                 };
-                segment.written += written;
+                segment.advance(written);
             }
         }
-        match self.queue.end {
-            Some((end, due)) if due <= now && self.queue.segments.is_empty() => match end {
-                End::Rst => Some(Ending::Peer),
-                End::Fin if self.queue.fin_sent => None,
-                End::Fin => {
-                    self.queue.fin_sent = true;
-                    self.fate.closed.update(|sides| sides + 1);
-                    // Fails only if the sink is gone, which its own pump will find.
-                    let _ = SockRef::from(self.sink.as_ref()).shutdown(Shutdown::Write);
-                    (self.fate.closed.get() == 2).then_some(Ending::Closed)
-                }
-            },
-            _ => None,
+        match self.queue.end_due(now)? {
+            End::Rst => Some(Ending::Peer),
+            End::Fin => {
+                self.fate.closed.update(|sides| sides + 1);
+                // Fails only if the sink is gone, which its own pump will find.
+                let _ = SockRef::from(self.sink.as_ref()).shutdown(Shutdown::Write);
+                (self.fate.closed.get() == 2).then_some(Ending::Closed)
+            }
         }
     }
 
@@ -294,47 +262,6 @@ async fn read(source: &mut ReadHalf<'_>) -> io::Result<usize> {
         })
     })
     .await
-}
-
-impl Queue {
-    fn push(&mut self, bytes: Vec<u8>, due: Instant) {
-        self.bytes += bytes.len();
-        self.segments.push_back(Segment { due, bytes, written: 0 });
-    }
-
-    fn pop_due(&mut self, now: Instant) -> Option<Segment> {
-        if self.segments.front()?.due > now {
-            return None;
-        }
-        let segment = self.segments.pop_front()?;
-        self.bytes -= segment.bytes.len();
-        Some(segment)
-    }
-
-    /// The rest of a segment whose sink takes no more, for now or (`gone`) for ever.
-    fn put_back(&mut self, segment: Segment, gone: bool) {
-        if gone {
-            self.segments.clear();
-            self.bytes = 0;
-        } else {
-            self.bytes += segment.bytes.len();
-            self.segments.push_front(segment);
-        }
-    }
-
-    /// Loses everything that waits, and says how much that was.
-    fn swallow(&mut self) -> usize {
-        let lost = self.segments.drain(..).map(|one| one.bytes.len() - one.written).sum();
-        self.bytes = 0;
-        self.hole |= lost > 0;
-        lost
-    }
-
-    /// When there is something to write next.
-    fn due(&self) -> Option<Instant> {
-        let end = self.end.filter(|&(end, _)| end == End::Rst || !self.fin_sent);
-        self.segments.front().map(|one| one.due).or(end.map(|(_, due)| due))
-    }
 }
 
 impl Fate {

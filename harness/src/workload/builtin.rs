@@ -255,4 +255,29 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_example_of_the_readme_loads() {
+        let readme = BUILT_IN.get_file("README.md").and_then(File::contents_utf8).unwrap();
+        let example =
+            readme.split("\n\n").find(|part| part.contains("about: Two of five")).unwrap();
+        let text: String = example.lines().map(|line| format!("{}\n", &line[4..])).collect();
+        let read = from_text("README.md", &text, &Overrides::default(), &registry()).unwrap();
+        assert_eq!((read.faults.len(), read.rate), (2, Some(500.0)));
+    }
+
+    #[test]
+    fn a_path_is_read_and_gives_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.yaml");
+        fs::write(&path, "system: raft\nnodes: 0\n").unwrap();
+        let path = path.to_str().unwrap();
+        let error = super::super::load(path, &Overrides::default(), &registry()).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{path}:2:8: found `0`")), "{error}");
+        fs::write(path, "system: raft\n").unwrap();
+        let read = super::super::load(path, &Overrides::default(), &registry()).unwrap();
+        assert_eq!(read.name, "mine");
+        let built_in = super::super::load("quiet", &Overrides::default(), &registry()).unwrap();
+        assert_eq!(built_in.name, "quiet");
+    }
 }

@@ -108,3 +108,141 @@ pub fn links_of(flow: Flow) -> impl Iterator<Item = Link> {
     };
     [over(flow.from, flow.to), over(flow.to, flow.from)].into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::action::{ClientId, Delay, Distribution, Style};
+    use crate::proxy::{Arrival, Passage, all_links};
+
+    const NODES: u8 = 3;
+    const CLIENTS: u16 = 1;
+
+    fn flows() -> impl Strategy<Value = BTreeSet<Flow>> {
+        let end = (0..=NODES).prop_map(|number| match number {
+            0 => Endpoint::Client(ClientId(0)),
+            node => Endpoint::Node(NodeId(node)),
+        });
+        let flow = (end.clone(), end).prop_map(|(from, to)| Flow { from, to });
+        prop::collection::btree_set(flow, 0..6)
+    }
+
+    fn overlay() -> impl Strategy<Value = Overlay> {
+        let style =
+            prop::sample::select(vec![Style::Hold, Style::Reset, Style::Refuse, Style::Blackhole]);
+        let delay = Delay {
+            delay: Duration::from_millis(5),
+            jitter: Duration::ZERO,
+            distribution: Distribution::Fixed,
+        };
+        let nodes = || prop::collection::btree_set((1..=NODES).prop_map(NodeId), 1..3);
+        prop_oneof![
+            (flows(), style).prop_map(|(flows, style)| Overlay::Block { flows, style }),
+            flows().prop_map(move |flows| Overlay::Delay { flows, delay }),
+            nodes().prop_map(|nodes| Overlay::Pause { nodes }),
+            nodes().prop_map(|nodes| Overlay::Down { nodes }),
+        ]
+    }
+
+    /// All that can be seen of a fold.
+    fn seen(overlays: &Overlays) -> (Vec<LinkShape>, Vec<NodeShape>, BTreeSet<Flow>) {
+        let links = all_links(NODES, CLIENTS).into_iter().map(|link| overlays.link(link));
+        let nodes = NodeId::all(NODES).map(|node| overlays.node(node));
+        (links.collect(), nodes.collect(), overlays.blocked())
+    }
+
+    /// How it must look without one overlay, said without the fold: nothing of it is left, and
+    /// nothing else has changed.
+    fn without(shape: FlowShape, id: OverlayId) -> FlowShape {
+        let FlowShape { mut blocks, mut delays } = shape;
+        blocks.retain(|&(one, _)| one != id);
+        delays.retain(|&(one, _)| one != id);
+        FlowShape { blocks, delays }
+    }
+
+    proptest! {
+        #[test]
+        fn composed_in_any_order_and_healed_in_any_order_all_ends_clean(
+            (all, order) in prop::collection::vec(overlay(), 0..8)
+                .prop_flat_map(|all| {
+                    let order = Just((0..all.len()).collect::<Vec<_>>()).prop_shuffle();
+                    (Just(all), order)
+                }),
+        ) {
+            let mut overlays = Overlays::default();
+            let clean = seen(&overlays);
+            let ids: Vec<OverlayId> = all.into_iter().map(|one| overlays.add(one)).collect();
+            for at in order {
+                let id = ids[at];
+                let (links, ..) = seen(&overlays);
+                let expected: Vec<LinkShape> = links
+                    .into_iter()
+                    .map(|link| LinkShape {
+                        forward: without(link.forward, id),
+                        backward: without(link.backward, id),
+                    })
+                    .collect();
+                prop_assert!(overlays.remove(id).is_ok());
+                prop_assert_eq!(seen(&overlays).0, expected);
+                prop_assert_eq!(overlays.remove(id), Err(UnknownOverlay(id)));
+            }
+            prop_assert_eq!(seen(&overlays), clean);
+        }
+
+        #[test]
+        fn overlapping_partitions_never_heal_each_other(one in flows(), two in flows()) {
+            let mut overlays = Overlays::default();
+            let block = |flows: &BTreeSet<Flow>| {
+                Overlay::Block { flows: flows.clone(), style: Style::Hold }
+            };
+            let first = overlays.add(block(&one));
+            let second = overlays.add(block(&two));
+            prop_assert_eq!(overlays.blocked(), one.union(&two).copied().collect());
+            overlays.remove(first).unwrap();
+            prop_assert_eq!(overlays.blocked(), two.clone());
+            for flow in two {
+                prop_assert_eq!(overlays.flow(flow).passage(), Passage::Hold);
+            }
+            overlays.remove(second).unwrap();
+            prop_assert_eq!(overlays.blocked(), BTreeSet::new());
+        }
+
+        #[test]
+        fn every_flow_runs_over_the_links_that_show_it(flow in flows()) {
+            for flow in flow {
+                let mut overlays = Overlays::default();
+                let flows = BTreeSet::from([flow]);
+                overlays.add(Overlay::Block { flows, style: Style::Reset });
+                let shown: BTreeSet<Link> = all_links(NODES, CLIENTS)
+                    .into_iter()
+                    .filter(|&link| overlays.link(link).arrival() == Arrival::Refuse)
+                    .collect();
+                prop_assert_eq!(shown, links_of(flow).collect());
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_runs_when_no_overlay_pauses_it_and_none_keeps_it_down() {
+        let mut overlays = Overlays::default();
+        let nodes = BTreeSet::from([NodeId(1)]);
+        let pause = overlays.add(Overlay::Pause { nodes: nodes.clone() });
+        let down = overlays.add(Overlay::Down { nodes: nodes.clone() });
+        let again = overlays.add(Overlay::Pause { nodes });
+        let check = |overlays: &Overlays, paused, down| {
+            assert_eq!(overlays.node(NodeId(1)), NodeShape { paused, down });
+            assert_eq!(overlays.node(NodeId(2)), NodeShape::default());
+        };
+        check(&overlays, true, true);
+        overlays.remove(pause).unwrap();
+        check(&overlays, true, true);
+        overlays.remove(down).unwrap();
+        check(&overlays, true, false);
+        overlays.remove(again).unwrap();
+        check(&overlays, false, false);
+    }
+}

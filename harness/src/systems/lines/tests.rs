@@ -43,7 +43,7 @@ fn requests_are_as_the_contract_shows_them() {
 #[test]
 fn every_answer_is_classified() {
     let check = |op: &Op, line: &str, expected: Outcome| {
-        let (_, outcome) = parse_answer(line.as_bytes(), op);
+        let (_, outcome) = parse_answer(line.as_bytes(), Asked::by(op));
         assert_eq!(outcome, expected, "{line}");
     };
     let fail = |error: &str, leader: Option<u8>, tail| {

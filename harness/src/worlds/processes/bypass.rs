@@ -157,7 +157,7 @@ mod tests {
         let [local, remote] = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
         let rows = parse(&fs::read_to_string("/proc/net/tcp").unwrap());
         let own = rows.iter().find(|row| row.local == local && row.remote == remote).unwrap();
-        assert!(procfs::sockets(std::process::id() as i32).unwrap().contains(&own.inode));
+        assert!(procfs::sockets(std::process::id().cast_signed()).unwrap().contains(&own.inode));
         let mapped = address("0000000000000000FFFF00000100007F:0050").unwrap();
         assert_eq!(mapped.to_string(), "127.0.0.1:80");
     }

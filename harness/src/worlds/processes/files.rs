@@ -92,8 +92,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stderr.log");
         assert_eq!(last_lines(&path), Vec::<String>::new());
-        let text: String = (0..5_000).map(|line| format!("line {line}\n")).collect();
-        fs::write(&path, text).unwrap();
+        let text: Vec<String> = (0..5_000).map(|line| format!("line {line}")).collect();
+        fs::write(&path, text.join("\n")).unwrap();
         let lines = last_lines(&path);
         assert_eq!(lines.len(), LINES_MAX);
         assert_eq!([&lines[0], &lines[19]], ["line 4980", "line 4999"]);

@@ -207,7 +207,7 @@ fn start(spawn: &Spawn) -> io::Result<Pid> {
         .stderr(append(&spawn.stderr)?);
     prepare(&mut command);
     // Not waited for through this handle: `reap` waits for every child there is.
-    Ok(Pid::from_raw(command.spawn()?.id() as i32))
+    Ok(Pid::from_raw(command.spawn()?.id().cast_signed()))
 }
 
 /// Fails only when the harness is gone; then the input ends too.

@@ -9,8 +9,6 @@ mod messages;
 mod nodes;
 mod procfs;
 mod spawn;
-#[cfg(test)]
-mod tests;
 mod watch;
 
 use std::cell::RefCell;

@@ -79,7 +79,7 @@ impl Nodes {
                 "the guard `{program} guard` cannot be started: {error}; is it the schism binary?"
             ))
         })?;
-        let pid = child.id().expect("it has not been waited for") as i32;
+        let pid = child.id().expect("it has not been waited for").cast_signed();
         let orders = child.stdin.take().expect("its input is a pipe");
         let reports = child.stdout.take().expect("its output is a pipe");
         let known = Rc::<Known>::default();

@@ -54,15 +54,15 @@ pub(super) fn is_stopped(pid: i32) -> bool {
     })
 }
 
-/// How long the process's threads have waited for a CPU since each began, in nanoseconds; the
-/// longest of them.
-pub(super) fn starved_ns(pid: i32) -> u64 {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
-    let waits = tasks.flatten().filter_map(|task| {
+/// How long each thread of the process has waited for a CPU since it began, in nanoseconds.
+pub(super) fn starved_ns(pid: i32) -> Vec<(i32, u64)> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let wait = |task: fs::DirEntry| {
+        let thread = task.file_name().to_str()?.parse().ok()?;
         let line = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        line.split(' ').nth(1)?.parse().ok()
-    });
-    waits.max().unwrap_or(0)
+        Some((thread, line.split(' ').nth(1)?.parse().ok()?))
+    };
+    tasks.flatten().filter_map(wait).collect()
 }
 
 /// The inodes of the sockets a process has open.
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn this_process_is_found_below_its_parent_and_is_not_stopped() {
-        let pid = std::process::id() as i32;
-        let parent = std::os::unix::process::parent_id() as i32;
+        let pid = std::process::id().cast_signed();
+        let parent = std::os::unix::process::parent_id().cast_signed();
         assert!(descendants(parent).iter().any(|process| process.pid == pid));
         assert!(!is_stopped(pid));
     }

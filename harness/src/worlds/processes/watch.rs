@@ -15,6 +15,9 @@ use crate::action::NodeId;
 const TICK: Duration = Duration::from_millis(10);
 /// A gap this long can cost an election; shorter ones are everyday.
 const STALL_MIN: Duration = Duration::from_millis(100);
+/// A node's thread that waited so long for a CPU within a second: less than a quarter is everyday
+/// where there are more nodes than cores.
+const STARVED_MIN: Duration = Duration::from_millis(250);
 /// Reading /proc for a handful of nodes takes about a millisecond.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
@@ -80,9 +83,10 @@ fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, pids: &Pids) {
         if now - sampled >= SAMPLE_EVERY {
             sampled = now;
             let nodes = pids.lock().expect("no panic while looking").clone();
-            let waits =
-                nodes.into_iter().map(|(node, pid)| (node, pid, procfs::starved_ns(pid))).collect();
-            starved.sample(now, waits).into_iter().for_each(note);
+            let waits = nodes.into_iter().flat_map(|(node, pid)| {
+                procfs::starved_ns(pid).into_iter().map(move |(thread, ns)| ((node, thread), ns))
+            });
+            starved.sample(now, waits.collect()).into_iter().for_each(note);
         }
     }
 }
@@ -92,23 +96,29 @@ fn gap(from: Instant, to: Instant) -> Option<Stall> {
     (to - from >= STALL_MIN).then(|| Stall { from, to, what: "harness".into() })
 }
 
-/// How long each node's hungriest thread had waited for a CPU when last looked at.
+/// How long each thread of each node had waited for a CPU when last looked at.
 #[derive(Default)]
-struct Starved(BTreeMap<NodeId, (i32, u64)>);
+struct Starved(BTreeMap<(NodeId, i32), u64>);
 
 impl Starved {
-    /// The nodes that waited too long since the last sample; a node seen first, or restarted, has
-    /// no such time yet.
-    fn sample(&mut self, now: Instant, waits: Vec<(NodeId, i32, u64)>) -> Vec<Stall> {
-        let mut stalls = Vec::new();
-        for (node, pid, total) in waits {
-            let Some((before_pid, before)) = self.0.insert(node, (pid, total)) else { continue };
-            let wait = Duration::from_nanos(total.saturating_sub(before));
-            if before_pid == pid && wait >= STALL_MIN {
-                stalls.push(Stall { from: now - wait, to: now, what: node.to_string() });
-            }
+    /// The nodes of which a thread waited too long since the last sample. A thread seen for the
+    /// first time has no such time yet.
+    fn sample(&mut self, now: Instant, waits: BTreeMap<(NodeId, i32), u64>) -> Vec<Stall> {
+        let mut longest = BTreeMap::<NodeId, Duration>::new();
+        for (thread, total) in &waits {
+            let before = self.0.get(thread).unwrap_or(total);
+            let wait = Duration::from_nanos(total.saturating_sub(*before));
+            let longest = longest.entry(thread.0).or_default();
+            *longest = wait.max(*longest);
         }
-        stalls
+        self.0 = waits;
+        longest.retain(|_, wait| *wait >= STARVED_MIN);
+        let stall = |(node, wait): (NodeId, Duration)| {
+            // A clock younger than the wait is one that has just started.
+            let from = now.checked_sub(wait).unwrap_or(now);
+            Stall { from, to: now, what: node.to_string() }
+        };
+        longest.into_iter().map(stall).collect()
     }
 }
 
@@ -125,15 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_starved_by_what_it_waited_since_the_last_look() {
-        let now = Instant::now() + Duration::from_secs(10);
+    fn a_node_is_starved_by_what_one_thread_waited_since_the_last_look() {
+        let start = Instant::now();
+        let now = start + Duration::from_millis(250);
         let mut starved = Starved::default();
-        let node = NodeId(2);
-        let ms = 1_000_000;
-        assert_eq!(starved.sample(now, vec![(node, 5, 900 * ms)]), []);
-        assert_eq!(starved.sample(now, vec![(node, 5, 950 * ms)]), []);
-        let stall = Stall { from: now - Duration::from_millis(250), to: now, what: "n2".into() };
-        assert_eq!(starved.sample(now, vec![(node, 5, 1_200 * ms)]), [stall]);
-        assert_eq!(starved.sample(now, vec![(node, 6, 9_000 * ms)]), [], "a new process");
+        let mut look = |one_ms: u64, two_ms: u64| {
+            let wait = |thread, ms: u64| ((NodeId(2), thread), ms * 1_000_000);
+            starved.sample(now, BTreeMap::from([wait(5, one_ms), wait(6, two_ms)]))
+        };
+        assert_eq!(look(900, 100), [], "both are seen for the first time");
+        assert_eq!(look(1_100, 300), [], "each waited less");
+        assert_eq!(look(1_100, 550), [Stall { from: start, to: now, what: "n2".into() }]);
+        let anew = BTreeMap::from([((NodeId(2), 7), 9_000_000_000)]);
+        assert_eq!(starved.sample(now, anew), [], "a new process");
     }
 }

@@ -1,0 +1,288 @@
+//! What a line of a client asks. Parsed by hand on the way every request takes, by serde_json
+//! where a line is unusual. It never guesses: a line is understood wholly, or malformed.
+
+use bytes::Bytes;
+use schism_protocol::{ClientId, Level, Offset, Request, Session};
+
+/// A line, requests and answers alike, is never longer: the contract's bound.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+/// An id is echoed, so its size is bounded; 20 digits or a UUID fit several times.
+const ID_BYTES_MAX: usize = 128;
+/// A value leaves room in a line for everything round it, in a read's answer too.
+const VALUE_BYTES_MAX: usize = LINE_BYTES_MAX - 1024;
+/// Integers beyond it are not exact in every language.
+const INTEGER_MAX: u64 = 1 << 53;
+
+/// What a line asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// Something of the protocol.
+    Protocol(Request),
+    /// What the node says of itself.
+    Status,
+}
+
+/// A line, as far as it was understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// The id as it was written, if one was found.
+    pub id: Option<Box<[u8]>>,
+    /// What it asks, or why nobody will.
+    pub ask: Result<Ask, No>,
+}
+
+/// Why a line is refused before any protocol sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct No {
+    /// The contract's word.
+    pub error: &'static str,
+    /// A sentence.
+    pub detail: String,
+}
+
+/// The fields that mean something; any other is skipped.
+const FIELDS: [&str; 9] =
+    ["id", "op", "value", "client", "seq", "expect", "from", "limit", "level"];
+const ID: usize = 0;
+const OP: usize = 1;
+const VALUE: usize = 2;
+const CLIENT: usize = 3;
+const SEQ: usize = 4;
+const EXPECT: usize = 5;
+const FROM: usize = 6;
+const LIMIT: usize = 7;
+const LEVEL: usize = 8;
+
+type Fields<'a> = [Option<&'a str>; FIELDS.len()];
+
+/// Reads one line, without its newline.
+pub fn parse(line: &[u8]) -> Line {
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(_) => return Line { id: None, ask: Err(malformed("the line is not UTF-8")) },
+    };
+    let mut fields = Fields::default();
+    let scanned = scan(text, &mut fields);
+    let id = fields[ID].filter(|id| is_id(id)).map(|id| Box::from(id.as_bytes()));
+    let ask = scanned.and_then(|()| match &id {
+        Some(_) => ask(&fields),
+        None => Err(malformed("\"id\" has to be an integer or a string of at most 128 bytes")),
+    });
+    Line { id, ask }
+}
+
+fn ask(fields: &Fields<'_>) -> Result<Ask, No> {
+    let op = fields[OP].ok_or_else(|| malformed("\"op\" is missing"))?;
+    let request = match string(op).ok_or_else(|| malformed("\"op\" has to be a string"))?.as_ref() {
+        "append" => append(fields, None)?,
+        "append-if" => append(fields, Some(Offset(required(fields, EXPECT)?)))?,
+        "read" => Request::Read {
+            from: Offset(integer_or_absent(fields, FROM)?.unwrap_or(0)),
+            limit: integer_or_absent(fields, LIMIT)?,
+            level: level(fields)?,
+        },
+        "tail" => Request::Tail { level: level(fields)? },
+        "open" => Request::Open,
+        "status" => return Ok(Ask::Status),
+        "propose" => {
+            let detail = "this system keeps a log; it does not decide single values".to_owned();
+            return Err(No { error: "refused", detail });
+        }
+        other => return Err(malformed(&format!("unknown op {other:?}"))),
+    };
+    Ok(Ask::Protocol(request))
+}
+
+fn append(fields: &Fields<'_>, expect: Option<Offset>) -> Result<Request, No> {
+    let value = fields[VALUE].ok_or_else(|| malformed("\"value\" is missing"))?;
+    let session = match (present(fields, CLIENT), integer_or_absent(fields, SEQ)?) {
+        (None, None) => None,
+        (Some(client), Some(seq)) if seq > 0 => {
+            Some(Session { client: self::client(client)?, seq })
+        }
+        (Some(_), Some(_)) => return Err(malformed("\"seq\" counts from 1")),
+        _ => return Err(malformed("\"client\" and \"seq\" come together")),
+    };
+    Ok(Request::Append { value: self::value(value)?, session, expect })
+}
+
+/// The value as compact JSON, written the one way everyone writes it: entries are compared, and
+/// their bytes hashed.
+fn value(text: &str) -> Result<Bytes, No> {
+    let what = "\"value\" has to be a string or an integer within 2^53";
+    let compact = if text.starts_with('"') {
+        match plain_string(text) {
+            Some(_) => Bytes::copy_from_slice(text.as_bytes()),
+            None => {
+                let string = string(text).ok_or_else(|| malformed(what))?;
+                let bytes = serde_json::to_vec(&string).expect("a string is JSON");
+                Bytes::from(bytes)
+            }
+        }
+    } else {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        match integer(digits) {
+            Some(0) => Bytes::from_static(b"0"),
+            Some(_) => Bytes::copy_from_slice(text.as_bytes()),
+            None => return Err(malformed(what)),
+        }
+    };
+    if compact.len() > VALUE_BYTES_MAX {
+        return Err(malformed(&format!("\"value\" has more than {VALUE_BYTES_MAX} bytes")));
+    }
+    Ok(compact)
+}
+
+/// A client's name is one that `open` gave out: c1, c2, ... Any other is unknown to every node.
+fn client(text: &str) -> Result<ClientId, No> {
+    let name = string(text).ok_or_else(|| malformed("\"client\" has to be a string"))?;
+    let number = name.strip_prefix('c').and_then(|digits| {
+        digits.parse::<u64>().ok().filter(|number| number.to_string() == digits)
+    });
+    number.map(ClientId).ok_or_else(|| No {
+        error: "session-expired",
+        detail: format!("no session was ever called {name:?}"),
+    })
+}
+
+fn level(fields: &Fields<'_>) -> Result<Level, No> {
+    let Some(text) = present(fields, LEVEL) else { return Ok(Level::Linearizable) };
+    match string(text).as_deref() {
+        Some("linearizable") => Ok(Level::Linearizable),
+        Some("local") => Ok(Level::Local),
+        _ => Err(malformed("\"level\" is \"linearizable\" or \"local\"")),
+    }
+}
+
+fn present<'a>(fields: &Fields<'a>, field: usize) -> Option<&'a str> {
+    fields[field].filter(|text| *text != "null")
+}
+
+fn required(fields: &Fields<'_>, field: usize) -> Result<u64, No> {
+    integer_or_absent(fields, field)?
+        .ok_or_else(|| malformed(&format!("\"{}\" is missing", FIELDS[field])))
+}
+
+fn integer_or_absent(fields: &Fields<'_>, field: usize) -> Result<Option<u64>, No> {
+    let Some(text) = present(fields, field) else { return Ok(None) };
+    let wrong = || malformed(&format!("\"{}\" has to be an integer from 0 to 2^53", FIELDS[field]));
+    integer(text).map(Some).ok_or_else(wrong)
+}
+
+fn integer(digits: &str) -> Option<u64> {
+    let canonical = digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits.len() == 1 || !digits.starts_with('0'));
+    canonical.then(|| digits.parse().ok()).flatten().filter(|number| *number <= INTEGER_MAX)
+}
+
+fn is_id(text: &str) -> bool {
+    let number = text.strip_prefix('-').unwrap_or(text);
+    text.len() <= ID_BYTES_MAX
+        && if text.starts_with('"') { string(text).is_some() } else { integer(number).is_some() }
+}
+
+/// The content of a JSON string that needs no unescaping.
+fn plain_string(text: &str) -> Option<&str> {
+    let content = text.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    content.bytes().all(plain).then_some(content)
+}
+
+fn string(text: &str) -> Option<std::borrow::Cow<'_, str>> {
+    match plain_string(text) {
+        Some(content) => Some(content.into()),
+        None => serde_json::from_str::<String>(text).ok().map(Into::into),
+    }
+}
+
+/// Finds the text of each known field of the one object in `text`.
+fn scan<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), No> {
+    let not_json = || malformed("the line is not one JSON object");
+    let bytes = text.as_bytes();
+    let mut at = skip_space(bytes, 0);
+    if bytes.get(at) != Some(&b'{') {
+        return Err(not_json());
+    }
+    at = skip_space(bytes, at + 1);
+    let mut first = true;
+    while bytes.get(at) != Some(&b'}') {
+        if !first {
+            if bytes.get(at) != Some(&b',') {
+                return Err(not_json());
+            }
+            at = skip_space(bytes, at + 1);
+        }
+        first = false;
+        let key_end = skip_value(bytes, at).ok_or_else(not_json)?;
+        let key = string(&text[at..key_end]).ok_or_else(not_json)?;
+        at = skip_space(bytes, key_end);
+        if bytes.get(at) != Some(&b':') {
+            return Err(not_json());
+        }
+        let start = skip_space(bytes, at + 1);
+        let end = skip_value(bytes, start).ok_or_else(not_json)?;
+        let value = &text[start..end];
+        match FIELDS.iter().position(|field| *field == key) {
+            Some(field) if fields[field].is_some() => {
+                return Err(malformed(&format!("{key:?} is said twice")));
+            }
+            Some(field) => fields[field] = Some(value),
+            None => {
+                serde_json::from_str::<serde::de::IgnoredAny>(value).map_err(|_| not_json())?;
+            }
+        }
+        at = skip_space(bytes, end);
+    }
+    if skip_space(bytes, at + 1) == bytes.len() { Ok(()) } else { Err(not_json()) }
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value that starts at `at` ends. It may accept what is not JSON; whoever uses the
+/// value looks closer.
+fn skip_value(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    loop {
+        match bytes.get(at)? {
+            b'"' => at = skip_string(bytes, at)?,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                at += 1;
+            }
+            b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return None,
+            _ if depth > 0 => at += 1,
+            _ => {
+                let rest = &bytes[at..];
+                let ends = |byte: &u8| b",:{}[]\" \t\r\n".contains(byte);
+                at += rest.iter().position(ends).unwrap_or(rest.len());
+            }
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+fn skip_string(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+fn malformed(detail: &str) -> No {
+    No { error: "malformed", detail: detail.to_owned() }
+}

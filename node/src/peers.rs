@@ -1,0 +1,258 @@
+//! The links to the other nodes. This node dials every other one and sends all its messages to it
+//! over that connection; what comes in over accepted ones are messages to this node.
+//!
+//! A frame is a length (u32, little endian) and a message as `schism_protocol::wire` lays it out.
+//! The first frame of a connection names its sender. Messages of one connection arrive in order;
+//! when it breaks, what waited on it is dropped: protocols bear loss, and a stale message helps
+//! nobody. It never blocks the loop and never says a word about a peer that is down.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use schism_protocol::NodeId;
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::inbox::{Arrived, Inbox};
+use crate::link::Link;
+
+/// A frame is never larger: a protocol's batch is at most about 1 MiB, a snapshot's chunk likewise.
+const FRAME_BYTES_MAX: usize = 8 << 20;
+/// More than this waits for no peer: about a second of a busy log.
+const WAITING_BYTES_MAX: usize = 8 << 20;
+/// A dial that takes longer is tried anew: a held partition lets the next SYN in when it heals.
+const DIAL_TIMEOUT: Duration = Duration::from_millis(500);
+/// After a refused dial. A restarted node is found again within an election timeout (150 ms).
+const REDIAL_DELAYS_MS: [u64; 4] = [20, 40, 80, 100];
+/// Kind of the frame that names the sender; kinds of protocols count from 0.
+const HELLO_KIND: u8 = 255;
+/// The version of this framing, in the hello.
+const HELLO_WORD: &[u8] = b"schism-peer/1";
+/// Room for a read: several frames of a busy log.
+const READ_BYTES: usize = 64 << 10;
+
+/// The other nodes.
+pub struct Peers {
+    me: NodeId,
+    incarnation: u64,
+    outgoing: BTreeMap<NodeId, RefCell<Option<Rc<Link>>>>,
+    /// The newest connection of each sender: what an older one still brings is dropped.
+    incoming: RefCell<BTreeMap<NodeId, Rc<Link>>>,
+    unflushed: RefCell<Vec<Rc<Link>>>,
+    inbox: Rc<Inbox>,
+}
+
+impl Peers {
+    /// Listens, and dials every other node for ever.
+    pub fn start(
+        me: NodeId,
+        incarnation: u64,
+        listener: TcpListener,
+        addresses: &BTreeMap<NodeId, SocketAddr>,
+        inbox: Rc<Inbox>,
+    ) -> Rc<Self> {
+        let peers = Rc::new(Self {
+            me,
+            incarnation,
+            outgoing: addresses.keys().map(|node| (*node, RefCell::default())).collect(),
+            incoming: RefCell::default(),
+            unflushed: RefCell::default(),
+            inbox,
+        });
+        tokio::task::spawn_local(Rc::clone(&peers).accept(listener));
+        for (node, address) in addresses {
+            tokio::task::spawn_local(Rc::clone(&peers).dial(*node, *address));
+        }
+        peers
+    }
+
+    /// Sends, unless the link is down or too much waits on it: then the message is lost.
+    pub fn send(&self, to: NodeId, message: &[u8]) {
+        let Some(slot) = self.outgoing.get(&to) else { return };
+        let slot = slot.borrow();
+        let Some(link) = slot.as_ref() else { return };
+        let waiting = link.waiting_bytes();
+        if waiting > 0 && waiting + message.len() > WAITING_BYTES_MAX {
+            return;
+        }
+        link.write(|out| frame(out, message));
+        if link.list() {
+            self.unflushed.borrow_mut().push(Rc::clone(link));
+        }
+    }
+
+    /// Lets everything sent in this turn go.
+    pub fn flush(&self) {
+        for link in self.unflushed.borrow_mut().drain(..) {
+            link.flush();
+        }
+    }
+
+    async fn dial(self: Rc<Self>, node: NodeId, address: SocketAddr) {
+        let mut failures = 0;
+        loop {
+            if let Ok(Ok(stream)) = timeout(DIAL_TIMEOUT, TcpStream::connect(address)).await {
+                failures = 0;
+                let (link, reader) = Link::start(stream);
+                link.write(|out| frame(out, &hello(self.me, node, self.incarnation)));
+                link.flush();
+                *self.outgoing[&node].borrow_mut() = Some(Rc::clone(&link));
+                until_end(reader).await;
+                *self.outgoing[&node].borrow_mut() = None;
+                link.close();
+            }
+            let delay = REDIAL_DELAYS_MS[failures.min(REDIAL_DELAYS_MS.len() - 1)];
+            failures += 1;
+            sleep(Duration::from_millis(delay)).await;
+        }
+    }
+
+    async fn accept(self: Rc<Self>, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::task::spawn_local(Rc::clone(&self).receive(stream));
+                }
+                // Out of descriptors: some connection will end.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    async fn receive(self: Rc<Self>, stream: TcpStream) {
+        let (link, mut reader) = Link::start(stream);
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        let mut sender = None;
+        'connection: loop {
+            while let Some(message) = match next_frame(&mut buffer) {
+                Ok(message) => message,
+                Err(TooLarge) => break 'connection,
+            } {
+                let Some((from, _)) = sender else {
+                    sender = self.greet(&message, &link);
+                    if sender.is_none() {
+                        break 'connection;
+                    }
+                    continue;
+                };
+                if link.is_closed() {
+                    break 'connection;
+                }
+                self.inbox.put(Arrived::Message { from, message });
+            }
+            buffer.reserve(READ_BYTES);
+            if !matches!(reader.read_buf(&mut buffer).await, Ok(1..)) {
+                break;
+            }
+        }
+        link.close();
+    }
+
+    /// Who is at the other end; a newer connection of the same node takes the older one's place.
+    fn greet(&self, message: &[u8], link: &Rc<Link>) -> Option<(NodeId, u64)> {
+        let (from, to, incarnation) = read_hello(message)?;
+        if to != self.me || !self.outgoing.contains_key(&from) {
+            return None;
+        }
+        if let Some(older) = self.incoming.borrow_mut().insert(from, Rc::clone(link)) {
+            older.close();
+        }
+        Some((from, incarnation))
+    }
+}
+
+/// Nothing comes back over a dialled connection but its end.
+async fn until_end(mut reader: OwnedReadHalf) {
+    let mut nothing = [0; 64];
+    while matches!(reader.read(&mut nothing).await, Ok(1..)) {}
+}
+
+fn frame(out: &mut Vec<u8>, message: &[u8]) {
+    assert!(message.len() <= FRAME_BYTES_MAX, "a protocol's message fits into a frame");
+    out.extend_from_slice(&(message.len() as u32).to_le_bytes());
+    out.extend_from_slice(message);
+}
+
+#[derive(PartialEq, Debug)]
+struct TooLarge;
+
+fn next_frame(buffer: &mut BytesMut) -> Result<Option<Bytes>, TooLarge> {
+    let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*prefix) as usize;
+    if length > FRAME_BYTES_MAX {
+        return Err(TooLarge);
+    }
+    if buffer.len() < 4 + length {
+        buffer.reserve(4 + length - buffer.len());
+        return Ok(None);
+    }
+    buffer.advance(4);
+    Ok(Some(buffer.split_to(length).freeze()))
+}
+
+/// `kind | epoch 0 | word | from | to | incarnation`: laid out like any message.
+fn hello(from: NodeId, to: NodeId, incarnation: u64) -> Vec<u8> {
+    let mut hello = vec![HELLO_KIND];
+    hello.extend_from_slice(&0_u64.to_le_bytes());
+    hello.extend_from_slice(HELLO_WORD);
+    hello.extend_from_slice(&[from.0, to.0]);
+    hello.extend_from_slice(&incarnation.to_le_bytes());
+    hello
+}
+
+fn read_hello(message: &[u8]) -> Option<(NodeId, NodeId, u64)> {
+    let rest = message.strip_prefix(&[HELLO_KIND, 0, 0, 0, 0, 0, 0, 0, 0])?;
+    let [from, to, incarnation @ ..] = rest.strip_prefix(HELLO_WORD)? else { return None };
+    Some((NodeId(*from), NodeId(*to), u64::from_le_bytes(incarnation.try_into().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in_however_they_are_cut(
+            messages: Vec<Vec<u8>>,
+            piece in 1_usize..40,
+        ) {
+            let mut wire = Vec::new();
+            for message in &messages {
+                frame(&mut wire, message);
+            }
+            let (mut buffer, mut seen) = (BytesMut::new(), Vec::new());
+            for part in wire.chunks(piece) {
+                buffer.extend_from_slice(part);
+                while let Some(message) = next_frame(&mut buffer).unwrap() {
+                    seen.push(message.to_vec());
+                }
+            }
+            prop_assert_eq!(seen, messages);
+            prop_assert!(buffer.is_empty());
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes: Vec<u8>) {
+            let mut buffer = BytesMut::from(&bytes[..]);
+            while let Ok(Some(message)) = next_frame(&mut buffer) {
+                prop_assert_eq!(read_hello(&message), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_hello_names_its_sender() {
+        let bytes = hello(NodeId(2), NodeId(1), 7);
+        assert_eq!(read_hello(&bytes), Some((NodeId(2), NodeId(1), 7)));
+        assert_eq!(read_hello(&bytes[..bytes.len() - 1]), None);
+        let mut large = BytesMut::from(&u32::MAX.to_le_bytes()[..]);
+        assert_eq!(next_frame(&mut large), Err(TooLarge));
+    }
+}
