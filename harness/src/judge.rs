@@ -79,6 +79,19 @@ pub fn judge_run(
     file
 }
 
+/// Adds what only the runner knows: something could not be carried out. `valid` becomes `unknown`.
+pub fn doubt(file: &mut VerdictFile, why: &str) {
+    if file.verdict == "violated" {
+        return;
+    }
+    file.verdict = "unknown".to_string();
+    file.exit = EXIT_UNKNOWN;
+    file.reason = Some(match file.reason.take() {
+        Some(before) => format!("{before}; {why}"),
+        None => why.to_string(),
+    });
+}
+
 /// What a system is called in verdicts: its name, or its program.
 pub fn system_name(system: &SystemSpec) -> String {
     match system {
@@ -169,10 +182,15 @@ fn operations(history: &History) -> OperationsFile {
         }
     }
     latencies.sort_unstable();
-    counted.p50_ms = quantile_ms(&latencies, 0.50);
-    counted.p99_ms = quantile_ms(&latencies, 0.99);
-    counted.max_ms = quantile_ms(&latencies, 1.0);
+    set_latencies(&mut counted, &latencies);
     counted
+}
+
+/// Median, 99th percentile and maximum of these, ascending.
+pub fn set_latencies(file: &mut OperationsFile, ascending: &[u64]) {
+    file.p50_ms = quantile_ms(ascending, 0.50);
+    file.p99_ms = quantile_ms(ascending, 0.99);
+    file.max_ms = quantile_ms(ascending, 1.0);
 }
 
 /// Of ascending nanoseconds; 0 of none.

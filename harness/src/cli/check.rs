@@ -42,19 +42,17 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     let saved = Saved::read(&args.path, &registry(catalogue))?;
     let program = std::env::current_exe().unwrap_or_default();
-    let system =
-        systems::system(&saved.workload.system, saved.workload.bug.as_deref(), &program);
+    let system = systems::system(&saved.workload.system, saved.workload.bug.as_deref(), &program);
     let seed = saved.plan.seed;
     let shown = args.path.display().to_string();
-    let mut verdict = judge::judge_run(
-        &saved.evidence,
-        &saved.workload,
-        system.writes_evidence(),
-        seed,
-        &shown,
-    );
+    let mut verdict =
+        judge::judge_run(&saved.evidence, &saved.workload, system.writes_evidence(), seed, &shown);
     if let Some(before) = &saved.verdict {
         verdict.phases_ms.clone_from(&before.phases_ms);
+        if saved.workload.rate.is_some() {
+            // Counted from due times, which only the run itself knew.
+            verdict.operations.clone_from(&before.operations);
+        }
     }
     let traces = saved.evidence.traces.iter();
     let traces: Vec<_> =

@@ -217,7 +217,8 @@ fn score(args: &Args, place: usize, row: &Row, shown: &[Shown]) -> Score {
     let mine = || shown.iter().filter(move |run| run.row == place);
     let found: Vec<&Shown> = mine().filter(|run| !run.control && run.met).collect();
     let valid = mine().filter(|run| run.control && run.met).count() as u64;
-    let mut times: Vec<f64> = found.iter().filter_map(|run| run.found.as_ref().map(|f| f.1)).collect();
+    let mut times: Vec<f64> =
+        found.iter().filter_map(|run| run.found.as_ref().map(|f| f.1)).collect();
     times.sort_by(f64::total_cmp);
     let enough = found.len() as f64 >= args.seeds as f64 * FOUND_SHARE;
     let clean = args.no_controls || valid == args.seeds;
@@ -257,7 +258,9 @@ fn table(scores: &[Score]) -> String {
             format!("{} of {}", score.found, score.seeds),
             score.median_s.map_or("-".to_string(), |s| format!("{s:.1} s")),
             score.by.clone().unwrap_or_else(|| "-".to_string()),
-            score.controls_valid.map_or("-".to_string(), |k| format!("{k} of {} valid", score.seeds)),
+            score
+                .controls_valid
+                .map_or("-".to_string(), |k| format!("{k} of {} valid", score.seeds)),
             if score.as_expected { "as expected" } else { "NOT as expected" }.to_string(),
         ]);
     }

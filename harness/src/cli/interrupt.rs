@@ -33,7 +33,9 @@ fn start() -> watch::Receiver<bool> {
                     // The guard sees this process end and ends every node.
                     std::process::exit(i32::from(EXIT_INTERRUPTED));
                 }
-                screen::remark("interrupted: healing, stopping, judging; once more to leave at once");
+                screen::remark(
+                    "interrupted: healing, stopping, judging; once more to leave at once",
+                );
             }
         });
     });

@@ -9,8 +9,9 @@ use super::interrupt::watch_signals;
 use super::registry::registry;
 use super::screen;
 use super::session::{Ended, Request, carry_out, pretty};
-use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, worst_exit};
+use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, system_name, worst_exit};
 use crate::store::REPORT;
+use crate::store::verdict_file::VerdictFile;
 use crate::systems::Catalogue;
 use crate::workload::{self, Overrides, Workload};
 
@@ -74,7 +75,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     };
     let interrupted = watch_signals();
     let mut codes = Vec::new();
-    let mut ended = Vec::new();
+    let mut verdicts = Vec::new();
     'all: for workload in &workloads {
         let first = args.seed.or(workload.seed).unwrap_or_else(drawn_seed);
         for number in 0..args.runs {
@@ -83,11 +84,12 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
                 Ok(run) => {
                     codes.push(run.verdict.exit);
                     show(args, &run);
-                    ended.push(run);
+                    verdicts.push(run.verdict);
                 }
                 Err(error) => {
                     screen::complain(&format!("{} seed {seed}: {error:#}", workload.name));
                     codes.push(EXIT_NOT_RUN);
+                    verdicts.push(not_run(workload, seed, &format!("{error:#}")));
                 }
             }
             if *interrupted.borrow() {
@@ -98,15 +100,12 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     }
     if args.json {
         let several = workloads.len() as u64 * args.runs > 1;
-        show_json(&ended, several);
+        show_json(&verdicts, several);
     }
     Ok(worst_exit(codes))
 }
 
-fn load_all(
-    args: &Args,
-    catalogue: &Catalogue,
-) -> Result<Vec<Workload>, workload::WorkloadError> {
+fn load_all(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>, workload::WorkloadError> {
     let overrides = Overrides {
         seed: args.seed,
         duration: args.duration.clone(),
@@ -158,13 +157,24 @@ fn show(args: &Args, run: &Ended) {
     }
 }
 
-fn show_json(ended: &[Ended], several: bool) {
-    let document = match ended {
-        [one] if !several => pretty(&one.verdict),
-        _ => {
-            let runs: Vec<_> = ended.iter().map(|run| &run.verdict).collect();
-            pretty(&serde_json::json!({ "runs": runs }))
-        }
+/// What `--json` says of a run that could not be run.
+fn not_run(workload: &Workload, seed: u64, why: &str) -> VerdictFile {
+    VerdictFile {
+        verdict: "unknown".to_string(),
+        reason: Some(format!("could not run: {why}")),
+        exit: EXIT_NOT_RUN,
+        workload: workload.name.clone(),
+        system: system_name(&workload.system),
+        bug: workload.bug.clone(),
+        seed,
+        ..VerdictFile::default()
+    }
+}
+
+fn show_json(verdicts: &[VerdictFile], several: bool) {
+    let document = match verdicts {
+        [one] if !several => pretty(one),
+        _ => pretty(&serde_json::json!({ "runs": verdicts })),
     };
     screen::show(&String::from_utf8_lossy(&document));
 }

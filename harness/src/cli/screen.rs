@@ -64,7 +64,10 @@ impl StatusBlock {
             self.repaint(progress);
         } else if self.phase != progress.phase {
             let seconds = progress.elapsed.as_secs_f64();
-            remark(&format!("{} seed {}: {seconds:.1} s {}", self.workload, self.seed, progress.phase));
+            remark(&format!(
+                "{} seed {}: {seconds:.1} s {}",
+                self.workload, self.seed, progress.phase
+            ));
         }
         self.phase = progress.phase;
     }
@@ -73,7 +76,8 @@ impl StatusBlock {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
         let block = report::terminal::live(&self.live(progress), width(), !plain);
         let mut stderr = io::stderr().lock();
-        let clear = if self.painted > 0 { format!("\x1b[{}A\x1b[J", self.painted) } else { String::new() };
+        let clear =
+            if self.painted > 0 { format!("\x1b[{}A\x1b[J", self.painted) } else { String::new() };
         let _ = write!(stderr, "{clear}{block}").and_then(|()| stderr.flush());
         self.painted = block.matches('\n').count();
     }
@@ -94,7 +98,9 @@ impl StatusBlock {
             p99_ms: quantile_ms(&progress.latencies, 0.99),
             leader: progress.leader.map(|(node, epoch)| (node.to_string(), epoch)),
             faults: progress.faults.clone(),
-            violations: violations.map(|a| format!("{}: {}", a.kind.name(), a.explanation)).collect(),
+            violations: violations
+                .map(|a| format!("{}: {}", a.kind.name(), a.explanation))
+                .collect(),
         }
     }
 }

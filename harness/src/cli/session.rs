@@ -75,7 +75,8 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
         screen::remark(&format!("{name} seed {seed}: {}", directory.path().display()));
     }
 
-    let launch = Launching { request, workload: &workload, plan, net, directory: &directory, program };
+    let launch =
+        Launching { request, workload: &workload, plan, net, directory: &directory, program };
     let finished = launch.run(system.into(), &started.timestamp().to_string())?;
     judge_and_report(&directory, &workload, request, &finished, writes_evidence)
 }
@@ -91,7 +92,8 @@ struct Launching<'a> {
 
 impl Launching<'_> {
     fn run(self, system: Rc<dyn System>, started: &str) -> Result<Finished> {
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         let runtime = runtime.context("no runtime")?;
         runtime.block_on(self.start(system, started))
     }
@@ -189,6 +191,12 @@ fn judge_and_report(
         judge::judge_run(&saved.evidence, workload, writes_evidence, request.seed, &shown);
     verdict.phases_ms.clone_from(&finished.phases_ms);
     verdict.phases_ms.push(("judge".to_string(), began.elapsed().as_secs_f64() * 1e3));
+    if workload.rate.is_some() {
+        judge::set_latencies(&mut verdict.operations, &finished.from_due);
+    }
+    if let Some(trouble) = &finished.trouble {
+        judge::doubt(&mut verdict, trouble);
+    }
     if finished.end == End::Interrupted {
         verdict.exit = EXIT_INTERRUPTED;
     }

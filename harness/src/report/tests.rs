@@ -89,7 +89,7 @@ fn the_terminal_says_it_all_in_a_few_lines() {
     let text = with(&events, &verdict, |report| terminal::summary(report, 100, false));
     let expected = "\
 VIOLATED  stale-read
-1 promise was broken in 3 operations.
+1 violation in 3 operations.
 raft-partitions on raft with bug R13, 5 nodes, 10 clients, seed 7
 
  check          verdict    found           looked at   took
@@ -259,7 +259,9 @@ fn nothing_at_all_renders() {
 #[test]
 fn a_history_without_times_renders() {
     let (mut events, verdict) = stale();
-    events.iter_mut().for_each(|event| event.time = None);
+    for event in &mut events {
+        event.time = None;
+    }
     let text = with(&events, &verdict, |report| terminal::summary(report, 100, false));
     assert!(text.contains("since event 2; n4 led epoch 4, at event 5"), "{text}");
     assert!(with(&events, &verdict, html::page).contains("event 4"));
@@ -274,7 +276,9 @@ fn absurd_times_take_neither_memory_nor_time() {
     }
     let page = with(&events, &verdict, html::page);
     assert!(page.len() < 300_000, "{} bytes", page.len());
-    events.iter_mut().for_each(|event| event.time = Some(u64::MAX));
+    for event in &mut events {
+        event.time = Some(u64::MAX);
+    }
     assert!(with(&events, &verdict, html::page).len() < 300_000);
 }
 

@@ -39,7 +39,7 @@ use crate::action::NodeId;
 use crate::plan::Plan;
 use crate::systems::System;
 use crate::workload::Workload;
-use crate::worlds::{Cluster, WorldError};
+use crate::worlds::Cluster;
 
 pub use phases::run;
 pub use progress::Progress;
@@ -96,6 +96,8 @@ pub enum End {
     Violation,
     /// Someone interrupted it.
     Interrupted,
+    /// The world could not do what the plan says.
+    Trouble,
 }
 
 /// A run that was carried out.
@@ -105,6 +107,11 @@ pub struct Finished {
     pub end: End,
     /// How long each phase took, in milliseconds.
     pub phases_ms: Vec<(String, f64)>,
+    /// In an open loop: latencies of ok operations counted from when each was due, ascending. The
+    /// history knows only when an operation was asked.
+    pub from_due: Vec<Nanos>,
+    /// What could not be carried out, in a sentence. Such a run cannot be called valid.
+    pub trouble: Option<String>,
 }
 
 /// Why a run could not be carried out. The history so far is on disk, and the cluster has been
@@ -122,7 +129,9 @@ pub enum RunError {
         last_lines: Vec<String>,
     },
     /// The nodes did not all answer in time.
-    #[error("{answered} of {nodes} nodes answered `status` within {seconds} s; see nodes/*/stderr.log, or raise `ready`")]
+    #[error(
+        "{answered} of {nodes} nodes answered `status` within {seconds} s; see nodes/*/stderr.log, or raise `ready`"
+    )]
     NotReady {
         /// How many did.
         answered: u64,
@@ -131,9 +140,6 @@ pub enum RunError {
         /// The limit.
         seconds: u64,
     },
-    /// The world could not do what the plan says.
-    #[error("the world could not carry out the plan: {0}")]
-    World(#[from] WorldError),
     /// The history could not be written.
     #[error("history.jsonl could not be written: {0}; what was recorded before is kept")]
     History(io::Error),

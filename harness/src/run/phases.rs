@@ -17,6 +17,7 @@ use super::{End, Finished, RunError, Setup, probe, progress, settle, statuses, w
 use crate::action::ClientId;
 use crate::generate::log::LogGenerator;
 use crate::workload::Workload;
+use crate::worlds::WorldError;
 
 /// After a violation everything else is done within this.
 const AFTER_VIOLATION: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
         crew: Crew::default(),
         phases: Vec::new(),
         hurry: None,
+        trouble: None,
         bypass_checks,
     };
     let played = script.play(&readiness, setup.clients).await;
@@ -68,10 +70,15 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
         return Err(RunError::History(error));
     }
     let end = played?;
-    stopped?;
+    let trouble = [script.trouble, stopped.err().map(|error| error.to_string())];
+    let trouble: Vec<String> = trouble.into_iter().flatten().collect();
     let phases_ms = script.phases.into_iter();
-    let phases_ms = phases_ms.map(|(name, from, to)| (name, (to - from) as f64 / 1e6)).collect();
-    Ok(Finished { end, phases_ms })
+    Ok(Finished {
+        end,
+        phases_ms: phases_ms.map(|(name, from, to)| (name, (to - from) as f64 / 1e6)).collect(),
+        from_due: context.recorder.take_from_due(),
+        trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
+    })
 }
 
 struct Script<R> {
@@ -86,6 +93,8 @@ struct Script<R> {
     phases: Vec<(String, Nanos, Nanos)>,
     /// After a violation: when everything must be over.
     hurry: Option<Nanos>,
+    /// What the world could not do.
+    trouble: Option<String>,
     bypass_checks: Rc<Cell<u64>>,
 }
 
@@ -109,7 +118,8 @@ impl<R: Rt> Script<R> {
         if end.is_none() {
             let from = context.enter("disturbance");
             context.note_progress(true);
-            end = self.disturb(from).await?;
+            let disturbed = self.disturb(from).await;
+            end = self.or_trouble(disturbed, Some(End::Trouble));
             self.phase_ends("disturbance", from);
         }
         let end = end.unwrap_or(End::Done);
@@ -118,10 +128,11 @@ impl<R: Rt> Script<R> {
         }
 
         let from = context.enter("recovery");
-        self.recover(end).await?;
+        let recovered = self.recover(end).await;
+        self.or_trouble(recovered, ());
         self.phase_ends("recovery", from);
 
-        if end != End::Interrupted && !self.broken() {
+        if self.trouble.is_none() && end != End::Interrupted && !self.broken() {
             let from = context.rt.now();
             settle::settle(&context, self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2)).await;
             self.phase_ends("settle", from);
@@ -135,8 +146,13 @@ impl<R: Rt> Script<R> {
             End::Done => "done",
             End::Violation => "violation",
             End::Interrupted => "interrupted",
+            End::Trouble => "trouble",
         };
-        context.remark("end", json!({"reason": reason}));
+        let end_said = match &self.trouble {
+            None => json!({"reason": reason}),
+            Some(why) => json!({"reason": "trouble", "why": why}),
+        };
+        context.remark("end", end_said);
         Ok(end)
     }
 
@@ -184,7 +200,7 @@ impl<R: Rt> Script<R> {
         self.crew.spawn(&self.context.rt, probe);
     }
 
-    async fn disturb(&mut self, from: Nanos) -> Result<Option<End>, RunError> {
+    async fn disturb(&mut self, from: Nanos) -> Result<Option<End>, WorldError> {
         let until = from + nanos(self.plan.disturbance);
         let mut nemesis = Nemesis::new(Rc::clone(&self.context), &self.plan, from);
         loop {
@@ -200,7 +216,7 @@ impl<R: Rt> Script<R> {
     }
 
     /// Heals just enough and demands progress, then heals the rest and stops the clients.
-    async fn recover(&mut self, end: End) -> Result<(), RunError> {
+    async fn recover(&mut self, end: End) -> Result<(), WorldError> {
         let context = Rc::clone(&self.context);
         if end == End::Done {
             let can = heal_enough(&context, &mut self.plan.rng("heal")).await?;
@@ -214,7 +230,8 @@ impl<R: Rt> Script<R> {
         context.clients_stop.set();
         let wait = self.crew.done();
         let longest = context.rt.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
-        let deadline = self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
+        let deadline =
+            self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
         super::rt::within(&context.rt, deadline, wait).await;
         Ok(())
     }
@@ -242,6 +259,14 @@ impl<R: Rt> Script<R> {
             () = recorder.violated.wait(), if !self.keep_going => Some(End::Violation),
             () = self.context.rt.sleep_until(at) => None,
         }
+    }
+
+    /// The result, or this instead and a note of what could not be done.
+    fn or_trouble<T>(&mut self, result: Result<T, WorldError>, instead: T) -> T {
+        result.unwrap_or_else(|error| {
+            self.trouble.get_or_insert_with(|| error.to_string());
+            instead
+        })
     }
 
     fn broken(&self) -> bool {

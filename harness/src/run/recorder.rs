@@ -55,6 +55,7 @@ struct Inner {
     violations: Vec<Anomaly>,
     error: Option<io::Error>,
     recent: Vec<Nanos>,
+    from_due: Vec<Nanos>,
 }
 
 impl<R: Rt> Recorder<R> {
@@ -71,6 +72,7 @@ impl<R: Rt> Recorder<R> {
                 violations: Vec::new(),
                 error: None,
                 recent: Vec::new(),
+                from_due: Vec::new(),
             }),
             counts: Cell::default(),
             last_ok_asked: Cell::new(None),
@@ -144,12 +146,23 @@ impl<R: Rt> Recorder<R> {
         self.last_ok_asked.set(self.last_ok_asked.get().max(Some(asked)));
     }
 
-    /// Notes how long an ok operation took, for whoever watches.
-    pub fn note_latency(&self, latency: Nanos) {
-        let recent = &mut self.inner.borrow_mut().recent;
-        if recent.len() < RECENT_MAX {
-            recent.push(latency);
+    /// Notes how long an ok operation took, for whoever watches. `from_due`: counted from when it
+    /// was due, which the history cannot say; all of those are kept.
+    pub fn note_latency(&self, latency: Nanos, from_due: bool) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.recent.len() < RECENT_MAX {
+            inner.recent.push(latency);
         }
+        if from_due {
+            inner.from_due.push(latency);
+        }
+    }
+
+    /// The latencies counted from due times, ascending.
+    pub fn take_from_due(&self) -> Vec<Nanos> {
+        let mut latencies = std::mem::take(&mut self.inner.borrow_mut().from_due);
+        latencies.sort_unstable();
+        latencies
     }
 
     /// Latencies noted since the last call.

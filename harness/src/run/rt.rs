@@ -33,11 +33,7 @@ pub fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The work's result, or None when the deadline comes first; the work is dropped then.
-pub async fn within<R: Rt, T>(
-    rt: &R,
-    deadline: Nanos,
-    work: impl Future<Output = T>,
-) -> Option<T> {
+pub async fn within<R: Rt, T>(rt: &R, deadline: Nanos, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         done = work => Some(done),

@@ -87,9 +87,7 @@ async fn ask<R: Rt>(
             let answered = failure.error.as_deref() != Some("unreachable");
             Said { answered, status: None }
         }
-        Some(Outcome::Info(error)) => {
-            Said { answered: &*error != "connection-lost", status: None }
-        }
+        Some(Outcome::Info(error)) => Said { answered: &*error != "connection-lost", status: None },
         Some(Outcome::Ok(_)) => Said { answered: true, status: None },
         None => Said { answered: false, status: None },
     }

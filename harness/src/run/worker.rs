@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -93,17 +94,7 @@ impl<R: Rt> Worker<R> {
         let numbers = context.processes();
         let route = Route::new(context.nodes, id.home(context.nodes));
         let process = numbers.client(id);
-        Worker {
-            context,
-            numbers,
-            process,
-            client,
-            generator,
-            rng,
-            route,
-            session: None,
-            manner,
-        }
+        Worker { context, numbers, process, client, generator, rng, route, session: None, manner }
     }
 
     /// Works until the clients are stopped; the operation under way is brought to its end.
@@ -165,7 +156,8 @@ impl<R: Rt> Worker<R> {
             if matches!(op, Op::Append { .. }) {
                 self.context.recorder.note_ok_append(invoked);
             }
-            self.context.recorder.note_latency(returned - due.unwrap_or(invoked).min(returned));
+            let latency = returned - due.unwrap_or(invoked).min(returned);
+            self.context.recorder.note_latency(latency, due.is_some());
         }
         went_well
     }
@@ -244,17 +236,21 @@ impl<R: Rt> Worker<R> {
     }
 }
 
+/// The names of operations, made once: an event only counts one up.
+static NAMES: LazyLock<[Name; 6]> =
+    LazyLock::new(|| ["append", "append-if", "read", "tail", "open", "status"].map(Name::from));
+
 /// The invocation as the history says it.
 pub(super) fn invocation(process: u64, op: &Op) -> Event {
     let name = match op {
-        Op::Append { expect: None, .. } => "append",
-        Op::Append { .. } => "append-if",
-        Op::Read { .. } => "read",
-        Op::Tail => "tail",
-        Op::Open => "open",
-        Op::Status => "status",
+        Op::Append { expect: None, .. } => 0,
+        Op::Append { .. } => 1,
+        Op::Read { .. } => 2,
+        Op::Tail => 3,
+        Op::Open => 4,
+        Op::Status => 5,
     };
-    let mut event = Event::new(Process::Client(process), Type::Invoke, name);
+    let mut event = Event::new(Process::Client(process), Type::Invoke, NAMES[name].clone());
     match op {
         Op::Append { value, session, expect } => {
             event.value = Some(value.clone());

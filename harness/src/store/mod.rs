@@ -132,8 +132,8 @@ impl RunDirectory {
         };
         let link = out.join(LATEST);
         let fresh = out.join(format!(".latest.{}", folder.to_string_lossy()));
-        let pointed = std::os::unix::fs::symlink(folder, &fresh)
-            .and_then(|()| fs::rename(&fresh, &link));
+        let pointed =
+            std::os::unix::fs::symlink(folder, &fresh).and_then(|()| fs::rename(&fresh, &link));
         pointed.map_err(|error| {
             let _ = fs::remove_file(&fresh);
             at(&link, "cannot point at the newest run")(error)
@@ -159,7 +159,8 @@ mod tests {
     #[test]
     fn a_taken_name_is_left_alone() {
         let out = tempfile::tempdir().unwrap();
-        let make = || RunDirectory::create(out.path(), "20261123-101500", "planted/r13", 7).unwrap();
+        let make =
+            || RunDirectory::create(out.path(), "20261123-101500", "planted/r13", 7).unwrap();
         let names: Vec<String> = (0..3)
             .map(|_| make().path().file_name().unwrap().to_string_lossy().into_owned())
             .collect();
@@ -177,9 +178,9 @@ mod tests {
             let seen = fs::read_to_string(out.path().join(LATEST).join(VERDICT)).unwrap();
             assert_eq!(seen, seed.to_string());
         }
-        let hidden = fs::read_dir(out.path()).unwrap().filter(|entry| {
-            entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')
-        });
+        let hidden = fs::read_dir(out.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
         assert_eq!(hidden.count(), 0, "no helper file is left");
     }
 

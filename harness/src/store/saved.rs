@@ -37,7 +37,9 @@ pub enum SavedError {
     #[error(transparent)]
     Workload(#[from] WorkloadError),
     /// A file is not what it should be.
-    #[error("{file}: {message}; the file was changed or cut off, and the run cannot be judged by it")]
+    #[error(
+        "{file}: {message}; the file was changed or cut off, and the run cannot be judged by it"
+    )]
     File {
         /// Which.
         file: String,

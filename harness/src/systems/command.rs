@@ -119,7 +119,11 @@ fn has_connected_majority(view: &View) -> bool {
 }
 
 /// Whether `size` of the candidates are all joined with each other.
-fn has_clique(candidates: &[NodeId], size: usize, joined: &impl Fn(NodeId, NodeId) -> bool) -> bool {
+fn has_clique(
+    candidates: &[NodeId],
+    size: usize,
+    joined: &impl Fn(NodeId, NodeId) -> bool,
+) -> bool {
     if size == 0 {
         return true;
     }

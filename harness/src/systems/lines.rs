@@ -62,15 +62,10 @@ impl LinesClient {
         LinesClient { nodes, connections, next_id: 1, request: Vec::with_capacity(256) }
     }
 
-    /// The connection is taken out while it is used and put back only after a whole answer, so
-    /// dropping this future drops the connection too.
-    async fn ask(&mut self, node: NodeId, op: &Op) -> Outcome {
+    /// Sends the request that lies ready. The connection is taken out while it is used and put
+    /// back only after a whole answer, so dropping this future drops the connection too.
+    async fn ask(&mut self, node: NodeId, id: u64, asked: Asked) -> Outcome {
         let place = usize::from(node.0) - 1;
-        assert!(place < self.nodes.len(), "only nodes of the cluster are asked");
-        let id = self.next_id;
-        self.next_id += 1;
-        self.request.clear();
-        write_request(&mut self.request, id, op);
         let live = self.connections[place].take().filter(Connection::is_live);
         let mut connection = match live {
             Some(connection) => connection,
@@ -79,7 +74,7 @@ impl LinesClient {
                 Err(_) => return unreachable_node(),
             },
         };
-        match connection.exchange(&self.request, id, op).await {
+        match connection.exchange(&self.request, id, asked).await {
             Ok(outcome) => {
                 self.connections[place] = Some(connection);
                 outcome
@@ -92,8 +87,12 @@ impl LinesClient {
 
 impl Client for LinesClient {
     fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome> {
-        let op = op.clone();
-        Box::pin(async move { self.ask(node, &op).await })
+        assert!(usize::from(node.0) <= self.nodes.len(), "only nodes of the cluster are asked");
+        let id = self.next_id;
+        self.next_id += 1;
+        self.request.clear();
+        write_request(&mut self.request, id, op);
+        Box::pin(self.ask(node, id, Asked::by(op)))
     }
 }
 
@@ -112,14 +111,14 @@ impl Connection {
         matches!(idle, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    async fn exchange(&mut self, request: &[u8], id: u64, op: &Op) -> Result<Outcome, Broken> {
+    async fn exchange(&mut self, request: &[u8], id: u64, asked: Asked) -> Result<Outcome, Broken> {
         self.send(request).await?;
         self.received.clear();
         let mut searched = 0;
         loop {
             while let Some(length) = self.received[searched..].iter().position(|&b| b == b'\n') {
                 let line = &self.received[..searched + length];
-                let (answered, outcome) = parse_answer(line, op);
+                let (answered, outcome) = parse_answer(line, asked);
                 if answered == Some(id) || answered.is_none() {
                     return Ok(outcome);
                 }
@@ -235,22 +234,42 @@ struct Tail {
     tail: u64,
 }
 
+/// What an answer must look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    Open,
+    Append,
+    Read,
+    Tail,
+    Status,
+}
+
+impl Asked {
+    fn by(op: &Op) -> Self {
+        match op {
+            Op::Open => Asked::Open,
+            Op::Append { .. } => Asked::Append,
+            Op::Read { .. } => Asked::Read,
+            Op::Tail => Asked::Tail,
+            Op::Status => Asked::Status,
+        }
+    }
+}
+
 /// Which request a line answers (None: it does not say), and with what.
-fn parse_answer(line: &[u8], op: &Op) -> (Option<u64>, Outcome) {
-    match op {
-        Op::Open => parse(line, |body: Opened| Answer::Opened(body.client.into())),
-        Op::Append { .. } => parse(line, |body: Appended| Answer::Appended {
+fn parse_answer(line: &[u8], asked: Asked) -> (Option<u64>, Outcome) {
+    match asked {
+        Asked::Open => parse(line, |body: Opened| Answer::Opened(body.client.into())),
+        Asked::Append => parse(line, |body: Appended| Answer::Appended {
             offset: body.offset,
             duplicate: body.duplicate,
         }),
-        Op::Read { .. } => {
-            parse(line, |body: Read| Answer::Read {
-                values: body.value.into_iter().map(|Wire(value)| value).collect(),
-                tail: body.tail,
-            })
-        }
-        Op::Tail => parse(line, |body: Tail| Answer::Tail(body.tail)),
-        Op::Status => parse(line, |body: serde_json::Value| Answer::Status(status(&body))),
+        Asked::Read => parse(line, |body: Read| Answer::Read {
+            values: body.value.into_iter().map(|Wire(value)| value).collect(),
+            tail: body.tail,
+        }),
+        Asked::Tail => parse(line, |body: Tail| Answer::Tail(body.tail)),
+        Asked::Status => parse(line, |body: serde_json::Value| Answer::Status(status(&body))),
     }
 }
 
@@ -292,3 +311,6 @@ fn status(body: &serde_json::Value) -> NodeStatus {
         delivered: number("delivered"),
     }
 }
+
+#[cfg(test)]
+mod tests;

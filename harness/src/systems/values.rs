@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use schism_verify::history::Value;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{
+    Deserialize, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer,
+};
 
 /// Any JSON, as the history keeps it: what is no whole number, string or list of such stays text.
 pub struct Wire(pub Value);
@@ -81,7 +83,10 @@ mod tests {
         check("\"a\\n\"", Value::Str("a\n".into()));
         check("null", Value::Null);
         check("true", Value::Bool(true));
-        check("[1, [\"x\"]]", Value::List([Value::Int(1), Value::List([Value::Str("x".into())].into())].into()));
+        check(
+            "[1, [\"x\"]]",
+            Value::List([Value::Int(1), Value::List([Value::Str("x".into())].into())].into()),
+        );
         check("1.5", Value::Other("1.5".into()));
         check("18446744073709551615", Value::Other("18446744073709551615".into()));
         check("{\"b\": 1, \"a\": 2}", Value::Other("{\"b\":1,\"a\":2}".into()));

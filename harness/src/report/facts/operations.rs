@@ -1,6 +1,8 @@
 //! Operations: invoke and return in one, with the words a drawing puts on them.
 //! It never decides whether an answer is right.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeMap;
 
 use schism_verify::history::{Event, Level, Name, Process, Type, Value};
@@ -20,6 +22,17 @@ pub struct Operation<'a> {
     pub from_ns: u64,
     /// When it was answered.
     pub to_ns: Option<u64>,
+}
+
+/// What a proof is about, so that reads can say what they saw of it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Focus {
+    /// Lengths, or nothing a read can say.
+    Nothing,
+    /// What stands at this offset.
+    Offset(u64),
+    /// Where this value stands.
+    Value(Value),
 }
 
 /// How it ended.
@@ -88,8 +101,13 @@ impl<'a> Operation<'a> {
 
     /// `append 93 -> 43`: what was asked and what was answered.
     pub fn label(&self) -> String {
+        self.label_on(&Focus::Nothing)
+    }
+
+    /// The same, where a read says what it saw of the thing in focus: `read -> 93 at 43, tail 45`.
+    pub fn label_on(&self, focus: &Focus) -> String {
         let answer = match self.ending() {
-            Ending::Ok => self.answer(),
+            Ending::Ok => self.seen(focus).unwrap_or_else(|| self.answer()),
             Ending::Fail => format!("fail {}", self.error("refused")),
             Ending::Info => format!("? {}", self.error("no answer")),
         };
@@ -111,6 +129,33 @@ impl<'a> Operation<'a> {
         }
     }
 
+    /// The entries a read was shown, with the offset of the first.
+    pub fn entries(&self) -> Option<(u64, &'a [Value])> {
+        let ret = self.ret.filter(|event| event.kind == Type::Ok && &*event.f == "read")?;
+        let Some(Value::List(values)) = &ret.value else { return None };
+        Some((self.invoke.from.unwrap_or(0), values))
+    }
+
+    fn seen(&self, focus: &Focus) -> Option<String> {
+        let (from, values) = self.entries()?;
+        let tail = self.ret.and_then(|ret| ret.tail);
+        let tail = tail.map_or(String::new(), |tail| format!(", tail {tail}"));
+        match focus {
+            Focus::Nothing => None,
+            Focus::Offset(offset) => {
+                let place = usize::try_from(offset.checked_sub(from)?).ok()?;
+                let value = values.get(place).map_or("nothing".into(), show);
+                Some(format!("{value} at {offset}{tail}"))
+            }
+            Focus::Value(value) => {
+                let places = (from..).zip(values).filter(|(_, shown)| *shown == value);
+                let places: Vec<String> = places.map(|(offset, _)| offset.to_string()).collect();
+                let shown = places.iter().take(3).cloned().collect::<Vec<_>>().join(" and ");
+                (!places.is_empty()).then(|| format!("{} at {shown}{tail}", show(value)))
+            }
+        }
+    }
+
     fn error(&self, otherwise: &str) -> String {
         let error: Option<&Name> = self.ret.and_then(|event| event.error.as_ref());
         error.map_or_else(|| otherwise.to_owned(), |error| cut(error, 24))
@@ -120,7 +165,7 @@ impl<'a> Operation<'a> {
         let asked = self.invoke;
         let mut text = cut(&asked.f, 16);
         if let Some(key) = &asked.key {
-            text += &format!(" {}", show(key));
+            let _ = write!(text, " {}", show(key));
         }
         match &*asked.f {
             "read" => {
@@ -128,17 +173,17 @@ impl<'a> Operation<'a> {
                     text += " local";
                 }
                 if let Some(from) = asked.from.filter(|&from| from > 0) {
-                    text += &format!(" {from}..");
+                    let _ = write!(text, " {from}..");
                 }
             }
             _ => {
                 if let Some(value) = asked.value.as_ref().filter(|value| **value != Value::Null) {
-                    text += &format!(" {}", show(value));
+                    let _ = write!(text, " {}", show(value));
                 }
             }
         }
         if let Some(expect) = asked.expect {
-            text += &format!(" at {expect}");
+            let _ = write!(text, " at {expect}");
         }
         text
     }
@@ -150,7 +195,8 @@ impl<'a> Operation<'a> {
         }
         match (&*self.invoke.f, &ret.value, ret.tail) {
             (_, Some(Value::List(values)), Some(tail)) if !values.is_empty() => {
-                format!("{} of tail {tail}", values.len())
+                let entries = if values.len() == 1 { "entry" } else { "entries" };
+                format!("{} {entries}, tail {tail}", values.len())
             }
             (_, _, Some(tail)) => format!("tail {tail}"),
             (_, Some(value), None) if ret.value != self.invoke.value => show(value),

@@ -46,7 +46,7 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     axis.bands(&mut svg, facts, top, bottom);
     axis.draw(&mut svg, facts, top, bottom);
     for power in low as u32..=high as u32 {
-        let at = y(10_f64.powi(power as i32));
+        let at = y(10_f64.powf(f64::from(power)));
         svg.line((LEFT, at), (WIDTH - RIGHT, at), "hair");
         svg.text((LEFT - 8.0, at + 4.0), "tick end", POWERS[power.min(12) as usize]);
     }

@@ -1,6 +1,8 @@
 //! The status block of a run that goes on.
 //! It never repaints anything: the caller clears as many lines as it got and prints the next ones.
 
+use std::fmt::Write as _;
+
 use super::super::Live;
 use super::super::facts::operations::cut;
 use super::super::words::{grouped, millis};
@@ -50,10 +52,10 @@ pub fn live(live: &Live, width: usize, colour: bool) -> String {
             "faults now" if !live.faults.is_empty() => paint.doubt(&text),
             _ => text,
         };
-        out += &format!("{} {text}\n", paint.dim(&format!("{name:<12}")));
+        let _ = writeln!(out, "{} {text}", paint.dim(&format!("{name:<12}")));
     }
     if let Some(last) = live.violations.last() {
-        out += &format!("{:NAME$}{}\n", "", paint.bad(&cut(last, paint.width - NAME)));
+        let _ = writeln!(out, "{:NAME$}{}", "", paint.bad(&cut(last, paint.width - NAME)));
     }
     out
 }

@@ -1,6 +1,8 @@
 //! What `schism run` prints when it has ended, and paints while it goes on.
 //! It never prints.
 
+use std::fmt::Write as _;
+
 mod live;
 mod paint;
 mod violation;
@@ -37,7 +39,7 @@ pub fn summary(report: &Report<'_>, width: usize, colour: bool) -> String {
     let page = report.workload.map(|_| format!("{}/report.html", report.directory));
     for (name, what) in [("report:", page.as_ref()), ("again:", again)] {
         if let Some(what) = what {
-            out += &format!("{} {}\n", paint.dim(&format!("{name:7}")), clean(what));
+            let _ = writeln!(out, "{} {}", paint.dim(&format!("{name:7}")), clean(what));
         }
     }
     out
@@ -52,15 +54,15 @@ fn headline(out: &mut String, report: &Report<'_>, paint: Paint) {
     };
     let found = words::kinds_found(report);
     let found = if found.is_empty() { found } else { format!("  {}", paint.bold(&found)) };
-    *out += &format!("{word}{found}\n");
+    let _ = writeln!(out, "{word}{found}");
     for line in wrap(&words::sentence(report), paint.width) {
-        *out += &format!("{line}\n");
+        let _ = writeln!(out, "{line}");
     }
     for line in words::expectation(report).iter().flat_map(|text| wrap(text, paint.width)) {
-        *out += &format!("{line}\n");
+        let _ = writeln!(out, "{line}");
     }
     for line in wrap(&words::tested(report), paint.width) {
-        *out += &format!("{}\n", paint.dim(&line));
+        let _ = writeln!(out, "{}", paint.dim(&line));
     }
 }
 
@@ -142,7 +144,7 @@ fn traffic(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Pain
     for (name, text) in rows {
         for (place, line) in wrap(&text, paint.width - NAME - 1).into_iter().enumerate() {
             let name = if place == 0 { name } else { "" };
-            *out += &format!(" {} {line}\n", paint.dim(&format!("{name:<12}")));
+            let _ = writeln!(out, " {} {line}", paint.dim(&format!("{name:<12}")));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Violations on a terminal: the sentence, the drawing, what was broken and who led.
 
+use std::fmt::Write as _;
+
 use schism_verify::verdict::Anomaly;
 
 use super::super::facts::{Facts, evidence};
@@ -18,7 +20,7 @@ pub(super) fn violations(out: &mut String, report: &Report<'_>, facts: &Facts<'_
         violation(out, facts, anomaly, paint);
     }
     if found.len() > DRAWN_MAX {
-        *out += &format!("\nand {} more violations: see the report\n", found.len() - DRAWN_MAX);
+        let _ = writeln!(out, "\nand {} more violations: see the report", found.len() - DRAWN_MAX);
     }
 }
 
@@ -27,14 +29,17 @@ fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Pain
     let indent = kind.chars().count() + 2;
     for (place, line) in wrap(&anomaly.explanation, paint.width - indent).into_iter().enumerate() {
         let start = if place == 0 { paint.bad(kind) } else { " ".repeat(kind.chars().count()) };
-        *out += &format!("{start}  {line}\n");
+        let _ = writeln!(out, "{start}  {line}");
     }
     let proof = evidence::of(facts, anomaly);
     if !proof.operations.is_empty() {
         out.push('\n');
-        for line in text::draw(facts, &proof, paint.width - 2) {
-            let marked = line.trim_start().starts_with('^') || line.ends_with(" ^");
-            *out += &format!("  {}\n", if marked { paint.bad(&line) } else { line });
+        let drawn = text::draw(facts, &proof, paint.width - 2);
+        for line in drawn.rows {
+            let _ = writeln!(out, "  {line}");
+        }
+        for line in drawn.remark {
+            let _ = writeln!(out, "  {}", paint.bad(&line));
         }
     }
     let at = proof.remark.map(|remark| remark.0).or(anomaly.time_ns);
@@ -44,7 +49,7 @@ fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Pain
         let line =
             format!("faults active: {}; {}, at {}", moment.faults, moment.leaders, facts.show(at));
         for line in wrap(&line, paint.width) {
-            *out += &format!("{line}\n");
+            let _ = writeln!(out, "{line}");
         }
     }
 }

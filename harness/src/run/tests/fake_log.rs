@@ -15,9 +15,7 @@ use crate::action::{
 };
 use crate::run::rt::Rt;
 use crate::systems::command::CommandSystem;
-use crate::systems::{
-    Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, System,
-};
+use crate::systems::{Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, System};
 use crate::worlds::{Cluster, Death, Local, WorldError};
 
 /// How a log lies.
@@ -120,11 +118,9 @@ impl FakeLog {
         match op {
             Op::Append { value, expect, .. } => match self.leader() {
                 Some(leader) if leader == node => self.append(value, *expect),
-                leader => Outcome::Fail(Failure {
-                    error: Some("not-leader".into()),
-                    leader,
-                    tail: None,
-                }),
+                leader => {
+                    Outcome::Fail(Failure { error: Some("not-leader".into()), leader, tail: None })
+                }
             },
             Op::Read { from, limit, .. } => {
                 let entries = self.entries.borrow();

@@ -244,6 +244,20 @@ fn an_open_loop_keeps_its_rate() {
     let invoked = history.events().iter().filter(|event| event.kind == Type::Invoke).count();
     // 10 s at 200/s, the probe's 10/s, and five nodes' pages at the end.
     assert!((2_050..2_200).contains(&invoked), "{invoked} operations");
+    let latencies = left.result.unwrap().from_due;
+    let slowest = latencies.last().copied().unwrap();
+    assert!(slowest < 20_000_000, "nobody waits while processes are free: {slowest} ns");
+}
+
+#[test]
+fn in_an_open_loop_latency_counts_from_the_due_time() {
+    // Four processes at about 3 ms an operation do some 1,300/s: at 3,000/s the queue grows.
+    let left =
+        run("system: fake\nclients: 4\nduration: 5s\nrate: 3000/s\n", 1, Lie::Honest, |_, _| {});
+    let latencies = left.result.unwrap().from_due;
+    let (median, slowest) = (latencies[latencies.len() / 2], latencies[latencies.len() - 1]);
+    assert!(median > 1_000_000_000, "the median operation waited {median} ns");
+    assert!(slowest > 2_000_000_000, "the last one waited {slowest} ns");
 }
 
 #[test]

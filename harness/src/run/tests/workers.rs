@@ -9,9 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use schism_verify::history::{Event, History, Value};
 
+use super::Shared;
 use super::fake_log::{FakeLog, FakeSystem, Lie};
 use super::virtual_time::Virtual;
-use super::Shared;
 use crate::action::{ClientId, NodeId};
 use crate::generate::Generator;
 use crate::run::context::Context;
@@ -190,14 +190,7 @@ fn sessions_are_opened_lazily_and_end_with_their_process() {
         "tail append append",
         &["ok", "ok c1", "ok", "ok"],
         &["n2 tail", "n2 open", "n2 append c1/1", "n2 append c1/2"],
-        &[
-            "p1 invoke n2",
-            "p1 ok n2",
-            "p1 invoke n2",
-            "p1 ok n2",
-            "p1 invoke n2",
-            "p1 ok n2",
-        ],
+        &["p1 invoke n2", "p1 ok n2", "p1 invoke n2", "p1 ok n2", "p1 invoke n2", "p1 ok n2"],
     );
     // conflict consumes the number, overloaded does not, expired ends session and process.
     check(
