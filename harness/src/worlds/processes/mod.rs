@@ -21,8 +21,8 @@ use tokio::sync::Mutex;
 use crate::action::{ClientId, Endpoint, Link, NodeId, OverlayId};
 use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
 use crate::systems::Launch;
-use crate::worlds::WorldError;
 use crate::worlds::overlays::Overlays;
+use crate::worlds::{Cluster, WorldError};
 
 use messages::Spawn;
 use nodes::Nodes;
@@ -118,7 +118,11 @@ impl Processes {
             net,
         };
         for node in NodeId::all(count) {
-            world.spawn(node).await?;
+            if let Err(error) = world.spawn(node).await {
+                // The first error is the one to tell.
+                let _ = world.stop().await;
+                return Err(error);
+            }
         }
         Ok(world)
     }

@@ -1,6 +1,7 @@
 //! What /proc says of processes. A process may be gone between two looks: then it is left out.
 //! It never signals anyone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -19,7 +20,7 @@ pub(super) struct Process {
     state: u8,
 }
 
-/// Every process below `root`, without `root` itself.
+/// Every process below `root`, without `root` itself; parents before their children.
 pub(super) fn descendants(root: i32) -> Vec<Process> {
     let all = all();
     let mut found: Vec<Process> = Vec::new();
@@ -33,14 +34,22 @@ pub(super) fn descendants(root: i32) -> Vec<Process> {
     found
 }
 
-/// Every process of a node that lives under `guard`: its process group `group`, and whatever has
-/// left the group but carries the node's mark.
-pub(super) fn of_node(guard: i32, node: NodeId, group: i32) -> Vec<Process> {
-    let mark = format!("{NODE_VARIABLE}={node}");
-    let belongs = |process: &Process| {
-        !process.is_dead() && (process.group == group || environment_has(process.pid, &mark))
-    };
-    descendants(guard).into_iter().filter(belongs).collect()
+/// Every living process of these nodes under `guard`, in one look: the node's process group,
+/// whatever has left it but carries the node's mark, and what is below these (a process between
+/// two programs shows no mark).
+pub(super) fn of_nodes(guard: i32, groups: &BTreeMap<NodeId, i32>) -> Vec<(NodeId, Process)> {
+    let mut found: Vec<(NodeId, Process)> = Vec::new();
+    for process in descendants(guard) {
+        let by_group = groups.iter().find(|&(_, &group)| group == process.group);
+        let by_parent = || found.iter().find(|(_, one)| one.pid == process.parent);
+        let node = by_group
+            .map(|(&node, _)| node)
+            .or_else(|| by_parent().map(|&(node, _)| node))
+            .or_else(|| mark(process.pid).filter(|node| groups.contains_key(node)));
+        found.extend(node.map(|node| (node, process)));
+    }
+    found.retain(|(_, process)| !process.is_dead());
+    found
 }
 
 /// Whether every thread of the process has stopped. A process that is gone runs no thread.
@@ -95,9 +104,14 @@ fn parse(line: &str) -> Option<Process> {
     Some(Process { pid, parent, group, state })
 }
 
-fn environment_has(pid: i32, assignment: &str) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|all| all.split(|&byte| byte == 0).any(|one| one == assignment.as_bytes()))
+/// The node whose mark a process carries.
+fn mark(pid: i32) -> Option<NodeId> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = environment.split(|&byte| byte == 0).find_map(|assignment| {
+        let assignment = str::from_utf8(assignment).ok()?;
+        assignment.strip_prefix(NODE_VARIABLE)?.strip_prefix('=')
+    });
+    NodeId::try_from(value?.to_string()).ok()
 }
 
 impl Process {
