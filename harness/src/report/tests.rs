@@ -89,7 +89,7 @@ fn the_terminal_says_it_all_in_a_few_lines() {
     let text = with(&events, &verdict, |report| terminal::summary(report, 100, false));
     let expected = "\
 VIOLATED  stale-read
-1 promise was broken in 3 operations.
+1 violation in 3 operations.
 raft-partitions on raft with bug R13, 5 nodes, 10 clients, seed 7
 
  check          verdict    found           looked at   took

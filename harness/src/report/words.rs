@@ -13,6 +13,9 @@ pub fn anomalies<'a>(report: &Report<'a>) -> Vec<(&'a CheckFile, &'a Anomaly)> {
     checks.flat_map(|check| check.anomalies.iter().map(move |anomaly| (check, anomaly))).collect()
 }
 
+/// A headline names so many kinds: they fit a line.
+const KINDS_SHOWN_MAX: usize = 4;
+
 /// `stale-read` or `stale-read (3), lost-append`: what was found, in the order it was.
 pub fn kinds_found(report: &Report<'_>) -> String {
     let mut counts: Vec<(Kind, usize)> = Vec::new();
@@ -22,10 +25,12 @@ pub fn kinds_found(report: &Report<'_>) -> String {
             None => counts.push((anomaly.kind, 1)),
         }
     }
-    let words = counts.into_iter().map(|(kind, count)| {
+    let more = counts.len().saturating_sub(KINDS_SHOWN_MAX);
+    let words = counts.into_iter().take(KINDS_SHOWN_MAX).map(|(kind, count)| {
         if count == 1 { kind.name().to_owned() } else { format!("{} ({count})", kind.name()) }
     });
-    words.collect::<Vec<_>>().join(", ")
+    let words = words.collect::<Vec<_>>().join(", ");
+    if more == 0 { words } else { format!("{words} and {more} more kinds") }
 }
 
 /// What an anomaly of this kind is.
@@ -44,8 +49,8 @@ pub fn sentence(report: &Report<'_>) -> String {
         ),
         "violated" => {
             let found = anomalies(report).len();
-            let promises = if found == 1 { "promise was" } else { "promises were" };
-            format!("{found} {promises} broken in {} operations.", grouped(count))
+            let violations = if found == 1 { "violation" } else { "violations" };
+            format!("{found} {violations} in {} operations.", grouped(count))
         }
         _ => verdict.reason.clone().unwrap_or_else(|| "The checks could not decide.".into()),
     }

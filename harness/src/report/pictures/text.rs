@@ -5,30 +5,38 @@ use super::super::facts::Facts;
 use super::super::facts::evidence::Evidence;
 use super::super::facts::operations::{Operation, cut};
 
-/// Lines without line breaks, none wider than `width`:
+/// A proof in letters: lines without line breaks.
+pub struct Drawn {
+    /// The operations.
+    pub rows: Vec<String>,
+    /// What there is to see in them.
+    pub remark: Vec<String>,
+}
+
+/// Draws a proof, no line wider than `width`:
 ///
 /// ```text
 /// p7 n1   |--append 93 -> 43--|
 /// p4 n2                          |--read -> tail 41--|
 ///                             ^ 44 entries were visible here, 3 are missing in the later answer
 /// ```
-pub fn draw(facts: &Facts<'_>, proof: &Evidence<'_, '_>, width: usize) -> Vec<String> {
+pub fn draw(facts: &Facts<'_>, proof: &Evidence<'_, '_>, width: usize) -> Drawn {
     let longest = proof.operations.iter().map(|op| op.process.to_string().len()).max().unwrap_or(0);
     let name = |op: &&Operation<'_>| {
         format!("{:width$} {}", format!("p{}", op.process), cut(op.node(), 8), width = longest + 1)
     };
     let names: Vec<String> = proof.operations.iter().map(name).collect();
     let margin = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) + 3;
-    let mut lines = match place(&proof.operations) {
+    let mut drawn = match place(&proof.operations) {
         Some(columns) if margin + last_column(&columns) < width => {
             bars(proof, &names, &columns, margin, width)
         }
         _ => list(facts, proof, &names, margin, width),
     };
     if proof.more > 0 {
-        lines.push(format!("{:margin$}and {} more operations", "", proof.more));
+        drawn.rows.push(format!("{:margin$}and {} more operations", "", proof.more));
     }
-    lines
+    drawn
 }
 
 fn last_column(columns: &[(usize, usize)]) -> usize {
@@ -69,31 +77,33 @@ fn bars(
     columns: &[(usize, usize)],
     margin: usize,
     width: usize,
-) -> Vec<String> {
-    let mut lines = Vec::new();
+) -> Drawn {
+    let mut rows = Vec::new();
     for ((operation, name), (from, to)) in proof.operations.iter().zip(names).zip(columns) {
         let label = operation.label();
         let room = to - from - 1 - label.chars().count();
         let (left, right) = ("-".repeat(room / 2), "-".repeat(room - room / 2));
         let close = if operation.to_ns.is_some() { '|' } else { '>' };
         let pad = " ".repeat(*from);
-        lines.push(format!("{name:margin$}{pad}|{left}{label}{right}{close}"));
+        rows.push(format!("{name:margin$}{pad}|{left}{label}{right}{close}"));
     }
+    let mut remark = Vec::new();
     if let Some((at, text)) = &proof.remark {
         let column = |(op, column): (&&Operation<'_>, &(usize, usize))| {
             (op.to_ns == Some(*at)).then_some(column.1)
         };
         let at = proof.operations.iter().zip(columns).find_map(column).unwrap_or(0) + margin;
         let long = text.chars().count() + 2;
-        lines.push(if at + long <= width {
-            format!("{:at$}^ {text}", "")
+        if at + long <= width {
+            remark.push(format!("{:at$}^ {text}", ""));
         } else if at + 1 >= long {
-            format!("{:1$}{text} ^", "", at + 1 - long)
+            remark.push(format!("{:1$}{text} ^", "", at + 1 - long));
         } else {
-            format!("{:at$}^\n{:margin$}{text}", "", "")
-        });
+            remark.push(format!("{:at$}^", ""));
+            remark.push(cut(&format!("{:margin$}{text}", ""), width));
+        }
     }
-    lines.iter().flat_map(|line| line.split('\n').map(str::to_owned)).collect()
+    Drawn { rows, remark }
 }
 
 /// One operation a line, with its times.
@@ -103,15 +113,16 @@ fn list(
     names: &[String],
     margin: usize,
     width: usize,
-) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+) -> Drawn {
+    let mut rows: Vec<String> = Vec::new();
     for (operation, name) in proof.operations.iter().zip(names) {
         let to = operation.to_ns.map_or("no answer".into(), |to| facts.show(to));
         let times = format!("{} .. {to}", facts.show(operation.from_ns));
-        lines.push(cut(&format!("{name:margin$}{times}  {}", operation.label()), width));
+        rows.push(cut(&format!("{name:margin$}{times}  {}", operation.label()), width));
     }
-    if let Some((at, text)) = &proof.remark {
-        lines.push(cut(&format!("{:margin$}{}: {text}", "", facts.show(*at)), width));
-    }
-    lines
+    let remark = proof
+        .remark
+        .iter()
+        .map(|(at, text)| cut(&format!("{:margin$}{}: {text}", "", facts.show(*at)), width));
+    Drawn { rows, remark: remark.collect() }
 }

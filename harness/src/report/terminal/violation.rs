@@ -34,9 +34,12 @@ fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Pain
     let proof = evidence::of(facts, anomaly);
     if !proof.operations.is_empty() {
         out.push('\n');
-        for line in text::draw(facts, &proof, paint.width - 2) {
-            let marked = line.trim_start().starts_with('^') || line.ends_with(" ^");
-            let _ = writeln!(out, "  {}", if marked { paint.bad(&line) } else { line });
+        let drawn = text::draw(facts, &proof, paint.width - 2);
+        for line in drawn.rows {
+            let _ = writeln!(out, "  {line}");
+        }
+        for line in drawn.remark {
+            let _ = writeln!(out, "  {}", paint.bad(&line));
         }
     }
     let at = proof.remark.map(|remark| remark.0).or(anomaly.time_ns);
