@@ -28,12 +28,10 @@ pub(super) fn look(
     node_at: impl Fn(SocketAddr) -> Option<NodeId>,
 ) -> Vec<String> {
     let mut owners = BTreeMap::new();
-    for (&node, &group) in nodes {
-        for process in procfs::of_node(guard, node, group) {
-            // Gone between two looks: it has no connections any more.
-            for inode in procfs::sockets(process.pid).unwrap_or_default() {
-                owners.insert(inode, node);
-            }
+    for (node, process) in procfs::of_nodes(guard, nodes) {
+        // Gone between two looks: it has no connections any more.
+        for inode in procfs::sockets(process.pid).unwrap_or_default() {
+            owners.insert(inode, node);
         }
     }
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];

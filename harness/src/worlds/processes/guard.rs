@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, read, setsid};
@@ -106,9 +106,9 @@ impl Guard {
     fn obey(&mut self, line: &[u8]) {
         match serde_json::from_slice(line) {
             Ok(Order::Spawn(spawn)) => self.spawn(&spawn),
-            Ok(Order::Signal { node, signal }) => {
-                let processes = self.signal(node, signal);
-                report(&Report::Signalled { node, processes });
+            Ok(Order::Signal { nodes, signal }) => {
+                let processes = self.signal(&nodes, signal);
+                report(&Report::Signalled { processes });
             }
             Err(error) => {
                 let _ = writeln!(io::stderr(), "schism guard: not an order: {error}");
@@ -127,27 +127,29 @@ impl Guard {
         });
     }
 
-    /// Signals every process of the node, also those that left its group: how many there were.
-    fn signal(&mut self, node: NodeId, signal: NodeSignal) -> usize {
-        let Some(&group) = self.nodes.get(&node) else { return 0 };
-        let of_node = || procfs::of_node(getpid().as_raw(), node, group.as_raw());
+    /// Signals every process of the nodes, also those that left their groups: how many there were.
+    fn signal(&mut self, nodes: &[NodeId], signal: NodeSignal) -> usize {
         let (signal, rounds) = match signal {
             NodeSignal::Kill => (Signal::SIGKILL, KILL_ROUNDS_MAX),
             NodeSignal::Stop => (Signal::SIGSTOP, 1),
             NodeSignal::Continue => (Signal::SIGCONT, 1),
         };
-        // The group at once: no process of it sees another one gone and still acts.
-        let _ = nix::sys::signal::killpg(group, signal);
+        let groups: BTreeMap<NodeId, i32> =
+            nodes.iter().filter_map(|node| Some((*node, self.nodes.get(node)?.as_raw()))).collect();
+        // The groups at once: the rest takes a look at all processes.
+        for &group in groups.values() {
+            let _ = killpg(Pid::from_raw(group), signal);
+        }
         let mut signalled = 0;
         for round in 0..rounds {
-            let processes = of_node();
+            let processes = procfs::of_nodes(getpid().as_raw(), &groups);
             if processes.is_empty() {
                 break;
             }
             if round == 0 {
                 signalled = processes.len();
             }
-            for process in processes {
+            for (_, process) in processes {
                 let _ = kill(Pid::from_raw(process.pid), signal);
             }
         }

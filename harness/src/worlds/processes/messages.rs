@@ -13,9 +13,9 @@ use crate::action::NodeId;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Order {
     Spawn(Spawn),
-    /// To every process of the node.
+    /// To every process of these nodes, as nearly at once as can be.
     Signal {
-        node: NodeId,
+        nodes: Vec<NodeId>,
         signal: NodeSignal,
     },
 }
@@ -53,7 +53,6 @@ pub(super) enum Report {
     },
     /// So many processes got the signal.
     Signalled {
-        node: NodeId,
         processes: usize,
     },
     /// The process that was spawned has been reaped: `exit 1`, `signal 9`.

@@ -126,17 +126,10 @@ impl Nodes {
 
     /// Kills nodes and waits until they have been reaped: how many there were.
     pub(super) async fn kill(&self, nodes: &[NodeId]) -> Result<u64, WorldError> {
-        let mut killed = Vec::new();
-        for &node in nodes {
-            if let Some(pid) = self.pid(node) {
-                self.known.table.borrow_mut().doomed.insert(node, pid);
-                killed.push((node, pid));
-            }
-        }
-        for &(node, _) in &killed {
-            self.signal(node, NodeSignal::Kill).await?;
-        }
-        for &(node, pid) in &killed {
+        let killed = self.running(nodes);
+        self.known.table.borrow_mut().doomed.extend(&killed);
+        self.signal(nodes, NodeSignal::Kill).await?;
+        for (&node, &pid) in &killed {
             let reaped = self.wait_until(|_| self.pid(node) != Some(pid));
             if !reaped.await {
                 return Err(WorldError(format!(
@@ -150,43 +143,35 @@ impl Nodes {
 
     /// Stops nodes and waits until every thread of theirs has been seen stopped: how many.
     pub(super) async fn stop(&self, nodes: &[NodeId]) -> Result<u64, WorldError> {
-        for &node in nodes {
-            self.signal(node, NodeSignal::Stop).await?;
-        }
-        let mut stopped = 0;
-        for &node in nodes {
-            let start = Instant::now();
-            while let Some(group) = self.pid(node) {
-                let guard = self.guard;
-                let look = move || {
-                    let processes = procfs::of_node(guard, node, group);
-                    !processes.is_empty()
-                        && processes.iter().all(|process| procfs::is_stopped(process.pid))
-                };
-                if spawn_blocking(look).await.expect("looking does not panic") {
-                    stopped += 1;
-                    break;
-                }
-                if start.elapsed() > STOP_MAX {
-                    return Err(WorldError(format!(
-                        "{node} (process {group}) was sent SIGSTOP and still runs after \
-                         {STOP_MAX:?}; look at /proc/{group}/task/*/stat"
-                    )));
-                }
-                tokio::time::sleep(STOP_PAUSE).await;
-                // What it forked meanwhile has to hear it too.
-                self.signal(node, NodeSignal::Stop).await?;
+        let start = Instant::now();
+        loop {
+            // Again each time: what was forked meanwhile has to hear it too.
+            self.signal(nodes, NodeSignal::Stop).await?;
+            let (guard, groups) = (self.guard, self.running(nodes));
+            let count = groups.len() as u64;
+            let look = move || first_not_stopped(guard, &groups);
+            let Some(node) = spawn_blocking(look).await.expect("looking does not panic") else {
+                return Ok(count);
+            };
+            // A node that has died meanwhile is not waited for.
+            if start.elapsed() > STOP_MAX && self.pid(node).is_some() {
+                return Err(WorldError(format!(
+                    "{node} was sent SIGSTOP and still runs after {STOP_MAX:?}; look at \
+                     /proc/PID/task/*/stat of its processes"
+                )));
             }
+            tokio::time::sleep(STOP_PAUSE).await;
         }
-        Ok(stopped)
     }
 
     /// Lets stopped nodes go on.
     pub(super) async fn resume(&self, nodes: &[NodeId]) -> Result<(), WorldError> {
-        for &node in nodes {
-            self.signal(node, NodeSignal::Continue).await?;
-        }
-        Ok(())
+        self.signal(nodes, NodeSignal::Continue).await.map(drop)
+    }
+
+    /// The processes of those of these nodes that run.
+    fn running(&self, nodes: &[NodeId]) -> BTreeMap<NodeId, i32> {
+        nodes.iter().filter_map(|&node| Some((node, self.pid(node)?))).collect()
     }
 
     /// Ends every node and the guard itself.
@@ -208,14 +193,10 @@ impl Nodes {
         )))
     }
 
-    async fn signal(&self, node: NodeId, signal: NodeSignal) -> Result<usize, WorldError> {
-        self.send(&Order::Signal { node, signal }).await?;
-        let answer = self
-            .answer(|report| matches!(report, Report::Signalled { node: of, .. } if *of == node));
-        match answer.await? {
-            Report::Signalled { processes, .. } => Ok(processes),
-            other => unreachable!("only what was asked for is taken: {other:?}"),
-        }
+    /// One order at a time: whoever changes processes holds `Processes::changing`.
+    async fn signal(&self, nodes: &[NodeId], signal: NodeSignal) -> Result<(), WorldError> {
+        self.send(&Order::Signal { nodes: nodes.to_vec(), signal }).await?;
+        self.answer(|report| matches!(report, Report::Signalled { .. })).await.map(drop)
     }
 
     async fn send(&self, order: &Order) -> Result<(), WorldError> {
@@ -259,6 +240,16 @@ impl Nodes {
             "the guard (process {guard}) is gone: {why}; its nodes died with it, so run again"
         ))
     }
+}
+
+/// A node of which some thread runs. One that has no process at all is not stopped: it is gone,
+/// and its end will be reported.
+fn first_not_stopped(guard: i32, groups: &BTreeMap<NodeId, i32>) -> Option<NodeId> {
+    let processes = procfs::of_nodes(guard, groups);
+    groups.keys().copied().find(|&node| {
+        let mut own = processes.iter().filter(|&&(of, _)| of == node).peekable();
+        own.peek().is_none() || !own.all(|(_, process)| procfs::is_stopped(process.pid))
+    })
 }
 
 /// Takes down what the guard reports, until it is gone.

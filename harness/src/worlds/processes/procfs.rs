@@ -1,6 +1,7 @@
 //! What /proc says of processes. A process may be gone between two looks: then it is left out.
 //! It never signals anyone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -33,21 +34,21 @@ pub(super) fn descendants(root: i32) -> Vec<Process> {
     found
 }
 
-/// Every process of a node that lives under `guard`: its process group `group`, whatever has left
-/// the group but carries the node's mark, and what is below these (a process between two programs
-/// shows no mark).
-pub(super) fn of_node(guard: i32, node: NodeId, group: i32) -> Vec<Process> {
-    let mark = format!("{NODE_VARIABLE}={node}");
-    let mut found: Vec<Process> = Vec::new();
+/// Every living process of these nodes under `guard`, in one look: the node's process group,
+/// whatever has left it but carries the node's mark, and what is below these (a process between
+/// two programs shows no mark).
+pub(super) fn of_nodes(guard: i32, groups: &BTreeMap<NodeId, i32>) -> Vec<(NodeId, Process)> {
+    let mut found: Vec<(NodeId, Process)> = Vec::new();
     for process in descendants(guard) {
-        if process.group == group
-            || found.iter().any(|one| one.pid == process.parent)
-            || environment_has(process.pid, &mark)
-        {
-            found.push(process);
-        }
+        let by_group = groups.iter().find(|&(_, &group)| group == process.group);
+        let by_parent = || found.iter().find(|(_, one)| one.pid == process.parent);
+        let node = by_group
+            .map(|(&node, _)| node)
+            .or_else(|| by_parent().map(|&(node, _)| node))
+            .or_else(|| mark(process.pid).filter(|node| groups.contains_key(node)));
+        found.extend(node.map(|node| (node, process)));
     }
-    found.retain(|process| !process.is_dead());
+    found.retain(|(_, process)| !process.is_dead());
     found
 }
 
@@ -103,9 +104,14 @@ fn parse(line: &str) -> Option<Process> {
     Some(Process { pid, parent, group, state })
 }
 
-fn environment_has(pid: i32, assignment: &str) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|all| all.split(|&byte| byte == 0).any(|one| one == assignment.as_bytes()))
+/// The node whose mark a process carries.
+fn mark(pid: i32) -> Option<NodeId> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = environment.split(|&byte| byte == 0).find_map(|assignment| {
+        let assignment = str::from_utf8(assignment).ok()?;
+        assignment.strip_prefix(NODE_VARIABLE)?.strip_prefix('=')
+    });
+    NodeId::try_from(value?.to_string()).ok()
 }
 
 impl Process {
