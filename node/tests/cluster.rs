@@ -1,5 +1,7 @@
 //! Raft on three real nodes, killed and started again: `cargo test -p schism-node --test cluster`.
 
+#![allow(clippy::unwrap_used)] // all of this is test code
+
 mod support;
 
 use std::time::{Duration, Instant};

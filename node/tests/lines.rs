@@ -1,5 +1,7 @@
 //! The clients' protocol over a real socket: `cargo test -p schism-node --test lines`.
 
+#![allow(clippy::unwrap_used)] // all of this is test code
+
 mod support;
 
 use std::io::Write;
