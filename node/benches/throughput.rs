@@ -10,6 +10,8 @@
 //! nodes are child processes: this program again, with `node` as its first word. Absolute figures
 //! move by a factor of two with the machine's load, so compare ratios.
 
+#![allow(clippy::print_stdout)] // a table for people is what it is for
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};

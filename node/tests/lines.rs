@@ -90,8 +90,8 @@ fn a_line_that_is_too_long_is_refused_and_the_connection_closed() {
 fn many_requests_in_one_write_are_all_answered() {
     let (_home, _, node) = one();
     let mut client = node.connect();
-    let lines: String =
-        (0..500).map(|id| format!("{{\"id\":{id},\"op\":\"append\",\"value\":{id}}}\n")).collect();
+    let line = |id: u64| format!(r#"{{"id":{id},"op":"append","value":{id}}}"#) + "\n";
+    let lines: String = (0..500).map(line).collect();
     client.stream.write_all(lines.as_bytes()).unwrap();
     for id in 0..500 {
         assert_eq!(client.line().unwrap(), format!(r#"{{"id":{id},"ok":{{"offset":{id}}}}}"#));
@@ -155,8 +155,8 @@ fn a_restarted_node_kept_everything_and_says_so() {
 
 #[test]
 fn a_node_that_cannot_start_says_why() {
-    let (_home, config, _node) = one();
-    _node.connect();
+    let (_home, config, node) = one();
+    node.connect();
     let fails = |config: Config| match Node::start(&config, toy::build).end() {
         Err(Failure::Start(sentence)) => sentence,
         other => panic!("it should not have started: {other:?}"),
