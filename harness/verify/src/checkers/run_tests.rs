@@ -25,7 +25,7 @@ fn history(text: &str) -> History {
             }
             None => format!(r#""process":"nemesis","type":"info","f":"{who}","value":{rest}"#),
         };
-        lines.push_str(&format!("{{\"time\":{time},{fields}}}\n"));
+        lines.extend([format!("{{\"time\":{time},{fields}}}\n")]);
     }
     History::parse(lines.as_bytes()).unwrap().0
 }

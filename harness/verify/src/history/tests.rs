@@ -29,7 +29,7 @@ fn a_file_cut_off_anywhere_is_still_a_history() {
     );
     for end in 0..whole.len() {
         let (history, notes) = History::parse(&whole.as_bytes()[..end]).unwrap();
-        let lines = whole.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count();
+        let lines = whole.as_bytes()[..end].split(|byte| *byte == b'\n').count() - 1;
         let ends_well = [ASK.len() - 1, ASK.len() + OK.len() - 1].contains(&end);
         assert_eq!(history.events().len(), lines + usize::from(ends_well), "cut at {end}");
         let torn = end > 0 && whole.as_bytes()[end - 1] != b'\n' && !ends_well;
@@ -156,7 +156,7 @@ proptest! {
         event.to_json_line(&mut line);
         let tree: serde_json::Value = serde_json::from_slice(&line).expect("it is JSON");
         prop_assert!(tree.is_object());
-        prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
         let text = std::str::from_utf8(&line).unwrap();
         let names = &mut super::order::Names::default();
         prop_assert_eq!(super::line::parse_line(text, names).unwrap(), event);
@@ -173,7 +173,9 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut text = Vec::new();
-        events.iter().for_each(|event| event.to_json_line(&mut text));
+        for event in &events {
+            event.to_json_line(&mut text);
+        }
         for (at, byte) in changes {
             let at = at.index(text.len());
             text[at] = byte;
