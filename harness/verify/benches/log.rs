@@ -1,6 +1,6 @@
 //! `cargo bench -p schism-verify`: generates histories of a log, writes them as the recorder does,
 //! parses and judges them. Prints milliseconds and the greatest memory. It proves nothing; tests do.
-#![allow(clippy::print_stdout, clippy::disallowed_methods)] // it is a program that measures
+#![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::cast_possible_wrap)] // a program that measures
 
 use std::time::Instant;
 
@@ -27,7 +27,9 @@ fn measure(operations: usize) {
     let events = generate(operations);
     let start = Instant::now();
     let mut text = Vec::new();
-    events.iter().for_each(|event| event.to_json_line(&mut text));
+    for event in &events {
+        event.to_json_line(&mut text);
+    }
     let write = start.elapsed();
     drop(events);
 

@@ -9,6 +9,8 @@ mod invariants;
 pub(crate) mod lines;
 pub mod log;
 mod progress;
+#[cfg(test)]
+mod run_tests;
 mod survival;
 mod told;
 mod total_order;

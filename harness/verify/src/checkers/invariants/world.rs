@@ -15,6 +15,9 @@ use crate::verdict::Kind;
 /// Who said it: the node's place, its incarnation, the line.
 type Witness = (usize, u64, u32);
 
+/// Where a request was executed, its result, and who said so first.
+type Executed = (u64, Option<u64>, Witness);
+
 /// What all nodes together said.
 pub(super) struct World {
     pub told: Told,
@@ -27,7 +30,7 @@ pub(super) struct World {
     /// I5: the chain of each committed index.
     committed: HashMap<u64, (u64, Witness), FixedState>,
     /// I9: the index and result of each (client, seq).
-    executed: HashMap<(Name, u64), (u64, Option<u64>, Witness), FixedState>,
+    executed: HashMap<(Name, u64), Executed, FixedState>,
     /// I4: the greatest index committed in epochs up to this one, with its chain.
     by_epoch: Vec<(u64, u64, u64)>,
     /// I11: the greatest index committed by this time.

@@ -13,7 +13,7 @@ use crate::verdict::Verdict;
 fn explainable(history: &History) -> bool {
     let ops: Vec<Op> = history.operations().iter().map(|op| Op::new(history, op)).collect();
     let mut used = vec![false; ops.len()];
-    search(&ops, &mut used, &mut Vec::new())
+    search(&ops, &mut used, &[])
 }
 
 struct Op {
@@ -107,7 +107,7 @@ impl Op {
     }
 }
 
-fn search(ops: &[Op], used: &mut [bool], log: &mut Vec<Value>) -> bool {
+fn search(ops: &[Op], used: &mut [bool], log: &[Value]) -> bool {
     let waiting = |used: &[bool], at: usize| !used[at] && ops[at].must();
     if !(0..ops.len()).any(|at| waiting(used, at)) {
         let mut local = ops.iter().filter(|op| op.kind == Type::Ok && op.is_local());
@@ -120,9 +120,9 @@ fn search(ops: &[Op], used: &mut [bool], log: &mut Vec<Value>) -> bool {
         if used[at] || !ops[at].may() || first_return.is_some_and(|first| ops[at].invoke > first) {
             continue;
         }
-        let Some(mut next) = ops[at].apply(log) else { continue };
+        let Some(next) = ops[at].apply(log) else { continue };
         used[at] = true;
-        if search(ops, used, &mut next) {
+        if search(ops, used, &next) {
             return true;
         }
         used[at] = false;
@@ -180,7 +180,7 @@ fn question(process: Process, number: u64, distinct: bool, rng: &mut ChaCha8Rng)
     let f = ["append", "append", "append-if", "read", "read", "tail"][rng.random_range(0..6)];
     let mut event = Event::new(process, Type::Invoke, f);
     if f.starts_with("append") {
-        let value = if distinct { number as i64 } else { rng.random_range(0..3) };
+        let value = if distinct { number.cast_signed() } else { rng.random_range(0..3) };
         event.value = Some(Value::Int(value));
     }
     if f == "append-if" {
@@ -318,6 +318,8 @@ fn agrees_with_every_order_tried() {
 
 fn show(history: &History) -> String {
     let mut out = Vec::new();
-    history.events().iter().for_each(|event| event.to_json_line(&mut out));
+    for event in history.events() {
+        event.to_json_line(&mut out);
+    }
     String::from_utf8(out).unwrap()
 }
