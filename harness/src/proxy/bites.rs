@@ -117,6 +117,11 @@ impl LinkState {
 }
 
 impl FlowState {
+    /// Whether bytes pass at once.
+    pub(super) fn is_straight(&self) -> bool {
+        self.passage == Passage::Pass && self.delays.is_empty()
+    }
+
     /// Bytes were made to wait.
     pub(super) fn count_held(&self, bytes: usize) {
         self.stopping().for_each(|counters| {

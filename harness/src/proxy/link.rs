@@ -83,14 +83,21 @@ pub(super) async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Res
                     break;
                 }
                 accepted = gate.accept(), if arrival != Arrival::Hang => match accepted {
-                    Ok(caller) if arrival == Arrival::Refuse => {
+                    Ok(caller) => {
+                        // Not `state`: whoever came after a change meets the change.
+                        let now = carrier.state.borrow().clone();
+                        if now.shape.arrival() == Arrival::Refuse {
+                            now.count_refused(1);
+                            reset(&caller);
+                        } else {
+                            carrier.admit(caller);
+                        }
                         // The first caller is let in and reset, so that somebody saw it come; the
                         // kernel refuses all others, where nobody can count them.
-                        state.count_refused(1);
-                        reset(&caller);
-                        gate.refuse()?;
+                        if arrival == Arrival::Refuse {
+                            gate.refuse()?;
+                        }
                     }
-                    Ok(caller) => carrier.admit(caller),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }

@@ -99,11 +99,7 @@ impl Pump<'_> {
             if state.resets_since(self.resets) {
                 return Ending::Block;
             }
-            let flow = match self.way {
-                Way::Forward => &state.forward,
-                Way::Backward => &state.backward,
-            };
-            if let Some(ending) = self.run_under(flow).await {
+            if let Some(ending) = self.run_under(self.way.of(&state)).await {
                 return ending;
             }
         }
@@ -117,6 +113,9 @@ impl Pump<'_> {
             return Some(Ending::Hole);
         }
         loop {
+            if self.has_changed() {
+                return None;
+            }
             let mut due = None;
             if flow.passage == Passage::Pass {
                 if let Some(ending) = self.flush() {
@@ -142,12 +141,31 @@ impl Pump<'_> {
             match wake {
                 Wake::Changed => return None,
                 Wake::Write => {}
-                Wake::Read(Ok(0)) if !self.fate.is_gone(self.way) => self.end(End::Fin, flow),
-                Wake::Read(Ok(bytes)) if bytes > 0 => self.take(bytes, flow),
-                Wake::Gone | Wake::Read(_) => {
-                    self.fate.gone[self.way as usize].set(true);
-                    self.end(End::Rst, flow);
+                Wake::Gone => self.receive(Err(ErrorKind::ConnectionReset.into()), flow),
+                // What was sent after a change meets the change, also when both came between two
+                // looks.
+                Wake::Read(read) if self.has_changed() => {
+                    let state = self.link.borrow().clone();
+                    self.receive(read, self.way.of(&state));
+                    return None;
                 }
+                Wake::Read(read) => self.receive(read, flow),
+            }
+        }
+    }
+
+    fn has_changed(&self) -> bool {
+        self.link.has_changed().expect("the proxy's control outlives its connections")
+    }
+
+    /// Takes what was read; the bytes are in the buffer.
+    fn receive(&mut self, read: io::Result<usize>, flow: &FlowState) {
+        match read {
+            Ok(0) if !self.fate.is_gone(self.way) => self.end(End::Fin, flow),
+            Ok(bytes @ 1..) => self.take(bytes, flow),
+            Ok(_) | Err(_) => {
+                self.fate.gone[self.way as usize].set(true);
+                self.end(End::Rst, flow);
             }
         }
     }
@@ -155,10 +173,12 @@ impl Pump<'_> {
     /// Whether to take more from the source. What passes straight is read only when all before it
     /// has been written, so that the sink's slowness reaches the sender.
     fn reads(&self, flow: &FlowState) -> bool {
-        let straight = flow.passage == Passage::Pass && flow.delays.is_empty();
         let vanishes = flow.passage == Passage::Swallow || self.fate.is_gone(self.way.other());
-        let room =
-            if straight { self.queue.is_empty() } else { self.queue.bytes() < QUEUE_BYTES_MAX };
+        let room = if flow.is_straight() {
+            self.queue.is_empty()
+        } else {
+            self.queue.bytes() < QUEUE_BYTES_MAX
+        };
         !self.queue.has_end() && (vanishes || room)
     }
 
@@ -175,7 +195,7 @@ impl Pump<'_> {
     fn send(&mut self, mut rest: &[u8], flow: &FlowState) {
         if flow.passage == Passage::Hold {
             flow.count_held(rest.len());
-        } else if flow.delays.is_empty() && self.queue.is_empty() {
+        } else if flow.is_straight() && self.queue.is_empty() {
             while !rest.is_empty() {
                 let Some(written) = self.write(rest) else { break };
                 rest = &rest[written..];
@@ -271,6 +291,13 @@ impl Fate {
 }
 
 impl Way {
+    fn of(self, state: &LinkState) -> &FlowState {
+        match self {
+            Way::Forward => &state.forward,
+            Way::Backward => &state.backward,
+        }
+    }
+
     fn other(self) -> Way {
         match self {
             Way::Forward => Way::Backward,
