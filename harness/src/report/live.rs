@@ -1,4 +1,4 @@
-//! The status block of a run that goes on.
+//! What the status block of a run that goes on shows; `terminal::live` puts it into words.
 //! It never repaints anything: the caller clears as many lines as it got and prints the next ones.
 
 use std::time::Duration;

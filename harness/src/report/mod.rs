@@ -12,6 +12,7 @@
 //! * [`terminal`]: the live block while a run goes on, and the summary when it has ended.
 //! * [`html`]: the page.
 //! * [`junit`], [`markdown`]: for machines.
+//! * [`live`], [`words`]: what is known while a run goes on; sentences all renderers share.
 //! * [`sample`]: made-up runs, to look at and to test with.
 
 pub mod facts;

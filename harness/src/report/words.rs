@@ -30,7 +30,11 @@ pub fn kinds_found(report: &Report<'_>) -> String {
         if count == 1 { kind.name().to_owned() } else { format!("{} ({count})", kind.name()) }
     });
     let words = words.collect::<Vec<_>>().join(", ");
-    if more == 0 { words } else { format!("{words} and {more} more kinds") }
+    match more {
+        0 => words,
+        1 => format!("{words} and 1 more kind"),
+        _ => format!("{words} and {more} more kinds"),
+    }
 }
 
 /// What an anomaly of this kind is.

@@ -1,10 +1,11 @@
 //! The operations that prove an anomaly, and the remark that makes a drawing of them speak.
 //! It never looks for other proof than the events the judge named.
 
+use schism_verify::history::Value;
 use schism_verify::verdict::{Anomaly, KINDS, Kind};
 
 use super::Facts;
-use super::operations::{Ending, Operation};
+use super::operations::{Ending, Focus, Operation};
 
 /// Drawings show so many operations of a proof: most have two, and more rows than this are a list.
 pub const SHOWN_MAX: usize = 10;
@@ -13,6 +14,8 @@ pub const SHOWN_MAX: usize = 10;
 pub struct Evidence<'f, 'a> {
     /// The operations, by the time they were asked; at most [`SHOWN_MAX`].
     pub operations: Vec<&'f Operation<'a>>,
+    /// What each asked and was told about the matter.
+    pub labels: Vec<String>,
     /// How many more there are.
     pub more: usize,
     /// Where to look, and what is to be seen there.
@@ -37,7 +40,37 @@ pub fn of<'f, 'a>(facts: &'f Facts<'a>, anomaly: &Anomaly) -> Evidence<'f, 'a> {
         operations.drain(SHOWN_MAX - 1..operations.len() - 1);
     }
     let remark = remark(&operations, anomaly.kind);
-    Evidence { operations, more, remark }
+    let focus = focus(&operations, anomaly.kind);
+    let labels = operations.iter().map(|operation| operation.label_on(&focus)).collect();
+    Evidence { operations, labels, more, remark }
+}
+
+/// The offset or the value that the operations disagree on.
+fn focus(operations: &[&Operation<'_>], kind: Kind) -> Focus {
+    let append = operations.iter().find(|operation| operation.invoke.f.starts_with("append"));
+    match kind {
+        Kind::StaleRead | Kind::RealTimeOrder => Focus::Nothing,
+        Kind::Duplicate | Kind::FailedYetVisible | Kind::FutureRead => append
+            .and_then(|append| append.invoke.value.clone())
+            .map_or(Focus::Nothing, Focus::Value),
+        _ => append
+            .and_then(|append| append.ret?.offset)
+            .or_else(|| differing(operations))
+            .map_or(Focus::Nothing, Focus::Offset),
+    }
+}
+
+/// The first offset at which two reads were shown different entries.
+fn differing(operations: &[&Operation<'_>]) -> Option<u64> {
+    let mut reads = operations.iter().filter_map(|operation| operation.entries());
+    let (first, second) = (reads.next()?, reads.next()?);
+    let from = first.0.max(second.0);
+    let entry = |read: (u64, &[Value]), offset: u64| {
+        usize::try_from(offset - read.0).ok().and_then(|place| read.1.get(place).cloned())
+    };
+    (from..)
+        .map_while(|offset| Some((offset, entry(first, offset)?, entry(second, offset)?)))
+        .find_map(|(offset, one, other)| (one != other).then_some(offset))
 }
 
 /// The moment that settles it, in words.
@@ -55,6 +88,9 @@ fn remark(operations: &[&Operation<'_>], kind: Kind) -> Option<(u64, String)> {
             .length_seen()
             .map_or(String::new(), |seen| format!(" at offset {}", seen.saturating_sub(1)));
         return Some((append.to_ns?, format!("acknowledged{offset} here, absent afterwards")));
+    }
+    if kind == Kind::NonLinearizable {
+        return None; // the sentence says it better
     }
     let meaning = KINDS.iter().find(|row| row.0 == kind).map_or("", |row| row.2);
     Some((last.to_ns.unwrap_or(last.from_ns), meaning.to_owned()))

@@ -6,6 +6,8 @@ pub mod leaders;
 pub mod operations;
 pub mod recovery;
 pub mod strikes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

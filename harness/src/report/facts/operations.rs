@@ -24,6 +24,17 @@ pub struct Operation<'a> {
     pub to_ns: Option<u64>,
 }
 
+/// What a proof is about, so that reads can say what they saw of it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Focus {
+    /// Lengths, or nothing a read can say.
+    Nothing,
+    /// What stands at this offset.
+    Offset(u64),
+    /// Where this value stands.
+    Value(Value),
+}
+
 /// How it ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Ending {
@@ -90,8 +101,13 @@ impl<'a> Operation<'a> {
 
     /// `append 93 -> 43`: what was asked and what was answered.
     pub fn label(&self) -> String {
+        self.label_on(&Focus::Nothing)
+    }
+
+    /// The same, where a read says what it saw of the thing in focus: `read -> 93 at 43, tail 45`.
+    pub fn label_on(&self, focus: &Focus) -> String {
         let answer = match self.ending() {
-            Ending::Ok => self.answer(),
+            Ending::Ok => self.seen(focus).unwrap_or_else(|| self.answer()),
             Ending::Fail => format!("fail {}", self.error("refused")),
             Ending::Info => format!("? {}", self.error("no answer")),
         };
@@ -110,6 +126,33 @@ impl<'a> Operation<'a> {
                 _ => None,
             }),
             _ => None,
+        }
+    }
+
+    /// The entries a read was shown, with the offset of the first.
+    pub fn entries(&self) -> Option<(u64, &'a [Value])> {
+        let ret = self.ret.filter(|event| event.kind == Type::Ok && &*event.f == "read")?;
+        let Some(Value::List(values)) = &ret.value else { return None };
+        Some((self.invoke.from.unwrap_or(0), values))
+    }
+
+    fn seen(&self, focus: &Focus) -> Option<String> {
+        let (from, values) = self.entries()?;
+        let tail = self.ret.and_then(|ret| ret.tail);
+        let tail = tail.map_or(String::new(), |tail| format!(", tail {tail}"));
+        match focus {
+            Focus::Nothing => None,
+            Focus::Offset(offset) => {
+                let place = usize::try_from(offset.checked_sub(from)?).ok()?;
+                let value = values.get(place).map_or("nothing".into(), show);
+                Some(format!("{value} at {offset}{tail}"))
+            }
+            Focus::Value(value) => {
+                let places = (from..).zip(values).filter(|(_, shown)| *shown == value);
+                let places: Vec<String> = places.map(|(offset, _)| offset.to_string()).collect();
+                let shown = places.iter().take(3).cloned().collect::<Vec<_>>().join(" and ");
+                (!places.is_empty()).then(|| format!("{} at {shown}{tail}", show(value)))
+            }
         }
     }
 
@@ -152,7 +195,8 @@ impl<'a> Operation<'a> {
         }
         match (&*self.invoke.f, &ret.value, ret.tail) {
             (_, Some(Value::List(values)), Some(tail)) if !values.is_empty() => {
-                format!("{} of tail {tail}", values.len())
+                let entries = if values.len() == 1 { "entry" } else { "entries" };
+                format!("{} {entries}, tail {tail}", values.len())
             }
             (_, _, Some(tail)) => format!("tail {tail}"),
             (_, Some(value), None) if ret.value != self.invoke.value => show(value),

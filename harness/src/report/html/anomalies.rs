@@ -90,11 +90,11 @@ fn evidence_table(
                         th.n { "Asked" } th.n { "Answered" } th.n { "Took" } th { "Ended" }
                     } }
                     tbody {
-                        @for operation in &proof.operations {
+                        @for (operation, label) in proof.operations.iter().zip(&proof.labels) {
                             tr {
                                 td { "p" (operation.process) }
                                 td { (operation.node()) }
-                                td { code { (operation.label()) } }
+                                td { code { (label) } }
                                 td.n { (facts.show(operation.from_ns)) }
                                 td.n { (operation.to_ns.map_or("never".into(), |at| facts.show(at))) }
                                 td.n { (operation.latency_ns().map_or(String::new(), words::nanos)) }

@@ -59,7 +59,9 @@ fn tested(report: &Report<'_>) -> Markup {
                     words::grouped(counts.fail), words::grouped(counts.info))))
             (tile("Latency p50", &words::millis(counts.p50_ms),
                 &format!("p99 {}, max {}", words::millis(counts.p99_ms), words::millis(counts.max_ms))))
-            @if strikes == 0 {
+            @if strikes == 0 && !verdict.faults.is_empty() {
+                (tile("Faults", "none struck", "the run ended before"))
+            } @else if strikes == 0 {
                 (tile("Faults", "none", "nothing was broken"))
             } @else {
                 (tile("Faults that bit", &format!("{bit} of {strikes}"), &kinds(report)))

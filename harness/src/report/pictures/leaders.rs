@@ -79,13 +79,7 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
             }
         }
     }
-    for (from, to, what) in
-        facts.stalls.iter().take(STRIKES_MAX).filter(|(from, to, _)| axis.sees(*from, *to))
-    {
-        let (x, end) = (axis.x(*from), axis.x(*to));
-        let title = format!("the machine stood still: {what}");
-        svg.rect((x, top, (end - x).max(2.0), bottom - top), "stall", &title);
-    }
+    stalls(&mut svg, facts, axis, (top, bottom));
     if let Some(at) = mark {
         svg.line((axis.x(at), top - 4.0), (axis.x(at), bottom), "mark");
     }
@@ -112,6 +106,20 @@ fn phases(svg: &mut Svg, facts: &Facts<'_>, axis: Axis) -> f64 {
         }
     }
     if facts.phases.is_empty() { 6.0 } else { 24.0 }
+}
+
+/// When the machine itself stood still: a strip along the lane of the node, or along the bottom.
+fn stalls(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, (top, bottom): (f64, f64)) {
+    for (from, to, what) in facts.stalls.iter().take(STRIKES_MAX) {
+        if !axis.sees(*from, *to) {
+            continue;
+        }
+        let lane = facts.nodes.iter().position(|node| **node == **what);
+        let y = lane.map_or(bottom - 4.0, |lane| top + (lane + 1) as f64 * LANE);
+        let (x, end) = (axis.x(*from), axis.x(*to));
+        let title = format!("the machine held up {what} from {} on", facts.show(*from));
+        svg.rect((x, y, (end - x).max(2.0), 4.0), "stall", &title);
+    }
 }
 
 fn roles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, name: &str, middle: f64) {

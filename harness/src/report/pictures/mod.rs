@@ -100,6 +100,7 @@ const LANES: &[(&str, &str)] = &[
     ("paused", "paused"),
     ("apart", "cut off"),
     ("idle", "a fault that did not bite"),
+    ("stall", "the machine itself stood still"),
 ];
 
 const OUTCOMES: &[(&str, &str)] =

@@ -27,7 +27,7 @@ pub fn draw(facts: &Facts<'_>, proof: &Evidence<'_, '_>, width: usize) -> Drawn 
     };
     let names: Vec<String> = proof.operations.iter().map(name).collect();
     let margin = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) + 3;
-    let mut drawn = match place(&proof.operations) {
+    let mut drawn = match place(proof) {
         Some(columns) if margin + last_column(&columns) < width => {
             bars(proof, &names, &columns, margin, width)
         }
@@ -44,7 +44,8 @@ fn last_column(columns: &[(usize, usize)]) -> usize {
 }
 
 /// First and last column of each bar: as narrow as labels allow, in the order of time.
-fn place(operations: &[&Operation<'_>]) -> Option<Vec<(usize, usize)>> {
+fn place(proof: &Evidence<'_, '_>) -> Option<Vec<(usize, usize)>> {
+    let operations = &proof.operations;
     let mut ends: Vec<(u64, bool, usize)> = Vec::new(); // time, is the return, which operation
     for (which, operation) in operations.iter().enumerate() {
         ends.push((operation.from_ns, false, which));
@@ -61,7 +62,7 @@ fn place(operations: &[&Operation<'_>]) -> Option<Vec<(usize, usize)>> {
         }
         before = Some(time);
         if is_return {
-            let need = operations[which].label().chars().count() + 5;
+            let need = proof.labels[which].chars().count() + 5;
             column = column.max(columns[which].0 + need);
             columns[which].1 = column;
         } else {
@@ -79,8 +80,8 @@ fn bars(
     width: usize,
 ) -> Drawn {
     let mut rows = Vec::new();
-    for ((operation, name), (from, to)) in proof.operations.iter().zip(names).zip(columns) {
-        let label = operation.label();
+    let named = proof.operations.iter().zip(&proof.labels).zip(names).zip(columns);
+    for (((operation, label), name), (from, to)) in named {
         let room = to - from - 1 - label.chars().count();
         let (left, right) = ("-".repeat(room / 2), "-".repeat(room - room / 2));
         let close = if operation.to_ns.is_some() { '|' } else { '>' };
@@ -115,10 +116,10 @@ fn list(
     width: usize,
 ) -> Drawn {
     let mut rows: Vec<String> = Vec::new();
-    for (operation, name) in proof.operations.iter().zip(names) {
+    for ((operation, label), name) in proof.operations.iter().zip(&proof.labels).zip(names) {
         let to = operation.to_ns.map_or("no answer".into(), |to| facts.show(to));
         let times = format!("{} .. {to}", facts.show(operation.from_ns));
-        rows.push(cut(&format!("{name:margin$}{times}  {}", operation.label()), width));
+        rows.push(cut(&format!("{name:margin$}{times}  {label}"), width));
     }
     let remark = proof
         .remark

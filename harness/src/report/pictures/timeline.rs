@@ -27,13 +27,14 @@ const NEIGHBOUR_ROW: f64 = 17.0;
 pub fn draw(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawing> {
     let proof = evidence::of(facts, anomaly?);
     let last = proof.operations.last()?;
-    let needs: Vec<(u64, u64, f64)> = proof
-        .operations
-        .iter()
-        .map(|op| {
-            (op.from_ns, end(op, facts), op.label().chars().count() as f64 * CHAR_WIDTH + 18.0)
-        })
-        .collect();
+    // one without an answer reaches as far as the others
+    let known = proof.operations.iter().map(|op| op.to_ns.unwrap_or(op.from_ns)).max()?;
+    let need = |(op, label): (&&Operation<'_>, &String)| {
+        let width = label.chars().count() as f64 * CHAR_WIDTH + 18.0;
+        (op.from_ns, op.to_ns.unwrap_or(known), width)
+    };
+    let needs: Vec<(u64, u64, f64)> =
+        proof.operations.iter().zip(&proof.labels).map(need).collect();
     let scale = Elastic::new(&needs, LEFT + 40.0, WIDTH - RIGHT - 40.0);
     let mut svg = Svg::default();
 
@@ -55,9 +56,10 @@ pub fn draw(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawing> {
         let y = top + row as f64 * ROW;
         svg.text((LEFT - 8.0, y + 19.0), "name end strong", &format!("p{process}"));
         svg.line((LEFT, y + ROW / 2.0), (WIDTH - RIGHT, y + ROW / 2.0), "lane");
-        for operation in proof.operations.iter().filter(|op| op.process == *process) {
+        let labelled = proof.operations.iter().zip(&proof.labels);
+        for (operation, label) in labelled.filter(|(op, _)| op.process == *process) {
             let role = if std::ptr::eq(*operation, *last) { "offender" } else { "witness" };
-            bar(&mut svg, facts, &scale, operation, (y + 3.0, ROW - 7.0), role);
+            bar(&mut svg, facts, &scale, (operation, label), (y + 3.0, ROW - 7.0), role);
         }
     }
     if let Some((at, text)) = &proof.remark {
@@ -67,7 +69,8 @@ pub fn draw(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawing> {
         let y = proof_bottom + row as f64 * NEIGHBOUR_ROW;
         svg.text((LEFT - 8.0, y + 12.0), "name end faint", &format!("p{process}"));
         for operation in operations {
-            bar(&mut svg, facts, &scale, operation, (y + 2.0, NEIGHBOUR_ROW - 5.0), "neighbour");
+            let place = (y + 2.0, NEIGHBOUR_ROW - 5.0);
+            bar(&mut svg, facts, &scale, (operation, &operation.label()), place, "neighbour");
         }
     }
     for (from, to) in scale.breaks() {
@@ -132,7 +135,7 @@ fn bar(
     svg: &mut Svg,
     facts: &Facts<'_>,
     scale: &Elastic,
-    operation: &Operation<'_>,
+    (operation, label): (&Operation<'_>, &str),
     (y, height): (f64, f64),
     role: &str,
 ) {
@@ -143,7 +146,6 @@ fn bar(
         Ending::Fail => "fail",
         Ending::Info => "info",
     };
-    let label = operation.label();
     let title = format!(
         "p{} on {}: {label}, {} to {}",
         operation.process,
@@ -153,11 +155,12 @@ fn bar(
     );
     svg.rect((x, y, width, height), &format!("op {ending} {role}"), &title);
     if role == "neighbour" {
-        svg.text((x + 4.0, y + height - 2.5), "on-op faint", &fit(&label, (width - 6.0) * 1.1));
+        svg.text((x + 4.0, y + height - 2.5), "on-op faint", &fit(label, (width - 6.0) * 1.1));
         return;
     }
     let with_node = format!("{label}  {}", operation.node());
-    let words = if fit(&with_node, width - 10.0) == with_node { with_node } else { label };
+    let words =
+        if fit(&with_node, width - 10.0) == with_node { with_node } else { label.to_owned() };
     let shown = fit(&words, width - 10.0);
     svg.text((x + width / 2.0, y + height / 2.0 + 4.0), "on-op mid", &shown);
 }

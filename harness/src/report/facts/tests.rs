@@ -1,0 +1,145 @@
+//! Facts of small histories in the form of their files.
+
+use schism_verify::History;
+use schism_verify::history::Event;
+use schism_verify::verdict::{Anomaly, Kind};
+use serde_json::json;
+
+use super::super::Report;
+use super::recovery::{recoveries, silences};
+use super::strikes::{Sides, bite_words};
+use super::{Facts, evidence};
+use crate::action::Bite;
+use crate::store::verdict_file::VerdictFile;
+
+fn events(lines: &str) -> Vec<Event> {
+    History::parse(lines.as_bytes()).unwrap().0.events().to_vec()
+}
+
+fn with<T>(lines: &str, trace: &[(&str, &str)], look: impl Fn(&Facts<'_>) -> T) -> T {
+    let events = events(lines);
+    let traces: Vec<_> =
+        trace.iter().map(|(node, text)| ((*node).into(), text.as_bytes().to_vec())).collect();
+    look(&Facts::new(&Report {
+        verdict: &VerdictFile::default(),
+        events: &events,
+        workload: None,
+        plan: None,
+        environment: &json!({"clock_origin_ns": 1_000}),
+        traces: &traces,
+        directory: "",
+    }))
+}
+
+/// A strike of this fault with this effect, from 1 s to 2 s.
+fn strike(fault: &str, effect: &serde_json::Value) -> String {
+    let start = json!({"time": 1_000_000_000_u64, "process": "nemesis", "type": "info", "f": fault,
+        "value": {"phase": "start", "overlay": 1, "effect": effect}});
+    let heal = json!({"time": 2_000_000_000_u64, "process": "nemesis", "type": "info", "f": fault,
+        "value": {"phase": "heal", "overlay": 1, "bit": {}, "effective": false}});
+    format!("{start}\n{heal}\n")
+}
+
+/// An ok operation of this process from and to these milliseconds.
+fn ok(process: u64, from_ms: u64, to_ms: u64, f: &str, asked: &str, told: &str) -> String {
+    let line = |ms: u64, kind: &str, rest: &str| {
+        let time = ms * 1_000_000;
+        format!(r#"{{"time":{time},"process":{process},"type":"{kind}","f":"{f}"{rest}}}"#)
+    };
+    format!("{}\n{}\n", line(from_ms, "invoke", asked), line(to_ms, "ok", told))
+}
+
+#[test]
+fn sides_of_a_partition_are_those_without_a_way_between_them() {
+    let block = |pairs: &[(u8, u8)]| {
+        let end = |node: u8| json!({"node": format!("n{node}")});
+        let both = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);
+        let flows: Vec<_> = both.map(|(a, b)| json!({"from": end(a), "to": end(b)})).collect();
+        json!({"hold": {"block": {"flows": flows, "style": "hold"}}})
+    };
+    let sides = |pairs: &[(u8, u8)]| {
+        with(&strike("partition", &block(pairs)), &[], |facts| facts.strikes[0].sides(3))
+    };
+    let groups = |groups: &[&[u8]]| {
+        Some(Sides::Groups(groups.iter().map(|group| group.iter().copied().collect()).collect()))
+    };
+    assert_eq!(sides(&[(1, 2), (1, 3)]), groups(&[&[2, 3], &[1]]));
+    assert_eq!(sides(&[(1, 2), (1, 3), (2, 3)]), groups(&[&[1], &[2], &[3]]));
+    assert_eq!(sides(&[(1, 3)]), Some(Sides::Touched([1, 3].into())));
+    assert_eq!(sides(&[]), None);
+}
+
+#[test]
+fn a_crash_ends_the_reign_it_interrupts() {
+    let down = json!({"hold": {"down": {"nodes": ["n1"]}}});
+    let trace = concat!(
+        r#"{"e":"role","inc":1,"at":501000,"role":"leader","epoch":3}"#,
+        "\n",
+        r#"{"e":"append","inc":1,"at":601000,"i":1}"#,
+        "\n",
+        r#"{"e":"boot","inc":2,"at":2000001000,"epoch":3}"#,
+        "\n",
+        r#"{"e":"role","inc":2,"at":2000"# // torn
+    );
+    with(&strike("crash", &down), &[("n1", trace)], |facts| {
+        assert!(facts.traced);
+        let reign = &facts.reigns[0];
+        assert_eq!((reign.from_ns, reign.to_ns, reign.epoch), (500_000, 1_000_000_000, 3));
+        assert_eq!(facts.reigns.len(), 1);
+        assert_eq!(facts.moment(600_000_000).leaders, "n1 led epoch 3");
+        assert_eq!(facts.moment(1_500_000_000).leaders, "nobody led");
+    });
+}
+
+#[test]
+fn recovery_counts_from_the_heal_and_silence_while_somebody_waits() {
+    let pause = json!({"hold": {"pause": {"nodes": ["n1"]}}});
+    let mut lines = strike("pause", &pause);
+    for step in 0..9 {
+        lines += &ok(1, 100 * step, 100 * step + 50, "tail", "", r#","tail":0"#);
+    }
+    lines += &ok(1, 1_100, 2_300, "tail", "", r#","tail":0"#); // asked before the heal
+    lines += &ok(2, 2_100, 2_150, "tail", "", r#","tail":0"#);
+    lines += &ok(2, 5_000, 5_010, "tail", "", r#","tail":0"#); // nobody waited before
+    with(&lines, &[], |facts| {
+        let row = &recoveries(facts)[0];
+        assert_eq!(row.first_ok_ns, Some(150_000_000));
+        assert_eq!(row.quiet_ns, 1_000_000_000);
+        let quiet: Vec<(u64, u64)> =
+            silences(facts).iter().map(|s| (s.from_ns / 1_000_000, s.to_ns / 1_000_000)).collect();
+        assert_eq!(quiet, [(1_100, 2_150)]);
+        assert_eq!(facts.strikes[0].effective, Some(false));
+        assert_eq!(facts.strikes[0].bite_words(), "no effect");
+    });
+}
+
+#[test]
+fn reads_say_what_they_saw_of_the_matter() {
+    let lines = [
+        ok(1, 1, 2, "append", r#","value":7"#, r#","value":7,"offset":1"#),
+        ok(2, 3, 4, "read", "", r#","value":[5,9,7],"tail":3"#),
+        ok(3, 5, 6, "read", "", r#","value":[5,8],"tail":2"#),
+    ]
+    .concat();
+    let labels = |kind, events: &[u64]| {
+        with(&lines, &[], |facts| {
+            let events = events.to_vec();
+            let anomaly = Anomaly { kind, explanation: String::new(), events, time_ns: None };
+            evidence::of(facts, &anomaly).labels
+        })
+    };
+    assert_eq!(labels(Kind::LostAppend, &[0, 2]), ["append 7 -> 1", "read -> 9 at 1, tail 3"]);
+    assert_eq!(labels(Kind::Duplicate, &[0, 2])[1], "read -> 7 at 2, tail 3");
+    assert_eq!(
+        labels(Kind::NonPrefix, &[2, 4]),
+        ["read -> 9 at 1, tail 3", "read -> 8 at 1, tail 2"]
+    );
+    assert_eq!(labels(Kind::StaleRead, &[2])[0], "read -> 3 entries, tail 3");
+}
+
+#[test]
+fn a_bite_is_told_in_words() {
+    let bite = Bite { killed: 2, held_bytes: 1_234, refused_connections: 1, ..Bite::default() };
+    assert_eq!(bite_words(&bite), "killed 2 processes, held 1.2 kB, refused 1 connection");
+    assert_eq!(bite_words(&Bite::default()), "no effect");
+}
