@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,13 +51,13 @@ struct Args {
     #[arg(long, value_name = "ID")]
     bug: Option<String>,
     /// Where to listen for peers
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     listen: SocketAddr,
     /// The other nodes: n2=HOST:PORT,n3=HOST:PORT; none for a cluster of one
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = peer)]
     peers: Vec<(NodeId, SocketAddr)>,
     /// Where to listen for clients
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     client: SocketAddr,
     /// A folder of its own; created if missing
     #[arg(long, value_name = "FOLDER")]
@@ -143,8 +143,12 @@ fn node(text: &str) -> Result<NodeId, String> {
 
 fn peer(text: &str) -> Result<(NodeId, SocketAddr), String> {
     let (name, address) = text.split_once('=').ok_or("a peer is written n2=HOST:PORT")?;
-    let address = address.parse().map_err(|_| format!("{address:?} is not an address and port"))?;
-    Ok((node(name)?, address))
+    Ok((node(name)?, self::address(address)?))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    found.ok_or_else(|| format!("{text:?} is no HOST:PORT of this machine's knowledge"))
 }
 
 fn option(text: &str) -> Result<(String, String), String> {
@@ -196,6 +200,7 @@ mod tests {
             ("--id n1 --protocol echo --peers n1=127.0.0.1:3", "which is this node"),
             ("--id n1 --protocol echo --peers n2=127.0.0.1:3,n2=127.0.0.1:4", "n2 twice"),
             ("--id n1 --protocol echo --peers n2", "n2=HOST:PORT"),
+            ("--id n1 --protocol echo --peers n2=nowhere", "\"nowhere\" is no HOST:PORT"),
             ("--id n1 --protocol echo --option x", "key=value"),
         ];
         for (line, sentence) in cases {

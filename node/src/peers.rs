@@ -213,46 +213,4 @@ fn read_hello(message: &[u8]) -> Option<(NodeId, NodeId, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn frames_come_out_as_they_went_in_however_they_are_cut(
-            messages: Vec<Vec<u8>>,
-            piece in 1_usize..40,
-        ) {
-            let mut wire = Vec::new();
-            for message in &messages {
-                frame(&mut wire, message);
-            }
-            let (mut buffer, mut seen) = (BytesMut::new(), Vec::new());
-            for part in wire.chunks(piece) {
-                buffer.extend_from_slice(part);
-                while let Some(message) = next_frame(&mut buffer).unwrap() {
-                    seen.push(message.to_vec());
-                }
-            }
-            prop_assert_eq!(seen, messages);
-            prop_assert!(buffer.is_empty());
-        }
-
-        #[test]
-        fn garbage_never_panics(bytes: Vec<u8>) {
-            let mut buffer = BytesMut::from(&bytes[..]);
-            while let Ok(Some(message)) = next_frame(&mut buffer) {
-                prop_assert_eq!(read_hello(&message), None);
-            }
-        }
-    }
-
-    #[test]
-    fn a_hello_names_its_sender() {
-        let bytes = hello(NodeId(2), NodeId(1), 7);
-        assert_eq!(read_hello(&bytes), Some((NodeId(2), NodeId(1), 7)));
-        assert_eq!(read_hello(&bytes[..bytes.len() - 1]), None);
-        let mut large = BytesMut::from(&u32::MAX.to_le_bytes()[..]);
-        assert_eq!(next_frame(&mut large), Err(TooLarge));
-    }
-}
+mod tests;

@@ -57,9 +57,8 @@ type Fields<'a> = [Option<&'a str>; FIELDS.len()];
 
 /// Reads one line, without its newline.
 pub fn parse(line: &[u8]) -> Line {
-    let text = match std::str::from_utf8(line) {
-        Ok(text) => text,
-        Err(_) => return Line { id: None, ask: Err(malformed("the line is not UTF-8")) },
+    let Ok(text) = std::str::from_utf8(line) else {
+        return Line { id: None, ask: Err(malformed("the line is not UTF-8")) };
     };
     let mut fields = Fields::default();
     let scanned = scan(text, &mut fields);
@@ -110,21 +109,16 @@ fn append(fields: &Fields<'_>, expect: Option<Offset>) -> Result<Request, No> {
 /// their bytes hashed.
 fn value(text: &str) -> Result<Bytes, No> {
     let what = "\"value\" has to be a string or an integer within 2^53";
-    let compact = if text.starts_with('"') {
-        match plain_string(text) {
-            Some(_) => Bytes::copy_from_slice(text.as_bytes()),
-            None => {
-                let string = string(text).ok_or_else(|| malformed(what))?;
-                let bytes = serde_json::to_vec(&string).expect("a string is JSON");
-                Bytes::from(bytes)
-            }
-        }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let compact = if plain_string(text).is_some() {
+        Bytes::copy_from_slice(text.as_bytes())
+    } else if text.starts_with('"') {
+        let string = string(text).ok_or_else(|| malformed(what))?;
+        Bytes::from(serde_json::to_vec(&string).expect("a string is JSON"))
     } else {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        match integer(digits) {
-            Some(0) => Bytes::from_static(b"0"),
-            Some(_) => Bytes::copy_from_slice(text.as_bytes()),
-            None => return Err(malformed(what)),
+        match integer(digits).ok_or_else(|| malformed(what))? {
+            0 => Bytes::from_static(b"0"), // -0 is the same number
+            _ => Bytes::copy_from_slice(text.as_bytes()),
         }
     };
     if compact.len() > VALUE_BYTES_MAX {

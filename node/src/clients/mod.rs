@@ -127,17 +127,8 @@ impl Clients {
             self.unflushed.borrow_mut().push(Rc::clone(&connection.link));
         }
         if connection.ended.get() && connection.pending.get() == 0 {
-            self.finish(connection);
+            connection.finish();
         }
-    }
-
-    /// Closes a connection that has ended once its last answer has left.
-    fn finish(&self, connection: &Rc<Connection>) {
-        let link = Rc::clone(&connection.link);
-        tokio::task::spawn_local(async move {
-            link.drained().await;
-            link.close();
-        });
     }
 
     async fn accept(self: Rc<Self>, listener: TcpListener) {
@@ -165,7 +156,7 @@ impl Clients {
         self.read(&connection, reader).await;
         connection.ended.set(true);
         if connection.pending.get() == 0 {
-            self.finish(&connection);
+            connection.finish();
         }
         self.connections.set(self.connections.get() - 1);
     }
@@ -239,6 +230,17 @@ impl Clients {
         let connection = Rc::clone(connection);
         self.pending.borrow_mut().insert(ticket, Pending { connection, id, in_session });
         self.inbox.put(Arrived::Request { ticket, request });
+    }
+}
+
+impl Connection {
+    /// Closes it once its last answer has left.
+    fn finish(&self) {
+        let link = Rc::clone(&self.link);
+        tokio::task::spawn_local(async move {
+            link.drained().await;
+            link.close();
+        });
     }
 }
 
