@@ -1,6 +1,7 @@
 //! `schism hunt`: planted bugs times seeds, each beside its control: the same workload and seed
 //! without the bug. Says which bugs are found, by which check, and how fast.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -266,7 +267,7 @@ fn table(scores: &[Score]) -> String {
     }
     let mut text = format!("{table}\n");
     for other in scores.iter().flat_map(|score| &score.others) {
-        text.push_str(&format!("  {other}\n"));
+        writeln!(text, "  {other}").expect("a string takes all");
     }
     text
 }

@@ -1,6 +1,7 @@
 //! `schism list`: what there is, one line each, from the tables themselves.
 
-use anyhow::Result;
+use std::fmt::Write;
+
 use schism_verify::checkers::CHECKERS;
 use schism_verify::verdict::KINDS;
 use serde_json::json;
@@ -8,6 +9,7 @@ use serde_json::json;
 use super::screen;
 use super::session::pretty;
 use crate::faults::FAULTS;
+use crate::judge::EXIT_VALID;
 use crate::systems::Catalogue;
 use crate::workload;
 
@@ -27,7 +29,7 @@ const WHAT: [&str; 7] =
     ["workloads", "systems", "faults", "models", "checkers", "bugs", "anomalies"];
 
 /// Prints them.
-pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+pub fn main(args: &Args, catalogue: &Catalogue) -> u8 {
     let kinds: Vec<&str> =
         WHAT.into_iter().filter(|kind| args.what.as_deref().is_none_or(|w| w == *kind)).collect();
     if args.json {
@@ -38,22 +40,23 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
         });
         let all: serde_json::Map<String, serde_json::Value> = all.collect();
         screen::show(&String::from_utf8_lossy(&pretty(&all)));
-        return Ok(0);
+        return EXIT_VALID;
     }
     let mut text = String::new();
     for kind in &kinds {
         let rows = rows(kind, catalogue);
         let indent = if kinds.len() > 1 { "  " } else { "" };
         if kinds.len() > 1 {
-            text.push_str(&format!("{}{kind}\n", if text.is_empty() { "" } else { "\n" }));
+            let gap = if text.is_empty() { "" } else { "\n" };
+            writeln!(text, "{gap}{kind}").expect("a string takes all");
         }
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, about) in rows {
-            text.push_str(&format!("{indent}{name:width$}  {about}\n"));
+            writeln!(text, "{indent}{name:width$}  {about}").expect("a string takes all");
         }
     }
     screen::show(&text);
-    Ok(0)
+    EXIT_VALID
 }
 
 fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {

@@ -74,11 +74,11 @@ pub fn main(program: &Program) -> ExitCode {
     };
     let catalogue = &program.catalogue;
     let outcome = match cli.command {
-        Command::Run(args) => run::main(&args, catalogue),
+        Command::Run(args) => Ok(run::main(&args, catalogue)),
         Command::Check(args) => check::main(&args, catalogue),
         Command::Report(args) => report::main(&args, catalogue),
         Command::Hunt(args) => hunt::main(&args, catalogue),
-        Command::List(args) => list::main(&args, catalogue),
+        Command::List(args) => Ok(list::main(&args, catalogue)),
         Command::Node(rest) => return (program.node)(rest.args),
         Command::Guard => return crate::worlds::processes::guard::main(),
     };

@@ -3,8 +3,6 @@
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 
-use anyhow::Result;
-
 use super::interrupt::watch_signals;
 use super::registry::registry;
 use super::screen;
@@ -62,7 +60,7 @@ pub struct Args {
 }
 
 /// Runs all of them; every workload is read before anything starts.
-pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+pub fn main(args: &Args, catalogue: &Catalogue) -> u8 {
     let workloads = match load_all(args, catalogue) {
         Ok(workloads) => workloads,
         Err(error) => {
@@ -70,7 +68,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
             if !error.snippet.is_empty() {
                 screen::complain(&error.snippet);
             }
-            return Ok(EXIT_NOT_RUN);
+            return EXIT_NOT_RUN;
         }
     };
     let interrupted = watch_signals();
@@ -102,7 +100,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
         let several = workloads.len() as u64 * args.runs > 1;
         show_json(&verdicts, several);
     }
-    Ok(worst_exit(codes))
+    worst_exit(codes)
 }
 
 fn load_all(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>, workload::WorkloadError> {

@@ -149,7 +149,7 @@ impl Launching<'_> {
         Ok(layouts.into_iter().map(launch).collect())
     }
 
-    fn progress(&self) -> Option<Box<dyn FnMut(&run::Progress)>> {
+    fn progress(&self) -> Option<run::Viewer> {
         if self.request.quiet {
             return None;
         }

@@ -131,11 +131,6 @@ impl<R: Rt> Context<R> {
         self.leader.get()
     }
 
-    /// Whether progress may be demanded, as last recorded.
-    pub fn can_progress(&self) -> bool {
-        self.can_progress.get().unwrap_or(false)
-    }
-
     /// Looks whether progress may be demanded; records it at each change, and once if `anyway`.
     pub fn note_progress(&self, anyway: bool) -> bool {
         let can = self.system.can_progress(&self.view());

@@ -46,6 +46,9 @@ pub use progress::Progress;
 use recorder::Monitor;
 use rt::{Nanos, Signal};
 
+/// Is shown how far a run has come.
+pub type Viewer = Box<dyn FnMut(&Progress)>;
+
 /// Everything a run needs. The nodes have been started, not awaited.
 pub struct Setup<R> {
     /// The clock; its zero is the start of the first node.
@@ -73,7 +76,7 @@ pub struct Setup<R> {
     /// A violation does not end the disturbance.
     pub keep_going: bool,
     /// Is shown how far the run has come, four times a second.
-    pub progress: Option<Box<dyn FnMut(&Progress)>>,
+    pub progress: Option<Viewer>,
 }
 
 /// A time in which the machine did not let someone run.

@@ -15,6 +15,7 @@ pub struct Processes {
 impl Processes {
     /// A client's first number.
     pub fn client(self, client: ClientId) -> u64 {
+        assert!(client.0 < self.clients, "only clients of the workload have numbers");
         u64::from(client.0)
     }
 

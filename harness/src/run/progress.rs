@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::Viewer;
 use super::context::Context;
 use super::recorder::Counts;
 use super::rt::{Nanos, Rt};
@@ -34,7 +35,7 @@ pub struct Progress {
 }
 
 /// Shows the progress until the run is over.
-pub async fn show<R: Rt>(context: Rc<Context<R>>, mut viewer: Box<dyn FnMut(&Progress)>) {
+pub async fn show<R: Rt>(context: Rc<Context<R>>, mut viewer: Viewer) {
     let mut before = (context.rt.now(), Counts::default());
     while !context.over.is_set() {
         let now = context.rt.now();
@@ -43,9 +44,6 @@ pub async fn show<R: Rt>(context: Rc<Context<R>>, mut viewer: Box<dyn FnMut(&Pro
         let seconds = (now - before.0) as f64 / 1e9;
         let mut latencies = context.recorder.take_latencies();
         latencies.sort_unstable();
-        let active = context.active.borrow();
-        let faults = active.values().map(|a| format!("{}: {}", a.fault, a.describe)).collect();
-        drop(active);
         viewer(&Progress {
             elapsed: Duration::from_nanos(now),
             phase: context.phase.get(),
@@ -53,10 +51,15 @@ pub async fn show<R: Rt>(context: Rc<Context<R>>, mut viewer: Box<dyn FnMut(&Pro
             completed_per_s: if seconds > 0.0 { completed as f64 / seconds } else { 0.0 },
             latencies,
             leader: context.leader(),
-            faults,
+            faults: faults(&context),
             violations: context.recorder.violations(),
         });
         before = (now, counts);
         context.rt.sleep(EVERY).await;
     }
+}
+
+fn faults<R: Rt>(context: &Context<R>) -> Vec<String> {
+    let active = context.active.borrow();
+    active.values().map(|overlay| format!("{}: {}", overlay.fault, overlay.describe)).collect()
 }

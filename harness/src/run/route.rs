@@ -24,12 +24,12 @@ impl Route {
     }
 
     /// The node asked first.
-    pub fn first(&self, op: &Op) -> NodeId {
+    pub fn first(self, op: &Op) -> NodeId {
         if leads(op) { self.believed } else { self.home }
     }
 
     /// Whom to ask next within the same operation, after `hops` hints were followed.
-    pub fn hop(&self, op: &Op, outcome: &Outcome, hops: u32) -> Option<NodeId> {
+    pub fn hop(self, op: &Op, outcome: &Outcome, hops: u32) -> Option<NodeId> {
         let hint = self.hint(outcome)?;
         (leads(op) && hops < HOPS_MAX).then_some(hint)
     }
@@ -47,7 +47,7 @@ impl Route {
     }
 
     /// A hint that names no node of the cluster is no hint.
-    fn hint(&self, outcome: &Outcome) -> Option<NodeId> {
+    fn hint(self, outcome: &Outcome) -> Option<NodeId> {
         let Outcome::Fail(failure) = outcome else { return None };
         let refused = failure.error.as_deref() == Some("not-leader");
         failure.leader.filter(|leader| refused && leader.0 <= self.nodes)

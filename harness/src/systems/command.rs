@@ -75,15 +75,12 @@ fn fill(argument: &str, holes: &[(&str, String)]) -> String {
     while let Some(open) = rest.find('{') {
         filled.push_str(&rest[..open]);
         rest = &rest[open..];
-        match holes.iter().find(|(hole, _)| rest.starts_with(hole)) {
-            Some((hole, text)) => {
-                filled.push_str(text);
-                rest = &rest[hole.len()..];
-            }
-            None => {
-                filled.push('{');
-                rest = &rest[1..];
-            }
+        if let Some((hole, text)) = holes.iter().find(|(hole, _)| rest.starts_with(hole)) {
+            filled.push_str(text);
+            rest = &rest[hole.len()..];
+        } else {
+            filled.push('{');
+            rest = &rest[1..];
         }
     }
     filled + rest

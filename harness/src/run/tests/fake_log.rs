@@ -210,7 +210,7 @@ impl System for FakeSystem {
 
 impl Cluster for FakeLog {
     fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
-        let Effect::Hold(overlay) = effect else { panic!("every effect so far holds") };
+        let Effect::Hold(overlay) = effect;
         let id = OverlayId(self.made.replace(self.made.get() + 1));
         self.overlays.borrow_mut().insert(id, overlay);
         Box::pin(async move { Ok(id) })

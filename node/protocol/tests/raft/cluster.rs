@@ -1,0 +1,489 @@
+//! The cluster: nodes, a network that drops, delays, reorders and repeats, disks, clients, and a
+//! nemesis; one queue of events in virtual time, everything drawn from one seed.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use schism_protocol::{
+    Boot, Build, Input, Machine, Mark, NodeId, Output, Record, Reply, Request, Role, Status,
+    Ticket, Time,
+};
+
+use crate::clients::Clients;
+use crate::disk::Disk;
+use crate::observer::Observer;
+
+pub const MS: u64 = 1_000_000;
+
+/// What a sweep varies.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub nodes: u8,
+    pub clients: usize,
+    pub options: Vec<(&'static str, &'static str)>,
+    /// Per thousand messages.
+    pub drop: u64,
+    pub repeat: u64,
+    /// Share of messages with a long delay, and how long at most.
+    pub late: u64,
+    pub late_ms: u64,
+    /// Of a flush, at most.
+    pub flush_us: u64,
+    /// Mean between two strikes; 0: none.
+    pub strike_ms: u64,
+    pub strike_lasts_ms: u64,
+    pub strikes: Vec<Strike>,
+    /// Per thousand answers to clients.
+    pub lost_answers: u64,
+    pub disturbed_ms: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Strike {
+    CrashOne,
+    CrashLeader,
+    CrashAll,
+    PauseLeader,
+    PauseOne,
+    Isolate,
+    IsolateLeader,
+    Halves,
+    OneWay,
+    Ring,
+    Bridge,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Profile {
+            nodes: 3,
+            clients: 4,
+            options: Vec::new(),
+            drop: 10,
+            repeat: 10,
+            late: 20,
+            late_ms: 40,
+            flush_us: 1_000,
+            strike_ms: 300,
+            strike_lasts_ms: 400,
+            strikes: vec![
+                Strike::CrashOne,
+                Strike::CrashLeader,
+                Strike::CrashAll,
+                Strike::PauseLeader,
+                Strike::PauseOne,
+                Strike::Isolate,
+                Strike::IsolateLeader,
+                Strike::Halves,
+                Strike::OneWay,
+                Strike::Ring,
+                Strike::Bridge,
+            ],
+            lost_answers: 20,
+            disturbed_ms: 2_500,
+        }
+    }
+}
+
+enum Event {
+    Message { from: usize, to: usize, bytes: Bytes },
+    Flush { node: usize, incarnation: u32 },
+    Tick { node: usize, alarm: u64 },
+    Client(usize),
+    Strike,
+    Heal(u64),
+}
+
+pub struct Node {
+    pub incarnation: u32,
+    pub machine: Option<Box<dyn Machine>>,
+    disk: Disk,
+    pub delivered: Vec<Bytes>,
+    paused: bool,
+    inbox: Vec<Input<Bytes>>,
+    alarm: u64,
+    flushing: bool,
+    waiting: Vec<(Mark, Output<Bytes>)>,
+}
+
+pub struct Cluster {
+    pub now: u64,
+    pub nodes: Vec<Node>,
+    pub observer: Observer,
+    pub clients: Clients,
+    pub profile: Profile,
+    pub loud: bool,
+    build: Build,
+    rng: ChaCha8Rng,
+    queue: BinaryHeap<Queued>,
+    queued: u64,
+    cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
+    stopped: BTreeMap<u64, (usize, bool)>,
+    strikes: u64,
+    calm: bool,
+}
+
+struct Queued(u64, u64, Event);
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+impl Eq for Queued {}
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.0, other.1).cmp(&(self.0, self.1))
+    }
+}
+
+impl Cluster {
+    pub fn start(build: Build, profile: Profile, seed: u64, loud: bool) -> Self {
+        let n = profile.nodes as usize;
+        let node = |_| Node {
+            incarnation: 0,
+            machine: None,
+            disk: Disk::default(),
+            delivered: Vec::new(),
+            paused: false,
+            inbox: Vec::new(),
+            alarm: 0,
+            flushing: false,
+            waiting: Vec::new(),
+        };
+        let mut cluster = Cluster {
+            now: 1_000 * MS,
+            nodes: (0..n).map(node).collect(),
+            observer: Observer::new(n),
+            clients: Clients::new(profile.clients, n),
+            loud,
+            build,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            queue: BinaryHeap::new(),
+            queued: 0,
+            cuts: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+            strikes: 0,
+            calm: profile.strike_ms == 0,
+            profile,
+        };
+        for node in 0..n {
+            cluster.boot(node);
+        }
+        for client in 0..cluster.profile.clients {
+            cluster.schedule(10 * MS + client as u64, Event::Client(client));
+        }
+        if !cluster.calm {
+            cluster.schedule(400 * MS, Event::Strike);
+        }
+        cluster
+    }
+
+    /// Runs until the time, or the first violation.
+    pub fn run_until(&mut self, until: u64) {
+        while self.violation().is_none() {
+            match self.queue.peek() {
+                Some(Queued(at, ..)) if *at <= until => {}
+                _ => break,
+            }
+            let Queued(at, _, event) = self.queue.pop().expect("it was just seen");
+            self.now = at;
+            self.perform(event);
+        }
+        self.now = self.now.max(until);
+    }
+
+    pub fn violation(&self) -> Option<&(&'static str, String)> {
+        self.observer.violation.as_ref().or(self.clients.violation.as_ref())
+    }
+
+    /// Ends every fault; the network becomes timely.
+    pub fn heal(&mut self) {
+        self.calm = true;
+        let strikes: BTreeSet<u64> =
+            self.cuts.keys().chain(self.stopped.keys()).copied().collect();
+        strikes.into_iter().for_each(|strike| self.end_strike(strike));
+        (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
+        self.profile.lost_answers = 0;
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.rng.next_u64() % bound.max(1)
+    }
+
+    pub fn statuses(&self) -> Vec<Option<Status>> {
+        self.nodes.iter().map(|node| node.machine.as_ref().map(|m| m.status())).collect()
+    }
+
+    pub fn leader(&self) -> Option<usize> {
+        let leads = |s: &Option<Status>| s.as_ref().filter(|s| s.role == Role::Leader).map(|s| s.epoch);
+        let statuses = self.statuses();
+        (0..statuses.len()).filter(|n| leads(&statuses[*n]).is_some()).max_by_key(|n| leads(&statuses[*n]))
+    }
+
+    pub fn is_up(&self, node: usize) -> bool {
+        self.nodes[node].machine.is_some()
+    }
+
+    pub fn request(&mut self, node: usize, ticket: Ticket, request: Request) {
+        self.input(node, Input::Request { ticket, request });
+    }
+
+    pub fn wake_client(&mut self, client: usize, after: u64) {
+        self.schedule(after, Event::Client(client));
+    }
+
+    fn schedule(&mut self, after: u64, event: Event) {
+        self.queued += 1;
+        self.queue.push(Queued(self.now + after, self.queued, event));
+    }
+
+    fn perform(&mut self, event: Event) {
+        match event {
+            Event::Message { from, to, bytes } => {
+                if !self.is_cut(from, to) {
+                    let from = NodeId(from as u8 + 1);
+                    self.input(to, Input::Receive { from, message: bytes });
+                }
+            }
+            Event::Flush { node, incarnation } => {
+                if self.nodes[node].incarnation == incarnation && self.is_up(node) {
+                    self.flush(node);
+                }
+            }
+            Event::Tick { node, alarm } => {
+                if self.nodes[node].alarm == alarm {
+                    self.input(node, Input::Tick);
+                }
+            }
+            Event::Client(client) => Clients::act(self, client),
+            Event::Strike => self.strike(),
+            Event::Heal(strike) => self.end_strike(strike),
+        }
+    }
+
+    fn boot(&mut self, at: usize) {
+        let (seed, now) = (self.rng.next_u64(), Time(self.now));
+        let options =
+            self.profile.options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let members = (1..=self.profile.nodes).map(NodeId).collect();
+        let node = &mut self.nodes[at];
+        node.incarnation += 1;
+        let id = NodeId(at as u8 + 1);
+        let boot = Boot { id, members, seed, now, options, ..node.disk.boot() };
+        node.delivered = boot.delivered.clone();
+        let mut out = Vec::new();
+        node.machine = Some((self.build)(boot, &mut out).expect("a disk that kept its word"));
+        if self.loud {
+            println!("{} n{} starts, incarnation {}", self.now, at + 1, node.incarnation);
+        }
+        let incarnation = self.nodes[at].incarnation;
+        self.observer.starts(at, incarnation);
+        self.perform_outputs(at, out);
+    }
+
+    fn crash(&mut self, at: usize) {
+        let kept = self.below(self.nodes[at].disk.queued() as u64 + 1) as usize;
+        let node = &mut self.nodes[at];
+        node.machine = None;
+        node.disk.crash(kept, &node.delivered);
+        node.waiting.clear();
+        node.inbox.clear();
+        node.paused = false;
+        node.flushing = false;
+        node.alarm += 1;
+    }
+
+    fn flush(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        node.flushing = false;
+        let Some(mark) = node.disk.flush(&node.delivered) else { return };
+        let (free, waiting) =
+            std::mem::take(&mut node.waiting).into_iter().partition(|(after, _)| *after <= mark);
+        node.waiting = waiting;
+        let free: Vec<(Mark, Output<Bytes>)> = free;
+        self.perform_outputs(at, free.into_iter().map(|(_, output)| output).collect());
+        self.input(at, Input::Durable(mark));
+    }
+
+    fn input(&mut self, at: usize, input: Input<Bytes>) {
+        let node = &mut self.nodes[at];
+        if node.paused {
+            node.inbox.push(input);
+            return;
+        }
+        let Some(machine) = node.machine.as_mut() else { return };
+        let mut out = Vec::new();
+        machine.step(Time(self.now), input, &mut out).expect("our own nodes speak our language");
+        self.perform_outputs(at, out);
+    }
+
+    fn perform_outputs(&mut self, at: usize, out: Vec<Output<Bytes>>) {
+        for output in out {
+            let durable = self.nodes[at].disk.durable;
+            match output {
+                Output::Send { after, .. } | Output::Reply { after, .. } if after > durable => {
+                    self.nodes[at].waiting.push((after, output));
+                }
+                Output::Persist { mark, record } => self.persist(at, mark, record),
+                Output::Send { to, message, .. } => self.send(at, to, message),
+                Output::Reply { ticket, reply, .. } => self.reply(ticket, reply),
+                Output::Deliver(delivery) => {
+                    let delivered = &mut self.nodes[at].delivered;
+                    if delivery.offset.0 != delivered.len() as u64 {
+                        self.observer.fail("gap", format!("n{} delivers {delivery:?}", at + 1));
+                    }
+                    delivered.push(delivery.value.clone());
+                    self.observer.delivers(at, &delivery);
+                    self.clients.delivered(&delivery);
+                }
+                Output::Restored { length, chain } => {
+                    if length.0 as usize != self.nodes[at].delivered.len() {
+                        self.observer.fail("gap", format!("n{} restores {length:?}", at + 1));
+                    }
+                    self.observer.restored(at, length, chain);
+                }
+                Output::Trace(event) => {
+                    if self.loud {
+                        println!("{} n{} {event:?}", self.now, at + 1);
+                    }
+                    self.observer.sees(at, Time(self.now), event);
+                }
+                Output::WakeAt(time) => {
+                    let node = &mut self.nodes[at];
+                    node.alarm += 1;
+                    let alarm = node.alarm;
+                    self.schedule(time.0.saturating_sub(self.now), Event::Tick { node: at, alarm });
+                }
+            }
+        }
+    }
+
+    fn persist(&mut self, at: usize, mark: Mark, record: Record) {
+        if let Record::Snapshot { from, values, .. } = &record {
+            self.nodes[at].delivered.truncate(from.0 as usize);
+            self.nodes[at].delivered.extend(values.iter().cloned());
+            self.observer.ships(*from, values);
+        }
+        self.nodes[at].disk.write(mark, record);
+        if !self.nodes[at].flushing && !self.nodes[at].disk.idle() {
+            self.nodes[at].flushing = true;
+            let after = 50_000 + self.below(self.profile.flush_us * 1_000);
+            let incarnation = self.nodes[at].incarnation;
+            self.schedule(after, Event::Flush { node: at, incarnation });
+        }
+    }
+
+    fn send(&mut self, at: usize, to: NodeId, bytes: Bytes) {
+        let to = to.0 as usize - 1;
+        let copies = 1 + u64::from(self.below(1_000) < self.profile.repeat);
+        for _ in 0..copies {
+            if self.below(1_000) < self.profile.drop {
+                continue;
+            }
+            let mut after = 100_000 + self.below(200_000);
+            if self.below(1_000) < self.profile.late {
+                after += self.below(self.profile.late_ms * MS);
+            }
+            self.schedule(after, Event::Message { from: at, to, bytes: bytes.clone() });
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        if self.below(1_000) >= self.profile.lost_answers {
+            Clients::answered(self, ticket, reply);
+        }
+    }
+
+    fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cuts.values().any(|cut| cut.contains(&(from, to)))
+    }
+
+    fn strike(&mut self) {
+        if self.calm {
+            return;
+        }
+        let next = self.profile.strike_ms * MS / 2 + self.below(self.profile.strike_ms * MS);
+        self.schedule(next, Event::Strike);
+        self.strikes += 1;
+        let strike = self.strikes;
+        let lasts = 1 + self.below(self.profile.strike_lasts_ms * MS);
+        self.schedule(lasts, Event::Heal(strike));
+        let kind = self.below(self.profile.strikes.len() as u64) as usize;
+        let kind = self.profile.strikes[kind];
+        let n = self.nodes.len();
+        let one = self.below(n as u64) as usize;
+        let leader = self.leader().unwrap_or(one);
+        if self.loud {
+            println!("{} strike {kind:?}, one n{}, leader n{}", self.now, one + 1, leader + 1);
+        }
+        let split = self.below(1 << n);
+        let ring = |a: usize, b: usize| (a + 1) % n != b && (b + 1) % n != a;
+        let cut: Vec<(usize, usize)> = match kind {
+            Strike::CrashOne | Strike::CrashLeader => {
+                self.stop(strike, if kind == Strike::CrashOne { one } else { leader }, true);
+                return;
+            }
+            Strike::CrashAll => {
+                // Every node is stopped by its own strike, so that they come back apart.
+                for node in 0..n {
+                    self.strikes += 1;
+                    self.stop(self.strikes, node, true);
+                    let lasts = 1 + self.below(50 * MS);
+                    self.schedule(lasts, Event::Heal(self.strikes));
+                }
+                return;
+            }
+            Strike::PauseOne | Strike::PauseLeader => {
+                self.stop(strike, if kind == Strike::PauseOne { one } else { leader }, false);
+                return;
+            }
+            Strike::Isolate => links(n, |a, b| (a == one) != (b == one)),
+            Strike::IsolateLeader => links(n, |a, b| (a == leader) != (b == leader)),
+            Strike::Halves => links(n, |a, b| (split >> a) & 1 != (split >> b) & 1),
+            Strike::OneWay => links(n, |a, b| a == one && b != one),
+            Strike::Ring => links(n, ring),
+            Strike::Bridge => links(n, |a, b| {
+                a != one && b != one && (split >> a) & 1 != (split >> b) & 1
+            }),
+        };
+        self.cuts.insert(strike, cut.into_iter().collect());
+    }
+
+    fn stop(&mut self, strike: u64, node: usize, crash: bool) {
+        if self.stopped.values().any(|(stopped, _)| *stopped == node) {
+            return;
+        }
+        self.stopped.insert(strike, (node, crash));
+        if crash {
+            self.crash(node);
+        } else {
+            self.nodes[node].paused = true;
+        }
+    }
+
+    fn end_strike(&mut self, strike: u64) {
+        self.cuts.remove(&strike);
+        let Some((node, crashed)) = self.stopped.remove(&strike) else { return };
+        if crashed {
+            self.boot(node);
+        } else {
+            self.nodes[node].paused = false;
+            for input in std::mem::take(&mut self.nodes[node].inbox) {
+                self.input(node, input);
+            }
+        }
+    }
+}
+
+fn links(n: usize, cut: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
+    let all = (0..n).flat_map(|a| (0..n).map(move |b| (a, b)));
+    all.filter(|(a, b)| a != b && cut(*a, *b)).collect()
+}

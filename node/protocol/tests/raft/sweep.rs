@@ -1,0 +1,77 @@
+//! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
+
+use schism_protocol::raft;
+
+use crate::cluster::{Cluster, MS, Profile};
+
+/// 20 * 2T of the design: how long after the heal everyone must have been served.
+const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
+
+fn only_seed() -> Option<u64> {
+    std::env::var("SCHISM_SEED").ok().and_then(|seed| seed.parse().ok())
+}
+
+/// Disturbed, healed, judged. Returns how many appends were acknowledged.
+fn trial(profile: &Profile, seed: u64) -> usize {
+    let loud = only_seed().is_some();
+    let mut cluster = Cluster::start(raft::ROW.build, profile.clone(), seed, loud);
+    let end = cluster.now + profile.disturbed_ms * MS;
+    cluster.run_until(end);
+    cluster.heal();
+    let before = cluster.clients.acked.len();
+    cluster.run_until(end + PROGRESS_WITHIN / 4);
+    // Most runs are served long before; the rest get all the time they may take.
+    if cluster.clients.acked.len() < before + 20 {
+        cluster.run_until(end + PROGRESS_WITHIN);
+    }
+    let ended = cluster.violation();
+    assert!(ended.is_none(), "seed {seed}, {profile:?}: {ended:?}");
+    let acked = cluster.clients.acked.len();
+    assert!(acked > before, "seed {seed}: no append was served after the heal");
+    cluster.clients.all_acked_are_in(&cluster.observer.canonical).unwrap();
+    acked
+}
+
+fn sweep(name: &str, profile: &Profile, seeds: u64, acked_least: usize) {
+    let seeds = only_seed().map_or(0..seeds, |seed| seed..seed + 1);
+    let count = seeds.end - seeds.start;
+    let acked: usize = seeds.map(|seed| trial(profile, seed)).sum();
+    println!("{name}: {count} seeds, {acked} appends acknowledged");
+    assert!(acked as u64 >= acked_least as u64 * count, "{name}: too little traffic to judge");
+}
+
+#[test]
+fn three_nodes_under_everything() {
+    sweep("three", &Profile::default(), 1_000, 50);
+}
+
+#[test]
+fn five_nodes_under_everything() {
+    sweep("five", &Profile { nodes: 5, clients: 5, ..Profile::default() }, 500, 50);
+}
+
+#[test]
+fn snapshots_every_few_entries() {
+    let options = vec![("snapshot-every", "7")];
+    sweep("snapshots", &Profile { options, ..Profile::default() }, 500, 50);
+}
+
+#[test]
+fn without_pre_votes_and_check_quorum() {
+    let options = vec![("pre-vote", "false"), ("check-quorum", "false")];
+    sweep("plain", &Profile { options, ..Profile::default() }, 300, 30);
+}
+
+#[test]
+fn a_network_that_loses_and_reorders_most() {
+    let hostile = Profile { drop: 150, repeat: 150, late: 300, late_ms: 100, ..Profile::default() };
+    sweep("hostile", &hostile, 300, 5);
+}
+
+#[test]
+fn every_size_of_cluster() {
+    for nodes in [1, 2, 4, 6, 7, 9] {
+        let profile = Profile { nodes, strike_ms: 600, ..Profile::default() };
+        sweep(&format!("{nodes} nodes"), &profile, 30, 10);
+    }
+}
