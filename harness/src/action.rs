@@ -158,6 +158,23 @@ pub struct Bite {
     pub delayed_segments: u64,
 }
 
+/// One strike of one fault, all its randomness drawn.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Strike {
+    /// Its position in the plan, from 0.
+    pub id: u64,
+    /// The fault's key in the workload.
+    pub fault: String,
+    /// From the start of the disturbance.
+    pub at: Duration,
+    /// How long it holds.
+    pub lasts: Duration,
+    /// The fault's own choices (target, shape, style, and what it needs to resolve them without
+    /// further randomness).
+    pub detail: serde_json::Value,
+}
+
 /// The world as a fault sees it when it strikes.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct View {

@@ -22,5 +22,6 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod systems;
+pub mod units;
 pub mod workload;
 pub mod worlds;

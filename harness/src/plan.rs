@@ -20,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde::{Deserialize, Serialize};
 
+pub use crate::action::Strike;
 use crate::faults::{self, Topology};
 use crate::workload::{FaultSpec, When, Workload};
 
@@ -39,37 +40,10 @@ pub struct Plan {
     pub streams: Vec<(String, u64)>,
 }
 
-/// One strike of one fault, all its randomness drawn.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Strike {
-    /// Its position in the plan, from 0.
-    pub id: u64,
-    /// The fault's key in the workload.
-    pub fault: String,
-    /// From the start of the disturbance.
-    pub at: Duration,
-    /// How long it holds.
-    pub lasts: Duration,
-    /// The fault's own choices (target, shape, style, and what it needs to resolve them without
-    /// further randomness).
-    pub detail: serde_json::Value,
-}
-
-/// How long nothing is broken: a tenth of the duration, at most 2 s.
-pub fn warm_up(duration: Duration) -> Duration {
-    (duration / 10).min(Duration::from_secs(2))
-}
-
-/// How long faults strike: the rest.
-pub fn disturbance(duration: Duration) -> Duration {
-    duration.saturating_sub(warm_up(duration))
-}
-
 /// Draws the schedule of a run.
 pub fn draw(workload: &Workload, seed: u64) -> Plan {
-    let warm_up = warm_up(workload.duration);
-    let disturbance = disturbance(workload.duration);
+    let warm_up = workload.warm_up();
+    let disturbance = workload.disturbance();
     let topology = workload.topology();
     let mut strikes = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();

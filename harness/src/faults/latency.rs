@@ -6,11 +6,12 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use super::FaultSpec;
 use super::{Fault, Key, KeyError, Topology, check_each, draw, target};
-use crate::action::{ClientId, Delay, Distribution, Effect, Endpoint, Flow, NodeId, Overlay, View};
-use crate::plan::Strike;
-use crate::workload::FaultSpec;
-use crate::workload::units::{format_duration, parse_duration};
+use crate::action::{
+    ClientId, Delay, Distribution, Effect, Endpoint, Flow, NodeId, Overlay, Strike, View,
+};
+use crate::units::{format_duration, parse_duration};
 
 /// The fault `latency`.
 pub struct Latency;

@@ -17,9 +17,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::action::{Effect, Endpoint, NodeId, NodeView, Overlay, View};
-use crate::plan::Strike;
-use crate::workload::FaultSpec;
+use crate::action::{Effect, Endpoint, NodeId, NodeView, Overlay, Strike, View};
 
 /// The shape of the cluster, known before anything starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +26,28 @@ pub struct Topology {
     pub nodes: u8,
     /// How many clients.
     pub clients: u16,
+}
+
+/// One fault of a workload, as its own module understands it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FaultSpec {
+    /// Its key: `partition`, `crash`, ...
+    pub kind: String,
+    /// When it strikes.
+    pub when: When,
+    /// How long each strike lasts; one of these is drawn.
+    pub lasts: Vec<Duration>,
+    /// Its own keys, each a list to draw one from per strike (checked by the fault's module).
+    pub keys: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+/// When a fault strikes.
+#[derive(Clone, PartialEq, Debug)]
+pub enum When {
+    /// With this mean time between starts, drawn from the seed.
+    Every(Duration),
+    /// At these times from the start of the disturbance.
+    At(Vec<Duration>),
 }
 
 /// A kind of fault.

@@ -7,11 +7,10 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use super::FaultSpec;
 use super::shape::{self, Cut};
 use super::{Fault, Key, KeyError, Topology, check_each, draw, target};
-use crate::action::{ClientId, Effect, Endpoint, Flow, NodeId, Overlay, Style, View};
-use crate::plan::Strike;
-use crate::workload::FaultSpec;
+use crate::action::{ClientId, Effect, Endpoint, Flow, NodeId, Overlay, Strike, Style, View};
 
 /// The fault `partition`.
 pub struct Partition;

@@ -5,10 +5,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
+use super::FaultSpec;
 use super::{Fault, Key, KeyError, Piece, Topology, one_after_the_other, target};
-use crate::action::{Effect, NodeView, Overlay, View};
-use crate::plan::Strike;
-use crate::workload::FaultSpec;
+use crate::action::{Effect, NodeView, Overlay, Strike, View};
 
 /// The fault `pause`.
 pub struct Pause;

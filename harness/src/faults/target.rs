@@ -7,9 +7,9 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use super::FaultSpec;
 use super::{Key, KeyError, Topology, check_each, draw};
 use crate::action::{NodeId, NodeView, View};
-use crate::workload::FaultSpec;
 
 /// The key `target`.
 pub const KEY: Key = Key {

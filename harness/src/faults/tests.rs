@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 
+use super::When;
 use super::*;
-use crate::workload::When;
 
 pub fn rng_of(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)

@@ -7,7 +7,6 @@ use schism_verify::history::{Event, Level, Type, Value};
 
 use super::Generator;
 use crate::systems::Op;
-use crate::workload::Workload;
 
 /// What may be written under `operations`.
 pub const OPERATIONS: &[&str] = &["append", "read", "append-if", "tail"];
@@ -43,8 +42,8 @@ enum Kind {
 }
 
 impl LogGenerator {
-    /// With the workload's weights, value size and read level.
-    pub fn new(workload: &Workload) -> Self {
+    /// With a workload's weights, size of values and level of reads.
+    pub fn new(operations: &[(String, u32)], value_bytes: usize, level: Level) -> Self {
         let kind = |name: &str| match name {
             "append" => Kind::Append,
             "append-if" => Kind::AppendIf,
@@ -53,17 +52,10 @@ impl LogGenerator {
             other => unreachable!("a workload has no operation {other}"),
         };
         let weights: Vec<_> =
-            workload.operations.iter().map(|(name, weight)| (kind(name), *weight)).collect();
+            operations.iter().map(|(name, weight)| (kind(name), *weight)).collect();
         let total = weights.iter().map(|(_, weight)| weight).sum();
         assert!(total > 0, "a workload has an operation to try");
-        LogGenerator {
-            weights,
-            total,
-            value_bytes: workload.value_bytes,
-            level: workload.read_level,
-            counter: 0,
-            known_tail: 0,
-        }
+        LogGenerator { weights, total, value_bytes, level, counter: 0, known_tail: 0 }
     }
 
     /// A value nobody else appends: a whole number, or for large values a string of that many bytes
@@ -146,29 +138,37 @@ impl Generator for LogGenerator {
 mod tests {
     use std::collections::BTreeSet;
 
+    use rand_chacha::rand_core::SeedableRng as _;
     use schism_verify::history::Process;
 
     use super::*;
-    use crate::plan;
-    use crate::workload::tests::workload;
 
-    fn draw(generator: &mut LogGenerator, process: u64, count: usize, stream: &str) -> Vec<Op> {
-        let mut rng = plan::draw(&workload("{system: raft}"), 7).rng(stream);
+    fn mix(operations: &[(&str, u32)], value_bytes: usize) -> LogGenerator {
+        let operations: Vec<_> =
+            operations.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
+        LogGenerator::new(&operations, value_bytes, Level::Linearizable)
+    }
+
+    fn usual() -> LogGenerator {
+        mix(&[("append", 50), ("read", 40), ("append-if", 5), ("tail", 5)], 8)
+    }
+
+    fn draw(generator: &mut LogGenerator, process: u64, count: usize, stream: u64) -> Vec<Op> {
+        let mut rng = ChaCha8Rng::seed_from_u64(stream);
         (0..count).map(|_| generator.next(process, &mut rng)).collect()
     }
 
     #[test]
     fn a_stream_draws_the_same_operations_again() {
-        let workload = workload("{system: raft}");
-        let first = draw(&mut LogGenerator::new(&workload), 3, 500, "client-3");
-        assert_eq!(first, draw(&mut LogGenerator::new(&workload), 3, 500, "client-3"));
-        assert_ne!(first, draw(&mut LogGenerator::new(&workload), 3, 500, "client-4"));
+        let first = draw(&mut usual(), 3, 500, 3);
+        assert_eq!(first, draw(&mut usual(), 3, 500, 3));
+        assert_ne!(first, draw(&mut usual(), 3, 500, 4));
     }
 
     #[test]
     fn weights_are_kept() {
-        let workload = workload("{system: raft, operations: {append: 3, tail: 1, read: 0}}");
-        let ops = draw(&mut LogGenerator::new(&workload), 0, 4_000, "client-0");
+        let mut generator = mix(&[("append", 3), ("tail", 1), ("read", 0)], 8);
+        let ops = draw(&mut generator, 0, 4_000, 0);
         let tails = ops.iter().filter(|op| **op == Op::Tail).count();
         assert!((900..1_100).contains(&tails), "a quarter of 4,000, not {tails}");
         assert!(!ops.iter().any(|op| matches!(op, Op::Read { .. })));
@@ -178,9 +178,8 @@ mod tests {
     fn values_are_unique_and_of_the_size_asked_for() {
         let mut seen = BTreeSet::new();
         for bytes in [8, 31, 32, 100, 65_536] {
-            let workload = workload(&format!("{{system: raft, value-bytes: {bytes}}}"));
             for process in [0, 1, 10, 4_000_000] {
-                let mut generator = LogGenerator::new(&workload);
+                let mut generator = mix(&[("append", 1)], bytes);
                 for _ in 0..100 {
                     let value = generator.value(process);
                     if let Value::Str(text) = &value {
@@ -196,13 +195,12 @@ mod tests {
 
     #[test]
     fn reads_stay_near_the_end_that_was_seen() {
-        let workload = workload("{system: raft, operations: {read: 1}}");
-        let mut generator = LogGenerator::new(&workload);
+        let mut generator = mix(&[("read", 1)], 8);
         let mut event = Event::new(Process::Client(1), Type::Ok, "append");
         event.offset = Some(9_999);
         generator.observe(&event);
         assert_eq!(generator.known_tail(), 10_000);
-        let ops = draw(&mut generator, 0, 1_000, "client-0");
+        let ops = draw(&mut generator, 0, 1_000, 0);
         let from = |op: &Op| match op {
             Op::Read { from, limit: Some(READ_ENTRIES_MAX), .. } => *from,
             other => panic!("{other:?} is no read of at most 100"),
@@ -214,7 +212,7 @@ mod tests {
 
     #[test]
     fn only_what_is_certain_moves_the_known_end() {
-        let mut generator = LogGenerator::new(&workload("{system: raft}"));
+        let mut generator = usual();
         let mut show = |kind, offset, tail| {
             let mut event = Event::new(Process::Client(1), kind, "append-if");
             (event.offset, event.tail) = (offset, tail);
@@ -229,10 +227,9 @@ mod tests {
 
     #[test]
     fn a_conditional_append_mostly_expects_the_end() {
-        let workload = workload("{system: raft, operations: {append-if: 1}}");
-        let mut generator = LogGenerator::new(&workload);
+        let mut generator = mix(&[("append-if", 1)], 8);
         generator.known_tail = 50;
-        let ops = draw(&mut generator, 0, 1_000, "client-0");
+        let ops = draw(&mut generator, 0, 1_000, 0);
         let right = |op: &&Op| matches!(op, Op::Append { expect: Some(50), .. });
         assert!((700..900).contains(&ops.iter().filter(right).count()));
     }

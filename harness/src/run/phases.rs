@@ -190,14 +190,19 @@ impl<R: Rt> Script<R> {
                 Rc::clone(&self.context),
                 id,
                 self.context.system.client(nodes),
-                Box::new(LogGenerator::new(&self.workload)),
+                Box::new(self.generator()),
                 self.plan.rng(&format!("client-{number}")),
                 manner.clone(),
             );
             self.crew.spawn(&self.context.rt, worker.work());
         }
-        let probe = probe::probe(Rc::clone(&self.context), LogGenerator::new(&self.workload));
+        let probe = probe::probe(Rc::clone(&self.context), self.generator());
         self.crew.spawn(&self.context.rt, probe);
+    }
+
+    fn generator(&self) -> LogGenerator {
+        let workload = &self.workload;
+        LogGenerator::new(&workload.operations, workload.value_bytes, workload.read_level)
     }
 
     async fn disturb(&mut self, from: Nanos) -> Result<Option<End>, WorldError> {

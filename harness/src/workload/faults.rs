@@ -11,7 +11,6 @@ use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::{FaultSpec, Registry, SystemSpec, When, Workload};
 use crate::faults::{FAULTS, Fault, find};
-use crate::plan;
 
 /// How often a fault strikes when the file does not say, and for how long.
 const EVERY: Duration = Duration::from_secs(5);
@@ -96,7 +95,7 @@ fn refused(
 }
 
 fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
-    let disturbance = plan::disturbance(workload.duration);
+    let disturbance = workload.disturbance();
     if let Some(node) = section.get("at") {
         if section.get("every").is_some() {
             return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));
@@ -111,7 +110,7 @@ fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<W
                 return Err(item.at.mistake(format!(
                     "{} is after the disturbance, which lasts {}",
                     item.found(),
-                    super::units::format_duration(disturbance)
+                    crate::units::format_duration(disturbance)
                 )));
             }
             times.push(time);

@@ -32,7 +32,6 @@ mod section;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
-pub mod units;
 mod write;
 
 use std::collections::BTreeMap;
@@ -40,6 +39,7 @@ use std::time::Duration;
 
 use schism_verify::verdict::Kind;
 
+pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
 
 /// What the command line changes in a workload, as it was typed.
@@ -184,28 +184,6 @@ pub enum SystemSpec {
     },
 }
 
-/// One fault of a workload, as its own module understands it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct FaultSpec {
-    /// Its key: `partition`, `crash`, ...
-    pub kind: String,
-    /// When it strikes.
-    pub when: When,
-    /// How long each strike lasts; one of these is drawn.
-    pub lasts: Vec<Duration>,
-    /// Its own keys, each a list to draw one from per strike (checked by the fault's module).
-    pub keys: BTreeMap<String, Vec<serde_json::Value>>,
-}
-
-/// When a fault strikes.
-#[derive(Clone, PartialEq, Debug)]
-pub enum When {
-    /// With this mean time between starts, drawn from the seed.
-    Every(Duration),
-    /// At these times from the start of the disturbance.
-    At(Vec<Duration>),
-}
-
 /// What a run is expected to find.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Expect {
@@ -213,4 +191,16 @@ pub enum Expect {
     Valid,
     /// Some anomaly of one of these kinds.
     Violation(Vec<Kind>),
+}
+
+impl Workload {
+    /// How long nothing is broken: a tenth of the duration, at most 2 s.
+    pub fn warm_up(&self) -> Duration {
+        (self.duration / 10).min(Duration::from_secs(2))
+    }
+
+    /// How long faults strike: the rest.
+    pub fn disturbance(&self) -> Duration {
+        self.duration.saturating_sub(self.warm_up())
+    }
 }

@@ -11,10 +11,9 @@ use super::builtin::Source;
 use super::error::{Mistake, Place, meant};
 use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
-use super::{
-    Expect, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, overrides, units,
-};
+use super::{Expect, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, overrides};
 use crate::generate::log::OPERATIONS;
+use crate::units;
 
 /// Every key of a workload, in the order of the documentation.
 pub(super) const KEYS: &[&str] = &[

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::{Mistake, meant};
 use super::tree::{Key, Node, Tree};
-use super::units;
+use crate::units;
 
 /// A map whose keys are all known.
 pub(super) struct Section<'a> {

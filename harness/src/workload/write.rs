@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::units::format_duration;
 use super::{Expect, FaultSpec, SystemSpec, When, Workload};
+use crate::units::format_duration;
 
 impl Workload {
     /// The text of `workload.yaml` in a run directory.

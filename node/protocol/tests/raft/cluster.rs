@@ -207,8 +207,7 @@ impl Cluster {
     /// Ends every fault; the network becomes timely.
     pub fn heal(&mut self) {
         self.calm = true;
-        let strikes: BTreeSet<u64> =
-            self.cuts.keys().chain(self.stopped.keys()).copied().collect();
+        let strikes: BTreeSet<u64> = self.cuts.keys().chain(self.stopped.keys()).copied().collect();
         strikes.into_iter().for_each(|strike| self.end_strike(strike));
         (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
         self.profile.lost_answers = 0;
@@ -223,9 +222,12 @@ impl Cluster {
     }
 
     pub fn leader(&self) -> Option<usize> {
-        let leads = |s: &Option<Status>| s.as_ref().filter(|s| s.role == Role::Leader).map(|s| s.epoch);
+        let leads =
+            |s: &Option<Status>| s.as_ref().filter(|s| s.role == Role::Leader).map(|s| s.epoch);
         let statuses = self.statuses();
-        (0..statuses.len()).filter(|n| leads(&statuses[*n]).is_some()).max_by_key(|n| leads(&statuses[*n]))
+        (0..statuses.len())
+            .filter(|n| leads(&statuses[*n]).is_some())
+            .max_by_key(|n| leads(&statuses[*n]))
     }
 
     pub fn is_up(&self, node: usize) -> bool {
@@ -450,9 +452,9 @@ impl Cluster {
             Strike::Halves => links(n, |a, b| (split >> a) & 1 != (split >> b) & 1),
             Strike::OneWay => links(n, |a, b| a == one && b != one),
             Strike::Ring => links(n, ring),
-            Strike::Bridge => links(n, |a, b| {
-                a != one && b != one && (split >> a) & 1 != (split >> b) & 1
-            }),
+            Strike::Bridge => {
+                links(n, |a, b| a != one && b != one && (split >> a) & 1 != (split >> b) & 1)
+            }
         };
         self.cuts.insert(strike, cut.into_iter().collect());
     }
