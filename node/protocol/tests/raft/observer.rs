@@ -282,9 +282,10 @@ impl Observer {
         });
         let node = &self.nodes[at];
         let end = node.last() == last && node.chain(last) == Some(chain);
-        let lacks = self.committed.iter().find(|(i, (chain, lowest))| {
-            *lowest < epoch && !node.holds(**i, *chain)
-        });
+        let lacks = self
+            .committed
+            .iter()
+            .find(|(i, (chain, lowest))| *lowest < epoch && !node.holds(**i, *chain));
         let lacks = lacks.map(|(i, _)| *i);
         self.check(end, "log-matching", || format!("n{} leads with another log", at + 1));
         self.check(lacks.is_none(), "leader-completeness", || {
