@@ -91,7 +91,7 @@ enum Event {
     Message { from: usize, to: usize, bytes: Bytes },
     Flush { node: usize, incarnation: u32 },
     Tick { node: usize, alarm: u64 },
-    Client(usize),
+    Client { client: usize, alarm: u64 },
     Strike,
     Heal(u64),
 }
@@ -122,6 +122,7 @@ pub struct Cluster {
     cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
     stopped: BTreeMap<u64, (usize, bool)>,
     strikes: u64,
+    client_alarms: Vec<u64>,
     calm: bool,
 }
 
@@ -171,6 +172,7 @@ impl Cluster {
             cuts: BTreeMap::new(),
             stopped: BTreeMap::new(),
             strikes: 0,
+            client_alarms: vec![0; profile.clients],
             calm: profile.strike_ms == 0,
             profile,
         };
@@ -178,7 +180,7 @@ impl Cluster {
             cluster.boot(node);
         }
         for client in 0..cluster.profile.clients {
-            cluster.schedule(10 * MS + client as u64, Event::Client(client));
+            cluster.wake_client(client, 10 * MS + client as u64);
         }
         if !cluster.calm {
             cluster.schedule(400 * MS, Event::Strike);
@@ -238,8 +240,11 @@ impl Cluster {
         self.input(node, Input::Request { ticket, request });
     }
 
+    /// Replaces the client's alarm.
     pub fn wake_client(&mut self, client: usize, after: u64) {
-        self.schedule(after, Event::Client(client));
+        self.client_alarms[client] += 1;
+        let alarm = self.client_alarms[client];
+        self.schedule(after, Event::Client { client, alarm });
     }
 
     fn schedule(&mut self, after: u64, event: Event) {
@@ -265,7 +270,11 @@ impl Cluster {
                     self.input(node, Input::Tick);
                 }
             }
-            Event::Client(client) => Clients::act(self, client),
+            Event::Client { client, alarm } => {
+                if self.client_alarms[client] == alarm {
+                    Clients::act(self, client);
+                }
+            }
             Event::Strike => self.strike(),
             Event::Heal(strike) => self.end_strike(strike),
         }
