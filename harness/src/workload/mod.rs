@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What the command line says is put into the file's tree before anything is checked, so that
-//! defaults and checks see it. First the flags, then each `--set` from left to right; the last wins.
+//! defaults and checks see it. First the flags, then each `--set` from left to right; the last
+//! wins.
 //!
 //! | written | does |
 //! |---|---|

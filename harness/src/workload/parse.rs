@@ -248,7 +248,8 @@ fn system_spec(node: &Node, registry: &Registry) -> Result<SystemSpec, Mistake> 
         }
         (None, Some(command)) => own(node, command),
         (None, None) => Err(node.at.mistake(
-            "the system has no `name`; write `system: raft`, `{name: raft, ...}` or `{command: [...]}`",
+            "the system has no `name`; write `system: raft`, `{name: raft, ...}` or `{command: \
+                [...]}`",
         )),
     }
 }

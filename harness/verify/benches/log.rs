@@ -1,5 +1,6 @@
 //! `cargo bench -p schism-verify`: generates histories of a log, writes them as the recorder does,
-//! parses and judges them. Prints milliseconds and the greatest memory. It proves nothing; tests do.
+//! parses and judges them. Prints milliseconds and the greatest memory. It proves nothing; tests
+//! do.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::cast_possible_wrap)] // a program that measures
 
 use std::time::Instant;

@@ -188,7 +188,8 @@ impl Nodes {
         self.wait_until(|table| table.silent).await;
         let left = &self.known.table.borrow().left;
         Err(WorldError(format!(
-            "the guard (process {}) did not end every node; still there: {left:?}; end them by hand",
+            "the guard (process {}) did not end every node; still there: {left:?}; end them by \
+                hand",
             self.guard
         )))
     }

@@ -162,7 +162,8 @@ fn the_greedy_leaves_early_appends_for_early_holes() {
     check("valid", "a: append x -> ?  d: tail -> 1  b: append x -> ?  d: read 1 -> [x]");
     check(
         "future-read",
-        "a: append x -> ?  c: append 7 -> ?  e: append 8 -> ?  d: tail -> 3  b: append x -> ?  d: read 1 limit 2 -> [x x]",
+        "a: append x -> ?  c: append 7 -> ?  e: append 8 -> ?  d: tail -> 3  b: append x -> ?  \
+            d: read 1 limit 2 -> [x x]",
     );
 }
 
