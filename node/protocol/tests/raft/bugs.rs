@@ -41,7 +41,7 @@ fn schedule(id: &str) -> (Profile, &'static [&'static str]) {
         "R12" => (profile(5, &[Isolate, IsolateLeader, Halves]), &["commit-quorum"]),
         "R13" => (
             profile(3, &[CrashLeader, IsolateLeader]),
-            &["lost-append", "offset-conflict", "real-time-order"],
+            &["stale-read", "lost-append", "offset-conflict", "real-time-order"],
         ),
         "R14" => (profile(5, &[PauseLeader, IsolateLeader]), &["read-index", "stale-read"]),
         "R19" => (profile(3, &[Isolate, Halves]), &["read-index", "stale-read"]),
