@@ -160,9 +160,14 @@ fn end_of_work(history: &History) -> u64 {
         let waited = nemesis::read::<Settled>(event)?.waited_ms.saturating_mul(1_000_000);
         Some(event.time?.saturating_sub(waited))
     });
+    // Clients are stopped when everything is healed and progress has been demanded.
+    let all = Some(Value::Other("{\"what\":\"all\"}".into()));
+    let healed = history.nemesis("healed").filter(|event| event.value == all).last();
+    let healed = healed.and_then(|event| event.time);
     let reads = finals::start(history).and_then(|at| history.events()[at].time);
     let last = history.events().last().and_then(|event| event.time);
-    settled.or(reads).or(last).unwrap_or(0)
+    let stopped = [healed, settled, reads].into_iter().flatten().min();
+    stopped.or(last).unwrap_or(0)
 }
 
 /// The spaces between acknowledgements within a span, its ends included.
