@@ -5,6 +5,8 @@ mod bypass;
 mod convergence;
 mod durable;
 pub(crate) mod finals;
+#[cfg(test)]
+mod fuzz;
 mod invariants;
 pub(crate) mod lines;
 pub mod log;

@@ -52,7 +52,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                 doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
             } else {
                 let events = around(history, gap);
-                let time_ns = Some(gap.from + settings.recovery_ns);
+                let time_ns = Some(gap.from.saturating_add(settings.recovery_ns));
                 anomalies.push(Anomaly {
                     kind: Kind::NoProgress,
                     explanation: told,
@@ -157,12 +157,17 @@ impl Work {
 /// When clients were stopped, or the history ends.
 fn end_of_work(history: &History) -> u64 {
     let settled = history.nemesis("settled").last().and_then(|event| {
-        let waited = nemesis::read::<Settled>(event)?.waited_ms * 1_000_000;
+        let waited = nemesis::read::<Settled>(event)?.waited_ms.saturating_mul(1_000_000);
         Some(event.time?.saturating_sub(waited))
     });
+    // Clients are stopped when everything is healed and progress has been demanded.
+    let all = Some(Value::Other("{\"what\":\"all\"}".into()));
+    let healed = history.nemesis("healed").filter(|event| event.value == all).last();
+    let healed = healed.and_then(|event| event.time);
     let reads = finals::start(history).and_then(|at| history.events()[at].time);
     let last = history.events().last().and_then(|event| event.time);
-    settled.or(reads).or(last).unwrap_or(0)
+    let stopped = [healed, settled, reads].into_iter().flatten().min();
+    stopped.or(last).unwrap_or(0)
 }
 
 /// The spaces between acknowledgements within a span, its ends included.

@@ -193,6 +193,13 @@ fn progress_is_not_demanded_of_a_machine_that_stood_still_or_of_nobody() {
 4000 settled {"converged":true,"waited_ms":3970,"delivered":{}}
 "#;
     check("progress", "valid", settled);
+    let healed = "20 healed {\"what\":\"all\"}\n4000 settled";
+    let healed = settled
+        .replace("4000 settled", healed)
+        .replace("3970", "5")
+        .replace("20 healed", "15 p2 invoke tail\n20 healed");
+    check("progress", "valid", &healed);
+    check("progress", "no-progress", &healed.replace("\"all\"", "\"enough\""));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::checkers::lines::{self, Line};
 use crate::history::Name;
 use crate::history::order::Names;
-use crate::history::scan::{ScanError, Scanner};
+use crate::history::scan::{INTEGER_MAX, ScanError, Scanner};
 
 /// One line of a trace.
 #[derive(Clone, PartialEq, Debug)]
@@ -75,10 +75,10 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
     let mut f = Fields::default();
     let mut scanner = Scanner::new(line);
     scanner.object(|scanner, name| {
-        let number = |scanner: &mut Scanner<'_>| scanner.number_or_null(u64::MAX);
+        let number = |scanner: &mut Scanner<'_>| scanner.number_or_null(INTEGER_MAX);
         match name {
             "e" => event = Some(scanner.string()?),
-            "at" => f.at = number(scanner)?,
+            "at" => f.at = scanner.number_or_null(u64::MAX)?,
             "i" => f.i = number(scanner)?,
             "birth" => f.birth = number(scanner)?,
             "epoch" => f.epoch = number(scanner)?,
@@ -87,7 +87,7 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             "from" => f.from = number(scanner)?,
             "upto" => f.upto = number(scanner)?,
             "index" => f.index = number(scanner)?,
-            "request_at" | "request-at" => f.request_at = number(scanner)?,
+            "request_at" | "request-at" => f.request_at = scanner.number_or_null(u64::MAX)?,
             "seq" => f.seq = number(scanner)?,
             "result" => f.result = number(scanner)?,
             "chain" => f.chain = Some(chain(scanner)?),

@@ -4,7 +4,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::LogMonitor;
 use super::tests::verdict;
+use crate::checkers::Monitor;
 use crate::history::{Event, History, Level, Process, Type, Value};
 use crate::verdict::Verdict;
 
@@ -312,8 +314,22 @@ fn agrees_with_every_order_tried() {
             show(&history)
         );
         valid += u64::from(expected);
+        online_agrees(&history, &found);
     }
     assert!((HISTORIES / 3..HISTORIES * 2 / 3).contains(&valid), "a fair mix: {valid} are valid");
+}
+
+/// What is told on the way is in the verdict, in the same order, but for finer kinds.
+fn online_agrees(history: &History, found: &Verdict) {
+    let mut monitor = LogMonitor::new();
+    let told = history.events().iter().filter_map(|event| monitor.observe(event));
+    let told: Vec<Vec<u64>> = told.map(|anomaly| anomaly.events).collect();
+    let Verdict::Violated(anomalies) = found else {
+        return assert!(told.is_empty(), "told {told:?} of {found:?}\n{}", show(history));
+    };
+    let mut all = anomalies.iter();
+    let in_order = told.iter().all(|events| all.any(|anomaly| anomaly.events == *events));
+    assert!(in_order, "told {told:?} of {found:?}\n{}", show(history));
 }
 
 fn show(history: &History) -> String {
