@@ -260,15 +260,18 @@ impl Raft {
     }
 
     fn release_held(&mut self, out: &mut Out) {
-        let mut ack = None;
+        let mut acks: Option<(NodeId, Index, u64)> = None;
         while let Some(held) = self.disk.release() {
             match held {
-                // Only the last of several acknowledgements says anything that the others do not.
-                Held::Ack { to, matched, round } => ack = Some((to, matched, round)),
+                // All are of one term, so to one leader: the greatest of each says it all.
+                Held::Ack { to, matched, round } => {
+                    let (_, index, latest) = acks.unwrap_or((to, matched, round));
+                    acks = Some((to, index.max(matched), latest.max(round)));
+                }
                 other => self.keep_promise(other, out),
             }
         }
-        if let Some((to, matched, round)) = ack {
+        if let Some((to, matched, round)) = acks {
             self.keep_promise(Held::Ack { to, matched, round }, out);
         }
     }

@@ -113,7 +113,8 @@ impl Clients {
                 Self::ask(cluster, c);
             }
             _ => {
-                if let Some(Call { what: What::Open | What::Append { .. }, .. }) = client.under_way {
+                if let Some(Call { what: What::Open | What::Append { .. }, .. }) = client.under_way
+                {
                     Self::next_target(cluster, c, None);
                 }
                 cluster.clients.clients[c].under_way = None;
@@ -171,9 +172,7 @@ impl Clients {
                 Request::Read { from: Offset(from), limit: Some(100), level: Level::Linearizable }
             }
             What::Tail => Request::Tail { level: Level::Linearizable },
-            What::LocalRead => {
-                Request::Read { from: Offset(0), limit: None, level: Level::Local }
-            }
+            What::LocalRead => Request::Read { from: Offset(0), limit: None, level: Level::Local },
         };
         if cluster.is_up(node) {
             cluster.wake_client(c, PATIENCE);
@@ -295,7 +294,8 @@ impl Clients {
     fn check_values(&mut self, from: u64, values: &[Bytes], tail: Offset, canonical: &[Bytes]) {
         let from = from as usize;
         let there = canonical.get(from.min(canonical.len())..from + values.len());
-        let whole = values.len() == (tail.0 as usize).saturating_sub(from).min(values.len().max(100));
+        let whole =
+            values.len() == (tail.0 as usize).saturating_sub(from).min(values.len().max(100));
         if there.unwrap_or_default() != values || !whole {
             self.fail("non-prefix", format!("a read from {from} saw {values:?}"));
         }

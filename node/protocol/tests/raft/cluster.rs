@@ -91,7 +91,7 @@ enum Event {
     Message { from: usize, to: usize, bytes: Bytes },
     Flush { node: usize, incarnation: u32 },
     Tick { node: usize, alarm: u64 },
-    Client(usize),
+    Client { client: usize, alarm: u64 },
     Strike,
     Heal(u64),
 }
@@ -122,6 +122,7 @@ pub struct Cluster {
     cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
     stopped: BTreeMap<u64, (usize, bool)>,
     strikes: u64,
+    client_alarms: Vec<u64>,
     calm: bool,
 }
 
@@ -171,6 +172,7 @@ impl Cluster {
             cuts: BTreeMap::new(),
             stopped: BTreeMap::new(),
             strikes: 0,
+            client_alarms: vec![0; profile.clients],
             calm: profile.strike_ms == 0,
             profile,
         };
@@ -178,7 +180,7 @@ impl Cluster {
             cluster.boot(node);
         }
         for client in 0..cluster.profile.clients {
-            cluster.schedule(10 * MS + client as u64, Event::Client(client));
+            cluster.wake_client(client, 10 * MS + client as u64);
         }
         if !cluster.calm {
             cluster.schedule(400 * MS, Event::Strike);
@@ -207,8 +209,7 @@ impl Cluster {
     /// Ends every fault; the network becomes timely.
     pub fn heal(&mut self) {
         self.calm = true;
-        let strikes: BTreeSet<u64> =
-            self.cuts.keys().chain(self.stopped.keys()).copied().collect();
+        let strikes: BTreeSet<u64> = self.cuts.keys().chain(self.stopped.keys()).copied().collect();
         strikes.into_iter().for_each(|strike| self.end_strike(strike));
         (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
         self.profile.lost_answers = 0;
@@ -223,9 +224,12 @@ impl Cluster {
     }
 
     pub fn leader(&self) -> Option<usize> {
-        let leads = |s: &Option<Status>| s.as_ref().filter(|s| s.role == Role::Leader).map(|s| s.epoch);
+        let leads =
+            |s: &Option<Status>| s.as_ref().filter(|s| s.role == Role::Leader).map(|s| s.epoch);
         let statuses = self.statuses();
-        (0..statuses.len()).filter(|n| leads(&statuses[*n]).is_some()).max_by_key(|n| leads(&statuses[*n]))
+        (0..statuses.len())
+            .filter(|n| leads(&statuses[*n]).is_some())
+            .max_by_key(|n| leads(&statuses[*n]))
     }
 
     pub fn is_up(&self, node: usize) -> bool {
@@ -236,8 +240,11 @@ impl Cluster {
         self.input(node, Input::Request { ticket, request });
     }
 
+    /// Replaces the client's alarm.
     pub fn wake_client(&mut self, client: usize, after: u64) {
-        self.schedule(after, Event::Client(client));
+        self.client_alarms[client] += 1;
+        let alarm = self.client_alarms[client];
+        self.schedule(after, Event::Client { client, alarm });
     }
 
     fn schedule(&mut self, after: u64, event: Event) {
@@ -263,7 +270,11 @@ impl Cluster {
                     self.input(node, Input::Tick);
                 }
             }
-            Event::Client(client) => Clients::act(self, client),
+            Event::Client { client, alarm } => {
+                if self.client_alarms[client] == alarm {
+                    Clients::act(self, client);
+                }
+            }
             Event::Strike => self.strike(),
             Event::Heal(strike) => self.end_strike(strike),
         }
@@ -450,9 +461,9 @@ impl Cluster {
             Strike::Halves => links(n, |a, b| (split >> a) & 1 != (split >> b) & 1),
             Strike::OneWay => links(n, |a, b| a == one && b != one),
             Strike::Ring => links(n, ring),
-            Strike::Bridge => links(n, |a, b| {
-                a != one && b != one && (split >> a) & 1 != (split >> b) & 1
-            }),
+            Strike::Bridge => {
+                links(n, |a, b| a != one && b != one && (split >> a) & 1 != (split >> b) & 1)
+            }
         };
         self.cuts.insert(strike, cut.into_iter().collect());
     }

@@ -282,9 +282,10 @@ impl Observer {
         });
         let node = &self.nodes[at];
         let end = node.last() == last && node.chain(last) == Some(chain);
-        let lacks = self.committed.iter().find(|(i, (chain, lowest))| {
-            *lowest < epoch && !node.holds(**i, *chain)
-        });
+        let lacks = self
+            .committed
+            .iter()
+            .find(|(i, (chain, lowest))| *lowest < epoch && !node.holds(**i, *chain));
         let lacks = lacks.map(|(i, _)| *i);
         self.check(end, "log-matching", || format!("n{} leads with another log", at + 1));
         self.check(lacks.is_none(), "leader-completeness", || {
@@ -301,11 +302,16 @@ impl Observer {
         let before = node.chain(Index(i.0 - 1)).unwrap_or_default();
         node.known.insert((i, chain), (birth, before));
         let place = (i.0 - node.base.0.0 - 1) as usize;
+        // What stays behind a replaced entry has a chain that does not follow from it.
+        let tail_stays = place + 1 < node.log.len();
         if place < node.log.len() {
             node.log[place] = (birth, chain);
         } else {
             node.log.push((birth, chain));
         }
+        self.check(!tail_stays, "log-matching", || {
+            format!("I3: n{} replaces {i:?} and keeps what followed it", at + 1)
+        });
     }
 
     fn commits(

@@ -7,8 +7,12 @@ use crate::cluster::{Cluster, MS, Profile};
 /// 20 * 2T of the design: how long after the heal everyone must have been served.
 const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
 
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
+}
+
 fn only_seed() -> Option<u64> {
-    std::env::var("SCHISM_SEED").ok().and_then(|seed| seed.parse().ok())
+    number("SCHISM_SEED")
 }
 
 /// Disturbed, healed, judged. Returns how many appends were acknowledged.
@@ -33,6 +37,7 @@ fn trial(profile: &Profile, seed: u64) -> usize {
 }
 
 fn sweep(name: &str, profile: &Profile, seeds: u64, acked_least: usize) {
+    let seeds = number("SCHISM_SEEDS").unwrap_or(seeds);
     let seeds = only_seed().map_or(0..seeds, |seed| seed..seed + 1);
     let count = seeds.end - seeds.start;
     let acked: usize = seeds.map(|seed| trial(profile, seed)).sum();
