@@ -54,8 +54,8 @@ struct Args {
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     listen: SocketAddr,
     /// The other nodes: n2=HOST:PORT,n3=HOST:PORT; none for a cluster of one
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = peer)]
-    peers: Vec<(NodeId, SocketAddr)>,
+    #[arg(long, value_name = "LIST", default_value = "")]
+    peers: String,
     /// Where to listen for clients
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     client: SocketAddr,
@@ -96,7 +96,8 @@ pub(crate) fn parse(
 fn resolve(args: Args, tables: &Tables) -> Result<(Config, Build), String> {
     let build = find(&args.protocol, args.bug.as_deref(), tables)?;
     let mut peers = BTreeMap::new();
-    for (node, address) in args.peers {
+    for text in args.peers.split(',').filter(|text| !text.is_empty()) {
+        let (node, address) = peer(text)?;
         if node == args.id {
             return Err(format!("--peers names {node}, which is this node; name the others only"));
         }
@@ -187,6 +188,12 @@ mod tests {
         assert_eq!(config.seed, 9);
         assert_eq!(config.options["a"], "b=c");
         assert_eq!(config.options["d"], "");
+    }
+
+    #[test]
+    fn a_node_may_be_alone() {
+        assert!(check("--id n1 --protocol echo").unwrap().peers.is_empty());
+        assert!(check("--id n1 --protocol echo --peers=").unwrap().peers.is_empty());
     }
 
     #[test]
