@@ -2,9 +2,10 @@
 //! It never judges anything itself.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
-use crate::checkers::{CHECKERS, Finding, finals};
+use crate::checkers::{CHECKERS, Checker, Finding, finals};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{History, Operation, Type};
 use crate::stopwatch::timed;
@@ -71,19 +72,35 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
             results.push(result("checks", Finding::unknown(0, reason), Duration::ZERO));
         }
     }
-    for checker in CHECKERS {
-        let asked = settings.checks.iter().any(|name| name == checker.name);
-        let applies = (checker.applies)(evidence, settings);
-        if applies && (asked || settings.checks.is_empty()) {
-            let (finding, elapsed) = timed(|| (checker.run)(evidence, settings));
-            results.push(result(checker.name, finding, elapsed));
-        } else if asked {
-            let reason = "the evidence has nothing that this check could judge";
-            let finding = Finding::unknown(0, reason.into());
-            results.push(result(checker.name, finding, Duration::ZERO));
+    // Checks share nothing but the evidence, so each has a thread; the results keep their order.
+    thread::scope(|scope| {
+        let run = |checker| move || judge_one(checker, evidence, settings);
+        let start = |checker| (checker, scope.spawn(run(checker)));
+        let running: Vec<_> = CHECKERS.iter().map(start).collect();
+        for (checker, check) in running {
+            results.extend(check.join().unwrap_or_else(|_| Some(broken(checker))));
         }
-    }
+    });
     results
+}
+
+fn judge_one(checker: &Checker, evidence: &Evidence, settings: &Settings) -> Option<CheckResult> {
+    let asked = settings.checks.iter().any(|name| name == checker.name);
+    let applies = (checker.applies)(evidence, settings);
+    if applies && (asked || settings.checks.is_empty()) {
+        let (finding, elapsed) = timed(|| (checker.run)(evidence, settings));
+        return Some(result(checker.name, finding, elapsed));
+    }
+    asked.then(|| {
+        let reason = "the evidence has nothing that this check could judge";
+        result(checker.name, Finding::unknown(0, reason.into()), Duration::ZERO)
+    })
+}
+
+/// A check that panicked is a bug of ours: nobody knows, and the other checks still count.
+fn broken(checker: &Checker) -> CheckResult {
+    let reason = format!("the check `{}` broke down; please report the run", checker.name);
+    result(checker.name, Finding::unknown(0, reason), Duration::ZERO)
 }
 
 fn result(name: &'static str, finding: Finding, elapsed: Duration) -> CheckResult {
