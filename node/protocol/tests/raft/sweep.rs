@@ -2,7 +2,8 @@
 
 use schism_protocol::raft;
 
-use crate::cluster::{Cluster, MS, Profile};
+use crate::cluster::{Cluster, MS};
+use crate::nemesis::Profile;
 
 /// 20 * 2T of the design: how long after the heal everyone must have been served.
 const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
@@ -32,7 +33,8 @@ fn trial(profile: &Profile, seed: u64) -> usize {
     assert!(ended.is_none(), "seed {seed}, {profile:?}: {ended:?}");
     let acked = cluster.clients.acked.len();
     assert!(acked > before, "seed {seed}: no append was served after the heal");
-    cluster.clients.all_acked_are_in(&cluster.observer.canonical).unwrap();
+    let all = cluster.clients.all_acked_are_in(&cluster.observer.canonical);
+    assert_eq!(all, Ok(()), "seed {seed}");
     acked
 }
 

@@ -1,0 +1,104 @@
+//! What clients ask and what they are told. Maybe is never said as no.
+
+use bytes::Bytes;
+
+use super::{ClientId, NodeId, Offset, Session};
+
+/// What a client may ask.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Open a session.
+    Open,
+    /// Append a value.
+    Append {
+        /// The value as compact JSON.
+        value: Bytes,
+        /// Exactly-once within a session.
+        session: Option<Session>,
+        /// Only if the log has this length.
+        expect: Option<Offset>,
+    },
+    /// Read entries.
+    Read {
+        /// The first offset.
+        from: Offset,
+        /// At most so many; None: all that fit into an answer.
+        limit: Option<u64>,
+        /// How fresh.
+        level: Level,
+    },
+    /// The log's length.
+    Tail {
+        /// How fresh.
+        level: Level,
+    },
+}
+
+/// How fresh a read must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// It takes effect between request and answer.
+    Linearizable,
+    /// What this node has delivered; no promise about real time.
+    Local,
+}
+
+/// The one reply to a request. A definite no and a maybe are different words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// It happened.
+    Ok(Answer),
+    /// It was not and will not be applied.
+    Fail(Refusal),
+    /// It may take effect, now or later, or never.
+    Info(Doubt),
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A session was opened.
+    Opened(ClientId),
+    /// The value is in the log.
+    Appended {
+        /// Where.
+        offset: Offset,
+        /// Whether an earlier try of the same (client, seq) had put it there.
+        duplicate: bool,
+    },
+    /// Entries, and the log's length at that moment.
+    Read {
+        /// Values as compact JSON; fewer than asked when the answer would be too large.
+        values: Vec<Bytes>,
+        /// The log's length.
+        tail: Offset,
+    },
+    /// The log's length.
+    Tail(Offset),
+}
+
+/// Why it certainly did not and will not happen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Ask the leader.
+    NotLeader(Option<NodeId>),
+    /// Too much is under way.
+    Overloaded,
+    /// The log's length was not as expected; it was this.
+    Conflict(Offset),
+    /// The session is not known, and no earlier try of this request can have been executed.
+    SessionExpired,
+    /// This protocol does not offer the operation.
+    Refused(String),
+}
+
+/// Why nobody knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// The node stopped leading while the request was pending.
+    LeadershipLost,
+    /// The request is older than what the session remembers.
+    TooOld,
+    /// The session is not known, and an earlier try may have been executed.
+    SessionExpired,
+}

@@ -1,0 +1,64 @@
+//! Evidence: what a node says of its own steps, for a judge that trusts no node.
+
+use serde::Serialize;
+
+use super::{Chain, ClientId, Epoch, Index, NodeId, Offset, Time};
+
+/// What a node does in its protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Asks whether it could win, without disturbing anyone.
+    PreCandidate,
+    /// Asks for votes.
+    Candidate,
+    /// Orders.
+    Leader,
+}
+
+/// Evidence for the judge of invariants (design: protocols, section 1.8). Written as one JSON line
+/// each; the writer adds node, incarnation and time. `chain` is the log's chain at that index,
+/// computed where the entry was put into the log, never taken from a message (but for a restored
+/// snapshot, which brings it).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "e", rename_all = "kebab-case")]
+#[allow(missing_docs)] // the fields are the list in the design, word for word
+pub enum TraceEvent {
+    /// First line of an incarnation: what its disk gave back.
+    Boot { epoch: Epoch, promise: Option<NodeId>, first: Index, last: Index, chain: Chain },
+    /// A vote, one's own included.
+    Promise { epoch: Epoch, to: NodeId },
+    /// A change of role. For a leader: after its log is chosen.
+    Role { role: Role, epoch: Epoch, last: Index, chain: Chain },
+    /// An entry was put into the log in memory.
+    Append { i: Index, birth: Epoch, chain: Chain },
+    /// Entries from `from` on were removed by authority of `epoch`.
+    Truncate { from: Index, epoch: Epoch },
+    /// The disk holds the log up to `upto` and this epoch and promise. After the fsync, before any
+    /// acknowledgement that rests on it.
+    Persist { upto: Index, chain: Chain, epoch: Epoch, promise: Option<NodeId> },
+    /// An acknowledgement to the leader is released.
+    AckSent { kind: &'static str, i: Index, chain: Chain, epoch: Epoch },
+    /// The commit index reached `i`.
+    Commit { i: Index, chain: Chain, epoch: Epoch, as_leader: bool },
+    /// Entry `i` was applied. `result` is its offset, null for internal or refused entries;
+    /// `fresh` is false for a repeated (client, seq) that was not executed again.
+    Apply {
+        i: Index,
+        chain: Chain,
+        client: Option<ClientId>,
+        seq: Option<u64>,
+        result: Option<Offset>,
+        fresh: bool,
+    },
+    /// A snapshot was taken here.
+    Snap { i: Index, chain: Chain },
+    /// A snapshot was installed: everything up to `i` is now as it says.
+    Restore { i: Index, chain: Chain, epoch: Epoch },
+    /// The configuration in force from entry `i` on.
+    Config { i: Index, set: Vec<NodeId> },
+    /// A linearizable read was answered at `index`; it was asked at `request_at` (same clock).
+    Read { index: Index, request_at: Time },
+}
