@@ -18,6 +18,8 @@ pub struct Clients {
     pub violation: Option<(&'static str, String)>,
     pub acked: BTreeMap<u64, Bytes>,
     pub reads: u64,
+    /// Nothing new is asked any more.
+    pub silent: bool,
     each: Vec<Client>,
     tickets: u64,
     values: u64,
@@ -124,6 +126,9 @@ impl Clients {
     }
 
     fn begin(cluster: &mut Cluster, c: usize) {
+        if cluster.clients.silent {
+            return;
+        }
         let dice = cluster.below(100);
         let length = cluster.clients.known_length;
         let from = length.saturating_sub(cluster.below(5));

@@ -296,6 +296,35 @@ fn a_snapshot_can_be_interrupted_anywhere() {
 }
 
 #[test]
+fn the_values_of_a_snapshot_travel_in_messages_of_bounded_size() {
+    let value = Bytes::from(vec![b'1'; 400 * 1024]);
+    let snapshot =
+        Snapshot { index: Index(5), birth: Epoch(1), length: Offset(5), ..Snapshot::default() };
+    let mut start = boot(3, 1, &[], PLAIN);
+    (start.snapshot, start.delivered) = (Some(snapshot), vec![value; 5]);
+    let raft = Raft::recover(start, &Paper, &mut Vec::new()).unwrap();
+    let mut leader = Lone { raft, now: Time(0), said: Vec::new(), mark: Mark(0) };
+    let mut follower = lone(3, 1, &[], &[]);
+    let (prev, first) = (Index(5), Index(1));
+    leader.elected().hears(N2, 2, Body::Mismatch { prev, conflict: None, first, round: 0 });
+    let mut frames = Vec::new();
+    for _ in 0..5 {
+        let offer = leader.sent().into_iter().find(|(to, ..)| *to == N2);
+        let Some((_, _, body @ Body::Snapshot { .. })) = offer else { break };
+        if let Body::Snapshot { values, .. } = &body {
+            frames.push(values.len());
+        }
+        let mut answers = follower.hears(N2, 2, body).sent();
+        answers.extend(follower.durable().sent());
+        for (_, _, answer) in answers {
+            leader.hears(N2, 2, answer);
+        }
+    }
+    assert_eq!(frames, [0, 2, 2, 1]);
+    assert_eq!(follower.raft.status().delivered, Offset(5));
+}
+
+#[test]
 fn a_snapshot_keeps_the_suffix_that_belongs_to_it() {
     let mut node = lone(3, 2, &[1, 2, 2], &[]);
     let (chain, birth) = (Chain(77), Epoch(2));
