@@ -1,7 +1,6 @@
 //! R12 quorum-half. Half of the members is taken for a majority when counting acknowledgements.
 //!
-//! Stands for: EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted towards
-//! a quorum).
+//! Stands for: EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted towards a quorum).
 //! Seen as: acknowledged appends that no majority holds: lost when their holders are gone.
 //! Woken by: partition, crash of the leader.
 
@@ -24,8 +23,7 @@ pub const BUG: Bug = Bug {
     name: "quorum-half",
     protocol: "raft",
     about: "an entry is committed with n/2 acknowledgements",
-    stands_for: "EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted \
-        towards a quorum)",
+    stands_for: "EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted towards a quorum)",
     sees: "acknowledged appends that no majority holds: lost when their holders are gone",
     woken_by: "partition, crash of the leader",
     class: "e",

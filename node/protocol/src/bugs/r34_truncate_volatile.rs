@@ -1,8 +1,7 @@
 //! R34 truncate-volatile. A truncation happens in memory and is not written to disk.
 //!
 //! Stands for: jgroups-raft #9 (truncate() was not durable across a restart).
-//! Seen as: a log at a restart that the node never had; votes for candidates that lack committed
-//! entries.
+//! Seen as: a log at a restart that the node never had; votes for candidates that lack committed entries.
 //! Woken by: a conflict resolved, then a crash before the log has grown over the old tail.
 
 use super::Bug;
@@ -25,8 +24,7 @@ pub const BUG: Bug = Bug {
     protocol: "raft",
     about: "a removed tail comes back at a restart",
     stands_for: "jgroups-raft #9 (truncate() was not durable across a restart)",
-    sees: "a log at a restart that the node never had; votes for candidates that lack committed \
-        entries",
+    sees: "a log at a restart that the node never had; votes for candidates that lack committed entries",
     woken_by: "a conflict resolved, then a crash before the log has grown over the old tail",
     class: "m",
     build: |boot, out| build::<Raft>(boot, &TruncateVolatile, out),

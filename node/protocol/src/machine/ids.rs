@@ -1,5 +1,4 @@
-//! Names and numbers: newtypes, so that an index is never taken for an offset.
-//! They do nothing but compare, count and show themselves.
+//! Names and numbers, each a type of its own. They never convert into each other by themselves.
 
 use std::fmt;
 
@@ -45,14 +44,9 @@ pub struct Time(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClientId(pub u64);
 
-/// A client's session and the number of a request within it: 1, 2, 3, ...
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct Session {
-    /// Whose.
-    pub client: ClientId,
-    /// The how-manieth request of it.
-    pub seq: u64,
-}
+/// A rolling hash: each link over the one before. Shown as 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Chain(pub u64);
 
 impl Default for NodeId {
     fn default() -> Self {
@@ -94,6 +88,18 @@ impl fmt::Display for ClientId {
     }
 }
 
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// For people (JSON) the name, on the wire the number.
 macro_rules! named_for_people {
     ($type:ident, $number:ty) => {
@@ -115,7 +121,6 @@ macro_rules! named_for_people {
     };
 }
 
-pub(super) use named_for_people;
-
 named_for_people!(NodeId, u8);
 named_for_people!(ClientId, u64);
+named_for_people!(Chain, u64);

@@ -1,13 +1,6 @@
 //! The vocabulary between a protocol and the world round it: inputs, outputs, records, traces.
 //! It never performs anything: effects are values, and the one who performs them decides when.
 
-mod chain;
-mod erased;
-mod ids;
-mod log;
-mod request;
-mod trace;
-
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -15,12 +8,15 @@ use bytes::Bytes;
 
 use crate::wire::{Wire, WireError};
 
-pub use chain::{Chain, chain_value};
-pub use erased::build;
-pub use ids::{ClientId, Epoch, Index, Mark, NodeId, Offset, Session, Ticket, Time};
-pub use log::{Command, Delivery, LogEntry, Record, Snapshot};
-pub use request::{Answer, Doubt, Level, Refusal, Reply, Request};
-pub use trace::{Role, Status, TraceEvent};
+mod ids;
+mod records;
+mod requests;
+mod trace;
+
+pub use ids::*;
+pub use records::*;
+pub use requests::*;
+pub use trace::*;
 
 /// What a node starts from: its identity, its options, and what its disk kept.
 #[derive(Clone, Debug, Default)]
@@ -115,6 +111,25 @@ pub enum Output<M> {
 /// Where a step puts its outputs.
 pub type Outputs<M> = Vec<Output<M>>;
 
+/// What a node says of itself to anyone who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// Its role.
+    pub role: Role,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Whom it believes to lead.
+    pub leader: Option<NodeId>,
+    /// How many entries it has delivered.
+    pub delivered: Offset,
+    /// The chain over them.
+    pub chain: Chain,
+    /// The last index known to be committed.
+    pub commit: Index,
+    /// The last index in its log.
+    pub last: Index,
+}
+
 /// A protocol: a state machine generic over nothing but its own message and rules.
 pub trait Protocol: Sized {
     /// What its nodes tell each other.
@@ -157,6 +172,70 @@ pub enum BootError {
     Option(String),
     /// The durable state contradicts itself; the sentence says how.
     Disk(String),
+}
+
+struct Erased<P: Protocol> {
+    protocol: P,
+    out: Outputs<P::Message>,
+}
+
+/// Starts protocol `P` with these rules and hides its message type.
+pub fn build<P>(
+    boot: Boot,
+    rules: &'static P::Rules,
+    out: &mut Outputs<Bytes>,
+) -> Result<Box<dyn Machine>, BootError>
+where
+    P: Protocol + Send + 'static,
+    P::Message: Send,
+{
+    let mut typed = Vec::new();
+    let protocol = P::recover(boot, rules, &mut typed)?;
+    out.extend(typed.drain(..).map(encode));
+    Ok(Box::new(Erased { protocol, out: typed }))
+}
+
+impl<P> Machine for Erased<P>
+where
+    P: Protocol + Send,
+    P::Message: Send,
+{
+    fn step(
+        &mut self,
+        now: Time,
+        input: Input<Bytes>,
+        out: &mut Outputs<Bytes>,
+    ) -> Result<(), WireError> {
+        let input = match input {
+            Input::Receive { from, message } => {
+                Input::Receive { from, message: P::Message::decode(message)? }
+            }
+            Input::Tick => Input::Tick,
+            Input::Request { ticket, request } => Input::Request { ticket, request },
+            Input::Durable(mark) => Input::Durable(mark),
+        };
+        self.protocol.step(now, input, &mut self.out);
+        out.extend(self.out.drain(..).map(encode));
+        Ok(())
+    }
+
+    fn status(&self) -> Status {
+        self.protocol.status()
+    }
+}
+
+fn encode<M: Wire>(output: Output<M>) -> Output<Bytes> {
+    match output {
+        Output::Send { to, message, after } => {
+            Output::Send { to, message: message.encode(), after }
+        }
+        Output::Persist { mark, record } => Output::Persist { mark, record },
+        Output::Reply { ticket, reply, after } => Output::Reply { ticket, reply, after },
+        Output::Deliver(delivery) => Output::Deliver(delivery),
+        Output::Restored { length, chain } => Output::Restored { length, chain },
+        Output::Trace(event) => Output::Trace(event),
+        Output::WakeAt(time) => Output::WakeAt(time),
+    }
 }
 
 impl fmt::Display for BootError {

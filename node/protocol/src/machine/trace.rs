@@ -1,9 +1,8 @@
-//! What a node says of itself: evidence for the judge, and its status.
+//! Evidence: what a node says of its own steps, for a judge that trusts no node.
 
 use serde::Serialize;
 
-use super::chain::Chain;
-use super::ids::{ClientId, Epoch, Index, NodeId, Offset, Time};
+use super::{Chain, ClientId, Epoch, Index, NodeId, Offset, Time};
 
 /// What a node does in its protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -62,23 +61,4 @@ pub enum TraceEvent {
     Config { i: Index, set: Vec<NodeId> },
     /// A linearizable read was answered at `index`; it was asked at `request_at` (same clock).
     Read { index: Index, request_at: Time },
-}
-
-/// What a node says of itself to anyone who asks.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Status {
-    /// Its role.
-    pub role: Role,
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// Whom it believes to lead.
-    pub leader: Option<NodeId>,
-    /// How many entries it has delivered.
-    pub delivered: Offset,
-    /// The chain over them.
-    pub chain: Chain,
-    /// The last index known to be committed.
-    pub commit: Index,
-    /// The last index in its log.
-    pub last: Index,
 }

@@ -1,7 +1,7 @@
 //! Committed entries take effect: the commit index, the state machine, answers to appends.
 //! It never decides what is committed.
 
-use super::{Lead, Out, Raft};
+use super::{Lead, Out, Raft, reply_to};
 use crate::log::weight;
 use crate::machine::{Command, Delivery, Index, Output, TraceEvent};
 use crate::replica::Applied;
@@ -52,7 +52,7 @@ impl Raft {
             if lead.pending.front().is_some_and(|(pending, _)| *pending == index) {
                 let (_, ticket) = lead.pending.pop_front().expect("it has a front");
                 let reply = reply.expect("what a client asked for has an answer");
-                self.reply(ticket, reply, out);
+                reply_to(ticket, reply, out);
             }
         }
         true
@@ -62,7 +62,7 @@ impl Raft {
     pub(super) fn answer_all_pending(&mut self, lead: Lead, out: &mut Out) {
         for (_, ticket) in &lead.pending {
             let reply = self.rules.answer_pending(&self.state);
-            self.reply(*ticket, reply, out);
+            reply_to(*ticket, reply, out);
         }
         self.refuse_rounds(lead.rounds, out);
     }

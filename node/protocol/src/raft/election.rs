@@ -8,7 +8,7 @@ use super::message::{Body, EntryId};
 use super::reads::Rounds;
 use super::replication::Peer;
 use super::state::HardState;
-use super::{Lead, Options, Out, Raft, draw_timeout};
+use super::{Lead, Options, Out, Raft, draw_timeout, send_in};
 use crate::machine::{Command, Epoch, NodeId, Output, Role, TraceEvent};
 
 impl Raft {
@@ -40,7 +40,7 @@ impl Raft {
         self.votes = [self.state.id].into();
         let (term, last) = (self.state.hard.term.next(), self.state.last());
         for to in self.others() {
-            self.send_in(term, to, Body::PreVote { last }, out);
+            send_in(term, to, Body::PreVote { last }, out);
         }
     }
 
@@ -73,7 +73,7 @@ impl Raft {
         let up_to_date = self.rules.log_is_up_to_date(&self.state, last.birth, last.index);
         let granted = ahead && up_to_date && !self.hears_a_leader();
         let reply_term = if granted { term } else { self.state.hard.term };
-        self.send_in(reply_term, from, Body::PreVoteReply { granted }, out);
+        send_in(reply_term, from, Body::PreVoteReply { granted }, out);
     }
 
     pub(super) fn on_pre_vote_reply(

@@ -158,7 +158,9 @@ impl Wire for Message {
                 w.u64(commit.0);
                 w.u64(*round);
                 w.count(entries.len());
-                entries.iter().for_each(|entry| w.entry(entry));
+                for entry in entries {
+                    w.entry(entry);
+                }
             }
             Body::Matched { matched, round } => {
                 w = start(kind::MATCHED, 16);
@@ -179,7 +181,9 @@ impl Wire for Message {
                 w.u64(*round);
                 w.u64(from.0);
                 w.count(values.len());
-                values.iter().for_each(|value| w.bytes(value));
+                for value in values {
+                    w.bytes(value);
+                }
             }
             Body::SnapshotHave { index, have, round } => {
                 w = start(kind::SNAPSHOT_HAVE, 24);

@@ -27,8 +27,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::ProtocolRow;
 use crate::log::{Log, Position};
 use crate::machine::{
-    Boot, BootError, Chain, Epoch, Index, Input, LogEntry, NodeId, Offset, Output, Outputs,
-    Protocol, Refusal, Reply, Request, Role, Snapshot, Status, Ticket, Time, TraceEvent, build,
+    Boot, BootError, Chain, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output,
+    Outputs, Protocol, Refusal, Reply, Request, Role, Snapshot, Status, Ticket, Time, TraceEvent,
+    build,
 };
 use crate::replica::Replica;
 use message::{Body, Message};
@@ -235,9 +236,9 @@ impl Raft {
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
         match request {
-            Request::Open => self.on_append_request(ticket, crate::Command::Open, out),
+            Request::Open => self.on_append_request(ticket, Command::Open, out),
             Request::Append { value, session, expect } => {
-                let command = crate::Command::Append { value, session, expect };
+                let command = Command::Append { value, session, expect };
                 self.on_append_request(ticket, command, out);
             }
             Request::Read { from, limit, level } => {
@@ -277,7 +278,7 @@ impl Raft {
     }
 
     /// Makes a promise now if the disk has what it rests on, and else when it has.
-    fn promise(&mut self, mark: crate::Mark, held: Held, out: &mut Out) {
+    fn promise(&mut self, mark: Mark, held: Held, out: &mut Out) {
         if self.disk.has(mark) {
             self.keep_promise(held, out);
         } else {
@@ -297,7 +298,7 @@ impl Raft {
                 self.send(to, Body::Matched { matched, round }, out);
             }
             Held::Other { to, message } => {
-                out.push(Output::Send { to, message, after: crate::Mark(0) });
+                out.push(Output::Send { to, message, after: Mark(0) });
             }
         }
     }
@@ -316,12 +317,7 @@ impl Raft {
 
     /// Sends at once, in this node's term.
     fn send(&self, to: NodeId, body: Body, out: &mut Out) {
-        self.send_in(self.state.hard.term, to, body, out);
-    }
-
-    fn send_in(&self, term: Epoch, to: NodeId, body: Body, out: &mut Out) {
-        let message = Message { term, body };
-        out.push(Output::Send { to, message, after: crate::Mark(0) });
+        send_in(self.state.hard.term, to, body, out);
     }
 
     fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
@@ -341,6 +337,17 @@ impl Raft {
             out.push(Output::WakeAt(due));
         }
     }
+}
+
+/// Sends at once. What must wait for the disk is kept as a promise, not sent with a mark.
+fn send_in(term: Epoch, to: NodeId, body: Body, out: &mut Out) {
+    let message = Message { term, body };
+    out.push(Output::Send { to, message, after: Mark(0) });
+}
+
+/// Answers at once: what is answered is committed, so a quorum's disks have it.
+fn reply_to(ticket: Ticket, reply: Reply, out: &mut Out) {
+    out.push(Output::Reply { ticket, reply, after: Mark(0) });
 }
 
 fn not_leader(leader: Option<NodeId>) -> Reply {

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use super::message::Body;
-use super::{Options, Out, Raft, not_leader};
+use super::{Options, Out, Raft, not_leader, reply_to};
 use crate::machine::{
     Answer, Epoch, Index, Level, NodeId, Offset, Output, Reply, Role, Ticket, Time, TraceEvent,
 };
@@ -101,7 +101,7 @@ impl Raft {
         } else if self.state.leader.is_some() {
             self.asking.waiting.push(reader);
         } else {
-            self.reply(ticket, not_leader(None), out);
+            reply_to(ticket, not_leader(None), out);
         }
     }
 
@@ -160,7 +160,7 @@ impl Raft {
         for waiter in under_way.into_iter().chain(rounds.waiting) {
             match waiter {
                 Waiter::Here(reader) => {
-                    self.reply(reader.ticket, not_leader(self.state.leader), out);
+                    reply_to(reader.ticket, not_leader(self.state.leader), out);
                 }
                 Waiter::At { node, token } => {
                     self.send(node, Body::ReadIndexReply { token, index: None }, out);
@@ -199,7 +199,7 @@ impl Raft {
         let Some(asked) = self.asking.asked.take_if(|asked| asked.token == token) else { return };
         let Some(index) = index else {
             for reader in asked.readers {
-                self.reply(reader.ticket, not_leader(None), out);
+                reply_to(reader.ticket, not_leader(None), out);
             }
             return;
         };
@@ -225,7 +225,7 @@ impl Raft {
     pub(super) fn forget_asked_reads(&mut self, out: &mut Out) {
         let asked = self.asking.asked.take().map(|asked| asked.readers).unwrap_or_default();
         for reader in asked.into_iter().chain(std::mem::take(&mut self.asking.waiting)) {
-            self.reply(reader.ticket, not_leader(self.state.leader), out);
+            reply_to(reader.ticket, not_leader(self.state.leader), out);
         }
     }
 
@@ -262,7 +262,7 @@ impl Raft {
         self.asking.granted.retain(|(_, readers)| !readers.is_empty());
         let leader = self.state.leader.filter(|_| self.state.role != Role::Leader);
         for reader in old {
-            self.reply(reader.ticket, not_leader(leader), out);
+            reply_to(reader.ticket, not_leader(leader), out);
         }
     }
 
@@ -279,6 +279,6 @@ impl Raft {
             let (index, request_at) = (replica.applied, reader.at);
             out.push(Output::Trace(TraceEvent::Read { index, request_at }));
         }
-        self.reply(reader.ticket, Reply::Ok(answer), out);
+        reply_to(reader.ticket, Reply::Ok(answer), out);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::disk::Held;
 use super::message::{Body, EntryId};
 use super::snapshot::Transfer;
-use super::{Out, Raft, not_leader};
+use super::{Out, Raft, not_leader, reply_to};
 use crate::log::weight;
 use crate::machine::{
     Command, Epoch, Index, LogEntry, NodeId, Output, Record, Refusal, Reply, Role, Ticket, Time,
@@ -74,11 +74,11 @@ impl Raft {
             }
         };
         if let Some(reply) = refusal {
-            return self.reply(ticket, reply, out);
+            return reply_to(ticket, reply, out);
         }
         let index = self.append_to_own_log(command, out);
         if let Some(reply) = self.rules.answer_at_append(&self.state, index) {
-            return self.reply(ticket, reply, out);
+            return reply_to(ticket, reply, out);
         }
         let lead = self.lead.as_mut().expect("followers refused above");
         lead.pending.push_back((index, ticket));
@@ -282,9 +282,5 @@ impl Raft {
     pub(super) fn answer_leader(&mut self, to: NodeId, body: Body, out: &mut Out) {
         let message = super::Message { term: self.state.hard.term, body };
         self.promise(self.disk.hard_mark(), Held::Other { to, message }, out);
-    }
-
-    pub(super) fn reply(&self, ticket: Ticket, reply: Reply, out: &mut Out) {
-        out.push(Output::Reply { ticket, reply, after: crate::Mark(0) });
     }
 }

@@ -3,10 +3,11 @@
 
 use schism_protocol::{BUGS, Build, raft};
 
-use crate::cluster::Strike::{
+use crate::cluster::{Cluster, MS};
+use crate::nemesis::Strike::{
     CrashAll, CrashLeader, CrashOne, Halves, Isolate, IsolateLeader, PauseLeader,
 };
-use crate::cluster::{Cluster, MS, Profile, Strike};
+use crate::nemesis::{Profile, Strike};
 
 /// Seeds tried before a bug counts as missed. The slowest needs a third of them.
 const SEEDS: u64 = 300;

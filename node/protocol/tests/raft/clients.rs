@@ -18,7 +18,9 @@ pub struct Clients {
     pub violation: Option<(&'static str, String)>,
     pub acked: BTreeMap<u64, Bytes>,
     pub reads: u64,
-    clients: Vec<Client>,
+    /// Nothing new is asked any more.
+    pub silent: bool,
+    each: Vec<Client>,
     tickets: u64,
     values: u64,
     failed: BTreeSet<Bytes>,
@@ -66,7 +68,7 @@ impl Clients {
             sessions: c % 2 == 1,
             ..Client::default()
         };
-        Clients { clients: (0..clients).map(client).collect(), ..Clients::default() }
+        Clients { each: (0..clients).map(client).collect(), ..Clients::default() }
     }
 
     fn fail(&mut self, name: &'static str, why: String) {
@@ -104,7 +106,7 @@ impl Clients {
     /// A client's turn: ask something new, give up, or try again.
     pub fn act(cluster: &mut Cluster, c: usize) {
         let now = cluster.now;
-        let client = &mut cluster.clients.clients[c];
+        let client = &mut cluster.clients.each[c];
         match &mut client.under_way {
             Some(call) if call.waits && now < call.asked_at + PATIENCE => {}
             Some(call) if matches!(&call.what, What::Append { session: Some(_), .. }) => {
@@ -117,19 +119,22 @@ impl Clients {
                 {
                     Self::next_target(cluster, c, None);
                 }
-                cluster.clients.clients[c].under_way = None;
+                cluster.clients.each[c].under_way = None;
                 Self::begin(cluster, c);
             }
         }
     }
 
     fn begin(cluster: &mut Cluster, c: usize) {
+        if cluster.clients.silent {
+            return;
+        }
         let dice = cluster.below(100);
         let length = cluster.clients.known_length;
         let from = length.saturating_sub(cluster.below(5));
         cluster.clients.values += 1;
         let value = Bytes::from(cluster.clients.values.to_string());
-        let client = &mut cluster.clients.clients[c];
+        let client = &mut cluster.clients.each[c];
         let what = match dice {
             0..55 if client.sessions && client.session.is_none() => What::Open,
             0..55 => {
@@ -159,7 +164,7 @@ impl Clients {
         // The client's number is in the ticket, so that an answer finds its way back.
         let ticket = Ticket(cluster.clients.tickets * 64 + c as u64);
         let now = cluster.now;
-        let client = &mut cluster.clients.clients[c];
+        let client = &mut cluster.clients.each[c];
         let (target, home) = (client.target, client.home);
         let call = client.under_way.as_mut().expect("there is something to ask");
         let appends = matches!(call.what, What::Append { .. } | What::Open);
@@ -179,7 +184,7 @@ impl Clients {
             cluster.request(node, ticket, request);
         } else {
             // Nobody listens: certainly not asked.
-            let call = cluster.clients.clients[c].under_way.as_mut();
+            let call = cluster.clients.each[c].under_way.as_mut();
             call.expect("it was just asked").waits = false;
             Self::next_target(cluster, c, None);
             Self::refused(cluster, c);
@@ -188,7 +193,7 @@ impl Clients {
 
     pub fn answered(cluster: &mut Cluster, ticket: Ticket, reply: Reply) {
         let c = (ticket.0 % 64) as usize;
-        let client = &mut cluster.clients.clients[c];
+        let client = &mut cluster.clients.each[c];
         let Some(call) = &mut client.under_way else { return };
         if call.ticket != ticket || !call.waits {
             return;
@@ -226,7 +231,7 @@ impl Clients {
 
     /// This try certainly had no effect.
     fn refused(cluster: &mut Cluster, c: usize) {
-        let call = cluster.clients.clients[c].under_way.as_ref();
+        let call = cluster.clients.each[c].under_way.as_ref();
         if call.is_some_and(|call| call.doubt) {
             cluster.wake_client(c, 20 * MS);
         } else {
@@ -235,7 +240,7 @@ impl Clients {
     }
 
     fn definitely_not(cluster: &mut Cluster, c: usize) {
-        let call = cluster.clients.clients[c].under_way.take();
+        let call = cluster.clients.each[c].under_way.take();
         if let Some(Call { what: What::Append { value, .. }, doubt: false, .. }) = call {
             if cluster.clients.seen.contains(&value) {
                 cluster.clients.fail("failed-yet-visible", format!("{value:?} is in the log"));
@@ -247,7 +252,7 @@ impl Clients {
 
     fn next_target(cluster: &mut Cluster, c: usize, hint: Option<NodeId>) {
         let n = cluster.nodes.len();
-        let client = &mut cluster.clients.clients[c];
+        let client = &mut cluster.clients.each[c];
         client.target = hint.map_or((client.target + 1) % n, |node| node.0 as usize - 1);
     }
 
@@ -257,7 +262,7 @@ impl Clients {
         let clients = &mut cluster.clients;
         let Call { what, length_then, doubt, .. } = call;
         match (what, answer) {
-            (What::Open, Answer::Opened(id)) => clients.clients[c].session = Some(id),
+            (What::Open, Answer::Opened(id)) => clients.each[c].session = Some(id),
             (What::Append { value, session, expect }, Answer::Appended { offset, .. }) => {
                 if offset.0 < length_then && !doubt {
                     let why = format!("{value:?} at {offset:?}, below {length_then}");
@@ -274,7 +279,7 @@ impl Clients {
                     clients.fail("offset-conflict", format!("{offset:?} was given twice"));
                 }
                 clients.known_length = clients.known_length.max(offset.0 + 1);
-                clients.clients[c].seq += u64::from(session.is_some());
+                clients.each[c].seq += u64::from(session.is_some());
             }
             (What::Read { from }, Answer::Read { values, tail }) => {
                 clients.check_values(from, &values, tail, canonical);

@@ -13,81 +13,12 @@ use schism_protocol::{
 
 use crate::clients::Clients;
 use crate::disk::Disk;
+use crate::nemesis::Profile;
 use crate::observer::Observer;
 
 pub const MS: u64 = 1_000_000;
 
-/// What a sweep varies.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    pub nodes: u8,
-    pub clients: usize,
-    pub options: Vec<(&'static str, &'static str)>,
-    /// Per thousand messages.
-    pub drop: u64,
-    pub repeat: u64,
-    /// Share of messages with a long delay, and how long at most.
-    pub late: u64,
-    pub late_ms: u64,
-    /// Of a flush, at most.
-    pub flush_us: u64,
-    /// Mean between two strikes; 0: none.
-    pub strike_ms: u64,
-    pub strike_lasts_ms: u64,
-    pub strikes: Vec<Strike>,
-    /// Per thousand answers to clients.
-    pub lost_answers: u64,
-    pub disturbed_ms: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Strike {
-    CrashOne,
-    CrashLeader,
-    CrashAll,
-    PauseLeader,
-    PauseOne,
-    Isolate,
-    IsolateLeader,
-    Halves,
-    OneWay,
-    Ring,
-    Bridge,
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Profile {
-            nodes: 3,
-            clients: 4,
-            options: Vec::new(),
-            drop: 10,
-            repeat: 10,
-            late: 20,
-            late_ms: 40,
-            flush_us: 1_000,
-            strike_ms: 300,
-            strike_lasts_ms: 400,
-            strikes: vec![
-                Strike::CrashOne,
-                Strike::CrashLeader,
-                Strike::CrashAll,
-                Strike::PauseLeader,
-                Strike::PauseOne,
-                Strike::Isolate,
-                Strike::IsolateLeader,
-                Strike::Halves,
-                Strike::OneWay,
-                Strike::Ring,
-                Strike::Bridge,
-            ],
-            lost_answers: 20,
-            disturbed_ms: 2_500,
-        }
-    }
-}
-
-enum Event {
+pub enum Event {
     Message { from: usize, to: usize, bytes: Bytes },
     Flush { node: usize, incarnation: u32 },
     Tick { node: usize, alarm: u64 },
@@ -101,8 +32,8 @@ pub struct Node {
     pub machine: Option<Box<dyn Machine>>,
     disk: Disk,
     pub delivered: Vec<Bytes>,
-    paused: bool,
-    inbox: Vec<Input<Bytes>>,
+    pub paused: bool,
+    pub inbox: Vec<Input<Bytes>>,
     alarm: u64,
     flushing: bool,
     waiting: Vec<(Mark, Output<Bytes>)>,
@@ -119,11 +50,11 @@ pub struct Cluster {
     rng: ChaCha8Rng,
     queue: BinaryHeap<Queued>,
     queued: u64,
-    cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
-    stopped: BTreeMap<u64, (usize, bool)>,
-    strikes: u64,
+    pub cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
+    pub stopped: BTreeMap<u64, (usize, bool)>,
+    pub strikes: u64,
     client_alarms: Vec<u64>,
-    calm: bool,
+    pub calm: bool,
 }
 
 struct Queued(u64, u64, Event);
@@ -210,7 +141,9 @@ impl Cluster {
     pub fn heal(&mut self) {
         self.calm = true;
         let strikes: BTreeSet<u64> = self.cuts.keys().chain(self.stopped.keys()).copied().collect();
-        strikes.into_iter().for_each(|strike| self.end_strike(strike));
+        for strike in strikes {
+            self.end_strike(strike);
+        }
         (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
         self.profile.lost_answers = 0;
     }
@@ -247,7 +180,7 @@ impl Cluster {
         self.schedule(after, Event::Client { client, alarm });
     }
 
-    fn schedule(&mut self, after: u64, event: Event) {
+    pub fn schedule(&mut self, after: u64, event: Event) {
         self.queued += 1;
         self.queue.push(Queued(self.now + after, self.queued, event));
     }
@@ -280,7 +213,7 @@ impl Cluster {
         }
     }
 
-    fn boot(&mut self, at: usize) {
+    pub fn boot(&mut self, at: usize) {
         let (seed, now) = (self.rng.next_u64(), Time(self.now));
         let options =
             self.profile.options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
@@ -289,7 +222,7 @@ impl Cluster {
         node.incarnation += 1;
         let id = NodeId(at as u8 + 1);
         let boot = Boot { id, members, seed, now, options, ..node.disk.boot() };
-        node.delivered = boot.delivered.clone();
+        node.delivered.clone_from(&boot.delivered);
         let mut out = Vec::new();
         node.machine = Some((self.build)(boot, &mut out).expect("a disk that kept its word"));
         if self.loud {
@@ -300,7 +233,7 @@ impl Cluster {
         self.perform_outputs(at, out);
     }
 
-    fn crash(&mut self, at: usize) {
+    pub fn crash(&mut self, at: usize) {
         let kept = self.below(self.nodes[at].disk.queued() as u64 + 1) as usize;
         let node = &mut self.nodes[at];
         node.machine = None;
@@ -324,7 +257,7 @@ impl Cluster {
         self.input(at, Input::Durable(mark));
     }
 
-    fn input(&mut self, at: usize, input: Input<Bytes>) {
+    pub fn input(&mut self, at: usize, input: Input<Bytes>) {
         let node = &mut self.nodes[at];
         if node.paused {
             node.inbox.push(input);
@@ -416,85 +349,4 @@ impl Cluster {
     fn is_cut(&self, from: usize, to: usize) -> bool {
         self.cuts.values().any(|cut| cut.contains(&(from, to)))
     }
-
-    fn strike(&mut self) {
-        if self.calm {
-            return;
-        }
-        let next = self.profile.strike_ms * MS / 2 + self.below(self.profile.strike_ms * MS);
-        self.schedule(next, Event::Strike);
-        self.strikes += 1;
-        let strike = self.strikes;
-        let lasts = 1 + self.below(self.profile.strike_lasts_ms * MS);
-        self.schedule(lasts, Event::Heal(strike));
-        let kind = self.below(self.profile.strikes.len() as u64) as usize;
-        let kind = self.profile.strikes[kind];
-        let n = self.nodes.len();
-        let one = self.below(n as u64) as usize;
-        let leader = self.leader().unwrap_or(one);
-        if self.loud {
-            println!("{} strike {kind:?}, one n{}, leader n{}", self.now, one + 1, leader + 1);
-        }
-        let split = self.below(1 << n);
-        let ring = |a: usize, b: usize| (a + 1) % n != b && (b + 1) % n != a;
-        let cut: Vec<(usize, usize)> = match kind {
-            Strike::CrashOne | Strike::CrashLeader => {
-                self.stop(strike, if kind == Strike::CrashOne { one } else { leader }, true);
-                return;
-            }
-            Strike::CrashAll => {
-                // Every node is stopped by its own strike, so that they come back apart.
-                for node in 0..n {
-                    self.strikes += 1;
-                    self.stop(self.strikes, node, true);
-                    let lasts = 1 + self.below(50 * MS);
-                    self.schedule(lasts, Event::Heal(self.strikes));
-                }
-                return;
-            }
-            Strike::PauseOne | Strike::PauseLeader => {
-                self.stop(strike, if kind == Strike::PauseOne { one } else { leader }, false);
-                return;
-            }
-            Strike::Isolate => links(n, |a, b| (a == one) != (b == one)),
-            Strike::IsolateLeader => links(n, |a, b| (a == leader) != (b == leader)),
-            Strike::Halves => links(n, |a, b| (split >> a) & 1 != (split >> b) & 1),
-            Strike::OneWay => links(n, |a, b| a == one && b != one),
-            Strike::Ring => links(n, ring),
-            Strike::Bridge => {
-                links(n, |a, b| a != one && b != one && (split >> a) & 1 != (split >> b) & 1)
-            }
-        };
-        self.cuts.insert(strike, cut.into_iter().collect());
-    }
-
-    fn stop(&mut self, strike: u64, node: usize, crash: bool) {
-        if self.stopped.values().any(|(stopped, _)| *stopped == node) {
-            return;
-        }
-        self.stopped.insert(strike, (node, crash));
-        if crash {
-            self.crash(node);
-        } else {
-            self.nodes[node].paused = true;
-        }
-    }
-
-    fn end_strike(&mut self, strike: u64) {
-        self.cuts.remove(&strike);
-        let Some((node, crashed)) = self.stopped.remove(&strike) else { return };
-        if crashed {
-            self.boot(node);
-        } else {
-            self.nodes[node].paused = false;
-            for input in std::mem::take(&mut self.nodes[node].inbox) {
-                self.input(node, input);
-            }
-        }
-    }
-}
-
-fn links(n: usize, cut: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
-    let all = (0..n).flat_map(|a| (0..n).map(move |b| (a, b)));
-    all.filter(|(a, b)| a != b && cut(*a, *b)).collect()
 }

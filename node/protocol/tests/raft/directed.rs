@@ -1,140 +1,14 @@
-//! The tricky rules one by one: a single node, told exactly what the situation needs.
+//! The tricky rules one by one, each in the smallest situation that shows it.
 
 use bytes::Bytes;
-use schism_protocol::raft::message::{Body, Message};
-use schism_protocol::raft::{EntryId, HardState, Paper, Raft};
+use schism_protocol::raft::message::Body;
+use schism_protocol::raft::{EntryId, Paper, Raft};
 use schism_protocol::{
-    Answer, Boot, BootError, Chain, Command, Doubt, Epoch, Index, Input, Level, LogEntry, Mark,
-    NodeId, Offset, Output, Protocol, Record, Refusal, Reply, Request, Role, Session, Snapshot,
-    Ticket, Time, TraceEvent,
+    Answer, Boot, BootError, Chain, Doubt, Epoch, Index, Level, Mark, Offset, Output, Protocol,
+    Record, Refusal, Reply, Request, Role, Session, Snapshot, Time, TraceEvent,
 };
 
-const N1: NodeId = NodeId(1);
-const N2: NodeId = NodeId(2);
-const N3: NodeId = NodeId(3);
-
-/// Node 1, its clock, and what it last said.
-struct Lone {
-    raft: Raft,
-    now: Time,
-    said: Vec<Output<Message>>,
-    mark: Mark,
-}
-
-fn noop(index: u64, birth: u64) -> LogEntry {
-    LogEntry { index: Index(index), birth: Epoch(birth), command: Command::Noop }
-}
-
-fn id(index: u64, birth: u64) -> EntryId {
-    EntryId { index: Index(index), birth: Epoch(birth) }
-}
-
-fn boot(members: u8, term: u64, births: &[u64], options: &[(&str, &str)]) -> Boot {
-    Boot {
-        id: N1,
-        members: (1..=members).map(NodeId).collect(),
-        state: HardState { term: Epoch(term), vote: None }.encode(),
-        log: births.iter().zip(1..).map(|(birth, index)| noop(index, *birth)).collect(),
-        options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        ..Boot::default()
-    }
-}
-
-fn lone(members: u8, term: u64, births: &[u64], options: &[(&str, &str)]) -> Lone {
-    let mut said = Vec::new();
-    let raft = Raft::recover(boot(members, term, births, options), &Paper, &mut said).unwrap();
-    Lone { raft, now: Time(0), said, mark: Mark(0) }
-}
-
-impl Lone {
-    fn input(&mut self, input: Input<Message>) -> &mut Self {
-        self.said.clear();
-        self.raft.step(self.now, input, &mut self.said);
-        for output in &self.said {
-            if let Output::Persist { mark, .. } = output {
-                self.mark = *mark;
-            }
-        }
-        self
-    }
-
-    fn hears(&mut self, from: NodeId, term: u64, body: Body) -> &mut Self {
-        self.input(Input::Receive { from, message: Message { term: Epoch(term), body } })
-    }
-
-    fn append(&mut self, term: u64, prev: EntryId, commit: u64, births: &[u64]) -> &mut Self {
-        let entries = births.iter().zip(prev.index.0 + 1..).map(|(b, i)| noop(i, *b)).collect();
-        self.hears(N2, term, Body::Append { prev, commit: Index(commit), round: 0, entries })
-    }
-
-    fn asks(&mut self, request: Request) -> &mut Self {
-        self.input(Input::Request { ticket: Ticket(1), request })
-    }
-
-    fn durable(&mut self) -> &mut Self {
-        self.input(Input::Durable(self.mark))
-    }
-
-    fn waits(&mut self, ms: u64) -> &mut Self {
-        self.now.0 += ms * 1_000_000;
-        self.input(Input::Tick)
-    }
-
-    /// Elected in the term after its own, without pre-votes; the no-op is durable here.
-    fn elected(&mut self) -> &mut Self {
-        self.waits(301).durable();
-        let term = self.raft.status().epoch.0;
-        self.hears(N2, term, Body::VoteReply { granted: true });
-        assert_eq!(self.raft.status().role, Role::Leader);
-        self.durable()
-    }
-
-    fn sent(&self) -> Vec<(NodeId, u64, Body)> {
-        let sent = self.said.iter().filter_map(|output| match output {
-            Output::Send { to, message, after } => {
-                assert_eq!(*after, Mark(0), "what waits for the disk is kept inside");
-                Some((*to, message.term.0, message.body.clone()))
-            }
-            _ => None,
-        });
-        sent.collect()
-    }
-
-    fn replies(&self) -> Vec<Reply> {
-        let replies = self.said.iter().filter_map(|output| match output {
-            Output::Reply { reply, .. } => Some(reply.clone()),
-            _ => None,
-        });
-        replies.collect()
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let records = self.said.iter().filter_map(|output| match output {
-            Output::Persist { record, .. } => Some(record.clone()),
-            _ => None,
-        });
-        records.collect()
-    }
-
-    fn matched(&self) -> Vec<u64> {
-        let matched = self.sent().into_iter().filter_map(|(_, _, body)| match body {
-            Body::Matched { matched, .. } => Some(matched.0),
-            _ => None,
-        });
-        matched.collect()
-    }
-}
-
-const PLAIN: &[(&str, &str)] = &[("pre-vote", "false")];
-
-fn matched(index: u64) -> Body {
-    Body::Matched { matched: Index(index), round: 0 }
-}
-
-fn value(text: &'static str) -> Request {
-    let value = Bytes::from_static(text.as_bytes());
-    Request::Append { value, session: None, expect: None }
-}
+use crate::lone::{Lone, N2, N3, PLAIN, boot, id, lone, matched, value};
 
 #[test]
 fn an_entry_of_an_older_term_is_not_committed_by_counting() {
@@ -419,6 +293,35 @@ fn a_snapshot_can_be_interrupted_anywhere() {
     assert_eq!(node.matched(), [2]);
     node.hears(N2, 2, body(whole));
     assert!(node.records().is_empty(), "what is not newer changes nothing");
+}
+
+#[test]
+fn the_values_of_a_snapshot_travel_in_messages_of_bounded_size() {
+    let value = Bytes::from(vec![b'1'; 400 * 1024]);
+    let snapshot =
+        Snapshot { index: Index(5), birth: Epoch(1), length: Offset(5), ..Snapshot::default() };
+    let mut start = boot(3, 1, &[], PLAIN);
+    (start.snapshot, start.delivered) = (Some(snapshot), vec![value; 5]);
+    let raft = Raft::recover(start, &Paper, &mut Vec::new()).unwrap();
+    let mut leader = Lone { raft, now: Time(0), said: Vec::new(), mark: Mark(0) };
+    let mut follower = lone(3, 1, &[], &[]);
+    let (prev, first) = (Index(5), Index(1));
+    leader.elected().hears(N2, 2, Body::Mismatch { prev, conflict: None, first, round: 0 });
+    let mut frames = Vec::new();
+    for _ in 0..5 {
+        let offer = leader.sent().into_iter().find(|(to, ..)| *to == N2);
+        let Some((_, _, body @ Body::Snapshot { .. })) = offer else { break };
+        if let Body::Snapshot { values, .. } = &body {
+            frames.push(values.len());
+        }
+        let mut answers = follower.hears(N2, 2, body).sent();
+        answers.extend(follower.durable().sent());
+        for (_, _, answer) in answers {
+            leader.hears(N2, 2, answer);
+        }
+    }
+    assert_eq!(frames, [0, 2, 2, 1]);
+    assert_eq!(follower.raft.status().delivered, Offset(5));
 }
 
 #[test]

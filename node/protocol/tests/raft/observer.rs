@@ -16,6 +16,7 @@ pub struct Observer {
     nodes: Vec<Watched>,
     leaders: BTreeMap<Epoch, (usize, u32)>,
     pub elections: usize,
+    pub restores: usize,
     entries: BTreeMap<(Index, Epoch), Chain>,
     settled: BTreeMap<Index, Chain>,
     /// The lowest epoch of any commit of an index.
@@ -72,6 +73,7 @@ impl Observer {
             nodes: (0..nodes).map(|_| Watched::default()).collect(),
             leaders: BTreeMap::new(),
             elections: 0,
+            restores: 0,
             entries: BTreeMap::new(),
             settled: BTreeMap::new(),
             committed: BTreeMap::new(),
@@ -203,6 +205,7 @@ impl Observer {
             TraceEvent::Snap { i, chain } => self.settle(at, i, chain),
             TraceEvent::Restore { i, chain, .. } => {
                 self.settle(at, i, chain);
+                self.restores += 1;
                 let node = &mut self.nodes[at];
                 let suffix = if node.chain(i) == Some(chain) {
                     node.log.split_off((i.0 - node.base.0.0) as usize)

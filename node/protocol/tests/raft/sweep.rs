@@ -2,7 +2,9 @@
 
 use schism_protocol::raft;
 
-use crate::cluster::{Cluster, MS, Profile};
+use crate::cluster::{Cluster, MS};
+use crate::nemesis::Profile;
+use crate::observer::Observer;
 
 /// 20 * 2T of the design: how long after the heal everyone must have been served.
 const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
@@ -15,8 +17,16 @@ fn only_seed() -> Option<u64> {
     number("SCHISM_SEED")
 }
 
-/// Disturbed, healed, judged. Returns how many appends were acknowledged.
-fn trial(profile: &Profile, seed: u64) -> usize {
+/// What a trial saw.
+#[derive(Default)]
+struct Seen {
+    acked: usize,
+    elections: usize,
+    restores: usize,
+}
+
+/// Disturbed, healed, judged.
+fn trial(profile: &Profile, seed: u64) -> Seen {
     let loud = only_seed().is_some();
     let mut cluster = Cluster::start(raft::ROW.build, profile.clone(), seed, loud);
     let end = cluster.now + profile.disturbed_ms * MS;
@@ -28,21 +38,43 @@ fn trial(profile: &Profile, seed: u64) -> usize {
     if cluster.clients.acked.len() < before + 20 {
         cluster.run_until(end + PROGRESS_WITHIN);
     }
+    // Quiet, until the last retries are answered and a heartbeat has told everyone.
+    cluster.clients.silent = true;
+    cluster.run_until(cluster.now + 1_000 * MS);
     let ended = cluster.violation();
     assert!(ended.is_none(), "seed {seed}, {profile:?}: {ended:?}");
     let acked = cluster.clients.acked.len();
     assert!(acked > before, "seed {seed}: no append was served after the heal");
-    cluster.clients.all_acked_are_in(&cluster.observer.canonical).unwrap();
-    acked
+    let ends: Vec<_> = cluster.statuses().into_iter().flatten().collect();
+    let length = cluster.observer.canonical.len() as u64;
+    for end in &ends {
+        assert!(end.delivered.0 == length, "seed {seed}: not converged: {ends:?}");
+    }
+    let all = cluster.clients.all_acked_are_in(&cluster.observer.canonical);
+    assert_eq!(all, Ok(()), "seed {seed}");
+    let Observer { elections, restores, .. } = cluster.observer;
+    Seen { acked, elections, restores }
 }
 
-fn sweep(name: &str, profile: &Profile, seeds: u64, acked_least: usize) {
+fn sweep(name: &str, profile: &Profile, seeds: u64, acked_least: usize) -> Seen {
     let seeds = number("SCHISM_SEEDS").unwrap_or(seeds);
     let seeds = only_seed().map_or(0..seeds, |seed| seed..seed + 1);
     let count = seeds.end - seeds.start;
-    let acked: usize = seeds.map(|seed| trial(profile, seed)).sum();
-    println!("{name}: {count} seeds, {acked} appends acknowledged");
+    let mut sum = Seen::default();
+    for seed in seeds {
+        let Seen { acked, elections, restores } = trial(profile, seed);
+        sum.acked += acked;
+        sum.elections += elections;
+        sum.restores += restores;
+    }
+    let Seen { acked, elections, restores } = sum;
+    println!(
+        "{name}: {count} seeds, {acked} appends acknowledged, {elections} elections, \
+         {restores} snapshots installed"
+    );
     assert!(acked as u64 >= acked_least as u64 * count, "{name}: too little traffic to judge");
+    assert!(elections as u64 >= count, "{name}: the faults did not bite");
+    sum
 }
 
 #[test]
@@ -58,7 +90,8 @@ fn five_nodes_under_everything() {
 #[test]
 fn snapshots_every_few_entries() {
     let options = vec![("snapshot-every", "7")];
-    sweep("snapshots", &Profile { options, ..Profile::default() }, 500, 50);
+    let seen = sweep("snapshots", &Profile { options, ..Profile::default() }, 500, 50);
+    assert!(seen.restores > 0, "no follower was ever so far behind");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! What clients ask and what they are told: a definite no and a maybe are different words.
+//! What clients ask and what they are told. Maybe is never said as no.
 
 use bytes::Bytes;
 
-use super::ids::{ClientId, NodeId, Offset, Session};
+use super::{ClientId, NodeId, Offset, Session};
 
 /// What a client may ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
