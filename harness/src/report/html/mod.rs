@@ -87,4 +87,17 @@ fn legend(picture: &Picture) -> Markup {
 
 /// Hatching of nodes that were down or paused: in SVG only a pattern can, and it is shared by all
 /// pictures of the page.
-const HATCHES: &str = r#"<svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch-down" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="6" height="6" class="hatch-ground"/><rect width="2.5" height="6" class="hatch-down"/></pattern><pattern id="hatch-paused" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)"><rect width="6" height="6" class="hatch-ground"/><rect width="2.5" height="6" class="hatch-paused"/></pattern></defs></svg>"#;
+const HATCHES: &str = concat!(
+    r#"<svg class="defs" width="0" height="0" aria-hidden="true">"#,
+    r#"<defs>"#,
+    r#"<pattern id="hatch-down" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">"#,
+    r#"<rect width="6" height="6" class="hatch-ground"/>"#,
+    r#"<rect width="2.5" height="6" class="hatch-down"/>"#,
+    r#"</pattern>"#,
+    r#"<pattern id="hatch-paused" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">"#,
+    r#"<rect width="6" height="6" class="hatch-ground"/>"#,
+    r#"<rect width="2.5" height="6" class="hatch-paused"/>"#,
+    r#"</pattern>"#,
+    r#"</defs>"#,
+    r#"</svg>"#,
+);

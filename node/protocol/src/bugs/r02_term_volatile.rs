@@ -1,6 +1,7 @@
 //! R02 term-volatile. The term is forgotten at a restart.
 //!
-//! Stands for: cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 (a leader began its epoch again after a restart).
+//! Stands for: cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 (a
+//! leader began its epoch again after a restart).
 //! Seen as: epochs that go back at a restart; two leaders of one term; in time, lost appends.
 //! Woken by: crash.
 
@@ -23,7 +24,8 @@ pub const BUG: Bug = Bug {
     name: "term-volatile",
     protocol: "raft",
     about: "a restarted node begins at term 0",
-    stands_for: "cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 (a leader began its epoch again after a restart)",
+    stands_for: "cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 \
+        (a leader began its epoch again after a restart)",
     sees: "epochs that go back at a restart; two leaders of one term; in time, lost appends",
     woken_by: "crash",
     class: "e",

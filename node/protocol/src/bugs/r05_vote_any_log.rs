@@ -1,7 +1,9 @@
 //! R05 vote-any-log. A vote is given without comparing logs.
 //!
-//! Stands for: redisraft #14 (a fail-over lost acknowledged writes) and nebula PR 1303 (a voter rolled its log back when voting).
-//! Seen as: a leader without committed entries: acknowledged appends are lost, nodes deliver different logs.
+//! Stands for: redisraft #14 (a fail-over lost acknowledged writes) and nebula PR 1303 (a voter
+//! rolled its log back when voting).
+//! Seen as: a leader without committed entries: acknowledged appends are lost, nodes deliver
+//! different logs.
 //! Woken by: a lagging node, then the loss of the leader: crash or partition.
 
 use super::Bug;
@@ -23,7 +25,8 @@ pub const BUG: Bug = Bug {
     name: "vote-any-log",
     protocol: "raft",
     about: "a vote goes to any candidate, however old its log",
-    stands_for: "redisraft #14 (a fail-over lost acknowledged writes) and nebula PR 1303 (a voter rolled its log back when voting)",
+    stands_for: "redisraft #14 (a fail-over lost acknowledged writes) and nebula PR 1303 (a \
+        voter rolled its log back when voting)",
     sees: "a leader without committed entries: acknowledged appends are lost, nodes deliver different logs",
     woken_by: "a lagging node, then the loss of the leader: crash or partition",
     class: "e",

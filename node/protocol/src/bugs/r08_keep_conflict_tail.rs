@@ -1,6 +1,8 @@
-//! R08 keep-conflict-tail. Conflicting entries are overwritten one by one, and what follows them stays.
+//! R08 keep-conflict-tail. Conflicting entries are overwritten one by one, and what follows them
+//! stays.
 //!
-//! Stands for: RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last entry was not truncated).
+//! Stands for: RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last
+//! entry was not truncated).
 //! Seen as: one (index, term) with two histories; nodes that never converge.
 //! Woken by: a leader change while followers have tails of their own: partition, crash.
 
@@ -26,7 +28,8 @@ pub const BUG: Bug = Bug {
     name: "keep-conflict-tail",
     protocol: "raft",
     about: "a conflict is overwritten, and the tail behind it is kept",
-    stands_for: "RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last entry was not truncated)",
+    stands_for: "RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last \
+        entry was not truncated)",
     sees: "one (index, term) with two histories; nodes that never converge",
     woken_by: "a leader change while followers have tails of their own: partition, crash",
     class: "m",

@@ -33,7 +33,8 @@ pub const BUG: Bug = Bug {
     name: "ack-on-append",
     protocol: "raft",
     about: "the leader answers before the entry is committed",
-    stands_for: "d-engine #446 (the quorum counted entries in memory) and etcd #14370 (an answer before the entry was saved)",
+    stands_for: "d-engine #446 (the quorum counted entries in memory) and etcd #14370 (an answer \
+        before the entry was saved)",
     sees: "acknowledged appends that are lost with the leader",
     woken_by: "crash or partition of the leader",
     class: "e",

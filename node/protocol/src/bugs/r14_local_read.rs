@@ -1,6 +1,8 @@
-//! R14 local-read. The leader answers linearizable reads from what it has, without asking whether it still leads.
+//! R14 local-read. The leader answers linearizable reads from what it has, without asking whether
+//! it still leads.
 //!
-//! Stands for: redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read before the quorum confirmed).
+//! Stands for: redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read
+//! before the quorum confirmed).
 //! Seen as: stale reads from a deposed leader.
 //! Woken by: a leader paused or cut off from the others but not from its clients.
 
@@ -23,7 +25,8 @@ pub const BUG: Bug = Bug {
     name: "local-read",
     protocol: "raft",
     about: "a leader reads without a round of heartbeats",
-    stands_for: "redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read before the quorum confirmed)",
+    stands_for: "redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read \
+        before the quorum confirmed)",
     sees: "stale reads from a deposed leader",
     woken_by: "a leader paused or cut off from the others but not from its clients",
     class: "m",

@@ -1,6 +1,7 @@
 //! R19 follower-read. Every node answers linearizable reads from what it has.
 //!
-//! Stands for: etcd #15271 (a watch on a follower went back in time after a partition) and Xraft-KV #1 (reads that are not linearizable).
+//! Stands for: etcd #15271 (a watch on a follower went back in time after a partition) and
+//! Xraft-KV #1 (reads that are not linearizable).
 //! Seen as: stale reads.
 //! Woken by: any lag: latency, partition, pause.
 
@@ -23,7 +24,8 @@ pub const BUG: Bug = Bug {
     name: "follower-read",
     protocol: "raft",
     about: "any node answers a linearizable read locally",
-    stands_for: "etcd #15271 (a watch on a follower went back in time after a partition) and Xraft-KV #1 (reads that are not linearizable)",
+    stands_for: "etcd #15271 (a watch on a follower went back in time after a partition) and \
+        Xraft-KV #1 (reads that are not linearizable)",
     sees: "stale reads",
     woken_by: "any lag: latency, partition, pause",
     class: "e",

@@ -1,4 +1,5 @@
-//! R22 fail-on-stepdown. A deposed leader says a definite no to appends that may still be committed.
+//! R22 fail-on-stepdown. A deposed leader says a definite no to appends that may still be
+//! committed.
 //!
 //! Stands for: redisraft #23 (NOLEADER although the entry commits).
 //! Seen as: an append that failed, and is in the log.
