@@ -49,7 +49,7 @@ pub enum Record {
         snapshot: Snapshot,
         /// The offset of the first of `values`.
         from: Offset,
-        /// Values that did not come as [`Output::Deliver`].
+        /// Values that did not come as [`Output::Deliver`](super::Output::Deliver).
         values: Vec<Bytes>,
     },
 }

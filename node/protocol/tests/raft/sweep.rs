@@ -107,6 +107,14 @@ fn a_network_that_loses_and_reorders_most() {
 }
 
 #[test]
+fn disks_slower_than_the_network() {
+    // Crashes then find much that was written and is not durable.
+    let options = vec![("snapshot-every", "11")];
+    let slow = Profile { options, flush_us: 40_000, strike_ms: 150, ..Profile::default() };
+    sweep("slow disks", &slow, 300, 10);
+}
+
+#[test]
 fn every_size_of_cluster() {
     for nodes in [1, 2, 4, 6, 7, 9] {
         let profile = Profile { nodes, strike_ms: 600, ..Profile::default() };
