@@ -93,7 +93,7 @@ fn a_binary_that_dies_at_start_shows_its_last_lines() {
 #[test]
 fn a_binary_that_is_never_ready() {
     let bench = Bench::new();
-    let system = r#"{command: ["sleep", "60"], client: lines, ready: 500ms}"#;
+    let system = r#"{command: ["sh", "-c", "sleep 60", "{client}"], client: lines, ready: 500ms}"#;
     bench.write("w.yaml", &format!("about: x\nnodes: 1\nsystem: {system}\n"));
     bench.schism(&["run", "w.yaml"]).exits(2).says("n1");
 }

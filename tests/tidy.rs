@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("systems", &["action", "workload", "worlds"]),
     ("proxy", &["action"]),
     ("worlds", &["action", "proxy", "systems"]),
-    ("run", &["action", "faults", "generate", "plan", "systems", "workload", "worlds"]),
+    ("run", &["action", "faults", "generate", "plan", "systems", "units", "workload", "worlds"]),
     ("store", &["action", "plan", "workload"]),
     ("report", &["action", "plan", "store", "workload"]),
 ];

@@ -73,7 +73,7 @@ fn check_file(args: &Args) -> Result<u8> {
     let shown = args.path.display().to_string();
     let bytes = read(&args.path)?;
     let (history, notes) =
-        History::parse(&bytes).map_err(|error| anyhow::anyhow!("{shown}: {error}"))?;
+        History::parse(&bytes).map_err(|error| anyhow::anyhow!("{shown}:{error}"))?;
     for note in notes {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{shown}{line}: {}", note.message));

@@ -76,6 +76,9 @@ pub fn tested(report: &Report<'_>) -> String {
     let bug = verdict.bug.as_ref().map_or(String::new(), |bug| format!(" with bug {bug}"));
     let size = |w: &Workload| format!(", {} nodes, {} clients", w.nodes, w.clients);
     let size = report.workload.map_or(String::new(), size);
+    if verdict.system.is_empty() {
+        return verdict.workload.clone(); // a history file: nobody says what wrote it
+    }
     format!("{} on {}{bug}{size}, seed {}", verdict.workload, verdict.system, verdict.seed)
 }
 

@@ -34,10 +34,12 @@ mod worker;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::action::NodeId;
 use crate::plan::Plan;
 use crate::systems::System;
+use crate::units::format_duration;
 use crate::workload::Workload;
 use crate::worlds::Cluster;
 
@@ -133,16 +135,14 @@ pub enum RunError {
     },
     /// The nodes did not all answer in time.
     #[error(
-        "{answered} of {nodes} nodes answered `status` within {seconds} s; see \
-            nodes/*/stderr.log, or raise `ready`"
+        "{} did not answer `status` within {}; see nodes/*/stderr.log, or raise `ready`",
+        names(silent), format_duration(*limit)
     )]
     NotReady {
-        /// How many did.
-        answered: u64,
-        /// Of how many.
-        nodes: u8,
+        /// Who did not.
+        silent: Vec<NodeId>,
         /// The limit.
-        seconds: u64,
+        limit: Duration,
     },
     /// The history could not be written.
     #[error("history.jsonl could not be written: {0}; what was recorded before is kept")]
@@ -150,6 +150,10 @@ pub enum RunError {
     /// It was interrupted before anything was asked of the system.
     #[error("interrupted before the system was ready")]
     Interrupted,
+}
+
+fn names(nodes: &[NodeId]) -> String {
+    nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn indented(lines: &[String]) -> String {

@@ -165,16 +165,15 @@ impl<R: Rt> Script<R> {
                 let (node, how, last_lines) = (death.node, death.how, death.last_lines);
                 return Err(RunError::Died { node, how, last_lines });
             }
-            let answered = readiness.count();
-            if answered == u64::from(self.context.nodes) {
+            let silent = readiness.missing(self.context.nodes);
+            if silent.is_empty() {
                 return Ok(());
             }
             if self.interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
             if self.context.rt.now() >= deadline {
-                let (nodes, seconds) = (self.context.nodes, limit.as_secs());
-                return Err(RunError::NotReady { answered, nodes, seconds });
+                return Err(RunError::NotReady { silent, limit });
             }
             self.context.rt.sleep(LOOK).await;
         }

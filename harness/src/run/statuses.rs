@@ -1,7 +1,8 @@
 //! Asks every node directly how it is, past every fault: who leads, what is delivered, who died.
 //! It never takes part in the workload, and a node that hangs delays no other.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,13 +23,14 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 /// Whether every node has answered once.
 #[derive(Default)]
 pub struct Readiness {
-    answered: Cell<u64>,
+    answered: RefCell<BTreeSet<NodeId>>,
 }
 
 impl Readiness {
-    /// How many nodes have answered so far.
-    pub fn count(&self) -> u64 {
-        self.answered.get()
+    /// The nodes, of so many, that have not answered yet.
+    pub fn missing(&self, nodes: u8) -> Vec<NodeId> {
+        let answered = self.answered.borrow();
+        NodeId::all(nodes).filter(|node| !answered.contains(node)).collect()
     }
 }
 
@@ -61,7 +63,7 @@ async fn watch_node<R: Rt>(context: &Context<R>, node: NodeId, readiness: &Readi
         }
         if !ready && said.answered {
             ready = true;
-            readiness.answered.set(readiness.answered.get() + 1);
+            readiness.answered.borrow_mut().insert(node);
         }
         context.note_status(node, said.status);
         context.rt.sleep(if ready { EVERY } else { EVERY_AT_START }).await;

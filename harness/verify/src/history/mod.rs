@@ -42,9 +42,9 @@ pub struct Note {
     pub message: String,
 }
 
-/// Why this is not a history.
+/// Why this is not a history. Shown as `LINE:COLUMN: message`, to stand behind `FILE:`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("line {line}{}: {message}", column.map(|c| format!(", column {c}")).unwrap_or_default())]
+#[error("{line}{}: {message}", column.map(|c| format!(":{c}")).unwrap_or_default())]
 pub struct ParseError {
     /// The line, from 1.
     pub line: u64,

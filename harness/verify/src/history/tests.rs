@@ -39,10 +39,10 @@ fn a_file_cut_off_anywhere_is_still_a_history() {
 
 #[test]
 fn errors_name_the_line_and_what_was_expected() {
-    refused(b"{\"process\":1}\n", &["line 1", "`type` is missing"]);
-    refused(b"\n\n{]\n", &["line 3, column 2", "expected a field's name"]);
+    refused(b"{\"process\":1}\n", &["1:1: ", "`type` is missing"]);
+    refused(b"\n\n{]\n", &["3:2: ", "expected a field's name"]);
     let line = |fields: &str| format!("{ASK}{{{fields}}}\n");
-    refused(line("\"process\":-1").as_bytes(), &["line 2, column 12", "from 0"]);
+    refused(line("\"process\":-1").as_bytes(), &["2:12: ", "from 0"]);
     refused(line("\"process\":\"x\"").as_bytes(), &["expected a process"]);
     refused(line("\"type\":\"done\"").as_bytes(), &["expected a type"]);
     refused(line("\"time\":1,\"time\":2").as_bytes(), &["`time` comes twice"]);
@@ -52,16 +52,16 @@ fn errors_name_the_line_and_what_was_expected() {
     refused(line("\"level\":\"fresh\"").as_bytes(), &["expected a level"]);
     refused(line("\"f\":\"a\0b\"").as_bytes(), &["control character"]);
     refused(line(&format!("\"x\":{}", "[".repeat(9999))).as_bytes(), &["nest deeper"]);
-    refused(b"\x00\n", &["line 1", "found `\\u{0}`"]);
-    refused(b"{\"f\":\"\xff\"}\n", &["line 1, column 7", "UTF-8"]);
+    refused(b"\x00\n", &["1:", "found `\\u{0}`"]);
+    refused(b"{\"f\":\"\xff\"}\n", &["1:7: ", "UTF-8"]);
     refused(b"[1,2]\n", &["expected `{`"]);
 }
 
 #[test]
 fn operations_pair_up_in_file_order() {
-    refused(OK.as_bytes(), &["line 1", "no open operation"]);
-    refused(format!("{ASK}{OK}{OK}").as_bytes(), &["line 3", "no open operation"]);
-    refused(format!("{ASK}{ASK}").as_bytes(), &["line 2", "of line 1 is still open"]);
+    refused(OK.as_bytes(), &["1: ", "no open operation"]);
+    refused(format!("{ASK}{OK}{OK}").as_bytes(), &["3: ", "no open operation"]);
+    refused(format!("{ASK}{ASK}").as_bytes(), &["2: ", "of line 1 is still open"]);
     refused(format!("{ASK}{}", OK.replace("tail\",", "read\",")).as_bytes(), &["line 1 invoked"]);
     assert_eq!(notes(&format!("{ASK}{OK}{ASK}")), (3, vec![]));
     let info = OK.replace("ok", "info");

@@ -31,8 +31,8 @@ pub struct Epoch(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(pub u64);
 
-/// Marks grow with every [`Output::Persist`](super::Output::Persist). `Durable(m)` says that all up to `m` are on disk.
-/// `Mark(0)` is always durable.
+/// Marks grow with every [`Output::Persist`](super::Output::Persist). `Durable(m)` says that all
+/// up to `m` are on disk. `Mark(0)` is always durable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Mark(pub u64);
 

@@ -1,0 +1,108 @@
+//! However a run ends, nothing is left running and nothing recorded is lost.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::{Bench, Done, json};
+
+/// Far longer than anything here takes on a busy machine; reaching it is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn ctrl_c_cleans_up_saves_and_judges() {
+    let bench = Bench::new();
+    let child = start(&bench);
+    wait_until("operations are recorded", || recorded(bench.path()) > 100);
+    signal(&child, "INT");
+    Done::from(child.wait_with_output().unwrap()).exits(130);
+    let verdict = bench.verdict();
+    assert_eq!(verdict["exit"], 130);
+    assert!(verdict["operations"]["ok"].as_u64().unwrap() > 0, "{verdict}");
+    wait_until("no node is left", || processes_of(bench.path()).is_empty());
+}
+
+#[test]
+fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_judged() {
+    let bench = Bench::new();
+    let mut child = start(&bench);
+    wait_until("operations are recorded", || recorded(bench.path()) > 100);
+    assert!(processes_of(bench.path()).len() >= 5, "five nodes are running");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("no node is left", || processes_of(bench.path()).is_empty());
+    let history = bench.latest().join("history.jsonl");
+    // Nothing wrong with what was recorded, but a run that was cut off is no proof: undecided.
+    let done = bench.schism(&["check", history.to_str().unwrap(), "--json"]).exits(3);
+    let verdict = json(&done.stdout);
+    assert_eq!(verdict["checks"][0]["name"], "linearizable");
+    assert_eq!(verdict["checks"][0]["verdict"], "valid");
+    assert!(verdict["operations"]["ok"].as_u64().unwrap() > 0, "{verdict}");
+}
+
+#[test]
+fn two_runs_at_once_do_not_disturb_each_other() {
+    let (first, second) = (Bench::new(), Bench::new());
+    let args = ["run", "quiet", "--duration", "3s", "--set", "rate=200/s"];
+    let children = [&first, &second].map(|bench| {
+        bench.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for child in children {
+        Done::from(child.wait_with_output().unwrap()).exits(0);
+    }
+}
+
+#[test]
+fn a_saved_run_is_judged_and_reported_again() {
+    let bench = Bench::new();
+    bench.schism(&["run", "quiet", "--duration", "2s", "--set", "rate=200/s"]).exits(0);
+    let run = bench.latest();
+    let run = run.to_str().unwrap();
+    bench.schism(&["check", run]).exits(0);
+    fs::remove_file(bench.latest().join("report.html")).unwrap();
+    bench.schism(&["report", run]).exits(0);
+    let page = fs::read_to_string(bench.latest().join("report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("quiet"));
+}
+
+fn start(bench: &Bench) -> Child {
+    let args = ["run", "quiet", "--duration", "50s", "--set", "rate=500/s"];
+    bench.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Operations that were ok in the newest history in this folder.
+fn recorded(folder: &Path) -> usize {
+    let history = fs::read_to_string(folder.join("runs/latest/history.jsonl"));
+    history.map_or(0, |text| text.matches(r#""type":"ok""#).count())
+}
+
+/// Processes whose command line names this folder: each node's names its data folder.
+fn processes_of(folder: &Path) -> Vec<u32> {
+    let folder = fs::canonicalize(folder).unwrap().display().to_string();
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str().and_then(|name| name.parse().ok()));
+    let names = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&folder)
+    };
+    pids.filter(names).collect()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
