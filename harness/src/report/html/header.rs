@@ -28,7 +28,7 @@ pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
                     @if let Some(expectation) = words::expectation(report) { " " (expectation) }
                 }
                 @if let Some(workload) = report.workload {
-                    p.about { span.dim { "The promise: " } (workload.about) }
+                    p.about { span.dim { "The question: " } (workload.about) }
                 }
                 @if !verdict.replay.is_empty() {
                     div.again { span.dim { "See it again" } code { (verdict.replay) } }
