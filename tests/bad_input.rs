@@ -1,5 +1,6 @@
 //! Bad input gets a clear error that names the file, the line and the next step, and exit code 2;
 //! nothing is started.
+#![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Real processes, each fault once: it strikes, it bites, it heals, and Raft stays correct.
+#![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
 mod support;
 

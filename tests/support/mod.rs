@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: running the binary in a folder of its own, and reading what it
 //! left there. It never knows the harness's own types: these tests are outsiders.
 #![allow(dead_code)] // each test program uses its part
+#![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
 use std::fs;
 use std::path::{Path, PathBuf};

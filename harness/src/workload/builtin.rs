@@ -261,7 +261,8 @@ mod tests {
         let readme = BUILT_IN.get_file("README.md").and_then(File::contents_utf8).unwrap();
         let example =
             readme.split("\n\n").find(|part| part.contains("about: Two of five")).unwrap();
-        let text: String = example.lines().map(|line| format!("{}\n", &line[4..])).collect();
+        let lines: Vec<&str> = example.lines().map(|line| &line[4..]).collect();
+        let text = lines.join("\n");
         let read = from_text("README.md", &text, &Overrides::default(), &registry()).unwrap();
         assert_eq!((read.faults.len(), read.rate), (2, Some(500.0)));
     }
