@@ -53,6 +53,9 @@ pub struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Print the table as Markdown, as in the README
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
     /// Show nothing while it runs
     #[arg(long)]
     quiet: bool,
@@ -115,7 +118,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     if args.json {
         screen::show(&String::from_utf8_lossy(&pretty(&serde_json::json!({ "hunt": scores }))));
     } else {
-        screen::show(&table(&scores));
+        screen::show(&table(&scores, args.markdown));
     }
     if shown.iter().any(|run| run.verdict.starts_with("could not run")) {
         return Ok(EXIT_NOT_RUN);
@@ -248,9 +251,10 @@ fn most_common<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_string())
 }
 
-fn table(scores: &[Score]) -> String {
+fn table(scores: &[Score], markdown: bool) -> String {
+    use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
+    table.load_style(if markdown { ASCII_MARKDOWN } else { NOTHING });
     table.set_header(["bug", "workload", "found", "median", "first seen by", "controls", ""]);
     for score in scores {
         table.add_row([

@@ -145,7 +145,10 @@ pub enum RunError {
         limit: Duration,
     },
     /// The history could not be written.
-    #[error("history.jsonl could not be written: {0}; what was recorded before is kept")]
+    #[error(
+        "history.jsonl could not be written: {0}; free some space, or choose another place with --out; \
+        what was recorded before is kept"
+    )]
     History(io::Error),
     /// It was interrupted before anything was asked of the system.
     #[error("interrupted before the system was ready")]
