@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("action", &[]),
     ("units", &[]),
     ("faults", &["action", "units"]),
-    ("workload", &["faults", "generate", "units"]),
+    ("workload", &["faults", "units"]),
     ("plan", &["action", "faults", "workload"]),
     ("generate", &["systems"]),
     ("systems", &["action", "workload", "worlds"]),

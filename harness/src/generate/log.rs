@@ -8,9 +8,6 @@ use schism_verify::history::{Event, Level, Type, Value};
 use super::Generator;
 use crate::systems::Op;
 
-/// What may be written under `operations`.
-pub const OPERATIONS: &[&str] = &["append", "read", "append-if", "tail"];
-
 /// Reads ask for at most so many entries, and start at most so far before the known end: enough to
 /// compare neighbours, and no O(log) work per read.
 const READ_ENTRIES_MAX: u64 = 100;

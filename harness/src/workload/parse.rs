@@ -12,7 +12,6 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
 use super::{Expect, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, overrides};
-use crate::generate::log::OPERATIONS;
 use crate::units;
 
 /// Every key of a workload, in the order of the documentation.
@@ -38,6 +37,9 @@ pub(super) const KEYS: &[&str] = &[
     "min-operations",
     "expect",
 ];
+
+/// What may be written under `operations`: the log's, in the words of its client protocol.
+const OPERATIONS: &[&str] = &["append", "read", "append-if", "tail"];
 
 /// What clients do when the file does not say.
 pub(super) const DEFAULT_OPERATIONS: &[(&str, u32)] =
