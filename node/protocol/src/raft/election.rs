@@ -166,8 +166,6 @@ impl Raft {
     /// A greater term was seen: this node's is over.
     pub(super) fn see_term(&mut self, term: Epoch, out: &mut Out) {
         if term > self.state.hard.term {
-            // Promises of the old term that have not left are void, as if lost on their way.
-            self.disk.drop_held();
             self.set_hard(HardState { term, vote: None }, out);
             self.follow(None, out);
         }
@@ -186,6 +184,9 @@ impl Raft {
     fn set_hard(&mut self, hard: HardState, out: &mut Out) {
         assert!(hard.term >= self.state.hard.term, "terms never go back");
         if hard.term > self.state.hard.term {
+            // Promises of the old term that have not left are void, as if lost on their way: kept
+            // now, they would speak in the name of the new term.
+            self.disk.drop_held();
             self.state.verified = crate::Index(0);
             self.state.heard = None;
             self.staging = None;

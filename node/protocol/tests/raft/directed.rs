@@ -62,6 +62,27 @@ fn votes_go_once_a_term_to_logs_that_are_up_to_date() {
 }
 
 #[test]
+fn promises_of_an_older_term_are_void_when_the_disk_is_done_with_them() {
+    // The disk takes longer than an election: nothing of term 4 may be said in term 5.
+    let promises = |node: &Lone| -> Vec<u64> {
+        let epochs = node.said.iter().filter_map(|output| match output {
+            Output::Trace(TraceEvent::Promise { epoch, .. }) => Some(epoch.0),
+            _ => None,
+        });
+        epochs.collect()
+    };
+    let mut node = lone(3, 3, &[1], PLAIN);
+    node.waits(301).waits(301).durable();
+    assert_eq!(promises(&node), [5]);
+    assert_eq!(node.sent().iter().map(|(_, term, _)| *term).collect::<Vec<_>>(), [5, 5]);
+
+    let mut node = lone(3, 3, &[1], PLAIN);
+    node.append(3, id(1, 1), 0, &[3]).waits(301).durable();
+    assert!(node.matched().is_empty(), "an acknowledgement of term 3 is not one of term 4");
+    assert_eq!(promises(&node), [4]);
+}
+
+#[test]
 fn a_vote_leaves_when_it_is_on_disk_and_after_its_evidence() {
     let mut node = lone(3, 1, &[1], &[]);
     node.hears(N2, 2, Body::Vote { last: id(1, 1) });

@@ -115,6 +115,13 @@ fn disks_slower_than_the_network() {
 }
 
 #[test]
+fn disks_slower_than_an_election() {
+    // Votes and acknowledgements then wait on disks while terms pass.
+    let stalled = Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() };
+    sweep("stalled disks", &stalled, 200, 0);
+}
+
+#[test]
 fn every_size_of_cluster() {
     for nodes in [1, 2, 4, 6, 7, 9] {
         let profile = Profile { nodes, strike_ms: 600, ..Profile::default() };
