@@ -1,0 +1,91 @@
+//! Linearizability of any model by searching configurations (design: checkers, section 3).
+//! It never visits two configurations of which one can do all that the other can, and it never
+//! answers valid or violated unless it went to the end.
+
+#[cfg(test)]
+pub mod brute;
+mod config;
+mod engine;
+mod plan;
+mod register;
+mod space;
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+pub use engine::Ended;
+pub use plan::Piece;
+pub use register::RegisterSpace;
+pub use space::{Numbered, Space};
+
+use crate::budget::{Meter, Spent};
+use crate::models::spec::{Spec, Timed};
+use engine::Engine;
+use plan::Plan;
+
+/// What a search found, in words.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Searched {
+    /// How it ended.
+    pub ended: Ended,
+    /// States that were possible just before it got stuck, in words; a few of them.
+    pub states: Vec<String>,
+    /// The greatest number of configurations alive at once.
+    pub most: usize,
+}
+
+/// So many states are named when a search is stuck.
+const STATES_SHOWN: usize = 6;
+
+/// Searches one object of any model. Operations are in the order of invocation.
+pub fn search<S: Spec>(spec: &S, mut ops: Vec<Timed<S::Op>>, meter: &Meter) -> Searched {
+    spec.refine(&mut ops);
+    let (pieces, classes) = classify(spec, &ops);
+    search_space(&mut Numbered::new(spec, classes), pieces, meter)
+}
+
+/// Searches one object whose operations have classes already.
+pub fn search_space<S: Space>(space: &mut S, pieces: Vec<Piece>, meter: &Meter) -> Searched {
+    let plan = Plan::new(pieces, |class| space.useful_until(class));
+    let mut most = 1;
+    let ended = sized(space, &plan, meter, &mut most);
+    let states = match &ended {
+        Ended::Stuck { states, .. } => {
+            states.iter().take(STATES_SHOWN).map(|&state| space.show(state)).collect()
+        }
+        _ => Vec::new(),
+    };
+    Searched { ended, states, most }
+}
+
+/// Runs the engine with the smallest configurations that have room for everything.
+fn sized<S: Space>(space: &mut S, plan: &Plan, meter: &Meter, most: &mut usize) -> Ended {
+    let bits = plan.open_slots.max(plan.done_slots);
+    match (bits, plan.lost_slots) {
+        (0..=64, 0..=8) => Engine::<S, 1, 8>::new(space, plan).run(meter, most),
+        (0..=64, 0..=32) => Engine::<S, 1, 32>::new(space, plan).run(meter, most),
+        (0..=256, 0..=128) => Engine::<S, 4, 128>::new(space, plan).run(meter, most),
+        (0..=1024, 0..=2048) => Engine::<S, 16, 2048>::new(space, plan).run(meter, most),
+        // More than that at once is far beyond any search; say so before it is tried.
+        _ => Ended::Spent {
+            rank: plan.steps.first().map_or(0, |step| step.0),
+            spent: Spent::Room { open: bits, lost: plan.lost_slots },
+        },
+    }
+}
+
+/// Gives equal operations one number.
+fn classify<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> (Vec<Piece>, Vec<S::Op>) {
+    let mut numbers: HashMap<&S::Op, u32, FixedState> = HashMap::default();
+    let mut classes = Vec::new();
+    let mut pieces = Vec::with_capacity(ops.len());
+    for timed in ops {
+        let class = *numbers.entry(&timed.op).or_insert_with(|| {
+            classes.push(timed.op.clone());
+            classes.len() as u32 - 1
+        });
+        pieces.push(Piece::new(timed, class, spec.only_reads(&timed.op)));
+    }
+    (pieces, classes)
+}
