@@ -132,10 +132,14 @@ fn unfinished(history: &History, final_reads: bool) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct End {
         reason: String,
+        why: Option<String>,
     }
     match nemesis::all::<End>(history, "end").as_deref() {
-        Ok([.., end]) if end.reason == "interrupted" => doubts.push("it was interrupted".into()),
-        Ok([.., _]) => {}
+        Ok([.., end]) if ["done", "violation"].contains(&end.reason.as_str()) => {}
+        Ok([.., end]) => {
+            let why = end.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            doubts.push(format!("the run did not come to its end ({}){why}", end.reason));
+        }
         Ok([]) => doubts.push("the history has no end: the run was cut off".into()),
         Err(error) => doubts.push(error.clone()),
     }
@@ -286,6 +290,8 @@ mod tests {
             &none,
             &["interrupted"],
         );
+        let trouble = DONE.replace("done\"", "trouble\",\"why\":\"no fork\"");
+        check_doubts(&[PHASE, READS, &trouble], &none, &["(trouble): no fork"]);
         let read = r#"{"process":"nemesis","type":"info","f":"final-read","value":{"node":"n2","complete":false,"why":"down"}}"#;
         check_doubts(
             &[PHASE, READS, read, DONE],

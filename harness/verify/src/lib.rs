@@ -8,7 +8,7 @@
 //! * [`history`]: what clients and the nemesis did: events, and reading them from files.
 //! * [`models`]: what operations mean: typed operations from events.
 //! * [`checkers`]: one promise each: what it asks of the evidence, and the table of all.
-//! * [`judge`]: evidence and settings in, findings out.
+//! * [`mod@judge`]: evidence and settings in, findings out.
 //! * [`budget`], [`minimize`]: what a check may spend, and how it makes a proof small.
 //! * [`recovery`]: how long the system took to come back, for reports.
 //! * [`notation`]: histories as text, and operations drawn for people.

@@ -32,7 +32,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         (Ok(settled), Some(event)) => {
             let settled = settled.last().expect("there is an event");
             let to = event.time.unwrap_or(0);
-            let waited = settled.waited_ms * 1_000_000;
+            let waited = settled.waited_ms.saturating_mul(1_000_000);
             let stalled = nemesis::stalled_ns(&stalls, to.saturating_sub(waited), to);
             if settled.converged {
             } else if settled.waited_ms < SETTLE_MS_MIN {
@@ -78,7 +78,10 @@ fn compare(
         }
     }
     let mut whole = logs.iter().filter(|(_, log)| log.missing.is_none());
-    let Some((first, one)) = whole.next() else { return };
+    let Some((first, one)) = whole.next() else {
+        doubts.push("no node was read to its end".into());
+        return;
+    };
     for (node, other) in whole {
         let shorter = one.entries.len().min(other.entries.len());
         let differ = (0..shorter).find(|&at| one.entries[at] != other.entries[at]);

@@ -5,11 +5,15 @@ mod bypass;
 mod convergence;
 mod durable;
 pub(crate) mod finals;
+#[cfg(test)]
+mod fuzz;
 mod invariants;
 pub mod linearizable;
 pub(crate) mod lines;
 pub mod log;
 mod progress;
+#[cfg(test)]
+mod run_tests;
 pub mod search;
 mod survival;
 mod told;

@@ -3,7 +3,7 @@
 
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled, Stall};
-use crate::history::{History, Level, Process, Type, Value};
+use crate::history::{History, Level, Value};
 use crate::judge::{Evidence, Settings, is_run};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
@@ -36,20 +36,10 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     if spans.is_empty() {
         doubts.push("the run never came to a time in which progress could be demanded".into());
     }
-    let asked: Vec<u64> = history
-        .events()
-        .iter()
-        .filter(|event| event.process != Process::Nemesis && event.kind == Type::Invoke)
-        .filter(|event| event.level != Some(Level::Local))
-        .filter_map(|event| event.time)
-        .collect();
-    let asked_in = |from, to| {
-        let at = asked.partition_point(|&time| time < from);
-        asked.get(at).is_some_and(|&time| time < to)
-    };
+    let work = Work::of(history);
     for span in &spans {
         for gap in gaps(&oks, *span) {
-            if gap.to - gap.from <= settings.recovery_ns || !asked_in(gap.from, gap.to) {
+            if gap.to - gap.from <= settings.recovery_ns || !work.asked_in(gap) {
                 continue;
             }
             let stalled = nemesis::stalled_ns(&stalls, gap.from, gap.to);
@@ -62,7 +52,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                 doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
             } else {
                 let events = around(history, gap);
-                let time_ns = Some(gap.from + settings.recovery_ns);
+                let time_ns = Some(gap.from.saturating_add(settings.recovery_ns));
                 anomalies.push(Anomaly {
                     kind: Kind::NoProgress,
                     explanation: told,
@@ -134,15 +124,50 @@ fn demanded(history: &History) -> Vec<Span> {
     spans
 }
 
+/// When clients wanted something: demanding progress of a system nobody uses proves nothing.
+struct Work {
+    /// (invocation, latest return of any operation invoked by then), ascending.
+    spans: Vec<(u64, u64)>,
+}
+
+impl Work {
+    fn of(history: &History) -> Self {
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        for op in history.operations() {
+            let (invoke, ret) = (history.invoke(op), history.ret(op));
+            if let (Some(from), false) = (invoke.time, invoke.level == Some(Level::Local)) {
+                spans.push((from, ret.and_then(|event| event.time).unwrap_or(u64::MAX)));
+            }
+        }
+        spans.sort_unstable();
+        let mut latest = 0;
+        for span in &mut spans {
+            latest = latest.max(span.1);
+            span.1 = latest;
+        }
+        Work { spans }
+    }
+
+    fn asked_in(&self, gap: Span) -> bool {
+        let before = self.spans.partition_point(|(from, _)| *from < gap.to);
+        before.checked_sub(1).is_some_and(|last| self.spans[last].1 > gap.from)
+    }
+}
+
 /// When clients were stopped, or the history ends.
 fn end_of_work(history: &History) -> u64 {
     let settled = history.nemesis("settled").last().and_then(|event| {
-        let waited = nemesis::read::<Settled>(event)?.waited_ms * 1_000_000;
+        let waited = nemesis::read::<Settled>(event)?.waited_ms.saturating_mul(1_000_000);
         Some(event.time?.saturating_sub(waited))
     });
+    // Clients are stopped when everything is healed and progress has been demanded.
+    let all = Some(Value::Other("{\"what\":\"all\"}".into()));
+    let healed = history.nemesis("healed").filter(|event| event.value == all).last();
+    let healed = healed.and_then(|event| event.time);
     let reads = finals::start(history).and_then(|at| history.events()[at].time);
     let last = history.events().last().and_then(|event| event.time);
-    settled.or(reads).or(last).unwrap_or(0)
+    let stopped = [healed, settled, reads].into_iter().flatten().min();
+    stopped.or(last).unwrap_or(0)
 }
 
 /// The spaces between acknowledgements within a span, its ends included.

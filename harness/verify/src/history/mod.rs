@@ -8,6 +8,8 @@ mod line;
 pub mod nemesis;
 pub(crate) mod order;
 pub(crate) mod scan;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use event::{Event, Level, Name, Phase, Process, Type, Value};

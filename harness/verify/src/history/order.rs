@@ -2,7 +2,7 @@
 //! It never knows a model.
 
 use foldhash::fast::FixedState;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Event, History, Name, Note, Operation, ParseError, Process, Type};
 
@@ -150,17 +150,17 @@ pub(super) const NO_INDEX: u64 = u64::MAX;
 /// The name, shared with one read before where there is one: histories repeat few words.
 #[derive(Default)]
 pub(crate) struct Names {
-    known: HashMap<Name, (), FixedState>,
+    known: HashSet<Name, FixedState>,
 }
 
 impl Names {
     /// The shared name of this text.
     pub(crate) fn get(&mut self, text: &str) -> Name {
-        if let Some((name, ())) = self.known.get_key_value(text) {
+        if let Some(name) = self.known.get(text) {
             return name.clone();
         }
         let name = Name::from(text);
-        self.known.insert(name.clone(), ());
+        self.known.insert(name.clone());
         name
     }
 }

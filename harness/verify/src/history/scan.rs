@@ -186,17 +186,15 @@ impl<'a> Scanner<'a> {
 
     /// An error at this place.
     pub fn expected(&mut self, what: &str) -> ScanError {
-        match self.peek() {
-            None => self.cut(what),
-            Some(_) => {
-                let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
-                let message = match found {
-                    Some(found) => format!("found `{}`, expected {what}", found.escape_default()),
-                    None => format!("expected {what}"),
-                };
-                ScanError { at: self.at, message, cut: false }
-            }
+        if self.peek().is_none() {
+            return self.cut(what);
         }
+        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        let message = match found {
+            Some(found) => format!("found `{}`, expected {what}", found.escape_default()),
+            None => format!("expected {what}"),
+        };
+        ScanError { at: self.at, message, cut: false }
     }
 
     fn cut(&self, what: &str) -> ScanError {

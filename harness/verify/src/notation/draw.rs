@@ -39,7 +39,9 @@ pub fn draw(history: &History, events: &[u64]) -> String {
     let mut out = String::new();
     for ((op, label), name) in operations.iter().zip(&labels).zip(&names) {
         let from = column(op.invoke);
-        out.push_str(&format!("{name:margin$}{:from$}|--{label}", ""));
+        out.push_str(
+            &[format!("{name:margin$}"), " ".repeat(from), format!("|--{label}")].concat(),
+        );
         match op.ret {
             Some(ret) => {
                 let fill = column(ret) - from - label.chars().count() - 3;
@@ -75,16 +77,15 @@ fn label(history: &History, op: &Operation) -> String {
 }
 
 fn question(event: &Event) -> String {
-    let mut text = event.f.to_string();
-    if let Some(value) = event.value.as_ref().filter(|value| **value != Value::Null) {
-        text.push_str(&format!(" {}", short(value)));
-    }
-    for (word, number) in [("if length is", event.expect), ("from", event.from)] {
-        if let Some(number) = number {
-            text.push_str(&format!(" {word} {number}"));
-        }
-    }
-    text
+    let value = event.value.as_ref().filter(|value| **value != Value::Null);
+    let number = |word: &str, number: Option<u64>| number.map(|number| format!("{word} {number}"));
+    let parts = [
+        Some(event.f.to_string()),
+        value.map(short),
+        number("if length is", event.expect),
+        number("from", event.from),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn answer(event: &Event) -> String {

@@ -68,7 +68,7 @@ fn certificate_holds<S: Judged>(
 }
 
 fn int(number: u64) -> Value {
-    Value::Int(number as i64)
+    Value::Int(number.cast_signed())
 }
 
 fn register(rng: &mut ChaCha8Rng, state: &Value, values: u64) -> register::Op {
@@ -160,7 +160,7 @@ fn counter() {
     let honest = |rng: &mut ChaCha8Rng, state: &i64| match pick(rng, 3) {
         0 => Op::Read(*state),
         1 => Op::Add(1),
-        _ => Op::Add(pick(rng, 5) as i64 - 2),
+        _ => Op::Add(pick(rng, 5).cast_signed() - 2),
     };
     agree("counter", &Counter { initial: 0 }, &Drawer { honest, lost: Clone::clone });
 }

@@ -4,7 +4,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::LogMonitor;
 use super::tests::verdict;
+use crate::checkers::Monitor;
 use crate::history::{Event, History, Level, Process, Type, Value};
 use crate::verdict::Verdict;
 
@@ -13,7 +15,7 @@ use crate::verdict::Verdict;
 fn explainable(history: &History) -> bool {
     let ops: Vec<Op> = history.operations().iter().map(|op| Op::new(history, op)).collect();
     let mut used = vec![false; ops.len()];
-    search(&ops, &mut used, &mut Vec::new())
+    search(&ops, &mut used, &[])
 }
 
 struct Op {
@@ -107,7 +109,7 @@ impl Op {
     }
 }
 
-fn search(ops: &[Op], used: &mut [bool], log: &mut Vec<Value>) -> bool {
+fn search(ops: &[Op], used: &mut [bool], log: &[Value]) -> bool {
     let waiting = |used: &[bool], at: usize| !used[at] && ops[at].must();
     if !(0..ops.len()).any(|at| waiting(used, at)) {
         let mut local = ops.iter().filter(|op| op.kind == Type::Ok && op.is_local());
@@ -120,9 +122,9 @@ fn search(ops: &[Op], used: &mut [bool], log: &mut Vec<Value>) -> bool {
         if used[at] || !ops[at].may() || first_return.is_some_and(|first| ops[at].invoke > first) {
             continue;
         }
-        let Some(mut next) = ops[at].apply(log) else { continue };
+        let Some(next) = ops[at].apply(log) else { continue };
         used[at] = true;
-        if search(ops, used, &mut next) {
+        if search(ops, used, &next) {
             return true;
         }
         used[at] = false;
@@ -180,7 +182,7 @@ fn question(process: Process, number: u64, distinct: bool, rng: &mut ChaCha8Rng)
     let f = ["append", "append", "append-if", "read", "read", "tail"][rng.random_range(0..6)];
     let mut event = Event::new(process, Type::Invoke, f);
     if f.starts_with("append") {
-        let value = if distinct { number as i64 } else { rng.random_range(0..3) };
+        let value = if distinct { number.cast_signed() } else { rng.random_range(0..3) };
         event.value = Some(Value::Int(value));
     }
     if f == "append-if" {
@@ -312,12 +314,28 @@ fn agrees_with_every_order_tried() {
             show(&history)
         );
         valid += u64::from(expected);
+        online_agrees(&history, &found);
     }
     assert!((HISTORIES / 3..HISTORIES * 2 / 3).contains(&valid), "a fair mix: {valid} are valid");
 }
 
+/// What is told on the way is in the verdict, in the same order, but for finer kinds.
+fn online_agrees(history: &History, found: &Verdict) {
+    let mut monitor = LogMonitor::new();
+    let told = history.events().iter().filter_map(|event| monitor.observe(event));
+    let told: Vec<Vec<u64>> = told.map(|anomaly| anomaly.events).collect();
+    let Verdict::Violated(anomalies) = found else {
+        return assert!(told.is_empty(), "told {told:?} of {found:?}\n{}", show(history));
+    };
+    let mut all = anomalies.iter();
+    let in_order = told.iter().all(|events| all.any(|anomaly| anomaly.events == *events));
+    assert!(in_order, "told {told:?} of {found:?}\n{}", show(history));
+}
+
 fn show(history: &History) -> String {
     let mut out = Vec::new();
-    history.events().iter().for_each(|event| event.to_json_line(&mut out));
+    for event in history.events() {
+        event.to_json_line(&mut out);
+    }
     String::from_utf8(out).unwrap()
 }

@@ -211,9 +211,68 @@ fn a_broken_run_is_told_ten_times_of_a_kind() {
 
 #[test]
 fn lies_of_huge_offsets_cost_nothing() {
-    let mut text = String::new();
-    for k in 1..2000_u64 {
-        text.push_str(&format!("a: append {k} -> {}\n", k * 1_000_000_007));
-    }
+    let append = |k: u64| format!("a: append {k} -> {}\n", k * 1_000_000_007);
+    let text: String = (1..2000).map(append).collect();
     assert!(matches!(verdict(&read(&text).unwrap()), Verdict::Violated(_)));
+}
+
+/// Histories that tempt a checker into a false alarm.
+#[test]
+fn what_looks_wrong_and_is_not() {
+    // A retry within a session: shown long before its one return.
+    check("valid", "a> append 1 c1/1  b: read -> [1]  b: append 2 -> 1  a< 0");
+    // A lost append takes effect after everyone saw the log without it.
+    check("valid", "a: append 1 -> ?  b: read -> []  b: append 2 -> 0  b: tail -> 1  b: tail -> 2");
+    // Two that overlap may be ordered against their returns.
+    check("valid", "a> append 1  b> append 2  b< 1  a< 0");
+    check("valid", "a> append 1  b> append 2  a< 1  b< 0");
+    // A reader that overlaps the append that a reader before it has seen.
+    check("valid", "a> append 1  b> read  c: read -> [1]  b< []");
+    // A refused append leaves its value free for another.
+    check("valid", "a: append 1 -> fail overloaded  b: append 1 -> ?  c: read -> [1]");
+    // A conflict that overlaps the append that caused it.
+    check("valid", "a> append 1  b> append-if 2 at 0  b< conflict 1  a< 0");
+    // An old node answers locally, after everything.
+    check(
+        "valid",
+        "a: append 1 -> 0  a: append 2 -> 1  b: local read -> [1] of 1  b: local tail -> 0",
+    );
+    // Beyond the end there is nothing, and that says little.
+    check("valid", "b> read 5  a: append 1 -> 0  a: append 2 -> 1  b< []");
+    // The same value everywhere.
+    check("valid", "a: append x -> 1  =b> append x  =b< 0  c: read -> [x x]");
+    // A conditional append whose answer was lost, refused for all others.
+    check("valid", "a: append-if 1 at 0 -> ?  b: append-if 2 at 0 -> conflict 1  c: read -> [1]");
+}
+
+/// Histories that tempt a checker into calling a lie the truth.
+#[test]
+fn what_looks_right_and_is_not() {
+    // The reader overlaps the append, but not the reader that has seen it.
+    check("stale-read", "a> append 1  c: read -> [1]  b: read -> []  a< 0");
+    // A lost append seen, then unseen.
+    check("stale-read", "a: append 1 -> ?  b: tail -> 1  c: tail -> 0");
+    // Right length, right values, wrong places.
+    check(
+        "lost-append lost-append",
+        "a: append 1 -> 0  b: append 2 -> 1  c: read -> [2 1]  c: read 1 -> [1]",
+    );
+    // The lost append explains either hole, not both.
+    check("gap", "a: append 7 -> ?  b> append 8  c: append 9 -> 2  b< fail overloaded");
+    // Its condition pins the lost append to a place that is taken.
+    check("gap", "a: append-if 7 at 0 -> ?  b: append 1 -> 0  c: append 2 -> 2");
+    // The conflict says the length was already 1, before anything could be.
+    check(
+        "stale-read",
+        "b: append-if 2 at 5 -> conflict 0  a: append 1 -> 0  b: append-if 2 at 5 -> conflict 0",
+    );
+    // Nobody read it wrong in time, but no log holds both.
+    check(
+        "non-prefix",
+        "a: append 1 -> ?  b: append 2 -> ?  c: local read -> [1]  d: local read -> [2]",
+    );
+    // A local read is early, not free to invent.
+    check("duplicate", "a: append 1 -> 0  b: local read -> [1 1]");
+    // A failed append-if is no source, whatever its error says.
+    check("failed-yet-visible", "a: append-if 1 at 0 -> fail unreachable  b: local read -> [1]");
 }

@@ -89,9 +89,10 @@ impl<'a> Order<'a> {
                     self.deliveries += 1;
                     let offset = entry.offset;
                     if offset != next {
-                        let (kind, what) = match offset < next {
-                            true => (Kind::Integrity, "a second time"),
-                            false => (Kind::Gap, "out of turn"),
+                        let (kind, what) = if offset < next {
+                            (Kind::Integrity, "a second time")
+                        } else {
+                            (Kind::Gap, "out of turn")
                         };
                         let told = format!(
                             "{node} delivered offset {offset} {what}: its next was {next} (line \
@@ -170,9 +171,10 @@ impl<'a> Order<'a> {
             if let Some((before, at)) = last.insert(client, (*seq, offset))
                 && before >= *seq
             {
-                let (kind, what) = match before == *seq {
-                    true => (Kind::Integrity, "came twice"),
-                    false => (Kind::FifoOrder, "came after a later one"),
+                let (kind, what) = if before == *seq {
+                    (Kind::Integrity, "came twice")
+                } else {
+                    (Kind::FifoOrder, "came after a later one")
                 };
                 let told = format!(
                     "number {seq} of session {client} {what}: offset {at} is number {before}, \

@@ -121,15 +121,11 @@ impl Format {
 
     /// A value as `--initial` gives it: EDN where the history is EDN, JSON otherwise.
     pub fn value(self, text: &str) -> Result<Value, String> {
-        match self {
-            Format::Jsonl | Format::JsonArray => {
-                let json = serde_json::from_str(text);
-                json.map(|json| Value::from_json(&json)).map_err(|error| error.to_string())
-            }
-            Format::Edn | Format::PorcupineRegister | Format::PorcupineKv => {
-                edn::value(text).map_err(|error| error.message)
-            }
+        if self == Format::Edn && text.trim() != "null" {
+            return edn::value(text).map_err(|error| error.message);
         }
+        let json = serde_json::from_str(text);
+        json.map(|json| Value::from_json(&json)).map_err(|error| error.to_string())
     }
 }
 
@@ -180,6 +176,8 @@ mod tests {
         assert_eq!(Format::Edn.value("{:x 0 :y 0}"), Ok(Value::Other("{\"x\":0,\"y\":0}".into())));
         assert_eq!(Format::Edn.value("free"), Ok(Value::Str("free".into())));
         assert_eq!(Format::Edn.value("nil"), Ok(Value::Null));
+        assert_eq!(Format::Edn.value("null"), Ok(Value::Null));
+        assert_eq!(Format::PorcupineRegister.value("null"), Ok(Value::Null));
         assert!(Format::Jsonl.value("free").is_err());
         assert!(Format::Edn.value("1 2").is_err());
     }

@@ -6,7 +6,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use reader::{Edn, Reader, Wrong};
+use reader::{Edn, Reader, Wrong, line_feeds};
 
 use super::cut_note;
 use crate::history::order::{NO_INDEX, Names, order};
@@ -60,7 +60,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<(&str, bool), ParseError> {
             if error.error_len().is_none() {
                 return Ok((std::str::from_utf8(good).expect("valid up to here"), true));
             }
-            let line = good.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let line = line_feeds(good) + 1;
             let message = "found bytes that are not UTF-8, expected text".into();
             Err(ParseError { line, column: None, message })
         }

@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
     /// The line of the next value.
     pub fn line(&mut self) -> u64 {
         let passed = &self.text.as_bytes()[self.counted..self.at];
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += line_feeds(passed);
         self.counted = self.at;
         self.line
     }
@@ -57,10 +57,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn wrong(&mut self, expected: &str) -> Wrong {
-        let found = match self.text[self.at..].chars().next() {
-            None => return self.cut(expected),
-            Some(found) => found,
-        };
+        let Some(found) = self.text[self.at..].chars().next() else { return self.cut(expected) };
         let message = format!("found `{}`, expected {expected}", found.escape_debug());
         Wrong { error: self.error(message), cut: false }
     }
@@ -276,6 +273,11 @@ impl<'a> Reader<'a> {
         self.at = self.text.len();
         Err(self.cut("the end of the string"))
     }
+}
+
+/// How many lines end in these bytes.
+pub(super) fn line_feeds(bytes: &[u8]) -> u64 {
+    bytes.split(|byte| *byte == b'\n').count() as u64 - 1
 }
 
 /// Whole numbers, also with N; fractions, also with M or an exponent; ratios as their text.
