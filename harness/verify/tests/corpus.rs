@@ -4,6 +4,8 @@
 //! repository; they have a `histories/MANIFEST.tsv`. Where they are not, the tests that need them
 //! say so and pass.
 
+#![allow(clippy::unwrap_used)] // in a test, a panic says it best
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,7 @@ fn others(test: &str) -> Option<PathBuf> {
     if !found {
         // Past the capture of a passing test's output, so that nobody takes it for judged.
         let why = format!("no histories of other tools in {}; set SCHISM_CORPUS", given.display());
-        writeln!(std::io::stderr(), "SKIPPED {test}: {why}").unwrap();
+        std::io::stderr().write_all(format!("SKIPPED {test}: {why}\n").as_bytes()).unwrap();
     }
     found.then_some(given)
 }

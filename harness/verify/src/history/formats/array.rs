@@ -31,7 +31,7 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
                 continue;
             }
             Some(b'{') => {}
-            Some(_) => return Err(error(cursor.line, "expected an event: a map in braces".into())),
+            Some(_) => return Err(error(cursor.line, "expected `{`: an event".into())),
             None => {
                 cut = Some(cursor.line);
                 break;
@@ -119,7 +119,7 @@ mod tests {
     fn what_is_wrong_has_a_line_and_what_is_cut_is_noted() {
         let error = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
         assert!(error(&TEXT.replace("\"f\":\"read\", ", "\"f\":read, ")).starts_with("line 3: "));
-        assert!(error("[1]").starts_with("line 1: expected an event"));
+        assert!(error("[1]").starts_with("line 1: expected `{`"));
         assert!(error("[] 1").starts_with("line 1: expected nothing"));
         for end in 1..TEXT.len() {
             let (history, notes) = parse(&TEXT.as_bytes()[..end]).unwrap();
