@@ -4,6 +4,7 @@
 mod bypass;
 mod convergence;
 mod durable;
+mod fifo;
 pub(crate) mod finals;
 #[cfg(test)]
 mod fuzz;

@@ -20,6 +20,7 @@ use crate::history::History;
 use crate::judge::CheckResult;
 use crate::models::{self, Model};
 use crate::stopwatch::timed;
+pub(super) use objects::Certificate;
 use objects::OBJECTS;
 
 /// Judges a history by itself.

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::object::judge;
 use super::options::{CheckError, CheckOptions, FailedCas};
 use crate::budget::Meter;
-use crate::checkers::Finding;
 use crate::checkers::search::{RegisterSpace, Searched, search, search_space};
+use crate::checkers::{Finding, fifo};
 use crate::history::{History, Value};
 use crate::models::counter::{self, Counter};
 use crate::models::kv::Kv;
 use crate::models::multi_register::MultiRegister;
 use crate::models::mutex::Mutex;
-use crate::models::queue::Queue;
+use crate::models::queue::{self, Queue};
 use crate::models::register::{self, Register};
 use crate::models::set::{self, Set};
 use crate::models::spec::{Spec, Timed};
@@ -112,7 +112,13 @@ impl Judged for Register {
 
 impl Judged for MultiRegister {}
 impl Judged for Kv {}
-impl Judged for Queue {}
+impl Judged for Queue {
+    const FAST: &'static str = "fifo";
+
+    fn fast(&self, ops: &[Timed<queue::Op>]) -> Option<Result<(), Certificate>> {
+        if self.is_stack { None } else { fifo::judge(&self.initial, ops) }
+    }
+}
 impl Judged for Set {}
 impl Judged for Counter {}
 impl Judged for Mutex {}
