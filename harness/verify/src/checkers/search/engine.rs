@@ -67,13 +67,17 @@ pub(super) struct Engine<'a, S, const W: usize, const I: usize> {
     reads_epoch: u32,
     /// Expansions since the clock was looked at.
     ticks: u32,
+    /// At most so many configurations are carried along; the least promising are dropped.
+    beam: usize,
+    /// Some were dropped, so getting stuck means nothing.
+    dropped: bool,
 }
 
 /// Looking at the clock costs as much as some expansions; this makes it vanish.
 const TICKS_MAX: u32 = 1 << 12;
 
 impl<'a, S: Space, const W: usize, const I: usize> Engine<'a, S, W, I> {
-    pub fn new(space: &'a mut S, plan: &'a Plan) -> Self {
+    pub fn new(space: &'a mut S, plan: &'a Plan, beam: usize) -> Self {
         let mut front = Front::new();
         front.insert(Config { state: 0, open: [0; W], done: [0; W], used: [0; I] });
         Engine {
@@ -89,11 +93,14 @@ impl<'a, S: Space, const W: usize, const I: usize> Engine<'a, S, W, I> {
             explains: Vec::new(),
             reads_epoch: 1,
             ticks: 0,
+            beam,
+            dropped: false,
         }
     }
 
-    /// Goes through all steps. `most` is called with the greatest number of configurations.
-    pub fn run(mut self, meter: &Meter, most: &mut usize) -> Ended {
+    /// Goes through all steps; `most` becomes the greatest number of configurations. None: it got
+    /// stuck, but only because configurations were dropped.
+    pub fn run(mut self, meter: &Meter, most: &mut usize) -> Option<Ended> {
         for &(rank, step) in &self.plan.steps {
             let outcome = match step {
                 Step::Invoke(at) => {
@@ -112,18 +119,19 @@ impl<'a, S: Space, const W: usize, const I: usize> Engine<'a, S, W, I> {
             };
             match outcome {
                 Ok(true) => *most = (*most).max(self.front.len()),
+                Ok(false) if self.dropped => return None,
                 Ok(false) => {
                     let Step::Return(at) = step else { unreachable!("only returns fail") };
                     let id = self.plan.pieces[at as usize].id;
-                    return Ended::Stuck { id, rank, states: self.states() };
+                    return Some(Ended::Stuck { id, rank, states: self.states() });
                 }
-                Err(spent) => return Ended::Spent { rank, spent },
+                Err(spent) => return Some(Ended::Spent { rank, spent }),
             }
             if self.space.wants_collection() {
                 self.collect();
             }
         }
-        Ended::Explained
+        Some(Ended::Explained)
     }
 
     /// Every state that was reached in trying to explain the last return.
@@ -234,7 +242,31 @@ impl<'a, S: Space, const W: usize, const I: usize> Engine<'a, S, W, I> {
             self.rebuild(|config| clear(&mut config.open, piece.slot));
         }
         self.rebase();
+        if self.front.len() > self.beam {
+            self.trim();
+        }
         Ok(true)
+    }
+
+    /// Keeps the configurations that used up least: they can still do most.
+    fn trim(&mut self) {
+        let mut best: Vec<Config<W, I>> = self.front.iter().copied().collect();
+        best.sort_by_key(|config| config.used.iter().map(|used| u32::from(*used)).sum::<u32>());
+        best.truncate(self.beam);
+        self.front.clear();
+        for config in best {
+            self.front.insert(config);
+        }
+        self.dropped = true;
+    }
+
+    /// Whether an expansion has enough to go on with. Always false without a beam.
+    fn is_enough(&self) -> bool {
+        const WIDER: usize = 4; // more than are kept, so that there is a choice
+        const TRIED: usize = 64; // tries for each one kept
+        let wide = self.survivors.len() >= self.beam.saturating_mul(WIDER);
+        let tried = self.met.len() >= self.beam.saturating_mul(TRIED);
+        wide || (tried && self.survivors.len() > 0)
     }
 
     /// Lost operations that every configuration has used are gone: counts stay small.
@@ -269,7 +301,12 @@ impl<'a, S: Space, const W: usize, const I: usize> Engine<'a, S, W, I> {
                 self.todo.extend(self.met.insert(*config));
             }
         }
+        self.todo.reverse(); // the most promising come first in the front
         while let Some(number) = self.todo.pop() {
+            if self.is_enough() {
+                self.dropped = true;
+                break;
+            }
             let Some(&config) = self.met.get(number) else { continue };
             self.ticks += 1;
             if self.ticks >= TICKS_MAX {

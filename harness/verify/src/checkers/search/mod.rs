@@ -63,10 +63,10 @@ pub fn search_space<S: Space>(space: &mut S, pieces: Vec<Piece>, meter: &Meter) 
 fn sized<S: Space>(space: &mut S, plan: &Plan, meter: &Meter, most: &mut usize) -> Ended {
     let bits = plan.open_slots.max(plan.done_slots);
     match (bits, plan.lost_slots) {
-        (0..=64, 0..=8) => Engine::<S, 1, 8>::new(space, plan).run(meter, most),
-        (0..=64, 0..=32) => Engine::<S, 1, 32>::new(space, plan).run(meter, most),
-        (0..=256, 0..=128) => Engine::<S, 4, 128>::new(space, plan).run(meter, most),
-        (0..=1024, 0..=2048) => Engine::<S, 16, 2048>::new(space, plan).run(meter, most),
+        (0..=64, 0..=8) => widen::<S, 1, 8>(space, plan, meter, most),
+        (0..=64, 0..=32) => widen::<S, 1, 32>(space, plan, meter, most),
+        (0..=256, 0..=128) => widen::<S, 4, 128>(space, plan, meter, most),
+        (0..=1024, 0..=2048) => widen::<S, 16, 2048>(space, plan, meter, most),
         // More than that at once is far beyond any search; say so before it is tried.
         _ => Ended::Spent {
             rank: plan.steps.first().map_or(0, |step| step.0),
@@ -74,6 +74,30 @@ fn sized<S: Space>(space: &mut S, plan: &Plan, meter: &Meter, most: &mut usize) 
         },
     }
 }
+
+/// Carries few configurations along first: if one of them comes through, that is all it takes.
+/// Only a search that dropped none can say that there is no way.
+fn widen<S: Space, const W: usize, const I: usize>(
+    space: &mut S,
+    plan: &Plan,
+    meter: &Meter,
+    most: &mut usize,
+) -> Ended {
+    for beam in BEAMS {
+        if let Some(ended) = Engine::<S, W, I>::new(space, plan, beam).run(meter, most) {
+            return ended;
+        }
+        space.restart();
+    }
+    unreachable!("the last beam drops nothing")
+}
+
+/// Most histories never have more than the first; each step costs as much as the ones before it.
+#[cfg(not(test))]
+const BEAMS: [usize; 3] = [256, 4096, usize::MAX];
+/// Small, so that small histories drop some.
+#[cfg(test)]
+const BEAMS: [usize; 3] = [1, 3, usize::MAX];
 
 /// Gives equal operations one number.
 fn classify<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> (Vec<Piece>, Vec<S::Op>) {

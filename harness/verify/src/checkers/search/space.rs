@@ -41,6 +41,9 @@ pub trait Space {
         let _ = live;
     }
 
+    /// Makes state 0 the initial one again, after states were collected.
+    fn restart(&mut self) {}
+
     /// A state in words.
     fn show(&self, state: u32) -> String;
 }
@@ -126,6 +129,15 @@ impl<S: Spec> Space for Numbered<'_, S> {
             *state = self.number(old[*state as usize].clone());
         }
         self.collect_at = COLLECT_STATES_MIN.max(4 * self.states.len());
+    }
+
+    fn restart(&mut self) {
+        self.states.clear();
+        self.numbers.clear();
+        self.steps.clear();
+        self.state_bytes = 0;
+        let initial = self.number(Rc::new(self.spec.initial()));
+        assert!(initial == 0, "the first state has number 0");
     }
 
     fn show(&self, state: u32) -> String {
