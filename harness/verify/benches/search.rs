@@ -20,17 +20,8 @@ type Effect = fn(&mut Vec<i64>, &mut Event);
 type Ask = fn(&mut ChaCha8Rng, i64, &mut Event);
 
 fn main() {
+    etcd();
     println!("{:<54} {:>10} {:>10} {:>10}", "history", "operations", "verdict", "median");
-    let registers: [(&str, Ask); 2] = [
-        ("register, 20 clients, values 0..5", |rng, _, event| ask_register(rng, None, event)),
-        ("register, 20 clients, unique values", |rng, n, event| ask_register(rng, Some(n), event)),
-    ];
-    for (name, ask) in registers {
-        for (operations, lost) in [(2_000, 0.0), (10_000, 0.0), (10_000, 0.01)] {
-            let name = format!("{name}, {}% lost", lost * 100.0);
-            run(&name, &history(20, operations, lost, ask, register), "search");
-        }
-    }
     let unique: Ask = |rng, n, event| ask_register(rng, Some(n), event);
     run(
         "register, 20 clients, unique values, 1% lost",
@@ -41,10 +32,18 @@ fn main() {
         event.f = if rng.random_bool(0.5) { "enqueue" } else { "dequeue" }.into();
         event.value = (&*event.f == "enqueue").then_some(Value::Int(n));
     };
-    run("queue, 5 clients", &history(5, 2_000, 0.0, queue_of, queue), "search");
     run("queue, 5 clients", &history(5, 200, 0.0, queue_of, queue), "search");
     run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, queue_of, queue), "");
-    etcd();
+    let registers: [(&str, Ask); 2] = [
+        ("register, 20 clients, values 0..5", |rng, _, event| ask_register(rng, None, event)),
+        ("register, 20 clients, unique values", |rng, n, event| ask_register(rng, Some(n), event)),
+    ];
+    for (name, ask) in registers {
+        for (operations, lost) in [(2_000, 0.0), (10_000, 0.0), (10_000, 0.01)] {
+            let name = format!("{name}, {}% lost", lost * 100.0);
+            run(&name, &history(20, operations, lost, ask, register), "search");
+        }
+    }
 }
 
 fn etcd() {
@@ -114,7 +113,7 @@ fn ask_register(rng: &mut ChaCha8Rng, unique: Option<i64>, event: &mut Event) {
 fn register(state: &mut Vec<i64>, event: &mut Event) {
     match (&*event.f, &mut event.value) {
         ("read", value) => {
-            *value = Some(state.first().map_or(Value::Null, |held| Value::Int(*held)))
+            *value = Some(state.first().map_or(Value::Null, |held| Value::Int(*held)));
         }
         ("write", Some(Value::Int(to))) => *state = vec![*to],
         (_, Some(Value::List(pair))) => match (&pair[0], &pair[1]) {
@@ -147,7 +146,7 @@ fn history(clients: u64, operations: usize, lost: f64, ask: Ask, effect: Effect)
         match open.take() {
             None if asked < operations => {
                 let mut event = Event::new(Process::Client(*process), Type::Invoke, "");
-                ask(&mut rng, asked as i64 + 100, &mut event);
+                ask(&mut rng, asked.cast_signed() as i64 + 100, &mut event);
                 asked += 1;
                 events.push(event.clone());
                 event.kind = Type::Ok;

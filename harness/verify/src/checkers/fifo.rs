@@ -31,9 +31,10 @@ const NEVER: i64 = i64::MAX;
 /// Judges a queue. None: a value is put in twice, so this cannot.
 pub fn judge(initial: &[Value], ops: &[Timed<Op>]) -> Option<Result<(), Certificate>> {
     let mut lives: HashMap<&Value, Life, FixedState> = HashMap::default();
-    for (at, value) in initial.iter().enumerate() {
-        let before = 2 * (at as i64 - initial.len() as i64);
-        let put = Span { id: None, invoke: before, ret: before + 1 };
+    for (rank, value) in
+        (0..initial.len() as u32).rev().map(|back| -2 - 2 * i64::from(back)).zip(initial)
+    {
+        let put = Span { id: None, invoke: rank, ret: rank + 1 };
         if lives.insert(value, Life { put, took: None }).is_some() {
             return None;
         }
@@ -41,9 +42,8 @@ pub fn judge(initial: &[Value], ops: &[Timed<Op>]) -> Option<Result<(), Certific
     for op in ops {
         match &op.op {
             Op::Put(value) => {
-                if lives.insert(value, Life { put: span(op), took: None }).is_some() {
-                    return None;
-                }
+                let before = lives.insert(value, Life { put: span(op), took: None });
+                before.is_none().then_some(())?;
             }
             Op::Took(_) | Op::Empty if op.is_lost() => return None,
             _ => {}

@@ -91,7 +91,10 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a set: add, remove, contains, read of all",
         operations: set::OPERATIONS,
-        fits: |history| oks(history).any(|event| event.element.is_some() || answers_list(event)),
+        fits: |history| {
+            history.events().iter().any(|event| event.element.is_some())
+                || oks(history).any(answers_list)
+        },
     },
     Model {
         name: "counter",

@@ -7,7 +7,7 @@ use super::NICER;
 use super::object::Object;
 use super::objects::{Certificate, Judged};
 use crate::budget::Meter;
-use crate::checkers::search::{Ended, Searched};
+use crate::checkers::search::{Ended, Searched, search_plainly};
 use crate::history::{Event, History, Operation, Type, Value};
 use crate::minimize::minimize;
 use crate::models::spec::Timed;
@@ -28,7 +28,9 @@ pub(super) fn explain<S: Judged>(
     meter: &Meter,
 ) -> Anomaly {
     let meter = meter.slice(NICER);
-    let (rank, searched) = first_stuck(spec, &object.ops, rank, &meter);
+    let Some(rank) = first_stuck(spec, &object.ops, rank, &meter) else {
+        return near(history, object, rank);
+    };
     let culprit = object.ops.iter().find(|op| op.ret == rank);
     let culprit = culprit.expect("a search gets stuck at the return of an operation").id;
     let completed: Vec<u32> =
@@ -48,16 +50,7 @@ pub(super) fn explain<S: Judged>(
         name(history, culprit),
         event.index
     );
-    if let Searched { states, ended: Ended::Stuck { states: all, .. }, .. } = &searched {
-        let more = if all.len() > states.len() { ", ..." } else { "" };
-        say(
-            &mut sentence,
-            format_args!(
-                ": until then only these states were possible: {}{more}",
-                states.join(", ")
-            ),
-        );
-    }
+    sentence.push_str(&possible(spec, &weakened(spec, &object.ops, rank, None), rank, &meter));
     let others: Vec<u32> = proof.iter().copied().filter(|id| *id != culprit).collect();
     if others.is_empty() {
         sentence.push_str("; it is impossible by itself, whatever else happened");
@@ -71,27 +64,50 @@ pub(super) fn explain<S: Judged>(
     anomaly(history, &proof, sentence, event.time)
 }
 
+/// The states that were possible until this rank, if they can be found quickly.
+fn possible<S: Judged>(spec: &S, ops: &[Timed<S::Op>], rank: u32, meter: &Meter) -> String {
+    let Searched { ended, states, .. } = search_plainly(spec, ops, &meter.slice(NICER / 10));
+    let Ended::Stuck { rank: at, states: all, .. } = ended else { return String::new() };
+    if at != rank {
+        return String::new();
+    }
+    let more = if all.len() > states.len() { ", ..." } else { "" };
+    format!(": until then only these states were possible: {}{more}", states.join(", "))
+}
+
+/// What can be said where finding the exact place would take too long.
+fn near<Op>(history: &History, object: &Object<Op>, rank: u32) -> Anomaly {
+    let culprit = object.ops.iter().find(|op| op.ret == rank);
+    let culprit = culprit.expect("a search gets stuck at the return of an operation").id;
+    let event = &history.events()[rank as usize];
+    let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
+    let sentence = format!(
+        "{key}no order of all operations explains their answers; at {} (event {}) at the latest \
+         every order contradicts it or what comes after it",
+        name(history, culprit),
+        event.index
+    );
+    anomaly(history, &[culprit], sentence, event.time)
+}
+
 /// The first return that cannot be explained by what comes before it. A search that looks ahead
-/// may give up earlier: it saw a contradiction coming.
-fn first_stuck<S: Judged>(
-    spec: &S,
-    ops: &[Timed<S::Op>],
-    from: u32,
-    meter: &Meter,
-) -> (u32, Searched) {
+/// may give up earlier: it saw a contradiction coming. None: it would take too long to say.
+fn first_stuck<S: Judged>(spec: &S, ops: &[Timed<S::Op>], from: u32, meter: &Meter) -> Option<u32> {
     let mut returns: Vec<u32> =
         ops.iter().map(|op| op.ret).filter(|ret| (from..u32::MAX).contains(ret)).collect();
     returns.sort_unstable();
-    let stuck = |rank: u32| {
-        let searched = spec.search(&weakened(spec, ops, rank, None), meter);
-        matches!(searched.ended, Ended::Stuck { .. }).then_some(searched)
+    // None: not known in time.
+    let stuck = |rank: u32| match spec.search(&weakened(spec, ops, rank, None), meter).ended {
+        Ended::Spent { .. } => None,
+        Ended::Explained => Some(false),
+        Ended::Stuck { .. } => Some(true),
     };
     // The cut is near where the search gave up: try ever longer steps from there.
     let mut low = 0;
     let mut step = 1;
     let mut high = returns.len() - 1;
     while low + step - 1 < high {
-        if stuck(returns[low + step - 1]).is_some() {
+        if stuck(returns[low + step - 1])? {
             high = low + step - 1;
             break;
         }
@@ -100,15 +116,14 @@ fn first_stuck<S: Judged>(
     }
     while low < high {
         let middle = usize::midpoint(low, high);
-        if stuck(returns[middle]).is_some() {
+        if stuck(returns[middle])? {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
     let rank = returns[high];
-    let searched = stuck(rank).unwrap_or_else(|| spec.search(ops, meter));
-    (rank, searched)
+    stuck(rank)?.then_some(rank)
 }
 
 /// What is left of a history that ends with this rank, when nothing is asked of the operations

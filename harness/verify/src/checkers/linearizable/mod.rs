@@ -91,3 +91,102 @@ fn log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError>
 
 /// Making an answer nicer may take this long, no longer: people wait for it.
 const NICER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Budget;
+    use crate::verdict::Verdict;
+
+    /// So many pushes at once have more orders than anyone can try; nobody pushed 99.
+    fn hopeless(key: &str) -> String {
+        let event = |process, kind: &str, f, value: i64| {
+            format!(
+                "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",{key}\"value\":{value}}}\n"
+            )
+        };
+        let pushes = |kind: &'static str| (0..16).map(move |n| event(n, kind, "push", n));
+        let pops = event(40, "invoke", "pop", 0) + &event(40, "ok", "pop", 99);
+        pushes("invoke").chain(pushes("ok")).chain([pops]).collect()
+    }
+
+    fn judged(text: &str, budget: Budget) -> CheckResult {
+        let (history, _) = History::parse(text.as_bytes()).unwrap();
+        check(&history, &CheckOptions { budget, ..CheckOptions::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_spent_budget_is_unknown_and_says_how_far_it_got() {
+        let time = Budget { time: Duration::from_millis(40), ..Budget::default() };
+        let memory = Budget { memory_bytes: 1 << 20, ..Budget::default() };
+        for (budget, what) in [(time, "time budget"), (memory, "memory budget of 1 MiB")] {
+            let result = judged(&hopeless(""), budget);
+            let Verdict::Unknown { reason } = result.verdict else { panic!("{result:?}") };
+            assert!(reason.contains(what), "{reason}");
+            assert!(reason.contains("everything before event"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_violation_of_one_key_outlives_giving_up_on_another() {
+        let mut text = hopeless("\"key\":1,");
+        for (kind, value) in [("invoke", 0), ("ok", 99)] {
+            let line = format!(
+                "{{\"process\":50,\"type\":\"{kind}\",\"f\":\"pop\",\"key\":2,\"value\":{value}}}\n"
+            );
+            text.push_str(&line);
+        }
+        let result = judged(&text, Budget { time: Duration::from_millis(40), ..Budget::default() });
+        let Verdict::Violated(anomalies) = result.verdict else { panic!("{result:?}") };
+        assert!(anomalies[0].explanation.starts_with("key 2: p50's pop"), "{anomalies:?}");
+        assert!(result.notes[0].contains("1 of 2 keys were decided"), "{:?}", result.notes);
+    }
+
+    #[test]
+    fn a_violation_names_what_it_contradicts() {
+        let event = |process: u64, kind: &str, f: &str, value: &str| {
+            format!(
+                "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n"
+            )
+        };
+        let both = |process: u64, f: &str, asked: &str, answered: &str| {
+            event(process, "invoke", f, asked) + &event(process, "ok", f, answered)
+        };
+        // Reads and writes before and beside the two that matter.
+        let mut text = String::new();
+        for round in 0..20 {
+            let value = (round % 3).to_string();
+            text += &both(1, "write", &value, &value);
+            text += &both(2, "read", "null", &value);
+        }
+        text += &both(1, "write", "7", "7");
+        text += &both(2, "write", "8", "8");
+        text += &both(3, "read", "null", "7");
+        text += &both(3, "read", "null", "8");
+        let result = judged(&text, Budget::default());
+        let Verdict::Violated(anomalies) = result.verdict else { panic!("{result:?}") };
+        assert_eq!(
+            anomalies[0].explanation,
+            "p3's read -> 7 cannot be explained (event 85; everything before it can): until then \
+             only these states were possible: 8; it contradicts p1's write 7, p2's write 8"
+        );
+        assert_eq!(anomalies[0].events, [80, 81, 82, 83, 84, 85]);
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_an_error() {
+        let options = |model: &str, algorithm: &str| CheckOptions {
+            model: (!model.is_empty()).then(|| model.into()),
+            algorithm: (!algorithm.is_empty()).then(|| algorithm.into()),
+            ..CheckOptions::default()
+        };
+        let (history, _) = History::parse(hopeless("").as_bytes()).unwrap();
+        let error = |options| check(&history, &options).unwrap_err().to_string();
+        assert!(error(options("tree", "")).starts_with("`tree` is no model; there are log, "));
+        assert!(error(options("queue", "")).contains("`push` is no operation of this model"));
+        assert!(error(options("", "fifo")).contains("`fifo` cannot judge this history"));
+        let wrong =
+            CheckOptions { initial: Some(crate::history::Value::Int(3)), ..options("", "") };
+        assert_eq!(error(wrong), "the initial value: found 3; expected a list");
+    }
+}

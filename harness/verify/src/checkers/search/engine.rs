@@ -73,8 +73,9 @@ pub(super) struct Engine<'a, S, const W: usize, const I: usize> {
     dropped: bool,
 }
 
-/// Looking at the clock costs as much as some expansions; this makes it vanish.
-const TICKS_MAX: u32 = 1 << 12;
+/// Looking at the clock costs as much as some expansions; this makes it vanish, and is still
+/// often enough where states are large.
+const TICKS_MAX: u32 = 1 << 7;
 
 impl<'a, S: Space, const W: usize, const I: usize> Engine<'a, S, W, I> {
     pub fn new(space: &'a mut S, plan: &'a Plan, beam: usize) -> Self {
