@@ -75,8 +75,8 @@ fn possible<S: Judged>(spec: &S, ops: &[Timed<S::Op>], rank: u32, meter: &Meter)
     format!(": until then only these states were possible: {}{more}", states.join(", "))
 }
 
-/// What can be said where finding the exact place would take too long.
-fn near<Op>(history: &History, object: &Object<Op>, rank: u32) -> Anomaly {
+/// What can be said without finding the exact place.
+pub(super) fn near<Op>(history: &History, object: &Object<Op>, rank: u32) -> Anomaly {
     let culprit = object.ops.iter().find(|op| op.ret == rank);
     let culprit = culprit.expect("a search gets stuck at the return of an operation").id;
     let event = &history.events()[rank as usize];

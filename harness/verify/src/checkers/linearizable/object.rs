@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
 
-use super::explain::{explain, name_certificate};
+use super::explain::{explain, name_certificate, near};
 use super::objects::Judged;
 use super::options::{CheckError, CheckOptions};
 use crate::budget::Meter;
@@ -49,7 +49,7 @@ pub(super) fn judge<S: Judged>(
         return Err(wrong());
     }
     let objects = objects(spec, history)?;
-    let one = |object: &Object<S::Op>| judge_object(spec, history, object, forced, meter);
+    let one = |object: &Object<S::Op>| judge_object(spec, history, object, options, meter);
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
     let found: Vec<Option<Found>> = if parallel {
         objects.par_iter().map(one).collect()
@@ -94,9 +94,10 @@ fn judge_object<S: Judged>(
     spec: &S,
     history: &History,
     object: &Object<S::Op>,
-    forced: Option<&str>,
+    options: &CheckOptions,
     meter: &Meter,
 ) -> Option<Found> {
+    let forced = options.algorithm.as_deref();
     let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
     if forced != Some("search")
         && let Some(fast) = spec.fast(&object.ops)
@@ -113,7 +114,11 @@ fn judge_object<S: Judged>(
     match searched.ended {
         Ended::Explained => {}
         Ended::Stuck { rank, .. } => {
-            found.anomaly = Some(explain(spec, history, object, rank, meter));
+            found.anomaly = Some(if options.explain {
+                explain(spec, history, object, rank, meter)
+            } else {
+                near(history, object, rank)
+            });
         }
         Ended::Spent { rank, spent } => {
             let before = |op: &&Timed<S::Op>| !op.is_lost() && op.ret < rank;

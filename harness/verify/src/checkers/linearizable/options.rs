@@ -17,7 +17,7 @@ pub enum FailedCas {
 }
 
 /// How a history is to be judged.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct CheckOptions {
     /// The model's name. None: inferred from the operations.
     pub model: Option<String>,
@@ -29,8 +29,25 @@ pub struct CheckOptions {
     pub failed_cas: FailedCas,
     /// A read of a register that starts with a value and answers null says nothing, as in Jepsen.
     pub null_says_nothing: bool,
+    /// Look for the exact place and the fewest operations that prove a violation: many searches
+    /// more. Without it a violation only names where the search ended.
+    pub explain: bool,
     /// What may be spent.
     pub budget: Budget,
+}
+
+impl Default for CheckOptions {
+    fn default() -> Self {
+        CheckOptions {
+            model: None,
+            algorithm: None,
+            initial: None,
+            failed_cas: FailedCas::default(),
+            null_says_nothing: false,
+            explain: true,
+            budget: Budget::default(),
+        }
+    }
 }
 
 /// Why a history could not be judged at all.
