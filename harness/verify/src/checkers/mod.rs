@@ -4,15 +4,18 @@
 mod bypass;
 mod convergence;
 mod durable;
+mod fifo;
 pub(crate) mod finals;
 #[cfg(test)]
 mod fuzz;
 mod invariants;
+pub mod linearizable;
 pub(crate) mod lines;
 pub mod log;
 mod progress;
 #[cfg(test)]
 mod run_tests;
+pub mod search;
 mod survival;
 mod told;
 mod total_order;

@@ -10,6 +10,7 @@ pub(crate) mod order;
 pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub use event::{Event, Level, Name, Phase, Process, Type, Value};
 
@@ -58,7 +59,7 @@ impl History {
     /// Reads a history in any known format. A line cut off at the very end is noted and the rest
     /// is kept.
     pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
-        formats::jsonl::parse(bytes)
+        formats::parse(bytes).map(|(_, history, notes)| (history, notes))
     }
 
     /// Orders and pairs events given in the order of their file; the line of an error is the

@@ -1,20 +1,35 @@
 //! The models: what operations mean. This is their table, one file each.
 //! A model never judges; it turns events into typed operations or says what is missing.
+//!
+//! # Adding one
+//!
+//! Write one file with a type that implements [`spec::Spec`], add its row here, and a row to
+//! `OBJECTS` of `checkers::linearizable`. The search then judges it.
 
+pub mod counter;
+pub mod kv;
 pub mod log;
+pub mod multi_register;
+pub mod mutex;
+pub mod queue;
+pub mod register;
+pub mod set;
+pub mod spec;
 
-use crate::history::{History, Process};
+use crate::history::{Event, History, Process, Type, Value};
 
 /// One model.
 pub struct Model {
     /// Its name, as in `--model`.
     pub name: &'static str,
+    /// Other names it goes by.
+    pub aliases: &'static [&'static str],
     /// One line for `schism list models`.
     pub about: &'static str,
     /// The operations it knows.
     pub operations: &'static [&'static str],
-    /// Whether every operation of the history has what the model needs.
-    pub validate: fn(&History) -> Result<(), ModelError>,
+    /// Where several models know the operations: whether this history looks like this one's.
+    pub fits: fn(&History) -> bool,
 }
 
 /// An operation that its model cannot read.
@@ -28,15 +43,85 @@ pub struct ModelError {
 }
 
 /// Every model, in the order they are tried and shown.
-pub const MODELS: &[Model] = &[Model {
-    name: "log",
-    about: "a totally ordered log: append, append-if, read, tail",
-    operations: log::OPERATIONS,
-    validate: log::validate,
-}];
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "log",
+        aliases: &[],
+        about: "a totally ordered log: append, append-if, read, tail",
+        operations: log::OPERATIONS,
+        fits: |history| !oks(history).any(|event| lacks_offset(event) || answers_no_list(event)),
+    },
+    Model {
+        name: "register",
+        aliases: &["cas-register"],
+        about: "a register: write, read, cas",
+        operations: register::OPERATIONS,
+        fits: |_| true,
+    },
+    Model {
+        name: "multi-register",
+        aliases: &[],
+        about: "several registers changed at once: txn of reads and writes",
+        operations: multi_register::OPERATIONS,
+        fits: |_| true,
+    },
+    Model {
+        name: "kv",
+        aliases: &[],
+        about: "a key-value store: get, put, append, delete, cas",
+        operations: kv::OPERATIONS,
+        fits: |_| true,
+    },
+    Model {
+        name: "queue",
+        aliases: &["fifo-queue"],
+        about: "a first-in first-out queue: enqueue, dequeue",
+        operations: queue::QUEUE_OPERATIONS,
+        fits: |_| true,
+    },
+    Model {
+        name: "stack",
+        aliases: &[],
+        about: "a stack: push, pop",
+        operations: queue::STACK_OPERATIONS,
+        fits: |_| true,
+    },
+    Model {
+        name: "set",
+        aliases: &[],
+        about: "a set: add, remove, contains, read of all",
+        operations: set::OPERATIONS,
+        fits: |history| {
+            history.events().iter().any(|event| event.element.is_some())
+                || oks(history).any(answers_list)
+        },
+    },
+    Model {
+        name: "counter",
+        aliases: &[],
+        about: "a counter: add, read",
+        operations: counter::OPERATIONS,
+        fits: |history| {
+            oks(history)
+                .any(|event| &*event.f == "read" && matches!(event.value, Some(Value::Int(_))))
+        },
+    },
+    Model {
+        name: "mutex",
+        aliases: &[],
+        about: "a lock: acquire, release",
+        operations: mutex::OPERATIONS,
+        fits: |_| true,
+    },
+];
 
-/// The first model that knows every operation of the history. None: no model does, or there are
-/// no operations to tell from.
+/// The model of this name or alias.
+pub fn named(name: &str) -> Option<&'static Model> {
+    MODELS.iter().find(|model| model.name == name || model.aliases.contains(&name))
+}
+
+/// The first model that knows every operation of the history and that it looks like. None: no
+/// model does, or there is not enough to tell.
 pub fn infer(history: &History) -> Option<&'static Model> {
     let mut used: Vec<&str> = Vec::new();
     for event in history.events() {
@@ -45,5 +130,53 @@ pub fn infer(history: &History) -> Option<&'static Model> {
         }
     }
     let knows_all = |model: &&Model| used.iter().all(|f| model.operations.contains(f));
-    if used.is_empty() { None } else { MODELS.iter().find(knows_all) }
+    let fits = |model: &&Model| (model.fits)(history);
+    if used.is_empty() { None } else { MODELS.iter().filter(knows_all).find(fits) }
+}
+
+fn oks(history: &History) -> impl Iterator<Item = &Event> {
+    let client = |event: &&Event| event.process != Process::Nemesis;
+    history.events().iter().filter(client).filter(|event| event.kind == Type::Ok)
+}
+
+fn lacks_offset(event: &Event) -> bool {
+    event.f.starts_with("append") && event.offset.is_none()
+}
+
+fn answers_list(event: &Event) -> bool {
+    &*event.f == "read" && matches!(event.value, Some(Value::List(_)))
+}
+
+fn answers_no_list(event: &Event) -> bool {
+    &*event.f == "read" && !matches!(event.value, Some(Value::List(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_told_apart_by_what_is_asked_and_answered() {
+        let of = |lines: &[(&str, &str)]| {
+            let event = |(at, (f, answer)): (usize, &(&str, &str))| {
+                let invoke = format!(r#"{{"process":{at},"type":"invoke","f":"{f}"}}"#);
+                format!("{invoke}\n{{\"process\":{at},\"type\":\"ok\",\"f\":\"{f}\"{answer}}}\n")
+            };
+            let text: String = lines.iter().enumerate().map(event).collect();
+            let (history, _) = History::parse(text.as_bytes()).unwrap();
+            infer(&history).map(|model| model.name)
+        };
+        assert_eq!(of(&[("append", r#","offset":0"#), ("read", r#","value":[1]"#)]), Some("log"));
+        assert_eq!(of(&[("read", r#","value":1"#), ("write", "")]), Some("register"));
+        assert_eq!(of(&[("append", ""), ("get", "")]), Some("kv"));
+        assert_eq!(of(&[("append", "")]), Some("kv"));
+        assert_eq!(of(&[("add", r#","element":1"#)]), Some("set"));
+        assert_eq!(of(&[("add", ""), ("read", r#","value":[1]"#)]), Some("set"));
+        assert_eq!(of(&[("add", ""), ("read", r#","value":1"#)]), Some("counter"));
+        assert_eq!(of(&[("add", r#","value":1"#)]), None);
+        assert_eq!(of(&[("release", "")]), Some("mutex"));
+        assert_eq!(of(&[("pop", "")]), Some("stack"));
+        assert_eq!(of(&[("fly", "")]), None);
+        assert_eq!(of(&[]), None);
+    }
 }

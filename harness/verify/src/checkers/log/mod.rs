@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::{Checker, Finding, Monitor};
+use super::{Checker, Finding, Monitor, linearizable};
 use crate::history::{Event, Process, Type, Value};
 use crate::judge::{Evidence, Settings};
 use crate::models::{self, log};
@@ -156,6 +156,10 @@ fn run(evidence: &Evidence, _: &Settings) -> Finding {
     let Some(model) = models::infer(history) else {
         return unknown("no model knows these operations".into());
     };
+    if model.name != "log" {
+        let found = linearizable::find(history, &linearizable::CheckOptions::default());
+        return found.unwrap_or_else(|error| unknown(error.to_string()));
+    }
     let mut monitor = Box::new(LogMonitor::new());
     for event in history.events() {
         monitor.observe(event);

@@ -1,3 +1,184 @@
-//! Formats of history files: one file each. This is their table.
+//! Formats of history files: one file each. This is their table, and how they are told apart.
+//! It never guesses from a file's name.
 
+pub mod array;
+pub mod edn;
 pub mod jsonl;
+pub mod porcupine;
+
+use super::{History, Note, ParseError, Value};
+
+/// One format.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// Our own JSON lines.
+    Jsonl,
+    /// One JSON array of the same maps.
+    JsonArray,
+    /// Jepsen's and Knossos's EDN: maps, one after the other or in a vector.
+    Edn,
+    /// Porcupine's log of a register: `INFO jepsen.util - 3 :invoke :cas [1 2]`.
+    PorcupineRegister,
+    /// Porcupine's log of a key-value store: EDN maps with string keys.
+    PorcupineKv,
+}
+
+/// A format's row: its name, what it is, and what reads it.
+pub struct Row {
+    /// The format.
+    pub format: Format,
+    /// Its name, as in `--format`.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// Reads a whole file.
+    pub parse: Parse,
+}
+
+/// Reads a whole file.
+pub type Parse = fn(&[u8]) -> Result<(History, Vec<Note>), ParseError>;
+
+/// Every format.
+pub const FORMATS: &[Row] = &[
+    Row {
+        format: Format::Jsonl,
+        name: "jsonl",
+        about: "JSON lines, one event each",
+        parse: jsonl::parse,
+    },
+    Row {
+        format: Format::JsonArray,
+        name: "json",
+        about: "a JSON array of events",
+        parse: array::parse,
+    },
+    Row {
+        format: Format::Edn,
+        name: "edn",
+        about: "Jepsen's EDN: maps or records, one after the other or in a vector",
+        parse: edn::parse,
+    },
+    Row {
+        format: Format::PorcupineRegister,
+        name: "porcupine-register",
+        about: "Porcupine's log of a register: INFO jepsen.util - PROCESS TYPE F VALUE",
+        parse: porcupine::parse,
+    },
+    Row {
+        format: Format::PorcupineKv,
+        name: "porcupine-kv",
+        about: "Porcupine's log of a key-value store: EDN maps with a key each",
+        parse: edn::parse,
+    },
+];
+
+impl Format {
+    /// The format's row.
+    pub fn row(self) -> &'static Row {
+        FORMATS.iter().find(|row| row.format == self).expect("FORMATS lists every format")
+    }
+
+    /// The format of this name.
+    pub fn named(name: &str) -> Option<Format> {
+        FORMATS.iter().find(|row| row.name == name).map(|row| row.format)
+    }
+
+    /// The format that a file looks like. Anything without a sign of another is JSON lines.
+    pub fn recognise(bytes: &[u8]) -> Format {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
+        let bytes = &bytes[start.unwrap_or(bytes.len())..];
+        let inside = |bytes: &[u8]| {
+            let rest = bytes[1..].iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+            rest.unwrap_or(b' ')
+        };
+        match bytes.first() {
+            Some(b';' | b'(' | b'#') => Format::Edn,
+            Some(b'[')
+                if matches!(inside(bytes), b'{' | b'#' | b';') && !has_quoted_names(bytes) =>
+            {
+                Format::Edn
+            }
+            Some(b'[') => Format::JsonArray,
+            Some(b'{') if inside(bytes) == b':' => {
+                let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
+                let has = |words: &[&str]| {
+                    words
+                        .iter()
+                        .any(|word| line.windows(word.len()).any(|at| at == word.as_bytes()))
+                };
+                let is_kv = has(&[":key \""]) && has(&[":get", ":put", ":append"]);
+                if is_kv && !has(&[":time", ":index"]) { Format::PorcupineKv } else { Format::Edn }
+            }
+            Some(b'I' | b'W' | b'D')
+                if bytes.windows(11).take(200).any(|at| at == b"jepsen.util") =>
+            {
+                Format::PorcupineRegister
+            }
+            _ => Format::Jsonl,
+        }
+    }
+
+    /// A value as `--initial` gives it: EDN where the history is EDN, JSON otherwise.
+    pub fn value(self, text: &str) -> Result<Value, String> {
+        if self == Format::Edn && text.trim() != "null" {
+            return edn::value(text).map_err(|error| error.message);
+        }
+        let json = serde_json::from_str(text);
+        json.map(|json| Value::from_json(&json)).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether the first thing in the first map is a name in quotes, as in JSON.
+fn has_quoted_names(bytes: &[u8]) -> bool {
+    let brace = bytes.iter().position(|byte| *byte == b'{');
+    let inside = brace.map(|at| &bytes[at + 1..]).unwrap_or_default();
+    matches!(inside.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'"'))
+}
+
+/// Reads a file in the format it looks like, and says which that was.
+pub fn parse(bytes: &[u8]) -> Result<(Format, History, Vec<Note>), ParseError> {
+    let format = Format::recognise(bytes);
+    let (history, notes) = (format.row().parse)(bytes)?;
+    Ok((format, history, notes))
+}
+
+/// A file that ends inside an event.
+pub(super) fn cut_note(line: u64) -> Note {
+    let message = "the file ends inside this event; everything before it is judged";
+    Note { line: Some(line), message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_told_apart_by_looking() {
+        let of = |text: &str| Format::recognise(text.as_bytes()).row().name;
+        assert_eq!(of("{\"process\":0}"), "jsonl");
+        assert_eq!(of(""), "jsonl");
+        assert_eq!(of("garbage"), "jsonl");
+        assert_eq!(of("\n [ {\"process\":0}]"), "json");
+        assert_eq!(of("[]"), "json");
+        assert_eq!(of("[{:type :invoke}]"), "edn");
+        assert_eq!(of("; a comment\n[{:type :invoke}]"), "edn");
+        assert_eq!(of("#jepsen.history.Op{:index 0}"), "edn");
+        assert_eq!(of("({:type :invoke})"), "edn");
+        assert_eq!(of("{:type :invoke, :f :get, :time 3, :key \"0\"}"), "edn");
+        assert_eq!(of("{:type :invoke, :f :get, :key \"0\"}\n"), "porcupine-kv");
+        assert_eq!(of("INFO  jepsen.util - 0\t:invoke\t:read\tnil"), "porcupine-register");
+    }
+
+    #[test]
+    fn initial_values_speak_the_format_of_the_history() {
+        assert_eq!(Format::Jsonl.value("{\"x\":0}"), Ok(Value::Other("{\"x\":0}".into())));
+        assert_eq!(Format::Edn.value("{:x 0 :y 0}"), Ok(Value::Other("{\"x\":0,\"y\":0}".into())));
+        assert_eq!(Format::Edn.value("free"), Ok(Value::Str("free".into())));
+        assert_eq!(Format::Edn.value("nil"), Ok(Value::Null));
+        assert_eq!(Format::Edn.value("null"), Ok(Value::Null));
+        assert_eq!(Format::PorcupineRegister.value("null"), Ok(Value::Null));
+        assert!(Format::Jsonl.value("free").is_err());
+        assert!(Format::Edn.value("1 2").is_err());
+    }
+}

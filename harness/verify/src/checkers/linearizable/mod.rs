@@ -1,0 +1,192 @@
+//! Whether some order of all operations, within their times, explains every answer: for any
+//! model, with the fastest algorithm that fits the history.
+//! It never mixes keys: each is an object of its own.
+
+#[cfg(test)]
+mod agreement;
+mod explain;
+mod object;
+mod objects;
+mod options;
+
+use std::time::Duration;
+
+pub use options::{CheckError, CheckOptions, FailedCas};
+
+use super::log::LogMonitor;
+use super::{Finding, Monitor};
+use crate::budget::Meter;
+use crate::history::History;
+use crate::judge::CheckResult;
+use crate::models::{self, Model};
+use crate::stopwatch::timed;
+pub(super) use objects::Certificate;
+use objects::OBJECTS;
+
+/// Judges a history by itself.
+///
+/// ```
+/// use schism_verify::{CheckOptions, History, check};
+/// let lines = r#"{"process":0,"type":"invoke","f":"write","value":1}
+/// {"process":0,"type":"ok","f":"write","value":1}
+/// {"process":1,"type":"invoke","f":"read"}
+/// {"process":1,"type":"ok","f":"read","value":null}"#;
+/// let (history, _notes) = History::parse(lines.as_bytes()).unwrap();
+/// let result = check(&history, &CheckOptions::default()).unwrap();
+/// assert_eq!((result.model, result.verdict.word()), (Some("register"), "violated"));
+/// ```
+pub fn check(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
+    let (finding, elapsed) = timed(|| find(history, options));
+    let Finding { verdict, model, algorithm, operations, notes } = finding?;
+    let name = "linearizable";
+    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes })
+}
+
+/// The same, as a finding of the check `linearizable`.
+pub(super) fn find(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
+    let model = choose(history, options)?;
+    if model.name == "log" {
+        return log(history, options);
+    }
+    let run = OBJECTS.iter().find(|(name, _)| *name == model.name).map(|(_, run)| run);
+    let run = run.expect("every model but the log has a row in OBJECTS");
+    let mut finding = run(history, options, &Meter::start(options.budget))?;
+    finding.model = Some(model.name);
+    if let Some(note) = options.cas_note(history) {
+        finding.notes.push(note);
+    }
+    Ok(finding)
+}
+
+fn choose(history: &History, options: &CheckOptions) -> Result<&'static Model, CheckError> {
+    match &options.model {
+        Some(name) => {
+            models::named(name).ok_or_else(|| CheckError::NoSuchModel { name: name.clone() })
+        }
+        None => models::infer(history).ok_or(CheckError::WhichModel),
+    }
+}
+
+fn log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
+    if let Some(algorithm) = options.algorithm.as_deref().filter(|name| *name != "log") {
+        return Err(CheckError::Algorithm { algorithm: algorithm.into(), model: "log" });
+    }
+    if let Some(initial) = &options.initial {
+        let message = format!("a log starts empty, not as {initial}");
+        return Err(CheckError::Initial { message });
+    }
+    models::log::validate(history)?;
+    let mut monitor = Box::new(LogMonitor::new());
+    for event in history.events() {
+        monitor.observe(event);
+    }
+    Ok(Finding {
+        model: Some("log"),
+        algorithm: Some("log"),
+        operations: monitor.operations(),
+        notes: monitor.notes(),
+        verdict: monitor.finish(),
+    })
+}
+
+/// Making an answer nicer may take this long, no longer: people wait for it.
+const NICER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Budget;
+    use crate::verdict::Verdict;
+
+    /// So many pushes at once have more orders than anyone can try; nobody pushed 99.
+    fn hopeless(key: &str) -> String {
+        let event = |process, kind: &str, f, value: i64| {
+            format!(
+                "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",{key}\"value\":{value}}}\n"
+            )
+        };
+        let pushes = |kind: &'static str| (0..16).map(move |n| event(n, kind, "push", n));
+        let pops = event(40, "invoke", "pop", 0) + &event(40, "ok", "pop", 99);
+        pushes("invoke").chain(pushes("ok")).chain([pops]).collect()
+    }
+
+    fn judged(text: &str, budget: Budget) -> CheckResult {
+        let (history, _) = History::parse(text.as_bytes()).unwrap();
+        check(&history, &CheckOptions { budget, ..CheckOptions::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_spent_budget_is_unknown_and_says_how_far_it_got() {
+        let time = Budget { time: Duration::from_millis(40), ..Budget::default() };
+        let memory = Budget { memory_bytes: 1 << 20, ..Budget::default() };
+        for (budget, what) in [(time, "time budget"), (memory, "memory budget of 1 MiB")] {
+            let result = judged(&hopeless(""), budget);
+            let Verdict::Unknown { reason } = result.verdict else { panic!("{result:?}") };
+            assert!(reason.contains(what), "{reason}");
+            assert!(reason.contains("everything before event"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_violation_of_one_key_outlives_giving_up_on_another() {
+        let mut text = hopeless("\"key\":1,");
+        for (kind, value) in [("invoke", 0), ("ok", 99)] {
+            let line = format!(
+                "{{\"process\":50,\"type\":\"{kind}\",\"f\":\"pop\",\"key\":2,\"value\":{value}}}\n"
+            );
+            text.push_str(&line);
+        }
+        let result = judged(&text, Budget { time: Duration::from_millis(40), ..Budget::default() });
+        let Verdict::Violated(anomalies) = result.verdict else { panic!("{result:?}") };
+        assert!(anomalies[0].explanation.starts_with("key 2: p50's pop"), "{anomalies:?}");
+        assert!(result.notes[0].contains("1 of 2 keys were decided"), "{:?}", result.notes);
+    }
+
+    #[test]
+    fn a_violation_names_what_it_contradicts() {
+        let event = |process: u64, kind: &str, f: &str, value: &str| {
+            format!(
+                "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n"
+            )
+        };
+        let both = |process: u64, f: &str, asked: &str, answered: &str| {
+            event(process, "invoke", f, asked) + &event(process, "ok", f, answered)
+        };
+        // Reads and writes before and beside the two that matter.
+        let mut text = String::new();
+        for round in 0..20 {
+            let value = (round % 3).to_string();
+            text += &both(1, "write", &value, &value);
+            text += &both(2, "read", "null", &value);
+        }
+        text += &both(1, "write", "7", "7");
+        text += &both(2, "write", "8", "8");
+        text += &both(3, "read", "null", "7");
+        text += &both(3, "read", "null", "8");
+        let result = judged(&text, Budget::default());
+        let Verdict::Violated(anomalies) = result.verdict else { panic!("{result:?}") };
+        assert_eq!(
+            anomalies[0].explanation,
+            "p3's read -> 7 cannot be explained (event 85; everything before it can): until then \
+             only these states were possible: 8; it contradicts p1's write 7, p2's write 8"
+        );
+        assert_eq!(anomalies[0].events, [80, 81, 82, 83, 84, 85]);
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_an_error() {
+        let options = |model: &str, algorithm: &str| CheckOptions {
+            model: (!model.is_empty()).then(|| model.into()),
+            algorithm: (!algorithm.is_empty()).then(|| algorithm.into()),
+            ..CheckOptions::default()
+        };
+        let (history, _) = History::parse(hopeless("").as_bytes()).unwrap();
+        let error = |options| check(&history, &options).unwrap_err().to_string();
+        assert!(error(options("tree", "")).starts_with("`tree` is no model; there are log, "));
+        assert!(error(options("queue", "")).contains("`push` is no operation of this model"));
+        assert!(error(options("", "fifo")).contains("`fifo` cannot judge this history"));
+        let wrong =
+            CheckOptions { initial: Some(crate::history::Value::Int(3)), ..options("", "") };
+        assert_eq!(error(wrong), "the initial value: found 3; expected a list");
+    }
+}

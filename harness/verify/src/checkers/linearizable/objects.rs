@@ -1,0 +1,155 @@
+//! Which algorithms can judge the objects of each model. This is their table.
+//! It never decides a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::object::judge;
+use super::options::{CheckError, CheckOptions, FailedCas};
+use crate::budget::Meter;
+use crate::checkers::search::{RegisterSpace, Searched, search, search_space};
+use crate::checkers::{Finding, fifo};
+use crate::history::{History, Value};
+use crate::models::counter::{self, Counter};
+use crate::models::kv::Kv;
+use crate::models::multi_register::MultiRegister;
+use crate::models::mutex::Mutex;
+use crate::models::queue::{self, Queue};
+use crate::models::register::{self, Register};
+use crate::models::set::{self, Set};
+use crate::models::spec::{Spec, Timed};
+
+/// A fast path found that no order explains the answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    /// The operations that prove it, by their numbers.
+    pub ops: Vec<u32>,
+    /// Why, in plain words; operations are named `{0}`, `{1}` by their place in `ops`.
+    pub why: String,
+}
+
+/// A model whose objects can be judged.
+pub trait Judged: Spec<State: Send + Sync, Op: Send + Sync> + Sync {
+    /// The fast path's name; empty: there is none.
+    const FAST: &'static str = "";
+
+    /// The general algorithm.
+    fn search(&self, ops: &[Timed<Self::Op>], meter: &Meter) -> Searched {
+        search(self, ops.to_vec(), meter)
+    }
+
+    /// The fast path. None: it does not fit these operations.
+    fn fast(&self, ops: &[Timed<Self::Op>]) -> Option<Result<(), Certificate>> {
+        let _ = ops;
+        None
+    }
+}
+
+type Run = fn(&History, &CheckOptions, &Meter) -> Result<Finding, CheckError>;
+
+/// Every model but the log, with what judges its objects.
+pub(super) const OBJECTS: &[(&str, Run)] = &[
+    ("register", |history, options, meter| {
+        let initial = options.initial.clone().unwrap_or(Value::Null);
+        let register = Register {
+            failed_cas_constrains: options.failed_cas == FailedCas::Constrain,
+            null_says_nothing: options.null_says_nothing && initial != Value::Null,
+            initial,
+        };
+        judge(&register, history, options, meter)
+    }),
+    ("multi-register", |history, options, meter| {
+        let initial = registers(options.initial.as_ref())?;
+        let null_says_nothing = options.null_says_nothing && !initial.is_empty();
+        judge(&MultiRegister { initial, null_says_nothing }, history, options, meter)
+    }),
+    ("kv", |history, options, meter| {
+        let initial = options.initial.clone().unwrap_or(Value::Null);
+        let failed_cas_constrains = options.failed_cas == FailedCas::Constrain;
+        judge(&Kv { initial, failed_cas_constrains }, history, options, meter)
+    }),
+    ("queue", |history, options, meter| {
+        let initial = list(options.initial.as_ref())?;
+        judge(&Queue { initial, is_stack: false }, history, options, meter)
+    }),
+    ("stack", |history, options, meter| {
+        let initial = list(options.initial.as_ref())?;
+        judge(&Queue { initial, is_stack: true }, history, options, meter)
+    }),
+    ("set", |history, options, meter| {
+        let initial = match &options.initial {
+            None | Some(Value::Null) => BTreeSet::new(),
+            Some(value) => set::elements(value).map_err(initial_error)?,
+        };
+        judge(&Set { initial }, history, options, meter)
+    }),
+    ("counter", |history, options, meter| {
+        let initial = match &options.initial {
+            None | Some(Value::Null) => 0,
+            Some(value) => counter::number(value).map_err(initial_error)?,
+        };
+        judge(&Counter { initial }, history, options, meter)
+    }),
+    ("mutex", |history, options, meter| {
+        let held = match &options.initial {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Bool(true)) => true,
+            Some(Value::Str(word)) if &**word == "free" => false,
+            Some(Value::Str(word)) if &**word == "held" => true,
+            Some(other) => {
+                return Err(initial_error(format!("found {other}; expected free or held")));
+            }
+        };
+        judge(&Mutex { held }, history, options, meter)
+    }),
+];
+
+impl Judged for Register {
+    fn search(&self, ops: &[Timed<register::Op>], meter: &Meter) -> Searched {
+        let (mut space, pieces) = RegisterSpace::new(&self.initial, ops);
+        search_space(&mut space, pieces, meter)
+    }
+}
+
+impl Judged for MultiRegister {}
+impl Judged for Kv {}
+impl Judged for Queue {
+    const FAST: &'static str = "fifo";
+
+    fn fast(&self, ops: &[Timed<queue::Op>]) -> Option<Result<(), Certificate>> {
+        if self.is_stack { None } else { fifo::judge(&self.initial, ops) }
+    }
+}
+impl Judged for Set {}
+impl Judged for Counter {}
+impl Judged for Mutex {}
+
+fn initial_error(message: String) -> CheckError {
+    CheckError::Initial { message }
+}
+
+fn list(initial: Option<&Value>) -> Result<Vec<Value>, CheckError> {
+    match initial {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::List(values)) => Ok(values.to_vec()),
+        Some(other) => Err(initial_error(format!("found {other}; expected a list"))),
+    }
+}
+
+/// `{"x":0,"y":0}`: what each register holds.
+fn registers(initial: Option<&Value>) -> Result<BTreeMap<Value, Value>, CheckError> {
+    let wrong = |found: &Value| {
+        initial_error(format!("found {found}; expected a map from registers to their values"))
+    };
+    match initial {
+        None | Some(Value::Null) => Ok(BTreeMap::new()),
+        Some(found @ Value::Other(json)) => {
+            type Map = serde_json::Map<String, serde_json::Value>;
+            let map: Map = serde_json::from_str(json).map_err(|_| wrong(found))?;
+            let entry = |(name, value): (String, serde_json::Value)| {
+                (Value::Str(name.into()), Value::from_json(&value))
+            };
+            Ok(map.into_iter().map(entry).collect())
+        }
+        Some(other) => Err(wrong(other)),
+    }
+}

@@ -1,0 +1,124 @@
+//! How a history is to be judged, and why it could not be.
+//! It never holds a default that the verdict does not name.
+
+use crate::budget::Budget;
+use crate::history::formats::Format;
+use crate::history::{History, Type, Value};
+use crate::models::{MODELS, ModelError};
+
+/// Whether a failed cas says something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FailedCas {
+    /// At some moment the state was not `from`.
+    Constrain,
+    /// It says nothing, as in Jepsen: it may have failed for another reason.
+    #[default]
+    Ignore,
+}
+
+/// How a history is to be judged.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CheckOptions {
+    /// The model's name. None: inferred from the operations.
+    pub model: Option<String>,
+    /// The algorithm's name. None: the fastest that fits the history.
+    pub algorithm: Option<String>,
+    /// What every object holds at the start. None: what the model starts with.
+    pub initial: Option<Value>,
+    /// What a failed cas says.
+    pub failed_cas: FailedCas,
+    /// A read of a register that starts with a value and answers null says nothing, as in Jepsen.
+    pub null_says_nothing: bool,
+    /// Look for the exact place and the fewest operations that prove a violation: many searches
+    /// more. Without it a violation only names where the search ended.
+    pub explain: bool,
+    /// What may be spent.
+    pub budget: Budget,
+}
+
+impl Default for CheckOptions {
+    fn default() -> Self {
+        CheckOptions {
+            model: None,
+            algorithm: None,
+            initial: None,
+            failed_cas: FailedCas::default(),
+            null_says_nothing: false,
+            explain: true,
+            budget: Budget::default(),
+        }
+    }
+}
+
+/// Why a history could not be judged at all.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum CheckError {
+    /// No model has this name.
+    #[error("`{name}` is no model; there are {}", names())]
+    NoSuchModel {
+        /// What was asked for.
+        name: String,
+    },
+    /// The operations do not tell the model.
+    #[error("the operations do not tell which model this is; name it: {}", names())]
+    WhichModel,
+    /// An operation that the model cannot read.
+    #[error(transparent)]
+    Operation(#[from] ModelError),
+    /// The model cannot start like this.
+    #[error("the initial value: {message}")]
+    Initial {
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// The algorithm that was asked for cannot judge this history.
+    #[error(
+        "the algorithm `{algorithm}` cannot judge this history of a {model}; `search` can judge any but a log"
+    )]
+    Algorithm {
+        /// What was asked for.
+        algorithm: String,
+        /// The model.
+        model: &'static str,
+    },
+}
+
+fn names() -> String {
+    let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+    names.join(", ")
+}
+
+impl CheckOptions {
+    /// What a file of this format means by itself. Its own tools give the same meaning: Knossos
+    /// takes a read of nil as no information, Porcupine's tests take a failed cas as a fact and
+    /// start keys with an empty string.
+    pub fn for_format(format: Format) -> CheckOptions {
+        let porcupine = matches!(format, Format::PorcupineRegister | Format::PorcupineKv);
+        CheckOptions {
+            failed_cas: if porcupine { FailedCas::Constrain } else { FailedCas::Ignore },
+            null_says_nothing: format == Format::Edn,
+            initial: (format == Format::PorcupineKv).then(|| Value::Str("".into())),
+            ..CheckOptions::default()
+        }
+    }
+
+    /// These options with what a person gave as `--initial`.
+    pub fn with_initial(mut self, format: Format, text: &str) -> Result<CheckOptions, CheckError> {
+        let message = |why| format!("`{text}` cannot be read: {why}");
+        let value = format.value(text);
+        self.initial = Some(value.map_err(|why| CheckError::Initial { message: message(why) })?);
+        Ok(self)
+    }
+
+    /// What was made of failed cas, if there are any.
+    pub(super) fn cas_note(&self, history: &History) -> Option<String> {
+        let failed =
+            |event: &&crate::history::Event| event.kind == Type::Fail && &*event.f == "cas";
+        let count = history.events().iter().filter(failed).count();
+        let taken = match self.failed_cas {
+            FailedCas::Constrain => "to say that the state was not `from`",
+            FailedCas::Ignore => "to say nothing",
+        };
+        (count > 0).then(|| format!("{count} failed cas were taken {taken}"))
+    }
+}

@@ -1,0 +1,146 @@
+//! States and operations as small numbers: what the search works on.
+//! It never forgets a state that a live configuration is in.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use foldhash::fast::FixedState;
+
+use crate::models::spec::Spec;
+
+/// An object whose states and kinds of operation have numbers. Equal operations have one class.
+pub trait Space {
+    /// The state after an operation of this class; None: impossible here.
+    fn step(&mut self, state: u32, class: u32) -> Option<u32>;
+
+    /// Whether the object can leave `from` by this class at this rank. `false` only if every way
+    /// on is sure to fail.
+    fn may_leave(&self, from: u32, class: u32, rank: u32) -> bool {
+        let _ = (from, class, rank);
+        true
+    }
+
+    /// After which rank nobody can tell any more whether a lost operation of this class happened.
+    fn useful_until(&self, class: u32) -> u32 {
+        let _ = class;
+        u32::MAX
+    }
+
+    /// Bytes held for states.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    /// Whether it is worth forgetting states that nobody is in.
+    fn wants_collection(&self) -> bool {
+        false
+    }
+
+    /// Forgets all states but these, and numbers them anew, in place.
+    fn collect(&mut self, live: &mut [u32]) {
+        let _ = live;
+    }
+
+    /// Makes state 0 the initial one again, after states were collected.
+    fn restart(&mut self) {}
+
+    /// A state in words.
+    fn show(&self, state: u32) -> String;
+}
+
+/// Any model, with its states numbered as they are met and its steps remembered.
+pub struct Numbered<'a, S: Spec> {
+    spec: &'a S,
+    classes: Vec<S::Op>,
+    states: Vec<Rc<S::State>>,
+    numbers: HashMap<Rc<S::State>, u32, FixedState>,
+    /// Steps already asked for; `IMPOSSIBLE` where there is none.
+    steps: HashMap<(u32, u32), u32, FixedState>,
+    /// The states' own size is estimated from how they print, once each.
+    state_bytes: u64,
+    collect_at: usize,
+}
+
+const IMPOSSIBLE: u32 = u32::MAX;
+
+/// Fewer states than this are not worth a collection: they fit the cache.
+const COLLECT_STATES_MIN: usize = 1 << 13;
+
+impl<'a, S: Spec> Numbered<'a, S> {
+    /// The space of these classes, with the initial state as number 0.
+    pub fn new(spec: &'a S, classes: Vec<S::Op>) -> Self {
+        let mut space = Numbered {
+            spec,
+            classes,
+            states: Vec::new(),
+            numbers: HashMap::default(),
+            steps: HashMap::default(),
+            state_bytes: 0,
+            collect_at: COLLECT_STATES_MIN,
+        };
+        let initial = space.number(Rc::new(spec.initial()));
+        assert!(initial == 0, "the first state has number 0");
+        space
+    }
+
+    fn number(&mut self, state: Rc<S::State>) -> u32 {
+        if let Some(&number) = self.numbers.get(&state) {
+            return number;
+        }
+        let number = self.states.len() as u32;
+        // What it holds on the heap shows in its text; twice, for slack.
+        self.state_bytes += 2 * self.spec.show(&state).len() as u64;
+        self.numbers.insert(state.clone(), number);
+        self.states.push(state);
+        number
+    }
+}
+
+impl<S: Spec> Space for Numbered<'_, S> {
+    fn step(&mut self, state: u32, class: u32) -> Option<u32> {
+        if let Some(&next) = self.steps.get(&(state, class)) {
+            return (next != IMPOSSIBLE).then_some(next);
+        }
+        let from = self.states[state as usize].clone();
+        let next = self.spec.step(&from, &self.classes[class as usize]);
+        let next = next.map(|next| self.number(Rc::new(next)));
+        self.steps.insert((state, class), next.unwrap_or(IMPOSSIBLE));
+        next
+    }
+
+    fn bytes(&self) -> u64 {
+        let state = size_of::<S::State>() + 64; // reference counts, two pointers, a table's slack
+        let step = 24; // 12 bytes, and a table's slack
+        self.state_bytes
+            + (self.states.len() * state) as u64
+            + (self.steps.capacity() * step) as u64
+    }
+
+    fn wants_collection(&self) -> bool {
+        self.states.len() >= self.collect_at || self.steps.len() >= 16 * self.collect_at
+    }
+
+    fn collect(&mut self, live: &mut [u32]) {
+        let old = std::mem::take(&mut self.states);
+        self.numbers.clear();
+        self.steps.clear();
+        self.state_bytes = 0;
+        for state in live {
+            *state = self.number(old[*state as usize].clone());
+        }
+        self.collect_at = COLLECT_STATES_MIN.max(4 * self.states.len());
+    }
+
+    fn restart(&mut self) {
+        self.states.clear();
+        self.numbers.clear();
+        self.steps.clear();
+        self.state_bytes = 0;
+        let initial = self.number(Rc::new(self.spec.initial()));
+        assert!(initial == 0, "the first state has number 0");
+    }
+
+    fn show(&self, state: u32) -> String {
+        self.spec.show(&self.states[state as usize])
+    }
+}

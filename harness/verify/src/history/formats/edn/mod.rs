@@ -1,0 +1,225 @@
+//! Jepsen's histories in EDN: maps or records, one after the other or in one vector or list; with
+//! keys of independent objects as `[k v]` tuples. It never takes a cas for a tuple, and file order
+//! is the order: the times in Jepsen's files may go back.
+
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use reader::{Edn, Reader, Wrong, line_feeds};
+
+use super::cut_note;
+use crate::history::order::{NO_INDEX, Names, order};
+use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
+
+/// Reads EDN. A file that ends inside an event is noted.
+pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
+    let (text, torn) = text(bytes)?;
+    let mut reader = Reader::new(text);
+    let mut read = Read::default();
+    let mut cut = None;
+    match events(&mut reader, &mut read) {
+        Ok(()) => {}
+        Err(wrong) if wrong.cut || torn => cut = Some(read.line),
+        Err(wrong) => return Err(wrong.error),
+    }
+    let Read { mut events, lines, .. } = read;
+    let keyed = keyed(&events);
+    if keyed {
+        events.iter_mut().filter(|event| event.process != Process::Nemesis).for_each(split);
+    }
+    let (history, mut notes) = order(events, &lines)?;
+    if keyed {
+        let message = "every value is a pair, so the first of each was taken as a key";
+        notes.push(Note { line: None, message: message.into() });
+    }
+    notes.extend(cut.map(cut_note));
+    Ok((history, notes))
+}
+
+/// One value, and nothing after it.
+pub fn value(text: &str) -> Result<Value, ParseError> {
+    let mut reader = Reader::new(text);
+    let mut read = || {
+        let value = reader.value()?;
+        match reader.peek()? {
+            None => Ok(value.into_value()),
+            Some(_) => Err(reader.wrong("nothing after the value")),
+        }
+    };
+    read().map_err(|wrong: Wrong| wrong.error)
+}
+
+/// The text; true if it ends inside a character.
+pub(super) fn text(bytes: &[u8]) -> Result<(&str, bool), ParseError> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok((text, false)),
+        Err(error) => {
+            let (good, _) = bytes.split_at(error.valid_up_to());
+            if error.error_len().is_none() {
+                return Ok((std::str::from_utf8(good).expect("valid up to here"), true));
+            }
+            let line = line_feeds(good) + 1;
+            let message = "found bytes that are not UTF-8, expected text".into();
+            Err(ParseError { line, column: None, message })
+        }
+    }
+}
+
+#[derive(Default)]
+struct Read {
+    events: Vec<Event>,
+    lines: Vec<u64>,
+    names: Names,
+    /// The line of the event that is being read.
+    line: u64,
+}
+
+fn events(reader: &mut Reader<'_>, read: &mut Read) -> Result<(), Wrong> {
+    read.line = 1;
+    while let Some(byte) = reader.peek()? {
+        read.line = reader.line();
+        let close = match byte {
+            b'[' => b']',
+            b'(' => b')',
+            _ => {
+                event(reader, read)?;
+                continue;
+            }
+        };
+        reader.take(byte)?;
+        while !reader.take(close)? {
+            read.line = reader.line();
+            event(reader, read)?;
+        }
+    }
+    Ok(())
+}
+
+fn event(reader: &mut Reader<'_>, read: &mut Read) -> Result<(), Wrong> {
+    let line = reader.line();
+    let Edn::Map(fields) = reader.value()? else {
+        let message = "found a value, expected a map with :process, :type and :f".into();
+        return Err(Wrong { error: ParseError { line, column: None, message }, cut: false });
+    };
+    let event = of_fields(fields, &mut read.names).map_err(|message| {
+        let error = ParseError { line, column: None, message };
+        Wrong { error, cut: false }
+    })?;
+    read.events.push(event);
+    read.lines.push(line);
+    Ok(())
+}
+
+fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String> {
+    let mut event = Event::new(Process::Nemesis, Type::Info, names.get(""));
+    event.index = NO_INDEX;
+    let (mut process, mut kind, mut f) = (false, false, false);
+    for (name, value) in fields {
+        let Edn::Keyword(name) = name else { continue };
+        let name = name.rsplit('/').next().unwrap_or_default();
+        if matches!(value, Edn::Plain(Value::Null)) && name != "value" {
+            continue;
+        }
+        let whole = |value: Edn, name: &str| match value.into_value() {
+            Value::Int(number) if number >= 0 => Ok(number as u64),
+            other => Err(format!("`:{name}` is {other}; expected a whole number, not negative")),
+        };
+        match name {
+            "process" => {
+                process = true;
+                event.process = match value {
+                    Edn::Plain(Value::Int(number)) if number >= 0 => Process::Client(number as u64),
+                    Edn::Keyword(_) | Edn::Plain(Value::Str(_)) => Process::Nemesis,
+                    _ => return Err("`:process` is neither a number nor :nemesis".into()),
+                };
+            }
+            "type" => {
+                kind = true;
+                let word = value.into_value();
+                let Value::Str(text) = &word else { return Err(type_error(&word)) };
+                event.kind = match &**text {
+                    "invoke" => Type::Invoke,
+                    "ok" => Type::Ok,
+                    "fail" => Type::Fail,
+                    "info" => Type::Info,
+                    _ => return Err(type_error(&word)),
+                };
+            }
+            "f" => {
+                f = true;
+                event.f = match value.into_value() {
+                    Value::Str(text) => names.get(&text),
+                    other => names.get(&other.to_string()),
+                };
+            }
+            "index" => event.index = whole(value, name)?,
+            "key" => event.key = Some(value.into_value()),
+            "value" => match value {
+                Edn::Tuple(pair) => {
+                    event.key = Some(pair.0.into_value());
+                    event.value = Some(pair.1.into_value());
+                }
+                value => event.value = Some(value.into_value()),
+            },
+            "element" => event.element = Some(value.into_value()),
+            "offset" => event.offset = Some(whole(value, name)?),
+            "expect" => event.expect = Some(whole(value, name)?),
+            "from" => event.from = Some(whole(value, name)?),
+            "limit" => event.limit = Some(whole(value, name)?),
+            "tail" => event.tail = Some(whole(value, name)?),
+            "error" | "node" => {
+                let text = match value.into_value() {
+                    Value::Str(text) => names.get(&text),
+                    other => names.get(&other.to_string()),
+                };
+                *(if name == "node" { &mut event.node } else { &mut event.error }) = Some(text);
+            }
+            _ => {}
+        }
+    }
+    for (there, name) in [(process, "process"), (kind, "type"), (f, "f")] {
+        if !there {
+            return Err(format!("the field `:{name}` is missing"));
+        }
+    }
+    Ok(event)
+}
+
+fn type_error(found: &Value) -> String {
+    format!("`:type` is {found}; expected :invoke, :ok, :fail or :info")
+}
+
+/// Whether values are `[k v]` tuples of independent keys. A tuple is a plain vector in older
+/// files, so this looks at all of them: every client's invocation must have a pair, and there must
+/// be one that would make no sense as it stands.
+fn keyed(events: &[Event]) -> bool {
+    let of_clients = events.iter().filter(|event| event.process != Process::Nemesis);
+    let mut sure = false;
+    for event in of_clients {
+        if event.key.is_some() {
+            return false;
+        }
+        let pair = match &event.value {
+            Some(Value::List(pair)) if pair.len() == 2 => pair,
+            None if event.kind != Type::Invoke => continue,
+            _ => return false,
+        };
+        let pair_within = |value: &Value| matches!(value, Value::List(inner) if inner.len() == 2);
+        match &*event.f {
+            "cas" if pair_within(&pair[1]) => sure = true,
+            "cas" => return false,
+            // Two micro-operations, or a key and a list of them.
+            "txn" if matches!(pair[0], Value::List(_)) => return false,
+            _ => sure = true,
+        }
+    }
+    sure
+}
+
+fn split(event: &mut Event) {
+    let Some(Value::List(pair)) = event.value.take() else { return };
+    event.key = Some(pair[0].clone());
+    event.value = Some(pair[1].clone());
+}

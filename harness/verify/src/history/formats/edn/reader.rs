@@ -1,0 +1,343 @@
+//! Reading EDN: numbers, strings, keywords, symbols, vectors, lists, sets, maps, tagged values.
+//! It never recurses deeper than [`DEPTH_MAX`] and never panics. Tags are read over, but for
+//! tuples.
+
+use crate::history::{ParseError, Value};
+
+/// Ours nest a few levels; a hostile file must not exhaust the stack.
+const DEPTH_MAX: usize = 64;
+
+/// A value of EDN, as much of it as histories need.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Edn {
+    /// Anything that is no map.
+    Plain(Value),
+    /// A map or record, in the order of the file.
+    Map(Vec<(Edn, Edn)>),
+    /// A vector, list or set of values that hold a map somewhere.
+    Mixed(Vec<Edn>),
+    /// `:keyword`. Kept apart while events are read: `:nemesis` is not "nemesis".
+    Keyword(String),
+    /// A tagged tuple of an independent key and a value.
+    Tuple(Box<(Edn, Edn)>),
+}
+
+/// What went wrong, and where.
+pub(super) struct Wrong {
+    pub error: ParseError,
+    /// The text ended too early.
+    pub cut: bool,
+}
+
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    /// Lines counted so far, and up to where.
+    line: u64,
+    counted: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Reader { text, at: 0, depth: 0, line: 1, counted: 0 }
+    }
+
+    /// The line of the next value.
+    pub fn line(&mut self) -> u64 {
+        let passed = &self.text.as_bytes()[self.counted..self.at];
+        self.line += line_feeds(passed);
+        self.counted = self.at;
+        self.line
+    }
+
+    fn column(&self) -> u64 {
+        let start = self.text[..self.at].rfind('\n').map_or(0, |at| at + 1);
+        (self.at - start) as u64 + 1
+    }
+
+    pub fn wrong(&mut self, expected: &str) -> Wrong {
+        let Some(found) = self.text[self.at..].chars().next() else { return self.cut(expected) };
+        let message = format!("found `{}`, expected {expected}", found.escape_debug());
+        Wrong { error: self.error(message), cut: false }
+    }
+
+    fn cut(&mut self, expected: &str) -> Wrong {
+        let message = format!("the file ends here, expected {expected}");
+        Wrong { error: self.error(message), cut: true }
+    }
+
+    fn error(&mut self, message: String) -> ParseError {
+        ParseError { line: self.line(), column: Some(self.column()), message }
+    }
+
+    /// The next byte that means something: after white space, commas, comments and `#_` forms.
+    pub fn peek(&mut self) -> Result<Option<u8>, Wrong> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | 0x0c) => self.at += 1,
+                Some(b';') => {
+                    let end = bytes[self.at..].iter().position(|byte| *byte == b'\n');
+                    self.at = end.map_or(bytes.len(), |end| self.at + end + 1);
+                }
+                Some(b'#') if bytes.get(self.at + 1) == Some(&b'_') => {
+                    self.at += 2;
+                    self.value()?;
+                }
+                other => return Ok(other.copied()),
+            }
+        }
+    }
+
+    /// Reads over this byte if it is the next one.
+    pub fn take(&mut self, byte: u8) -> Result<bool, Wrong> {
+        let there = self.peek()? == Some(byte);
+        self.at += usize::from(there);
+        Ok(there)
+    }
+
+    /// Any value.
+    pub fn value(&mut self) -> Result<Edn, Wrong> {
+        let Some(byte) = self.peek()? else { return Err(self.cut("a value")) };
+        if self.depth >= DEPTH_MAX {
+            return Err(self.wrong(&format!("values that nest no deeper than {DEPTH_MAX}")));
+        }
+        self.depth += 1;
+        let value = match byte {
+            b'"' => self.string().map(|text| Edn::Plain(Value::Str(text.into()))),
+            b'[' => self.sequence(b']', "`]`"),
+            b'(' => self.sequence(b')', "`)`"),
+            b'{' => self.map(),
+            b'#' => self.dispatch(),
+            b'\\' => self.character(),
+            b':' => {
+                self.at += 1;
+                let word = self.word();
+                let word = word.trim_start_matches(':');
+                if word.is_empty() {
+                    Err(self.wrong("a keyword"))
+                } else {
+                    Ok(Edn::Keyword(word.into()))
+                }
+            }
+            b'^' => {
+                // Metadata says nothing about the value.
+                self.at += 1;
+                self.value()?;
+                self.value()
+            }
+            b']' | b')' | b'}' => Err(self.wrong("a value")),
+            _ => self.atom(),
+        };
+        self.depth -= 1;
+        value
+    }
+
+    fn sequence(&mut self, end: u8, name: &str) -> Result<Edn, Wrong> {
+        self.at += 1;
+        let mut parts = Vec::new();
+        while !self.take(end)? {
+            if self.peek()?.is_none() {
+                return Err(self.cut(name));
+            }
+            parts.push(self.value()?);
+        }
+        Ok(Edn::list(parts))
+    }
+
+    fn map(&mut self) -> Result<Edn, Wrong> {
+        self.at += 1;
+        let mut fields = Vec::new();
+        while !self.take(b'}')? {
+            if self.peek()?.is_none() {
+                return Err(self.cut("`}`"));
+            }
+            let name = self.value()?;
+            if self.peek()? == Some(b'}') {
+                return Err(self.wrong("a value for the last key of the map"));
+            }
+            fields.push((name, self.value()?));
+        }
+        Ok(Edn::Map(fields))
+    }
+
+    /// `#{set}`, `#tag value`, `##NaN`.
+    fn dispatch(&mut self) -> Result<Edn, Wrong> {
+        self.at += 1;
+        match self.text.as_bytes().get(self.at) {
+            Some(b'{') => match self.sequence(b'}', "`}`")? {
+                // A set has no order.
+                Edn::Plain(Value::List(parts)) => {
+                    let mut parts = parts.to_vec();
+                    parts.sort();
+                    Ok(Edn::Plain(Value::List(parts.into())))
+                }
+                other => Ok(other),
+            },
+            Some(b'#') => {
+                self.at += 1;
+                Ok(Edn::Plain(Value::Str(self.word().into())))
+            }
+            Some(b'[') => self.value(),
+            None => Err(self.cut("a tag")),
+            Some(_) => {
+                let tag = self.word();
+                if tag.is_empty() {
+                    return Err(self.wrong("a tag"));
+                }
+                let is_tuple = tag.to_ascii_lowercase().ends_with("tuple");
+                match self.value()? {
+                    Edn::Plain(Value::List(pair)) if is_tuple && pair.len() == 2 => {
+                        let pair = (Edn::Plain(pair[0].clone()), Edn::Plain(pair[1].clone()));
+                        Ok(Edn::Tuple(Box::new(pair)))
+                    }
+                    value => Ok(value),
+                }
+            }
+        }
+    }
+
+    fn character(&mut self) -> Result<Edn, Wrong> {
+        self.at += 1;
+        let Some(first) = self.text[self.at..].chars().next() else {
+            return Err(self.cut("a character"));
+        };
+        let start = self.at;
+        self.at += first.len_utf8();
+        self.word();
+        Ok(Edn::Plain(Value::Str(self.text[start..self.at].into())))
+    }
+
+    /// Everything up to the next delimiter.
+    fn word(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let delimits = |c: char| c.is_whitespace() || ",;\"[](){}".contains(c);
+        let end = rest.find(delimits).unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    fn atom(&mut self) -> Result<Edn, Wrong> {
+        let start = self.at;
+        let word = self.word();
+        let value = match word {
+            "nil" => Value::Null,
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ if word.starts_with(|c: char| c.is_ascii_digit())
+                || word.len() > 1
+                    && word.starts_with(['+', '-'])
+                    && word[1..].starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                let Some(number) = number(word) else {
+                    self.at = start;
+                    return Err(self.wrong(&format!("a number, not `{word}`")));
+                };
+                number
+            }
+            "" => return Err(self.wrong("a value")),
+            symbol => Value::Str(symbol.into()),
+        };
+        Ok(Edn::Plain(value))
+    }
+
+    fn string(&mut self) -> Result<String, Wrong> {
+        self.at += 1;
+        let mut out = String::new();
+        let mut chars = self.text[self.at..].char_indices();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.at += at + 1;
+                    return Ok(out);
+                }
+                '\\' => match chars.next() {
+                    Some((_, 'n')) => out.push('\n'),
+                    Some((_, 't')) => out.push('\t'),
+                    Some((_, 'r')) => out.push('\r'),
+                    Some((_, 'b')) => out.push('\u{8}'),
+                    Some((_, 'f')) => out.push('\u{c}'),
+                    Some((_, 'u')) => {
+                        let digits: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
+                        let code = u32::from_str_radix(&digits, 16).ok();
+                        // Half of a surrogate pair stands for nothing by itself.
+                        out.push(code.and_then(char::from_u32).unwrap_or('\u{fffd}'));
+                    }
+                    Some((_, other)) => out.push(other),
+                    None => break,
+                },
+                c => out.push(c),
+            }
+        }
+        self.at = self.text.len();
+        Err(self.cut("the end of the string"))
+    }
+}
+
+/// How many lines end in these bytes.
+pub(super) fn line_feeds(bytes: &[u8]) -> u64 {
+    bytes.split(|byte| *byte == b'\n').count() as u64 - 1
+}
+
+/// Whole numbers, also with N; fractions, also with M or an exponent; ratios as their text.
+fn number(word: &str) -> Option<Value> {
+    let plain = word.strip_prefix('+').unwrap_or(word);
+    if let Ok(number) = plain.strip_suffix('N').unwrap_or(plain).parse::<i64>() {
+        return Some(Value::Int(number));
+    }
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = plain.strip_prefix('-').unwrap_or(plain);
+    if let Some((over, under)) = unsigned.split_once('/') {
+        return (digits(over) && digits(under)).then(|| Value::Str(plain.into()));
+    }
+    if digits(unsigned.strip_suffix('N').unwrap_or(unsigned)) {
+        return Some(Value::Str(plain.trim_end_matches('N').into())); // beyond 64 bits
+    }
+    let decimal = plain.strip_suffix('M').unwrap_or(plain);
+    if let Ok(number) = decimal.parse::<i64>() {
+        return Some(Value::Int(number)); // 3M
+    }
+    // Anything that JSON takes for a number; its own text keeps every digit.
+    let known: Result<serde_json::Number, _> = serde_json::from_str(decimal);
+    known.is_ok().then(|| {
+        let has_exponent = decimal.contains(['e', 'E']);
+        let text = if has_exponent { decimal } else { decimal.trim_end_matches('0') };
+        let text = text.strip_suffix('.').map_or(text.to_owned(), |whole| format!("{whole}.0"));
+        Value::Other(text.into())
+    })
+}
+
+impl Edn {
+    /// A list: plain, if all its parts are.
+    fn list(parts: Vec<Edn>) -> Edn {
+        let plain: Option<Vec<Value>> = parts.iter().map(Edn::plain).collect();
+        plain.map_or(Edn::Mixed(parts), |values| Edn::Plain(Value::List(values.into())))
+    }
+
+    /// The value, if no map is in it that could be an event.
+    fn plain(&self) -> Option<Value> {
+        match self {
+            Edn::Plain(value) => Some(value.clone()),
+            Edn::Keyword(word) => Some(Value::Str(word.as_str().into())),
+            Edn::Map(_) | Edn::Mixed(_) | Edn::Tuple(_) => None,
+        }
+    }
+
+    /// The value: keywords become words, maps become objects.
+    pub fn into_value(self) -> Value {
+        match self {
+            Edn::Plain(value) => value,
+            Edn::Keyword(word) => Value::Str(word.into()),
+            Edn::Mixed(parts) => Value::List(parts.into_iter().map(Edn::into_value).collect()),
+            Edn::Tuple(pair) => Value::List([pair.0.into_value(), pair.1.into_value()].into()),
+            Edn::Map(fields) => Value::object(fields.into_iter().map(|(name, value)| {
+                let name = match name.into_value() {
+                    Value::Str(name) => name.to_string(),
+                    other => other.to_string(),
+                };
+                (name, value.into_value())
+            })),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Porcupine's logs of a register, as Jepsen printed them:
+//! `INFO  jepsen.util - 3 :invoke :cas [1 2]`. Here a failed cas says that the state was another.
+//! It never reads lines of other loggers.
+
+use super::{cut_note, edn};
+use crate::history::order::{NO_INDEX, Names, order};
+use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
+
+/// Reads such a log. A last line cut off is noted.
+pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
+    let (text, _) = edn::text(bytes)?;
+    let mut names = Names::default();
+    let (mut events, mut lines, mut cut) = (Vec::new(), Vec::new(), None);
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        let number = at as u64 + 1;
+        let Some(start) = line.find("jepsen.util") else {
+            if !line.trim().is_empty() && !line.ends_with('\n') {
+                cut = Some(number);
+            }
+            continue;
+        };
+        match event(&line[start..], &mut names) {
+            Ok(event) => {
+                events.extend(event.into_iter().inspect(|_| lines.push(number)));
+            }
+            Err(_) if !line.ends_with('\n') => cut = Some(number),
+            Err(message) => return Err(ParseError { line: number, column: None, message }),
+        }
+    }
+    let (history, mut notes) = order(events, &lines)?;
+    notes.extend(cut.map(cut_note));
+    Ok((history, notes))
+}
+
+/// `jepsen.util - PROCESS TYPE F VALUE`. None: a remark that is no event.
+fn event(line: &str, names: &mut Names) -> Result<Option<Event>, String> {
+    let mut words = line.split_whitespace().skip(1).skip_while(|word| *word == "-");
+    let process = match words.next() {
+        Some(":nemesis") => Process::Nemesis,
+        Some(word) => match word.parse() {
+            Ok(number) => Process::Client(number),
+            Err(_) => return Ok(None),
+        },
+        None => return Err("the line ends where a process should be".into()),
+    };
+    let kind = match words.next() {
+        Some(":invoke") => Type::Invoke,
+        Some(":ok") => Type::Ok,
+        Some(":fail") => Type::Fail,
+        Some(":info") => Type::Info,
+        found => {
+            let found = found.unwrap_or("nothing");
+            return Err(format!("found {found}, expected :invoke, :ok, :fail or :info"));
+        }
+    };
+    let f = words.next().and_then(|word| word.strip_prefix(':'));
+    let f = f.ok_or("found no operation, such as :read, after the type")?;
+    let mut event = Event::new(process, kind, names.get(f));
+    event.index = NO_INDEX;
+    let rest: Vec<&str> = words.collect();
+    let rest = rest.join(" ");
+    if process == Process::Nemesis {
+        event.value = Some(Value::Str(rest.into()));
+    } else if rest == ":timed-out" {
+        event.error = Some(names.get("timed-out"));
+    } else if rest.is_empty() {
+        return Err(format!("found no value after :{f}"));
+    } else {
+        let value = edn::value(&rest).map_err(|error| format!("the value: {}", error.message))?;
+        event.value = Some(value);
+    }
+    Ok(Some(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]
+INFO  jepsen.util - :nemesis\t:info\t:start\tCut off [:n1]
+INFO  jepsen.core - Running worker 3
+INFO  jepsen.util - 1\t:invoke\t:read\tnil
+INFO  jepsen.util - 0\t:info\t:cas\t:timed-out
+INFO  jepsen.util - 1\t:ok\t:read\t-3
+";
+
+    #[test]
+    fn a_log_is_read() {
+        let (history, notes) = parse(LOG.as_bytes()).unwrap();
+        assert_eq!(notes, []);
+        let events = history.events();
+        assert_eq!(events.len(), 5);
+        assert_eq!(events[0].value, Some(Value::List([Value::Int(1), Value::Int(2)].into())));
+        assert_eq!((events[1].process, &*events[1].f), (Process::Nemesis, "start"));
+        assert_eq!((events[3].kind, events[3].error.as_deref()), (Type::Info, Some("timed-out")));
+        assert_eq!(events[4].value, Some(Value::Int(-3)));
+        assert_eq!(history.operations().len(), 2);
+    }
+
+    #[test]
+    fn wrong_lines_are_named_and_a_cut_one_is_noted() {
+        let wrong = LOG.replace(":ok", ":oh");
+        let error = parse(wrong.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "line 6: found :oh, expected :invoke, :ok, :fail or :info");
+        let (history, notes) = parse(&LOG.as_bytes()[..LOG.len() - 8]).unwrap();
+        assert_eq!((history.events().len(), notes[0].line), (4, Some(6)));
+    }
+}

@@ -1,0 +1,69 @@
+//! A counter: add, read. It never wraps: a sum beyond 64 bits is impossible.
+
+use super::spec::{Call, Spec};
+use crate::history::Value;
+
+/// The operations of a counter.
+pub const OPERATIONS: &[&str] = &["add", "read"];
+
+/// A counter that starts somewhere.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// Where it starts.
+    pub initial: i64,
+}
+
+/// What was asked of a counter, with its answer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// So much more.
+    Add(i64),
+    /// It stood there.
+    Read(i64),
+}
+
+impl Spec for Counter {
+    type State = i64;
+    type Op = Op;
+
+    fn initial(&self) -> i64 {
+        self.initial
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
+        match call.f() {
+            "add" => {
+                let by = number(call.wanted()?)?;
+                Ok((by != 0 && !call.failed()).then_some(Op::Add(by)))
+            }
+            "read" => match call.answer() {
+                None => Ok(None),
+                Some(value) => number(value).map(|value| Some(Op::Read(value))),
+            },
+            _ => call.stranger(OPERATIONS),
+        }
+    }
+
+    fn step(&self, state: &i64, op: &Op) -> Option<i64> {
+        match op {
+            Op::Add(by) => state.checked_add(*by),
+            Op::Read(value) => (state == value).then_some(*state),
+        }
+    }
+
+    fn only_reads(&self, op: &Op) -> bool {
+        matches!(op, Op::Read(_))
+    }
+
+    fn show(&self, state: &i64) -> String {
+        state.to_string()
+    }
+}
+
+/// The whole number of a counter's operation.
+pub fn number(value: &Value) -> Result<i64, String> {
+    match value {
+        Value::Int(number) => Ok(*number),
+        other => Err(format!("found {other}; a counter takes whole numbers")),
+    }
+}

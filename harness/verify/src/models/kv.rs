@@ -1,0 +1,120 @@
+//! A key-value store, one key: get, put, append (strings), delete, cas.
+//! It never appends to what is no string.
+
+mod tokens;
+
+use super::spec::{Call, Spec, Timed};
+use crate::history::Value;
+
+/// The operations of a key-value store.
+pub const OPERATIONS: &[&str] = &["get", "put", "append", "delete", "cas"];
+
+/// One key.
+#[derive(Clone, Debug)]
+pub struct Kv {
+    /// What it holds at the start; null: absent.
+    pub initial: Value,
+    /// A failed cas says that the state was not `from` at some moment.
+    pub failed_cas_constrains: bool,
+}
+
+/// What a key holds.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum State {
+    /// This value; null: absent.
+    Holds(Value),
+    /// Something that no answer of the history ever showed.
+    Unseen,
+}
+
+/// What was asked of one key, with its answer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// Now it holds this; null: it was deleted.
+    Put(Value),
+    /// This was put at the end.
+    Append(Value),
+    /// It held the first, now it holds the second.
+    Cas(Value, Value),
+    /// It held this.
+    Get(Value),
+    /// It did not hold this.
+    Not(Value),
+    /// Now it holds something that no answer of the history ever showed.
+    Spoil,
+}
+
+impl Spec for Kv {
+    type State = State;
+    type Op = Op;
+
+    fn initial(&self) -> State {
+        State::Holds(self.initial.clone())
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
+        let op = match call.f() {
+            "put" => Op::Put(call.wanted()?.clone()),
+            "append" => match call.wanted()? {
+                value @ Value::Str(_) => Op::Append(value.clone()),
+                other => return Err(format!("append has {other}; expected a string")),
+            },
+            "delete" => Op::Put(Value::Null),
+            "cas" => {
+                let (from, to) = call.pair()?;
+                if call.failed() {
+                    return Ok(self.failed_cas_constrains.then(|| Op::Not(from.clone())));
+                }
+                if from == to { Op::Get(from.clone()) } else { Op::Cas(from.clone(), to.clone()) }
+            }
+            "get" => match call.answer() {
+                None => return Ok(None),
+                Some(value) => Op::Get(value.clone()),
+            },
+            _ => return call.stranger(OPERATIONS),
+        };
+        Ok((!call.failed()).then_some(op))
+    }
+
+    fn step(&self, state: &State, op: &Op) -> Option<State> {
+        let State::Holds(held) = state else {
+            return match op {
+                Op::Put(value) => Some(State::Holds(value.clone())),
+                Op::Append(_) | Op::Not(_) | Op::Spoil => Some(State::Unseen),
+                Op::Cas(..) | Op::Get(_) => None,
+            };
+        };
+        match op {
+            Op::Put(value) => Some(State::Holds(value.clone())),
+            Op::Append(more) => joined(held, more).map(State::Holds),
+            Op::Cas(from, to) => (held == from).then(|| State::Holds(to.clone())),
+            Op::Get(value) => (held == value).then(|| state.clone()),
+            Op::Not(value) => (held != value).then(|| state.clone()),
+            Op::Spoil => Some(State::Unseen),
+        }
+    }
+
+    fn only_reads(&self, op: &Op) -> bool {
+        matches!(op, Op::Get(_) | Op::Not(_))
+    }
+
+    fn show(&self, state: &State) -> String {
+        match state {
+            State::Holds(value) => value.to_string(),
+            State::Unseen => "a value that nobody ever read".into(),
+        }
+    }
+
+    fn refine(&self, ops: &mut Vec<Timed<Op>>) {
+        tokens::refine(&self.initial, ops);
+    }
+}
+
+/// What is there after an append. None: there is no string to append to.
+fn joined(held: &Value, more: &Value) -> Option<Value> {
+    match (held, more) {
+        (Value::Null, more) => Some(more.clone()),
+        (Value::Str(held), Value::Str(more)) => Some(Value::Str(format!("{held}{more}").into())),
+        _ => None,
+    }
+}

@@ -1,0 +1,57 @@
+//! A mutex: acquire, release. Any process may release it, as in Jepsen; fencing is another model.
+//! It never knows who holds it.
+
+use super::spec::{Call, Spec};
+
+/// The operations of a mutex.
+pub const OPERATIONS: &[&str] = &["acquire", "release"];
+
+/// A mutex.
+#[derive(Clone, Debug)]
+pub struct Mutex {
+    /// It is held at the start.
+    pub held: bool,
+}
+
+/// What was asked of a mutex.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// Free before, held after.
+    Acquire,
+    /// Held before, free after.
+    Release,
+}
+
+impl Spec for Mutex {
+    type State = bool;
+    type Op = Op;
+
+    fn initial(&self) -> bool {
+        self.held
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
+        let op = match call.f() {
+            "acquire" => Op::Acquire,
+            "release" => Op::Release,
+            _ => return call.stranger(OPERATIONS),
+        };
+        Ok((!call.failed()).then_some(op))
+    }
+
+    fn step(&self, held: &bool, op: &Op) -> Option<bool> {
+        match (held, op) {
+            (false, Op::Acquire) => Some(true),
+            (true, Op::Release) => Some(false),
+            _ => None,
+        }
+    }
+
+    fn only_reads(&self, _: &Op) -> bool {
+        false
+    }
+
+    fn show(&self, held: &bool) -> String {
+        if *held { "held" } else { "free" }.into()
+    }
+}

@@ -1,0 +1,92 @@
+//! A first-in first-out queue and a stack: put in, take out; null is the answer of an empty one.
+//! Values need not be unique. It never reorders what was put in.
+
+use super::spec::{Call, Spec};
+use crate::history::Value;
+
+/// The operations of a queue.
+pub const QUEUE_OPERATIONS: &[&str] = &["enqueue", "dequeue"];
+/// The operations of a stack.
+pub const STACK_OPERATIONS: &[&str] = &["push", "pop"];
+
+/// A queue or a stack.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// What it holds at the start, oldest first.
+    pub initial: Vec<Value>,
+    /// The end that is taken from: the newest (a stack), or the oldest.
+    pub is_stack: bool,
+}
+
+/// What was asked of a queue or a stack, with its answer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// Put in.
+    Put(Value),
+    /// Took this out.
+    Took(Value),
+    /// Found it empty.
+    Empty,
+    /// Took whatever there was; nobody knows what.
+    TookSome,
+}
+
+impl Spec for Queue {
+    type State = Vec<Value>;
+    type Op = Op;
+
+    fn initial(&self) -> Vec<Value> {
+        self.initial.clone()
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
+        let names = if self.is_stack { STACK_OPERATIONS } else { QUEUE_OPERATIONS };
+        let op = match names.iter().position(|name| *name == call.f()) {
+            Some(0) => match call.wanted()? {
+                Value::Null => return Err(format!("null cannot be put in by `{}`", call.f())),
+                value => Op::Put(value.clone()),
+            },
+            Some(_) => match call.answer() {
+                _ if call.failed() => return Ok(None),
+                None => Op::TookSome,
+                Some(Value::Null) => Op::Empty,
+                Some(value) => Op::Took(value.clone()),
+            },
+            None => return call.stranger(names),
+        };
+        Ok((!call.failed()).then_some(op))
+    }
+
+    fn step(&self, state: &Vec<Value>, op: &Op) -> Option<Vec<Value>> {
+        let end = if self.is_stack { state.len().checked_sub(1) } else { Some(0) };
+        let end = end.filter(|_| !state.is_empty());
+        match op {
+            Op::Put(value) => {
+                let mut next = Vec::with_capacity(state.len() + 1);
+                next.extend_from_slice(state);
+                next.push(value.clone());
+                Some(next)
+            }
+            Op::Took(value) => {
+                end.filter(|&end| state[end] == *value).map(|end| without(state, end))
+            }
+            Op::TookSome => Some(end.map_or_else(Vec::new, |end| without(state, end))),
+            Op::Empty => state.is_empty().then(Vec::new),
+        }
+    }
+
+    fn only_reads(&self, op: &Op) -> bool {
+        *op == Op::Empty
+    }
+
+    fn show(&self, state: &Vec<Value>) -> String {
+        Value::List(state.clone().into()).to_string()
+    }
+}
+
+fn without(state: &[Value], at: usize) -> Vec<Value> {
+    let mut next = Vec::with_capacity(state.len() - 1);
+    next.extend_from_slice(&state[..at]);
+    next.extend_from_slice(&state[at + 1..]);
+    next
+}

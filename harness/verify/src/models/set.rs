@@ -1,0 +1,106 @@
+//! A set: add, remove, contains, and read of all. It never knows an order of its elements.
+
+use std::collections::BTreeSet;
+
+use super::spec::{Call, Spec};
+use crate::history::Value;
+
+/// The operations of a set.
+pub const OPERATIONS: &[&str] = &["add", "remove", "contains", "read"];
+
+/// A set.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// What it holds at the start.
+    pub initial: BTreeSet<Value>,
+}
+
+/// What was asked of a set, with its answer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// Now it is in.
+    Add(Value),
+    /// Now it is not.
+    Remove(Value),
+    /// It was in, or not.
+    Contains(Value, bool),
+    /// These were all.
+    Read(BTreeSet<Value>),
+}
+
+impl Spec for Set {
+    type State = BTreeSet<Value>;
+    type Op = Op;
+
+    fn initial(&self) -> BTreeSet<Value> {
+        self.initial.clone()
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
+        // Jepsen writes the element of an add as its value.
+        let element = || match (&call.asked.element, call.f()) {
+            (Some(element), _) => Ok(element.clone()),
+            (None, "contains") => {
+                call.argument().cloned().ok_or_else(|| "the contains has no `element`".to_owned())
+            }
+            (None, f) => {
+                call.argument().cloned().ok_or_else(|| format!("the {f} has no `element`"))
+            }
+        };
+        let op = match call.f() {
+            "add" => Op::Add(element()?),
+            "remove" => Op::Remove(element()?),
+            "contains" => {
+                let element = element()?;
+                match call.answer() {
+                    None => return Ok(None),
+                    Some(Value::Bool(is_in)) => Op::Contains(element, *is_in),
+                    Some(other) => {
+                        return Err(format!("a contains answers {other}; expected true or false"));
+                    }
+                }
+            }
+            "read" => match call.answer() {
+                None => return Ok(None),
+                Some(value) => Op::Read(elements(value)?),
+            },
+            _ => return call.stranger(OPERATIONS),
+        };
+        Ok((!call.failed()).then_some(op))
+    }
+
+    fn step(&self, state: &BTreeSet<Value>, op: &Op) -> Option<BTreeSet<Value>> {
+        let matches = match op {
+            Op::Contains(element, is_in) => state.contains(element) == *is_in,
+            Op::Read(all) => state == all,
+            Op::Add(_) | Op::Remove(_) => true,
+        };
+        let mut next = matches.then(|| state.clone())?;
+        match op {
+            Op::Add(element) => drop(next.insert(element.clone())),
+            Op::Remove(element) => drop(next.remove(element)),
+            Op::Contains(..) | Op::Read(_) => {}
+        }
+        Some(next)
+    }
+
+    fn only_reads(&self, op: &Op) -> bool {
+        matches!(op, Op::Contains(..) | Op::Read(_))
+    }
+
+    fn show(&self, state: &BTreeSet<Value>) -> String {
+        Value::List(state.iter().cloned().collect()).to_string()
+    }
+}
+
+/// The elements of a read's answer, or of an initial set. A duplicate is an error: a set has none.
+pub fn elements(value: &Value) -> Result<BTreeSet<Value>, String> {
+    let Value::List(values) = value else {
+        return Err(format!("found {value}; expected a list of elements"));
+    };
+    let set: BTreeSet<Value> = values.iter().cloned().collect();
+    if set.len() < values.len() {
+        return Err(format!("{value} names an element twice"));
+    }
+    Ok(set)
+}

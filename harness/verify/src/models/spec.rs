@@ -1,0 +1,112 @@
+//! What a model says to be searched: its states, and what each operation does to them.
+//! It never searches, and an operation that its model cannot read is an error, not a guess.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::history::{Event, Type, Value};
+
+/// A sequential object: the meaning of one key's operations.
+///
+/// `read` turns an operation with its answer into a typed one; `step` says what it does to a
+/// state, or that its answer is impossible there.
+pub trait Spec: Sized {
+    /// What the object remembers. Equal states must behave equally.
+    type State: Clone + Eq + Hash + Debug;
+    /// An operation together with what is known of its answer.
+    type Op: Clone + Eq + Hash + Debug;
+
+    /// The state before the first operation.
+    fn initial(&self) -> Self::State;
+
+    /// The typed operation. `Ok(None)`: nothing follows from it (a read without an answer).
+    fn read(&self, call: &Call<'_>) -> Result<Option<Self::Op>, String>;
+
+    /// The state after `op` at `state`; None: this answer is impossible here. An operation of
+    /// unknown outcome has no answer, and does what it does.
+    fn step(&self, state: &Self::State, op: &Self::Op) -> Option<Self::State>;
+
+    /// Whether `op` leaves every state as it is.
+    fn only_reads(&self, op: &Self::Op) -> bool;
+
+    /// A state in words, short.
+    fn show(&self, state: &Self::State) -> String;
+
+    /// Rewrites operations by what the whole history says of them, so that fewer orders have to
+    /// be tried. The same histories must be linearizable before and after.
+    fn refine(&self, ops: &mut Vec<Timed<Self::Op>>) {
+        let _ = ops;
+    }
+}
+
+/// An operation and its times: ranks in the order of events, invocations before returns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Timed<Op> {
+    /// The typed operation.
+    pub op: Op,
+    /// Its number in the history.
+    pub id: u32,
+    /// When it was invoked.
+    pub invoke: u32,
+    /// When it returned. `u32::MAX`: its outcome is not known.
+    pub ret: u32,
+}
+
+impl<Op> Timed<Op> {
+    /// Nobody knows whether it took effect.
+    pub fn is_lost(&self) -> bool {
+        self.ret == u32::MAX
+    }
+}
+
+/// One operation as its two events say it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The invocation.
+    pub asked: &'a Event,
+    /// The return, if it was ok or fail. None: nobody knows.
+    pub answered: Option<&'a Event>,
+}
+
+impl<'a> Call<'a> {
+    /// The operation's name.
+    pub fn f(&self) -> &'a str {
+        &self.asked.f
+    }
+
+    /// What was asked.
+    pub fn argument(&self) -> Option<&'a Value> {
+        self.asked.value.as_ref()
+    }
+
+    /// What was asked, which must be there.
+    pub fn wanted(&self) -> Result<&'a Value, String> {
+        let missing = || format!("the `{}` has no `value`", self.f());
+        self.argument().ok_or_else(missing)
+    }
+
+    /// Whether it certainly did not happen.
+    pub fn failed(&self) -> bool {
+        self.answered.is_some_and(|event| event.kind == Type::Fail)
+    }
+
+    /// The answer's value; an absent one is the question's. None: there is no answer.
+    pub fn answer(&self) -> Option<&'a Value> {
+        let event = self.answered.filter(|event| event.kind == Type::Ok)?;
+        Some(event.value.as_ref().or(self.argument()).unwrap_or(&Value::Null))
+    }
+
+    /// The two values of a cas.
+    pub fn pair(&self) -> Result<(&'a Value, &'a Value), String> {
+        match self.argument() {
+            Some(Value::List(pair)) if pair.len() == 2 => Ok((&pair[0], &pair[1])),
+            Some(other) => Err(format!("the cas has {other}; expected [from, to]")),
+            None => Err("the cas has no `value`; expected [from, to]".into()),
+        }
+    }
+
+    /// The refusal of an operation that is not of this model.
+    pub fn stranger<T>(&self, known: &[&str]) -> Result<T, String> {
+        Err(format!("`{}` is no operation of this model: {}", self.f(), known.join(", ")))
+    }
+}

@@ -1,0 +1,132 @@
+//! Histories with known verdicts: our own, and those of other tools where they are at hand.
+//!
+//! Other tools' histories are found in `SCHISM_CORPUS`, or in `../shared/data` beside the
+//! repository; they have a `histories/MANIFEST.tsv`. Where they are not, the tests that need them
+//! say so and pass.
+
+#![allow(clippy::unwrap_used)] // in a test, a panic says it best
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use schism_verify::history::formats;
+use schism_verify::verdict::Verdict;
+use schism_verify::{CheckOptions, CheckResult, History, check};
+
+/// One row of a manifest.
+struct Row {
+    path: PathBuf,
+    format: String,
+    model: String,
+    initial: String,
+    expected: String,
+    events: Option<usize>,
+}
+
+/// The folder of other tools' histories.
+fn others(test: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let given = std::env::var_os("SCHISM_CORPUS").map_or(beside, PathBuf::from);
+    let found = given.join("histories/MANIFEST.tsv").is_file();
+    if !found {
+        // Past the capture of a passing test's output, so that nobody takes it for judged.
+        let why = format!("no histories of other tools in {}; set SCHISM_CORPUS", given.display());
+        std::io::stderr().write_all(format!("SKIPPED {test}: {why}\n").as_bytes()).unwrap();
+    }
+    found.then_some(given)
+}
+
+fn manifest(root: &Path, name: &str) -> Vec<Row> {
+    let text = std::fs::read_to_string(root.join(name)).unwrap();
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [path, format, model, initial, expected, events] = fields[..] else {
+            panic!("not a row: {line}");
+        };
+        Row {
+            path: root.join(path),
+            format: format.into(),
+            model: model.into(),
+            initial: initial.into(),
+            expected: expected.into(),
+            events: events.parse().ok(),
+        }
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+/// Reads and judges as the row says, and as a person would who gives only the initial value.
+fn judge(row: &Row, algorithm: Option<&str>) -> (History, CheckResult) {
+    let name = row.path.display();
+    let bytes = std::fs::read(&row.path).unwrap();
+    let (format, history, notes) = formats::parse(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(format.row().name, row.format, "{name}");
+    assert!(notes.iter().all(|note| note.line.is_none()), "{name}: {notes:?}");
+    if let Some(events) = row.events {
+        assert_eq!(history.events().len(), events, "{name}");
+    }
+    let options = CheckOptions::for_format(format);
+    let options = match &*row.initial {
+        "-" => options, // a log starts empty
+        initial => options.with_initial(format, initial).unwrap(),
+    };
+    let options = CheckOptions { algorithm: algorithm.map(Into::into), ..options };
+    let named = CheckOptions { model: Some(row.model.clone()), ..options.clone() };
+    let result = check(&history, &named).unwrap_or_else(|e| panic!("{name}: {e}"));
+    if !history.operations().is_empty() {
+        let inferred = check(&history, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(inferred.model, result.model, "{name}");
+        assert_eq!(inferred.verdict.word(), result.verdict.word(), "{name}");
+    }
+    assert_eq!(result.verdict.word(), row.expected, "{name}: {result:?}");
+    (history, result)
+}
+
+#[test]
+fn our_own_histories_are_judged_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let rows = manifest(&root, "MANIFEST.tsv");
+    let files = std::fs::read_dir(&root).unwrap().count();
+    assert_eq!(rows.len() + 1, files, "every file has its row");
+    for row in &rows {
+        let (_, result) = judge(row, None);
+        if row.model != "log" {
+            judge(row, Some("search"));
+        }
+        if let Verdict::Violated(anomalies) = result.verdict {
+            assert!(!anomalies[0].events.is_empty(), "{}", row.path.display());
+        }
+    }
+}
+
+#[test]
+fn histories_of_other_tools_are_judged_right() {
+    let Some(root) = others("histories_of_other_tools_are_judged_right") else { return };
+    let rows = manifest(&root, "histories/MANIFEST.tsv");
+    assert!(rows.len() > 100, "the manifest has {} rows", rows.len());
+    for row in &rows {
+        judge(row, None);
+        judge(row, Some("search"));
+    }
+}
+
+#[test]
+fn the_failing_operation_is_the_one_that_knossos_names() {
+    let Some(root) = others("the_failing_operation_is_the_one_that_knossos_names") else { return };
+    let named = [
+        ("bad-analysis", 14),
+        ("cas-failure", 491),
+        ("rethink-fail-minimal", 4),
+        ("rethink-fail-smaller", 217),
+        ("immediate-failure", 3),
+    ];
+    let rows = manifest(&root, "histories/MANIFEST.tsv");
+    for (name, index) in named {
+        let row = rows.iter().find(|row| row.path.file_stem().is_some_and(|stem| stem == name));
+        let (_, result) = judge(row.unwrap(), Some("search"));
+        let Verdict::Violated(anomalies) = result.verdict else { unreachable!("judged above") };
+        let event = format!("(event {index};");
+        assert!(anomalies[0].explanation.contains(&event), "{name}: {}", anomalies[0].explanation);
+        assert!(anomalies[0].events.contains(&index), "{name}: {:?}", anomalies[0].events);
+    }
+}
