@@ -116,7 +116,47 @@ fn histories_that_are_none() {
     }
 }
 
+/// Well-formed events that no model can read: bad input, named by its line, and never a verdict.
+#[test]
+fn histories_that_no_model_can_read() {
+    let append = |value: &str| {
+        format!(r#"{{"process":0,"type":"invoke","f":"append","value":{value}}}"#) + "\n"
+    };
+    let one = append("1");
+    let cases = [
+        (append("1.5"), "h.jsonl:1: "),
+        (append("9007199254740993"), "h.jsonl:1: "),
+        (append("null"), "h.jsonl:1: "),
+        (format!("{one}\n{}\n", r#"{"process":0,"type":"ok","f":"append"}"#), "h.jsonl:3: "),
+        (
+            format!("{one}{}\n", r#"{"process":0,"type":"ok","f":"append","value":2,"offset":0}"#),
+            "h.jsonl:2: ",
+        ),
+        (format!("{one}{}\n", r#"{"process":1,"type":"invoke","f":"frob"}"#), "--model"),
+        (r#"{"process":1,"type":"invoke","f":"frob"}"#.to_owned() + "\n", "h.jsonl:1: "),
+        // The file's order is not the order of time; the line is still the file's.
+        (
+            r#"{"time":9,"process":0,"type":"invoke","f":"append","value":null}"#.to_owned()
+                + "\n"
+                + r#"{"time":1,"process":1,"type":"invoke","f":"tail"}"#
+                + "\n",
+            "h.jsonl:1: ",
+        ),
+    ];
+    for (text, place) in cases {
+        let bench = Bench::new();
+        bench.write("h.jsonl", &text);
+        bench.schism(&["check", "h.jsonl"]).exits(2).says(place);
+    }
+}
+
 #[test]
 fn a_history_that_is_not_there() {
     Bench::new().schism(&["check", "nowhere.jsonl"]).exits(2).says("nowhere.jsonl");
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let text = Bench::new().schism(&["check", "."]).exits(2).stderr;
+    assert_eq!(text.matches("os error").count(), 1, "{text}");
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use schism_verify::models::{self, MODELS, ModelError};
 use schism_verify::{Evidence, History, Settings};
 
 use super::registry::registry;
@@ -78,6 +79,8 @@ fn check_file(args: &Args) -> Result<u8> {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{shown}{line}: {}", note.message));
     }
+    understood(&history, args.model.as_deref())
+        .map_err(|error| misunderstood(&shown, &bytes, &history, &error))?;
     let evidence = Evidence { history, ..Evidence::default() };
     let verdict = VerdictFile {
         workload: shown.clone(),
@@ -94,6 +97,40 @@ fn check_file(args: &Args) -> Result<u8> {
         directory: &shown,
     };
     show(args, &verdict, &report)
+}
+
+/// Whether the model that was named, or else the one that is recognised, can read every operation.
+/// A history without operations needs no model: there is nothing to judge.
+fn understood(history: &History, model: Option<&str>) -> Result<(), ModelError> {
+    let Some(first) = history.operations().first() else { return Ok(()) };
+    let named = model.and_then(|name| MODELS.iter().find(|model| model.name == name));
+    match named.or_else(|| models::infer(history)) {
+        Some(model) => (model.validate)(history),
+        None => {
+            let known = |f: &str| MODELS.iter().any(|model| model.operations.contains(&f));
+            let strange = history.operations().iter().map(|op| history.invoke(op));
+            let strange = strange.into_iter().find(|event| !known(&event.f));
+            let event = strange.unwrap_or_else(|| history.invoke(first));
+            let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+            let message = format!(
+                "no model knows `{}` beside the other operations; say what they mean with --model \
+                 ({})",
+                event.f,
+                names.join(", ")
+            );
+            Err(ModelError { index: event.index, message })
+        }
+    }
+}
+
+fn misunderstood(
+    shown: &str,
+    bytes: &[u8],
+    history: &History,
+    error: &ModelError,
+) -> anyhow::Error {
+    let line = history.line_of(bytes, error.index).map(|line| format!(":{line}"));
+    anyhow::anyhow!("{shown}{}: {}", line.unwrap_or_default(), error.message)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

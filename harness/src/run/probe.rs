@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::rt::{Rt, nanos, within};
-use super::worker::{fill_return, invocation};
+use super::worker::{PAUSE, fill_return, invocation};
 use crate::action::NodeId;
 use crate::generate::Generator;
 use crate::generate::log::LogGenerator;
@@ -44,11 +44,15 @@ pub async fn probe<R: Rt>(context: Rc<Context<R>>, mut values: LogGenerator) {
         if matches!(outcome, Outcome::Info(_)) {
             process = numbers.after(process);
         }
-        if matches!(outcome, Outcome::Ok(_)) {
+        let went_well = matches!(outcome, Outcome::Ok(_));
+        if went_well {
             context.recorder.note_ok_append(invoked);
         }
         fill_return(&mut event, outcome);
-        context.recorder.record(&mut event);
+        let returned = context.recorder.record(&mut event);
+        if !went_well {
+            next_at = next_at.max(returned + nanos(PAUSE));
+        }
         values.observe(&event);
     }
 }

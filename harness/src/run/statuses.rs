@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::history::Level;
+
 use super::context::Context;
 use super::rt::{Nanos, Rt, nanos, within};
 use crate::action::NodeId;
@@ -96,7 +98,8 @@ async fn ask<R: Rt>(
 }
 
 /// Asks all these nodes once, one after the other, each no longer than until `deadline`. None as
-/// soon as one does not say how much it has delivered.
+/// soon as one does not say how much it has delivered: neither in its status, which need not say
+/// anything, nor as the tail of a local read.
 pub async fn delivered<R: Rt>(
     context: &Context<R>,
     client: &mut dyn Client,
@@ -106,8 +109,26 @@ pub async fn delivered<R: Rt>(
     let mut lengths = Vec::with_capacity(nodes.len());
     for &node in nodes {
         let left = Duration::from_nanos(deadline.saturating_sub(context.rt.now()));
-        let status = ask(context, client, node, TIMEOUT.min(left)).await.status?;
-        lengths.push((node, status.delivered));
+        let status = ask(context, client, node, TIMEOUT.min(left)).await.status;
+        let said = match status.and_then(|status| status.delivered) {
+            Some(length) => length,
+            None => local_tail(context, client, node, deadline).await?,
+        };
+        lengths.push((node, said));
     }
     Some(lengths)
+}
+
+async fn local_tail<R: Rt>(
+    context: &Context<R>,
+    client: &mut dyn Client,
+    node: NodeId,
+    deadline: Nanos,
+) -> Option<u64> {
+    let op = Op::Read { from: 0, limit: Some(0), level: Level::Local };
+    let deadline = deadline.min(context.rt.now() + nanos(TIMEOUT));
+    match within(&context.rt, deadline, client.invoke(node, &op)).await? {
+        Outcome::Ok(Answer::Read { tail, .. }) => tail,
+        _ => None,
+    }
 }

@@ -42,14 +42,14 @@ pub const LATEST: &str = "latest";
 
 /// Something of a run directory could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {what}: {source}{}", path.display(), advice(source))]
+#[error("{}: {what}: {cause}{}", path.display(), advice(cause))]
 pub struct StoreError {
     /// The file or folder.
     pub path: PathBuf,
     /// What was tried.
     pub what: &'static str,
     /// Why it did not work.
-    pub source: io::Error,
+    pub cause: io::Error,
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -143,7 +143,7 @@ impl RunDirectory {
 
 fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_path_buf();
-    move |source| StoreError { path, what, source }
+    move |cause| StoreError { path, what, cause }
 }
 
 /// Writes a file that a person asked for by name, outside any run.

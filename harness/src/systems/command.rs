@@ -155,7 +155,7 @@ mod tests {
             role: role.into(),
             epoch,
             leader: leader.map(NodeId),
-            delivered: 0,
+            delivered: None,
         };
         let check = |statuses: &[NodeStatus], expected: Option<u8>| {
             let statuses = NodeId::all(9).zip(statuses.iter().cloned()).collect();

@@ -303,10 +303,10 @@ fn refused(refusal: Refusal) -> Outcome {
 /// Whatever of a status is there; a system need not know any of it.
 fn status(body: &serde_json::Value) -> NodeStatus {
     let text = |key: &str| body.get(key).and_then(serde_json::Value::as_str);
-    let number = |key: &str| body.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let number = |key: &str| body.get(key).and_then(serde_json::Value::as_u64);
     NodeStatus {
         role: text("role").unwrap_or_default().to_string(),
-        epoch: number("epoch"),
+        epoch: number("epoch").unwrap_or(0),
         leader: text("leader").and_then(|name| NodeId::try_from(name.to_string()).ok()),
         delivered: number("delivered"),
     }

@@ -119,8 +119,8 @@ pub struct NodeStatus {
     pub epoch: u64,
     /// Whom it believes to lead.
     pub leader: Option<NodeId>,
-    /// How many entries it has delivered.
-    pub delivered: u64,
+    /// How many entries it has delivered. None: it does not say.
+    pub delivered: Option<u64>,
 }
 
 /// An operation on a log, as asked of one node.

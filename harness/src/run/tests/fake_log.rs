@@ -29,6 +29,8 @@ pub enum Lie {
     FallSilent(Duration),
     /// Nodes say different lengths at the end, for ever.
     NeverAgree,
+    /// No lie: statuses leave out how much was delivered.
+    SayLittle,
 }
 
 /// The one log, and what is broken round it.
@@ -138,7 +140,7 @@ impl FakeLog {
                     role: if self.leader() == Some(node) { "leader" } else { "follower" }.into(),
                     epoch: 1,
                     leader: self.leader(),
-                    delivered: delivered + apart,
+                    delivered: (self.lie != Lie::SayLittle).then_some(delivered + apart),
                 }))
             }
         }

@@ -92,8 +92,12 @@ fn every_answer_is_classified() {
     );
     check(&Op::Tail, r#"{"id":5,"ok":{"tail":45}}"#, Outcome::Ok(Answer::Tail(45)));
     check(&Op::Open, r#"{"id":8,"ok":{"client":"c3"}}"#, Outcome::Ok(Answer::Opened("c3".into())));
-    let status =
-        NodeStatus { role: "leader".into(), epoch: 3, leader: Some(NodeId(2)), delivered: 45 };
+    let status = NodeStatus {
+        role: "leader".into(),
+        epoch: 3,
+        leader: Some(NodeId(2)),
+        delivered: Some(45),
+    };
     check(
         &Op::Status,
         r#"{"id":6,"ok":{"role":"leader","epoch":3,"leader":"n2","delivered":45,"more":[1]}}"#,

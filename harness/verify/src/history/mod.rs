@@ -91,6 +91,19 @@ impl History {
         found.ok().map(|at| self.by_index[at])
     }
 
+    /// The line, from 1, of the event with this index in the JSON lines it was read from.
+    pub fn line_of(&self, bytes: &[u8], index: u64) -> Option<u64> {
+        let position = self.position(index)?;
+        let in_file = if self.by_index.is_empty() {
+            position
+        } else {
+            self.by_index.iter().position(|&at| at == position)?
+        };
+        let filled = |line: &&[u8]| !line.iter().all(u8::is_ascii_whitespace);
+        let lines = bytes.split(|&byte| byte == b'\n').zip(1u64..);
+        lines.filter(|(line, _)| filled(line)).nth(in_file).map(|(_, number)| number)
+    }
+
     /// The operation that the event with this index belongs to.
     pub fn operation_of(&self, index: u64) -> Option<&Operation> {
         let position = self.position(index)?;

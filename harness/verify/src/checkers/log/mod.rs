@@ -90,8 +90,8 @@ impl LogMonitor {
     /// The log of this key.
     fn log(&mut self, key: Option<&Value>) -> usize {
         let known = match key {
-            // The one without a key is the first, if it is there at all.
-            None => self.logs.first().filter(|log| log.0.is_none()).map(|_| 0),
+            // Keys and no key are rarely mixed: the one without is the first, or there is none.
+            None => self.logs.iter().position(|log| log.0.is_none()),
             Some(key) => self.keys.get(key).copied(),
         };
         known.unwrap_or_else(|| {

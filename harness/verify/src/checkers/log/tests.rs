@@ -277,3 +277,23 @@ fn what_looks_right_and_is_not() {
     // A failed append-if is no source, whatever its error says.
     check("failed-yet-visible", "a: append-if 1 at 0 -> fail unreachable  b: local read -> [1]");
 }
+
+#[test]
+fn what_has_no_key_is_one_log_beside_the_keyed_ones() {
+    let lines = concat!(
+        r#"{"process":1,"type":"invoke","f":"append","value":1,"key":"a"}"#,
+        "\n",
+        r#"{"process":1,"type":"ok","f":"append","offset":0}"#,
+        "\n",
+        r#"{"process":1,"type":"invoke","f":"append","value":2}"#,
+        "\n",
+        r#"{"process":1,"type":"ok","f":"append","offset":0}"#,
+        "\n",
+        r#"{"process":2,"type":"invoke","f":"read"}"#,
+        "\n",
+        r#"{"process":2,"type":"ok","f":"read","value":[]}"#,
+    );
+    let (history, _) = History::parse(lines.as_bytes()).unwrap();
+    let Verdict::Violated(anomalies) = verdict(&history) else { panic!("a stale read") };
+    assert_eq!(anomalies[0].kind.name(), "stale-read");
+}
