@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use schism_verify::checkers::CHECKERS;
 use schism_verify::history::{Event, History, Type, Value};
 use schism_verify::verdict::{Kind, Verdict};
-use schism_verify::{CheckResult, Evidence, Settings};
+use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
 use crate::action::{Bite, NodeId};
 use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
@@ -40,9 +41,12 @@ pub fn settings(workload: &Workload, writes_evidence: bool) -> Settings {
 
 /// Judges; the caller adds what only it knows (workload, seed, phases).
 pub fn judge(evidence: &Evidence, settings: &Settings) -> VerdictFile {
-    let results = schism_verify::judge(evidence, settings);
+    summed_up(evidence, settings, &schism_verify::judge(evidence, settings))
+}
+
+fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) -> VerdictFile {
     let doubts = schism_verify::doubts(&evidence.history, settings);
-    let verdict = schism_verify::overall(&results, &doubts);
+    let verdict = schism_verify::overall(results, &doubts);
     VerdictFile {
         verdict: verdict.word().to_string(),
         reason: reason(&verdict),
@@ -53,6 +57,29 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> VerdictFile {
         faults: faults(&evidence.history, &settings.fault_kinds),
         ..VerdictFile::default()
     }
+}
+
+/// Judges a history by itself: its linearizability as `options` say, and whatever else it has the
+/// evidence for.
+pub fn judge_history(
+    history: History,
+    options: &CheckOptions,
+) -> Result<(Evidence, VerdictFile), CheckError> {
+    let asked = !history.operations().is_empty();
+    let linearizable = if asked { Some(schism_verify::check(&history, options)?) } else { None };
+    let evidence = Evidence { history, ..Evidence::default() };
+    let mut settings = Settings::default();
+    let others = CHECKERS.iter().filter(|checker| {
+        checker.name != "linearizable" && (checker.applies)(&evidence, &settings)
+    });
+    let others: Vec<String> = others.map(|checker| checker.name.to_string()).collect();
+    let mut results: Vec<CheckResult> = linearizable.into_iter().collect();
+    if !others.is_empty() {
+        settings.checks = others;
+        results.extend(schism_verify::judge(&evidence, &settings));
+    }
+    let file = summed_up(&evidence, &settings, &results);
+    Ok((evidence, file))
 }
 
 /// Judges a run by its own workload.

@@ -2,10 +2,12 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use schism_verify::models::{self, MODELS, ModelError};
-use schism_verify::{Evidence, History, Settings};
+use schism_verify::history::formats::{self, FORMATS};
+use schism_verify::models::MODELS;
+use schism_verify::{Budget, CheckError, CheckOptions, FailedCas};
 
 use super::registry::registry;
 use super::screen;
@@ -15,18 +17,38 @@ use crate::report::{Report, html, terminal};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, Saved};
 use crate::systems::{self, Catalogue};
+use crate::units::{parse_duration, parse_size};
 
 /// Judge a history again: a saved run with its own settings, or a history file
 #[derive(clap::Args)]
 #[command(after_help = "Example: schism check runs/latest\n\
-    Example: schism check history.jsonl --json")]
+    Example: schism check history.jsonl --json\n\
+    Example: schism check jepsen.edn --model cas-register --report page.html")]
 pub struct Args {
     /// A run directory, a history file, or - for stdin
     #[arg(value_name = "FILE|RUN")]
     path: PathBuf,
     /// What the operations mean [default: recognised]
-    #[arg(long, value_name = "M", value_parser = ["log"])]
+    #[arg(long, value_name = "M", value_parser = names(MODELS.iter().map(|model| model.name)))]
     model: Option<String>,
+    /// How the file is written [default: recognised]
+    #[arg(long, value_name = "F", value_parser = names(FORMATS.iter().map(|row| row.name)))]
+    format: Option<String>,
+    /// What every object holds at the start: JSON, or EDN for an EDN file
+    #[arg(long, value_name = "VALUE")]
+    initial: Option<String>,
+    /// The algorithm that decides [default: the fastest that fits]
+    #[arg(long, value_name = "A")]
+    algorithm: Option<String>,
+    /// Whether a failed cas says that the state differed [default: constrain for Porcupine's logs]
+    #[arg(long, value_name = "constrain|ignore", value_parser = ["constrain", "ignore"])]
+    failed_cas: Option<String>,
+    /// The longest it may take
+    #[arg(long, value_name = "D", default_value = "60s", value_parser = parse_duration)]
+    budget: Duration,
+    /// The most that a search may hold in memory
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
+    memory: u64,
     /// Print the verdict as one JSON document
     #[arg(long)]
     json: bool,
@@ -73,20 +95,22 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 fn check_file(args: &Args) -> Result<u8> {
     let shown = args.path.display().to_string();
     let bytes = read(&args.path)?;
+    let named = |row: &&formats::Row| args.format.as_deref() == Some(row.name);
+    let format = FORMATS
+        .iter()
+        .find(named)
+        .map_or_else(|| formats::Format::recognise(&bytes), |row| row.format);
     let (history, notes) =
-        History::parse(&bytes).map_err(|error| anyhow::anyhow!("{shown}:{error}"))?;
+        (format.row().parse)(&bytes).map_err(|error| anyhow::anyhow!("{shown}:{error}"))?;
     for note in notes {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{shown}{line}: {}", note.message));
     }
-    understood(&history, args.model.as_deref())
-        .map_err(|error| misunderstood(&shown, &bytes, &history, &error))?;
-    let evidence = Evidence { history, ..Evidence::default() };
-    let verdict = VerdictFile {
-        workload: shown.clone(),
-        replay: format!("schism check {shown}"),
-        ..judge::judge(&evidence, &Settings::default())
-    };
+    let options = options(args, format)?;
+    let (evidence, verdict) = judge::judge_history(history, &options)
+        .map_err(|error| anyhow::anyhow!("{shown}{}: {error}", place(&error, format, &bytes)))?;
+    let verdict =
+        VerdictFile { workload: shown.clone(), replay: format!("schism check {shown}"), ..verdict };
     let report = Report {
         verdict: &verdict,
         events: evidence.history.events(),
@@ -99,38 +123,33 @@ fn check_file(args: &Args) -> Result<u8> {
     show(args, &verdict, &report)
 }
 
-/// Whether the model that was named, or else the one that is recognised, can read every operation.
-/// A history without operations needs no model: there is nothing to judge.
-fn understood(history: &History, model: Option<&str>) -> Result<(), ModelError> {
-    let Some(first) = history.operations().first() else { return Ok(()) };
-    let named = model.and_then(|name| MODELS.iter().find(|model| model.name == name));
-    match named.or_else(|| models::infer(history)) {
-        Some(model) => (model.validate)(history),
-        None => {
-            let known = |f: &str| MODELS.iter().any(|model| model.operations.contains(&f));
-            let strange = history.operations().iter().map(|op| history.invoke(op));
-            let strange = strange.into_iter().find(|event| !known(&event.f));
-            let event = strange.unwrap_or_else(|| history.invoke(first));
-            let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
-            let message = format!(
-                "no model knows `{}` beside the other operations; say what they mean with --model \
-                 ({})",
-                event.f,
-                names.join(", ")
-            );
-            Err(ModelError { index: event.index, message })
-        }
-    }
+/// `:LINE` of the operation that the model cannot read, where lines are events.
+fn place(error: &CheckError, format: formats::Format, bytes: &[u8]) -> String {
+    let CheckError::Operation(error) = error else { return String::new() };
+    let again = (format == formats::Format::Jsonl).then(|| (format.row().parse)(bytes));
+    let line = again.and_then(Result::ok).and_then(|(h, _)| h.line_of(bytes, error.index));
+    line.map(|line| format!(":{line}")).unwrap_or_default()
 }
 
-fn misunderstood(
-    shown: &str,
-    bytes: &[u8],
-    history: &History,
-    error: &ModelError,
-) -> anyhow::Error {
-    let line = history.line_of(bytes, error.index).map(|line| format!(":{line}"));
-    anyhow::anyhow!("{shown}{}: {}", line.unwrap_or_default(), error.message)
+/// What the format means by itself, changed by what was asked for.
+fn options(args: &Args, format: formats::Format) -> Result<CheckOptions> {
+    let mut options = CheckOptions::for_format(format);
+    if let Some(text) = &args.initial {
+        options = options.with_initial(format, text)?;
+    }
+    options.model.clone_from(&args.model);
+    options.algorithm.clone_from(&args.algorithm);
+    options.failed_cas = match args.failed_cas.as_deref() {
+        Some("constrain") => FailedCas::Constrain,
+        Some(_) => FailedCas::Ignore,
+        None => options.failed_cas,
+    };
+    options.budget = Budget { time: args.budget, memory_bytes: args.memory };
+    Ok(options)
+}
+
+fn names(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleValuesParser {
+    names.collect::<Vec<_>>().into()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
