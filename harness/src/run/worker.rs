@@ -109,8 +109,9 @@ impl<R: Rt> Worker<R> {
                     return;
                 }
             }
-            let went_well = self.operation(due).await;
-            if !went_well && !self.idle_until(context.rt.now() + nanos(PAUSE)).await {
+            if let Err(failed) = self.operation(due).await
+                && !self.idle_until(failed + nanos(PAUSE)).await
+            {
                 return;
             }
         }
@@ -128,11 +129,11 @@ impl<R: Rt> Worker<R> {
         !self.context.clients_stop.is_set()
     }
 
-    /// One operation from its draw to its return. Whether it was ok.
-    async fn operation(&mut self, due: Option<Nanos>) -> bool {
+    /// One operation from its draw to its return; if it was not ok, when it returned.
+    async fn operation(&mut self, due: Option<Nanos>) -> Result<(), Nanos> {
         let mut op = self.generator.next(self.process, &mut self.rng);
         if self.manner.retry && !self.join_session(&mut op).await {
-            return false;
+            return Err(self.context.rt.now());
         }
         let mut event = invocation(self.process, &op);
         event.node = Some(self.context.name(self.route.first(&op)));
@@ -159,7 +160,7 @@ impl<R: Rt> Worker<R> {
             let latency = returned - due.unwrap_or(invoked).min(returned);
             self.context.recorder.note_latency(latency, due.is_some());
         }
-        went_well
+        if went_well { Ok(()) } else { Err(returned) }
     }
 
     /// Gives an append its session and number, opening a session first if there is none. False:
