@@ -133,7 +133,7 @@ fn histories_that_no_model_can_read() {
             "h.jsonl:2: ",
         ),
         (format!("{one}{}\n", r#"{"process":1,"type":"invoke","f":"frob"}"#), "--model"),
-        (r#"{"process":1,"type":"invoke","f":"frob"}"#.to_owned() + "\n", "h.jsonl:1: "),
+        (r#"{"process":1,"type":"invoke","f":"frob"}"#.to_owned() + "\n", "--model"),
         // The file's order is not the order of time; the line is still the file's.
         (
             r#"{"time":9,"process":0,"type":"invoke","f":"append","value":null}"#.to_owned()

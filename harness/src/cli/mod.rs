@@ -124,7 +124,7 @@ mod tests {
         check("schism run quiet --seed x", "--seed");
         check("schism frobnicate", "frobnicate");
         check("schism check", "<FILE|RUN>");
-        check("schism check h.jsonl --model queue", "--model");
+        check("schism check h.jsonl --model quueue", "--model");
         check("schism hunt --seeds 0", "--seeds");
     }
 }

@@ -60,7 +60,7 @@ pub enum CheckError {
         name: String,
     },
     /// The operations do not tell the model.
-    #[error("the operations do not tell which model this is; name it: {}", names())]
+    #[error("the operations do not tell which model this is; name it with --model: {}", names())]
     WhichModel,
     /// An operation that the model cannot read.
     #[error(transparent)]

@@ -1,3 +1,5 @@
+//! Jepsen's EDN as its tools write it, and as nobody should.
+
 use super::*;
 
 fn lines(text: &str) -> Vec<String> {
