@@ -104,23 +104,19 @@ fn check_file(args: &Args) -> Result<u8> {
 fn understood(history: &History, model: Option<&str>) -> Result<(), ModelError> {
     let Some(first) = history.operations().first() else { return Ok(()) };
     let named = model.and_then(|name| MODELS.iter().find(|model| model.name == name));
-    match named.or_else(|| models::infer(history)) {
-        Some(model) => (model.validate)(history),
-        None => {
-            let known = |f: &str| MODELS.iter().any(|model| model.operations.contains(&f));
-            let strange = history.operations().iter().map(|op| history.invoke(op));
-            let strange = strange.into_iter().find(|event| !known(&event.f));
-            let event = strange.unwrap_or_else(|| history.invoke(first));
-            let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
-            let message = format!(
-                "no model knows `{}` beside the other operations; say what they mean with --model \
-                 ({})",
-                event.f,
-                names.join(", ")
-            );
-            Err(ModelError { index: event.index, message })
-        }
+    if let Some(model) = named.or_else(|| models::infer(history)) {
+        return (model.validate)(history);
     }
+    let known = |f: &str| MODELS.iter().any(|model| model.operations.contains(&f));
+    let mut asked = history.operations().iter().map(|op| history.invoke(op));
+    let event = asked.find(|event| !known(&event.f)).unwrap_or_else(|| history.invoke(first));
+    let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+    let message = format!(
+        "no model knows `{}` beside the other operations; say what they mean with --model ({})",
+        event.f,
+        names.join(", ")
+    );
+    Err(ModelError { index: event.index, message })
 }
 
 fn misunderstood(

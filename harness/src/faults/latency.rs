@@ -42,9 +42,9 @@ impl Fault for Latency {
     }
 
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        check_each(spec, "links", |value| match flows(value, topology)?.is_empty() {
-            true => Err("a cluster of 1 has no links between nodes".into()),
-            false => Ok(()),
+        check_each(spec, "links", |value| {
+            let empty = flows(value, topology)?.is_empty();
+            if empty { Err("a cluster of 1 has no links between nodes".into()) } else { Ok(()) }
         })?;
         check_each(spec, "jitter", |value| duration(value).map(drop))?;
         check_each(spec, "distribution", |value| distribution(value).map(drop))?;

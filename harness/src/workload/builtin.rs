@@ -261,7 +261,7 @@ mod tests {
         let readme = BUILT_IN.get_file("README.md").and_then(File::contents_utf8).unwrap();
         let example =
             readme.split("\n\n").find(|part| part.contains("about: Two of five")).unwrap();
-        let text: String = example.lines().map(|line| format!("{}\n", &line[4..])).collect();
+        let text: String = example.lines().flat_map(|line| [&line[4..], "\n"]).collect();
         let read = from_text("README.md", &text, &Overrides::default(), &registry()).unwrap();
         assert_eq!((read.faults.len(), read.rate), (2, Some(500.0)));
     }
