@@ -108,7 +108,7 @@ impl Server {
         let boot = Boot {
             id: config.id,
             members,
-            seed: mix(config.seed, kept.incarnation),
+            seed: mix(config.seed ^ u64::from(config.id.0), kept.incarnation),
             now: now(),
             options: config.options.clone(),
             state: kept.state,
@@ -283,7 +283,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Every incarnation draws anew. The finaliser of SplitMix64 (Steele, Lea, Flood 2014) spreads
+/// Every node and incarnation draws anew. The finaliser of SplitMix64 (Steele, Lea, Flood 2014) spreads
 /// neighbouring numbers over all bits.
 fn mix(seed: u64, incarnation: u64) -> u64 {
     let mut z = seed.wrapping_add(incarnation.wrapping_mul(0x9e37_79b9_7f4a_7c15));

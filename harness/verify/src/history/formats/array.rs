@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn what_is_wrong_has_a_line_and_what_is_cut_is_noted() {
         let error = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
-        assert!(error(&TEXT.replace("\"f\":\"read\", ", "\"f\":read, ")).starts_with("line 3: "));
-        assert!(error("[1]").starts_with("line 1: expected `{`"));
-        assert!(error("[] 1").starts_with("line 1: expected nothing"));
+        assert!(error(&TEXT.replace("\"f\":\"read\", ", "\"f\":read, ")).starts_with("3: "));
+        assert!(error("[1]").starts_with("1: expected `{`"));
+        assert!(error("[] 1").starts_with("1: expected nothing"));
         for end in 1..TEXT.len() {
             let (history, notes) = parse(&TEXT.as_bytes()[..end]).unwrap();
             assert!(history.events().len() <= 2);

@@ -101,7 +101,7 @@ INFO  jepsen.util - 1\t:ok\t:read\t-3
     fn wrong_lines_are_named_and_a_cut_one_is_noted() {
         let wrong = LOG.replace(":ok", ":oh");
         let error = parse(wrong.as_bytes()).unwrap_err().to_string();
-        assert_eq!(error, "line 6: found :oh, expected :invoke, :ok, :fail or :info");
+        assert_eq!(error, "6: found :oh, expected :invoke, :ok, :fail or :info");
         let (history, notes) = parse(&LOG.as_bytes()[..LOG.len() - 8]).unwrap();
         assert_eq!((history.events().len(), notes[0].line), (4, Some(6)));
     }

@@ -88,19 +88,19 @@ fn errors_name_the_line_and_what_was_expected() {
     let first = "{:process 0 :type :invoke :f :read}\n";
     assert_eq!(
         error(&format!("{first}{{:process 0 :type :what :f :read}}")),
-        "line 2: `:type` is \"what\"; expected :invoke, :ok, :fail or :info"
+        "2: `:type` is \"what\"; expected :invoke, :ok, :fail or :info"
     );
     assert_eq!(
         error(&format!("{first}\n{{:type :ok :f :read}}")),
-        "line 3: the field `:process` is missing"
+        "3: the field `:process` is missing"
     );
     assert_eq!(
         error(&format!("{first}17")),
-        "line 2: found a value, expected a map with :process, :type and :f"
+        "2: found a value, expected a map with :process, :type and :f"
     );
-    assert_eq!(error(&format!("{first}}}")), "line 2, column 1: found `}`, expected a value");
+    assert_eq!(error(&format!("{first}}}")), "2:1: found `}`, expected a value");
     let twice = format!("{first}{first}");
-    assert!(error(&twice).starts_with("line 2: process 0 invokes `read` while"));
+    assert!(error(&twice).starts_with("2: process 0 invokes `read` while"));
 }
 
 #[test]
