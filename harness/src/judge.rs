@@ -65,7 +65,8 @@ pub fn judge_history(
     history: History,
     options: &CheckOptions,
 ) -> Result<(Evidence, VerdictFile), CheckError> {
-    let asked = !history.operations().is_empty();
+    // Without operations nothing tells the model; with a model named, nothing contradicts it.
+    let asked = !history.operations().is_empty() || options.model.is_some();
     let linearizable = if asked { Some(schism_verify::check(&history, options)?) } else { None };
     let evidence = Evidence { history, ..Evidence::default() };
     let mut settings = Settings::default();

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(value_name = "FILE|RUN")]
     path: PathBuf,
     /// What the operations mean [default: recognised]
-    #[arg(long, value_name = "M", value_parser = names(MODELS.iter().map(|model| model.name)))]
+    #[arg(long, value_name = "M", value_parser = names(models()))]
     model: Option<String>,
     /// How the file is written [default: recognised]
     #[arg(long, value_name = "F", value_parser = names(FORMATS.iter().map(|row| row.name)))]
@@ -146,6 +146,10 @@ fn options(args: &Args, format: formats::Format) -> Result<CheckOptions> {
     };
     options.budget = Budget { time: args.budget, memory_bytes: args.memory };
     Ok(options)
+}
+
+fn models() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().flat_map(|model| std::iter::once(model.name).chain(model.aliases.iter().copied()))
 }
 
 fn names(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleValuesParser {
