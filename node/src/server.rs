@@ -283,8 +283,8 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Every node and incarnation draws anew. The finaliser of SplitMix64 (Steele, Lea, Flood 2014) spreads
-/// neighbouring numbers over all bits.
+/// Every node and incarnation draws anew. The finaliser of SplitMix64 (Steele, Lea, Flood 2014)
+/// spreads neighbouring numbers over all bits.
 fn mix(seed: u64, incarnation: u64) -> u64 {
     let mut z = seed.wrapping_add(incarnation.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
