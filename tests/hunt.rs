@@ -6,20 +6,24 @@ mod support;
 
 use support::{Bench, json};
 
-/// Bugs that one short run finds; the others need longer, and are caught in virtual time as well
-/// (crate schism-protocol, tests/raft/bugs.rs).
-const QUICK: &[&str] = &["R12", "R13", "R19", "R22"];
+/// Bugs that nearly every short run finds; the others need longer, and are caught in virtual time
+/// as well (crate schism-protocol, tests/raft/bugs.rs).
+const QUICK: &[&str] = &["R12", "R13", "R19"];
 
+/// Real processes do not interleave the same way twice: one of two runs must show the bug, and both
+/// controls must be clean.
 #[test]
 fn quick_bugs_are_found_and_their_controls_are_clean() {
     let bench = Bench::new();
     let mut args = vec!["hunt"];
     args.extend(QUICK);
-    args.extend(["--seeds", "1", "--duration", "8s", "--json", "--quiet"]);
-    let done = bench.schism(&args).exits(0);
-    let rows = json(&done.stdout);
-    for id in QUICK {
-        assert!(done.stdout.contains(id), "{id} is in the table: {rows}");
+    args.extend(["--seeds", "2", "--jobs", "2", "--duration", "12s", "--json", "--quiet"]);
+    let table = json(&bench.schism(&args).stdout);
+    let rows = table["hunt"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| &row["bug"]).collect::<Vec<_>>(), QUICK);
+    for row in rows {
+        assert!(row["found"].as_u64().unwrap() >= 1, "{row}");
+        assert_eq!(row["controls-valid"], 2, "{row}");
     }
 }
 
