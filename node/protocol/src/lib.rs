@@ -27,29 +27,9 @@ pub mod wire;
 pub use bugs::{BUGS, Bug};
 pub use machine::*;
 
-/// A protocol as a row of a table: what `schism list systems` prints and `schism node` starts.
-#[derive(Clone, Copy, Debug)]
-pub struct ProtocolRow {
-    /// The name workloads say.
-    pub name: &'static str,
-    /// One line for people.
-    pub about: &'static str,
-    /// Starts the correct protocol.
-    pub build: Build,
-    /// The options it knows.
-    pub options: &'static [OptionRow],
-}
+mod row;
 
-/// An option of a protocol.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OptionRow {
-    /// The name workloads say.
-    pub name: &'static str,
-    /// One line for people.
-    pub about: &'static str,
-    /// What holds when it is not given, as text.
-    pub default: &'static str,
-}
+pub use row::*;
 
 /// Every protocol, in the order people read about them.
 pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW];

@@ -37,6 +37,7 @@ const ENTRY_OVERHEAD_BYTES: usize = 48;
 pub fn weight(entry: &LogEntry) -> usize {
     match &entry.command {
         crate::machine::Command::Append { value, .. } => value.len() + ENTRY_OVERHEAD_BYTES,
+        crate::machine::Command::Note(note) => note.len() + ENTRY_OVERHEAD_BYTES,
         _ => ENTRY_OVERHEAD_BYTES,
     }
 }

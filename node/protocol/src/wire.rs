@@ -73,6 +73,10 @@ impl Writer {
         match &entry.command {
             Command::Noop => self.u8(0),
             Command::Open => self.u8(1),
+            Command::Note(note) => {
+                self.u8(3);
+                self.bytes(note);
+            }
             Command::Append { value, session, expect } => {
                 self.u8(2 | u8::from(session.is_some()) << 2 | u8::from(expect.is_some()) << 3);
                 if let Some(session) = session {
@@ -154,6 +158,7 @@ impl Reader {
         let command = match kind {
             0 => Command::Noop,
             1 => Command::Open,
+            3 => Command::Note(self.bytes()?),
             2 | 6 | 10 | 14 => {
                 let session = if kind & 4 == 0 {
                     None

@@ -103,6 +103,11 @@ fn ok(out: &mut Vec<u8>, line: usize, answer: &Answer, in_session: bool) {
             field(out, b"],\"tail\":", tail.0);
         }
         Answer::Tail(tail) => field(out, b"\"tail\":", tail.0),
+        Answer::Decided(value) => {
+            out.extend_from_slice(b"\"value\":");
+            out.extend_from_slice(value);
+        }
+        Answer::Promoted(epoch) => field(out, b"\"epoch\":", epoch.0),
     }
 }
 
@@ -122,6 +127,10 @@ fn fail(out: &mut Vec<u8>, refusal: &Refusal) {
             field(out, b",\"tail\":", tail.0);
         }
         Refusal::SessionExpired => error(out, "session-expired"),
+        Refusal::Fenced(epoch) => {
+            error(out, "fenced");
+            field(out, b",\"epoch\":", epoch.0);
+        }
         Refusal::Refused(detail) => {
             error(out, "refused");
             out.extend_from_slice(b",\"detail\":");
@@ -155,5 +164,6 @@ fn role_word(role: Role) -> &'static str {
         Role::PreCandidate => "pre-candidate",
         Role::Candidate => "candidate",
         Role::Leader => "leader",
+        Role::Recovering => "recovering",
     }
 }

@@ -41,8 +41,8 @@ pub struct No {
 }
 
 /// The fields that mean something; any other is skipped.
-const FIELDS: [&str; 9] =
-    ["id", "op", "value", "client", "seq", "expect", "from", "limit", "level"];
+const FIELDS: [&str; 10] =
+    ["id", "op", "value", "client", "seq", "expect", "from", "limit", "level", "key"];
 const ID: usize = 0;
 const OP: usize = 1;
 const VALUE: usize = 2;
@@ -52,6 +52,7 @@ const EXPECT: usize = 5;
 const FROM: usize = 6;
 const LIMIT: usize = 7;
 const LEVEL: usize = 8;
+const KEY: usize = 9;
 
 type Fields<'a> = [Option<&'a str>; FIELDS.len()];
 
@@ -83,17 +84,14 @@ fn ask(fields: &Fields<'_>) -> Result<Ask, No> {
         "tail" => Request::Tail { level: level(fields)? },
         "open" => Request::Open,
         "status" => return Ok(Ask::Status),
-        "propose" => {
-            let detail = "this system keeps a log; it does not decide single values".to_owned();
-            return Err(No { error: "refused", detail });
-        }
+        "propose" => Request::Propose { key: scalar(fields, KEY)?, value: scalar(fields, VALUE)? },
+        "promote" => Request::Promote,
         other => return Err(malformed(&format!("unknown op {other:?}"))),
     };
     Ok(Ask::Protocol(request))
 }
 
 fn append(fields: &Fields<'_>, expect: Option<Offset>) -> Result<Request, No> {
-    let value = fields[VALUE].ok_or_else(|| malformed("\"value\" is missing"))?;
     let session = match (present(fields, CLIENT), integer_or_absent(fields, SEQ)?) {
         (None, None) => None,
         (Some(client), Some(seq)) if seq > 0 => {
@@ -102,27 +100,29 @@ fn append(fields: &Fields<'_>, expect: Option<Offset>) -> Result<Request, No> {
         (Some(_), Some(_)) => return Err(malformed("\"seq\" counts from 1")),
         _ => return Err(malformed("\"client\" and \"seq\" come together")),
     };
-    Ok(Request::Append { value: self::value(value)?, session, expect })
+    Ok(Request::Append { value: scalar(fields, VALUE)?, session, expect })
 }
 
-/// The value as compact JSON, written the one way everyone writes it: entries are compared, and
+/// A value or key as compact JSON, written the one way everyone writes it: they are compared, and
 /// their bytes hashed.
-fn value(text: &str) -> Result<Bytes, No> {
-    let what = "\"value\" has to be a string or an integer within 2^53";
+fn scalar(fields: &Fields<'_>, field: usize) -> Result<Bytes, No> {
+    let name = FIELDS[field];
+    let text = fields[field].ok_or_else(|| malformed(&format!("\"{name}\" is missing")))?;
+    let what = format!("\"{name}\" has to be a string or an integer within 2^53");
     let digits = text.strip_prefix('-').unwrap_or(text);
     let compact = if plain_string(text).is_some() {
         Bytes::copy_from_slice(text.as_bytes())
     } else if text.starts_with('"') {
-        let string = string(text).ok_or_else(|| malformed(what))?;
+        let string = string(text).ok_or_else(|| malformed(&what))?;
         Bytes::from(serde_json::to_vec(&string).expect("a string is JSON"))
     } else {
-        match integer(digits).ok_or_else(|| malformed(what))? {
+        match integer(digits).ok_or_else(|| malformed(&what))? {
             0 => Bytes::from_static(b"0"), // -0 is the same number
             _ => Bytes::copy_from_slice(text.as_bytes()),
         }
     };
     if compact.len() > VALUE_BYTES_MAX {
-        return Err(malformed(&format!("\"value\" has more than {VALUE_BYTES_MAX} bytes")));
+        return Err(malformed(&format!("\"{name}\" has more than {VALUE_BYTES_MAX} bytes")));
     }
     Ok(compact)
 }

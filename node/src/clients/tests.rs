@@ -51,6 +51,10 @@ fn every_operation_of_the_contract_is_understood() {
     asks(r#"{"id":4,"op":"read","limit":0,"level":"local"}"#, read(0, Some(0), Local));
     asks(r#"{"id":5,"op":"tail"}"#, Request::Tail { level: Linearizable });
     asks(r#"{"id":8,"op":"open"}"#, Request::Open);
+    let (key, value) = (Bytes::from_static(b"\"k1\""), Bytes::from_static(b"5"));
+    let propose = Request::Propose { key, value };
+    asks(r#"{"id":7,"op":"propose","key":"k1","value":5}"#, propose);
+    asks(r#"{"id":7,"op":"promote"}"#, Request::Promote);
     assert_eq!(parse(br#"{"id":"a","op":"status"}"#).ask, Ok(Ask::Status));
     assert_eq!(parse(br#"{"id":"a\n","op":"status"}"#).id.as_deref(), Some(&b"\"a\\n\""[..]));
 }
@@ -72,7 +76,7 @@ fn what_is_not_understood_is_named_and_its_id_echoed() {
         (r#"{"id":1}"#, "malformed", "\"op\" is missing", Some("1")),
         (r#"{"id":1,"op":7}"#, "malformed", "\"op\" has to be a string", Some("1")),
         (r#"{"id":1,"op":"put"}"#, "malformed", "unknown op \"put\"", Some("1")),
-        (r#"{"id":1,"op":"propose","key":"k","value":5}"#, "refused", "single values", Some("1")),
+        (r#"{"id":1,"op":"propose","value":5}"#, "malformed", "\"key\" is missing", Some("1")),
         (r#"{"id":1,"op":"append"}"#, "malformed", "\"value\" is missing", Some("1")),
         (r#"{"id":1,"op":"append","value":1.0}"#, "malformed", "within 2^53", Some("1")),
         (r#"{"id":1,"op":"append","value":null}"#, "malformed", "within 2^53", Some("1")),
@@ -117,6 +121,9 @@ fn answers_are_as_the_contract_says() {
     check(appended, true, r#"{"id":1,"ok":{"offset":42,"duplicate":false}}"#);
     check(Reply::Ok(Answer::Opened(ClientId(3))), false, r#"{"id":1,"ok":{"client":"c3"}}"#);
     check(Reply::Ok(Answer::Tail(Offset(45))), false, r#"{"id":1,"ok":{"tail":45}}"#);
+    let decided = Answer::Decided(Bytes::from_static(b"3"));
+    check(Reply::Ok(decided), false, r#"{"id":1,"ok":{"value":3}}"#);
+    check(Reply::Ok(Answer::Promoted(Epoch(4))), false, r#"{"id":1,"ok":{"epoch":4}}"#);
     let values = vec![Bytes::from_static(b"17"), Bytes::from_static(b"\"a\"")];
     let read = Reply::Ok(Answer::Read { values, tail: Offset(45) });
     check(read, false, r#"{"id":1,"ok":{"value":[17,"a"],"tail":45}}"#);
@@ -127,6 +134,7 @@ fn answers_are_as_the_contract_says() {
     );
     fail(Refusal::NotLeader(None), r#"{"id":1,"fail":{"error":"not-leader","leader":null}}"#);
     fail(Refusal::Conflict(Offset(45)), r#"{"id":1,"fail":{"error":"conflict","tail":45}}"#);
+    fail(Refusal::Fenced(Epoch(4)), r#"{"id":1,"fail":{"error":"fenced","epoch":4}}"#);
     fail(Refusal::Overloaded, r#"{"id":1,"fail":{"error":"overloaded"}}"#);
     fail(Refusal::SessionExpired, r#"{"id":1,"fail":{"error":"session-expired"}}"#);
     fail(

@@ -130,7 +130,9 @@ mod tests {
                 expect: expect.map(Offset),
             }
         });
-        prop_oneof![Just(Command::Noop), Just(Command::Open), append]
+        let note = proptest::collection::vec(any::<u8>(), 0..64);
+        let note = note.prop_map(|note| Command::Note(note.into()));
+        prop_oneof![Just(Command::Noop), Just(Command::Open), append, note]
     }
 
     fn item() -> impl Strategy<Value = Item> {

@@ -62,6 +62,9 @@ impl Toy {
             Request::Append { value, session, expect } => {
                 return self.append(ticket, value, session, expect, out);
             }
+            Request::Propose { .. } | Request::Promote => {
+                Reply::Fail(Refusal::not_served(&request))
+            }
         };
         out.push(Output::Reply { ticket, reply, after: Mark(self.mark) });
     }

@@ -81,6 +81,9 @@ pub enum Command {
         /// Append only if the log's length is this at that moment.
         expect: Option<Offset>,
     },
+    /// A protocol's own durable note, where its records are a journal and not the ordered log
+    /// itself (an acceptor's promises and acceptances). It is never applied.
+    Note(Bytes),
 }
 
 /// The sum of a prefix of the log. The entries themselves are in a file of their own.
@@ -109,6 +112,7 @@ impl LogEntry {
         let hash = match &self.command {
             Command::Noop => hash.bytes(&[0]),
             Command::Open => hash.bytes(&[1]),
+            Command::Note(note) => hash.bytes(&[3]).bytes(note),
             Command::Append { value, session, expect } => {
                 let (client, seq) = session.map_or((0, 0), |s| (s.client.0, s.seq));
                 hash.bytes(&[2, u8::from(session.is_some()), u8::from(expect.is_some())])

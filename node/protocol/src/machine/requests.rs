@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ClientId, NodeId, Offset, Session};
+use super::{ClientId, Epoch, NodeId, Offset, Session};
 
 /// What a client may ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +32,15 @@ pub enum Request {
         /// How fresh.
         level: Level,
     },
+    /// Propose a value for a key; what is decided for the key is answered.
+    Propose {
+        /// Which decision.
+        key: Bytes,
+        /// The value as compact JSON.
+        value: Bytes,
+    },
+    /// The operator's hand in manual failover: this node is to lead.
+    Promote,
 }
 
 /// How fresh a read must be.
@@ -75,6 +84,10 @@ pub enum Answer {
     },
     /// The log's length.
     Tail(Offset),
+    /// What is decided for the key, for good, as compact JSON.
+    Decided(Bytes),
+    /// This node leads in this epoch.
+    Promoted(Epoch),
 }
 
 /// Why it certainly did not and will not happen.
@@ -88,7 +101,9 @@ pub enum Refusal {
     Conflict(Offset),
     /// The session is not known, and no earlier try of this request can have been executed.
     SessionExpired,
-    /// This protocol does not offer the operation.
+    /// A newer leader was promoted, in this epoch: this node orders nothing any more.
+    Fenced(Epoch),
+    /// This protocol does not offer the operation, or cannot carry it out; the sentence says why.
     Refused(String),
 }
 
@@ -101,4 +116,17 @@ pub enum Doubt {
     TooOld,
     /// The session is not known, and an earlier try may have been executed.
     SessionExpired,
+}
+
+impl Refusal {
+    /// What a protocol answers to a request it does not serve.
+    #[must_use]
+    pub fn not_served(request: &Request) -> Refusal {
+        let sentence = match request {
+            Request::Propose { .. } => "this system keeps a log; it decides no single values",
+            Request::Promote => "this system chooses its leader by itself",
+            _ => "this system decides single values; it keeps no log",
+        };
+        Refusal::Refused(sentence.into())
+    }
 }

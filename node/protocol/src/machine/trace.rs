@@ -16,6 +16,8 @@ pub enum Role {
     Candidate,
     /// Orders.
     Leader,
+    /// Takes no part until it has the state again.
+    Recovering,
 }
 
 /// Evidence for the judge of invariants (design: protocols, section 1.8). Written as one JSON line
@@ -61,4 +63,12 @@ pub enum TraceEvent {
     Config { i: Index, set: Vec<NodeId> },
     /// A linearizable read was answered at `index`; it was asked at `request_at` (same clock).
     Read { index: Index, request_at: Time },
+    /// A node that had lost its state has it again, as of this epoch.
+    Recovered { epoch: Epoch },
+    /// Paxos, phase 2: this value was proposed for the slot in this ballot.
+    Proposed { slot: u64, ballot: Epoch, hash: Chain },
+    /// Paxos: this acceptor accepted it, durably.
+    Accepted { slot: u64, ballot: Epoch, hash: Chain },
+    /// Paxos: this node learned that it is chosen.
+    Chosen { slot: u64, ballot: Epoch, hash: Chain },
 }

@@ -26,7 +26,7 @@ impl Raft {
         let chain = self.state.log.chain(index).expect("an entry that is here has a chain");
         let session = match &entry.command {
             Command::Append { session, .. } => *session,
-            Command::Noop | Command::Open => None,
+            Command::Noop | Command::Open | Command::Note(_) => None,
         };
         let lookup = session.map_or(Lookup::Fresh, |session| {
             self.rules.deduplicate(&self.state.replica.sessions, session)

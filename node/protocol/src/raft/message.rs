@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::{Reader, Wire, WireError, Writer};
+use crate::{FramePart, FrameRow};
 
 /// A message. `term` is the sender's, but for a pre-vote and its grant, where it is the term that
 /// is asked about.
@@ -125,6 +126,25 @@ pub mod kind {
     pub const SNAPSHOT_HAVE: u8 = 9;
     pub const READ_INDEX: u8 = 10;
     pub const READ_INDEX_REPLY: u8 = 11;
+}
+
+/// The kinds for whoever looks at frames on their way. A pre-vote's epoch is only asked about.
+pub const FRAMES: &[FrameRow] = &[
+    frame(kind::PRE_VOTE, "pre-vote", FramePart::Asks),
+    frame(kind::PRE_VOTE_REPLY, "pre-vote-reply", FramePart::Asks),
+    frame(kind::VOTE, "request-vote", FramePart::Moves),
+    frame(kind::VOTE_REPLY, "vote", FramePart::Moves),
+    frame(kind::APPEND, "append-entries", FramePart::Decides),
+    frame(kind::MATCHED, "matched", FramePart::Moves),
+    frame(kind::MISMATCH, "mismatch", FramePart::Moves),
+    frame(kind::SNAPSHOT, "install-snapshot", FramePart::Decides),
+    frame(kind::SNAPSHOT_HAVE, "snapshot-have", FramePart::Moves),
+    frame(kind::READ_INDEX, "read-index", FramePart::Moves),
+    frame(kind::READ_INDEX_REPLY, "read-index-reply", FramePart::Moves),
+];
+
+const fn frame(kind: u8, name: &'static str, part: FramePart) -> FrameRow {
+    FrameRow { kind, name, part }
 }
 
 /// The least an entry takes in a frame: birth and kind.

@@ -24,7 +24,6 @@ use std::collections::{BTreeSet, VecDeque};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::ProtocolRow;
 use crate::log::{Log, Position};
 use crate::machine::{
     Boot, BootError, Chain, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output,
@@ -32,6 +31,7 @@ use crate::machine::{
     build,
 };
 use crate::replica::Replica;
+use crate::{Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -53,6 +53,10 @@ pub const ROW: ProtocolRow = ProtocolRow {
     about: "one elected leader orders everything; what a majority holds stays (Ongaro 2014)",
     build: |boot, out| build::<Raft>(boot, &Paper, out),
     options: options::OPTIONS,
+    serves: Serves::Log,
+    progress: Progress::Majority,
+    traces: Traces::ALL,
+    frames: message::FRAMES,
 };
 
 /// One node.
@@ -246,6 +250,9 @@ impl Raft {
             }
             Request::Tail { level } => {
                 self.on_read_request(ticket, level, reads::Want::Tail, out);
+            }
+            Request::Propose { .. } | Request::Promote => {
+                reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         }
     }

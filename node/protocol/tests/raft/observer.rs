@@ -220,6 +220,12 @@ impl Observer {
                 node.commit = node.commit.max(i);
                 self.check(newer, "non-monotone", || format!("I8: n{n} restores {i:?}"));
             }
+            TraceEvent::Recovered { .. }
+            | TraceEvent::Proposed { .. }
+            | TraceEvent::Accepted { .. }
+            | TraceEvent::Chosen { .. } => {
+                self.fail("malformed", format!("n{n} says {event:?}, which is not Raft's"));
+            }
             TraceEvent::Read { index, request_at } => {
                 let before = self.commits.partition_point(|(at, _)| *at < request_at);
                 let least = before.checked_sub(1).map_or(Index(0), |k| self.commits[k].1);

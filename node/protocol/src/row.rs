@@ -1,0 +1,116 @@
+//! A protocol as a row of a table: how it is started, and what the rest of the world may expect of
+//! it. Everything here is data: whoever breaks or judges a cluster reads it and names no protocol.
+
+use crate::machine::Build;
+
+/// What `schism list systems` prints, `schism node` starts and the judge goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtocolRow {
+    /// The name workloads say.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// Starts the correct protocol.
+    pub build: Build,
+    /// The options it knows.
+    pub options: &'static [OptionRow],
+    /// What clients may ask of it.
+    pub serves: Serves,
+    /// When it owes progress.
+    pub progress: Progress,
+    /// How the invariants read on its traces.
+    pub traces: Traces,
+    /// Its frames by kind, for whoever looks at them on their way.
+    pub frames: &'static [FrameRow],
+}
+
+/// An option of a protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OptionRow {
+    /// The name workloads say.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// What holds when it is not given, as text.
+    pub default: &'static str,
+}
+
+/// What clients may ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Serves {
+    /// append, append-if, read, tail: one totally ordered log.
+    Log,
+    /// propose: one value decided for each key.
+    Consensus,
+}
+
+/// When a protocol owes progress once messages arrive in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// While a majority is up and mutually connected.
+    Majority,
+    /// While the one node that leads for ever, n1, is up.
+    FirstNode,
+    /// While the node that was last made leader by hand is up; where `majority`, only together
+    /// with a majority it is connected to.
+    Promoted {
+        /// Whether its acknowledgements need a majority.
+        majority: bool,
+    },
+}
+
+/// How the invariants (design: protocols, section 1.8) read on a protocol's traces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Traces {
+    /// The numbers of the invariants that do not apply: 2 for I2.
+    pub without: &'static [u8],
+    /// Who must hold an entry when a leader commits it (I7).
+    pub commit_quorum: CommitQuorum,
+    /// Epochs grow for ever on a node (I8), or only within an incarnation of it.
+    pub epoch_outlives_crashes: bool,
+}
+
+/// Who must hold an entry durably when a leader commits it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CommitQuorum {
+    /// A majority, on disk.
+    Majority,
+    /// A majority, in the memory of nodes that have not stopped since.
+    MajorityInMemory,
+    /// The leader alone, on disk.
+    Leader,
+    /// A majority accepted one value in one ballot.
+    Acceptors,
+}
+
+impl Traces {
+    /// All invariants, a majority on disk: Raft, Zab, Viewstamped Replication with a disk.
+    pub const ALL: Traces = Traces {
+        without: &[],
+        commit_quorum: CommitQuorum::Majority,
+        epoch_outlives_crashes: true,
+    };
+}
+
+/// A kind of frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameRow {
+    /// The first byte of the frame.
+    pub kind: u8,
+    /// What people call it: `append-entries`.
+    pub name: &'static str,
+    /// What it can do to a decision.
+    pub part: FramePart,
+}
+
+/// What a frame can do to a decision, as an adaptive adversary sees it (design: protocols,
+/// section 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FramePart {
+    /// It carries what would decide: sent by the leader or proposer of the frame's epoch.
+    Decides,
+    /// It shows that its sender has moved to the frame's epoch.
+    Moves,
+    /// Its epoch is only asked about (a pre-vote and its grant): it shows nothing.
+    Asks,
+}
