@@ -10,18 +10,26 @@
 //! # Layout, in reading order
 //!
 //! * [`machine`]: the vocabulary between a protocol and the world.
-//! * [`wire`]: how messages become bytes.
-//! * [`log`], [`quorum`], [`session`], [`replica`]: what several protocols share.
+//! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself.
+//! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
+//!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
+//!   [`pending`] and [`reads`] (a leader's requests); [`options`].
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod bugs;
+pub mod disk;
 pub mod log;
 pub mod machine;
+pub mod options;
+pub mod ordered;
+pub mod pending;
 pub mod quorum;
 pub mod raft;
+pub mod reads;
 pub mod replica;
 pub mod session;
+pub mod transfer;
 pub mod wire;
 
 pub use bugs::{BUGS, Bug};

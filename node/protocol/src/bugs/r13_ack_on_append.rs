@@ -15,14 +15,14 @@ struct AckOnAppend;
 impl Rules for AckOnAppend {
     fn answer_at_append(&self, state: &State, index: Index) -> Option<Reply> {
         let appends = |i: &u64| {
-            let entry = state.log.entry(Index(*i));
+            let entry = state.ordered.log.entry(Index(*i));
             matches!(entry.map(|e| &e.command), Some(Command::Append { .. }))
         };
         if !appends(&index.0) {
             return None;
         }
-        let before = (state.replica.applied.0 + 1..index.0).filter(appends).count() as u64;
-        let offset = Offset(state.replica.length().0 + before);
+        let before = (state.ordered.replica.applied.0 + 1..index.0).filter(appends).count() as u64;
+        let offset = Offset(state.ordered.replica.length().0 + before);
         Some(Reply::Ok(Answer::Appended { offset, duplicate: false }))
     }
 }

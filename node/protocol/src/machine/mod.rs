@@ -162,6 +162,17 @@ pub trait Machine: Send {
     fn status(&self) -> Status;
 }
 
+/// Answers at once: what is answered needs nothing more from this node's disk.
+pub fn reply_to<M>(ticket: Ticket, reply: Reply, out: &mut Outputs<M>) {
+    out.push(Output::Reply { ticket, reply, after: Mark(0) });
+}
+
+/// Sends at once. What must wait for the disk is kept as a promise ([`crate::disk`]), so that its
+/// evidence comes after the disk's.
+pub fn send_to<M>(to: NodeId, message: M, out: &mut Outputs<M>) {
+    out.push(Output::Send { to, message, after: Mark(0) });
+}
+
 /// Starts a protocol from what its disk kept.
 pub type Build = fn(Boot, &mut Outputs<Bytes>) -> Result<Box<dyn Machine>, BootError>;
 

@@ -1,21 +1,21 @@
 //! Elections (paper, 5.2; dissertation, 4.2.3 and 9.6): timers, pre-votes, votes, changes of role.
 //! It never touches the log, but for a new leader's no-op.
 
-use std::collections::VecDeque;
-
 use super::disk::Held;
 use super::message::{Body, EntryId};
-use super::reads::Rounds;
 use super::replication::Peer;
 use super::state::HardState;
-use super::{Lead, Options, Out, Raft, draw_timeout, send_in};
+use super::{Lead, Out, Raft, draw_timeout, send_in};
 use crate::machine::{Command, Epoch, NodeId, Output, Role, TraceEvent};
+use crate::options::after;
+use crate::pending::Pending;
+use crate::reads::Rounds;
 
 impl Raft {
     pub(super) fn on_tick(&mut self, out: &mut Out) {
         if let Some(lead) = &mut self.lead {
             if self.now >= lead.heartbeat_at {
-                lead.heartbeat_at = Options::after(self.now, self.state.options.heartbeat_ns);
+                lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
                 self.on_heartbeat_due(out);
             }
         } else if self.now >= self.election_at {
@@ -26,7 +26,7 @@ impl Raft {
 
     pub(super) fn reset_election_timer(&mut self) {
         let timeout = draw_timeout(&self.state.options, &mut self.rng);
-        self.election_at = Options::after(self.now, timeout);
+        self.election_at = after(self.now, timeout);
     }
 
     /// The leader is suspected: stand, or with pre-votes first ask whether that could succeed.
@@ -144,13 +144,12 @@ impl Raft {
         assert!(self.lead.is_none(), "a candidate does not lead yet");
         self.set_role(Role::Leader, out);
         self.set_leader(Some(self.state.id), out);
-        let next = self.state.log.last_index().next();
+        let next = self.state.ordered.log.last_index().next();
         let now = self.now;
         self.lead = Some(Lead {
             peers: self.others().map(|id| Peer::new(id, next, now)).collect(),
-            heartbeat_at: Options::after(now, self.state.options.heartbeat_ns),
-            pending: VecDeque::new(),
-            uncommitted_bytes: 0,
+            heartbeat_at: after(now, self.state.options.heartbeat_ns),
+            pending: Pending::default(),
             rounds: Rounds::default(),
         });
         // Paper, section 8: without an entry of its own term a leader knows of no commit.
@@ -159,7 +158,7 @@ impl Raft {
 
     /// Whether a leader is heard: this node itself while it leads, or one heard within T.
     fn hears_a_leader(&self) -> bool {
-        let recent = |at| Options::after(at, self.state.options.election_timeout_ns) > self.now;
+        let recent = |at| after(at, self.state.options.election_timeout_ns) > self.now;
         self.lead.is_some() || self.state.heard.is_some_and(recent)
     }
 
@@ -189,7 +188,7 @@ impl Raft {
             self.disk.drop_held();
             self.state.verified = crate::Index(0);
             self.state.heard = None;
-            self.staging = None;
+            self.state.ordered.drop_staging();
         }
         self.state.hard = hard;
         self.disk.persist_hard(hard, out);
@@ -204,16 +203,6 @@ impl Raft {
 
     fn set_role(&mut self, role: Role, out: &mut Out) {
         self.state.role = role;
-        let epoch = self.state.hard.term;
-        if self.role_traced != (role, epoch) {
-            self.role_traced = (role, epoch);
-            let last = self.state.log.last();
-            out.push(Output::Trace(TraceEvent::Role {
-                role,
-                epoch,
-                last: last.index,
-                chain: last.chain,
-            }));
-        }
+        self.state.ordered.trace_role(role, self.state.hard.term, out);
     }
 }

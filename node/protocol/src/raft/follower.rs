@@ -5,7 +5,7 @@ use super::disk::Held;
 use super::message::{Body, EntryId};
 use super::rules::Reconciled;
 use super::{Out, Raft};
-use crate::machine::{Epoch, Index, LogEntry, NodeId, Output, Record, TraceEvent};
+use crate::machine::{Epoch, Index, LogEntry, NodeId};
 
 impl Raft {
     #[allow(clippy::too_many_arguments)] // the fields of one AppendEntries
@@ -32,7 +32,7 @@ impl Raft {
             self.cut(cut, term, out);
         }
         for entry in entries.into_iter().skip(keep) {
-            self.put(entry, out);
+            self.state.ordered.put(entry, &mut self.disk, out);
         }
         self.state.verified = self.state.verified.max(covered);
         let commit = self.rules.follower_commit(commit, self.state.verified);
@@ -51,13 +51,9 @@ impl Raft {
 
     /// Removes entries by authority of a leader of `epoch`, in memory and on disk.
     pub(super) fn cut(&mut self, from: Index, epoch: Epoch, out: &mut Out) {
-        self.state.log.truncate(from);
-        self.disk.removed(from);
+        let durably = self.rules.truncation_is_durable();
+        self.state.ordered.cut(from, epoch, durably, &mut self.disk, out);
         let before = Index(from.0.saturating_sub(1));
         self.state.verified = self.state.verified.min(before);
-        out.push(Output::Trace(TraceEvent::Truncate { from, epoch }));
-        if self.rules.truncation_is_durable() {
-            self.disk.persist(Record::Truncate { from }, out);
-        }
     }
 }

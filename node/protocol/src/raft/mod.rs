@@ -19,18 +19,19 @@ pub mod rules;
 mod snapshot;
 mod state;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::log::{Log, Position};
+use crate::disk::Hard;
 use crate::machine::{
-    Boot, BootError, Chain, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output,
-    Outputs, Protocol, Refusal, Reply, Request, Role, Snapshot, Status, Ticket, Time, TraceEvent,
-    build,
+    Boot, BootError, Command, Epoch, Index, Input, Mark, NodeId, Output, Outputs, Protocol,
+    Refusal, Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
-use crate::replica::Replica;
+use crate::ordered::Ordered;
+use crate::pending::Pending;
+use crate::reads::{Rounds, Want};
 use crate::{Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
@@ -41,9 +42,8 @@ pub use rules::{Paper, Reconciled, Rules, prefix_check};
 pub use state::{HardState, State};
 
 use disk::Held;
-use reads::{Asking, Rounds};
+use reads::{Asking, Waiter};
 use replication::Peer;
-use snapshot::Staging;
 
 type Out = Outputs<Message>;
 
@@ -77,66 +77,39 @@ pub struct Raft {
     lead: Option<Lead>,
     /// Linearizable reads that wait for a leader elsewhere.
     asking: Asking,
-    /// The latest snapshot, taken here or installed.
-    snapshot: Snapshot,
-    /// A snapshot that is arriving.
-    staging: Option<Staging>,
-    /// The last acknowledgement in the trace, to say each once.
-    acked: (Epoch, Index),
-    /// The last role in the trace.
-    role_traced: (Role, Epoch),
 }
 
 /// What only a leader has (paper, figure 2: "volatile state on leaders").
 struct Lead {
     peers: Vec<Peer>,
     heartbeat_at: Time,
-    /// Appends to answer when their entries are applied, in order of index.
-    pending: VecDeque<(Index, Ticket)>,
-    uncommitted_bytes: usize,
-    rounds: Rounds,
+    pending: Pending,
+    rounds: Rounds<Waiter>,
 }
 
 impl Protocol for Raft {
     type Message = Message;
     type Rules = dyn Rules;
 
-    fn recover(boot: Boot, rules: &'static dyn Rules, out: &mut Out) -> Result<Self, BootError> {
+    fn recover(
+        mut boot: Boot,
+        rules: &'static dyn Rules,
+        out: &mut Out,
+    ) -> Result<Self, BootError> {
         let options = Options::parse(&boot.options)?;
         let stored = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let hard = rules.reload(stored);
-        let snapshot = boot.snapshot.unwrap_or_default();
-        let replica = Replica::restore(&snapshot, boot.delivered).map_err(BootError::Disk)?;
-        let log = replay(&snapshot, boot.log)?;
-
-        let last = log.last();
-        out.push(Output::Trace(TraceEvent::Boot {
-            epoch: hard.term,
-            promise: hard.vote,
-            first: log.first(),
-            last: last.index,
-            chain: last.chain,
-        }));
-        let set = boot.members.clone();
-        out.push(Output::Trace(TraceEvent::Config { i: Index(0), set }));
-        // What the disk gave back it holds, whether or not the last incarnation lived to hear it.
-        out.push(Output::Trace(persisted(last, hard)));
-        let (length, chain) = (replica.length(), replica.chain);
-        if length > Offset(0) {
-            out.push(Output::Restored { length, chain });
-        }
-
+        let ordered = Ordered::recover(&mut boot)?;
+        ordered.trace_boot(&boot.members, hard.term, hard.vote, out);
         let mut raft = Raft {
             rules,
-            disk: Disk::recovered(hard, last.index),
+            disk: Disk::recovered(hard, ordered.log.last_index()),
             state: State {
                 id: boot.id,
                 members: boot.members,
                 options,
                 hard,
-                log,
-                commit: snapshot.index,
-                replica,
+                ordered,
                 role: Role::Follower,
                 leader: None,
                 heard: None,
@@ -150,10 +123,6 @@ impl Protocol for Raft {
             lead: None,
             // Nanoseconds since the machine's start: never the same in two incarnations.
             asking: Asking::new(boot.now.0),
-            snapshot,
-            staging: None,
-            acked: (Epoch(0), Index(0)),
-            role_traced: (Role::Follower, hard.term),
         };
         if raft.state.members.len() > 1 {
             raft.reset_election_timer();
@@ -187,10 +156,10 @@ impl Protocol for Raft {
             role: self.state.role,
             epoch: self.state.hard.term,
             leader: self.state.leader,
-            delivered: self.state.replica.length(),
-            chain: self.state.replica.chain,
-            commit: self.state.commit,
-            last: self.state.log.last_index(),
+            delivered: self.state.ordered.replica.length(),
+            chain: self.state.ordered.replica.chain,
+            commit: self.state.ordered.commit,
+            last: self.state.ordered.log.last_index(),
         }
     }
 }
@@ -246,10 +215,10 @@ impl Raft {
                 self.on_append_request(ticket, command, out);
             }
             Request::Read { from, limit, level } => {
-                self.on_read_request(ticket, level, reads::Want::Values { from, limit }, out);
+                self.on_read_request(ticket, level, Want::Values { from, limit }, out);
             }
             Request::Tail { level } => {
-                self.on_read_request(ticket, level, reads::Want::Tail, out);
+                self.on_read_request(ticket, level, Want::Tail, out);
             }
             Request::Propose { .. } | Request::Promote => {
                 reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
@@ -260,9 +229,8 @@ impl Raft {
     /// The disk holds more: say so, then release what waited for it.
     fn on_disk_progress(&mut self, out: &mut Out) {
         let upto = self.disk.upto();
-        if let Some(durable) = self.state.log.position(upto) {
-            out.push(Output::Trace(persisted(durable, self.disk.hard())));
-        }
+        let HardState { term, vote } = *self.disk.hard();
+        self.state.ordered.trace_persist(upto, term, vote, out);
         self.release_held(out);
         self.advance_leader_commit(out);
     }
@@ -301,24 +269,13 @@ impl Raft {
                 self.send(to, Body::VoteReply { granted: true }, out);
             }
             Held::Ack { to, matched, round } => {
-                self.trace_ack("append", matched, out);
+                let term = self.state.hard.term;
+                self.state.ordered.trace_ack("append", matched, term, out);
                 self.send(to, Body::Matched { matched, round }, out);
             }
             Held::Other { to, message } => {
-                out.push(Output::Send { to, message, after: Mark(0) });
+                send_to(to, message, out);
             }
-        }
-    }
-
-    /// One line for each new acknowledgement: repeating it promises nothing more.
-    fn trace_ack(&mut self, kind: &'static str, i: Index, out: &mut Out) {
-        let epoch = self.state.hard.term;
-        if self.acked == (epoch, i) {
-            return;
-        }
-        if let Some(chain) = self.state.log.chain(i) {
-            self.acked = (epoch, i);
-            out.push(Output::Trace(TraceEvent::AckSent { kind, i, chain, epoch }));
         }
     }
 
@@ -346,49 +303,12 @@ impl Raft {
     }
 }
 
-/// Sends at once. What must wait for the disk is kept as a promise, not sent with a mark.
 fn send_in(term: Epoch, to: NodeId, body: Body, out: &mut Out) {
-    let message = Message { term, body };
-    out.push(Output::Send { to, message, after: Mark(0) });
-}
-
-/// Answers at once: what is answered is committed, so a quorum's disks have it.
-fn reply_to(ticket: Ticket, reply: Reply, out: &mut Out) {
-    out.push(Output::Reply { ticket, reply, after: Mark(0) });
+    send_to(to, Message { term, body }, out);
 }
 
 fn not_leader(leader: Option<NodeId>) -> Reply {
     Reply::Fail(Refusal::NotLeader(leader))
-}
-
-fn persisted(durable: Position, hard: HardState) -> TraceEvent {
-    TraceEvent::Persist {
-        upto: durable.index,
-        chain: durable.chain,
-        epoch: hard.term,
-        promise: hard.vote,
-    }
-}
-
-fn replay(snapshot: &Snapshot, entries: Vec<LogEntry>) -> Result<Log, BootError> {
-    let base = Position { index: snapshot.index, birth: snapshot.birth, chain: snapshot.chain };
-    if snapshot.index == Index(0) && snapshot.chain != Chain(0) {
-        return Err(BootError::Disk("the snapshot of nothing has a chain".into()));
-    }
-    let mut log = Log::after(base);
-    for entry in entries {
-        if entry.index <= base.index {
-            continue;
-        }
-        if entry.index != log.last_index().next() {
-            let (last, next) = (log.last_index().0, entry.index.0);
-            return Err(BootError::Disk(format!(
-                "the log has a hole: after index {last} comes {next}"
-            )));
-        }
-        log.put(entry);
-    }
-    Ok(log)
 }
 
 /// A duration between T and 2T, or exactly T without jitter (paper, 5.2).

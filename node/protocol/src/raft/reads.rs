@@ -11,49 +11,16 @@
 use std::collections::VecDeque;
 
 use super::message::Body;
-use super::{Options, Out, Raft, not_leader, reply_to};
-use crate::machine::{
-    Answer, Epoch, Index, Level, NodeId, Offset, Output, Reply, Role, Ticket, Time, TraceEvent,
-};
+use super::{Out, Raft, not_leader};
+use crate::machine::{Epoch, Index, Level, NodeId, Role, Ticket, Time, reply_to};
+use crate::options::after;
 use crate::quorum::reached_by;
-
-/// The bytes of values in one answer: with JSON round them it stays under 1 MiB.
-const ANSWER_BYTES_MAX: usize = 900 * 1024;
-
-/// What a read wants to know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Want {
-    Values { from: Offset, limit: Option<u64> },
-    Tail,
-}
-
-/// A client's read that waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reader {
-    ticket: Ticket,
-    want: Want,
-    at: Time,
-}
+use crate::reads::{Reader, Rounds, Want, answer};
 
 /// Who waits for a round.
-enum Waiter {
+pub(super) enum Waiter {
     Here(Reader),
     At { node: NodeId, token: u64 },
-}
-
-/// A leader's rounds, numbered as they start.
-#[derive(Default)]
-pub(super) struct Rounds {
-    latest: u64,
-    waiting: Vec<Waiter>,
-    under_way: Option<(u64, Index, Vec<Waiter>)>,
-}
-
-impl Rounds {
-    /// The latest round started; every message of a leader carries it.
-    pub(super) fn latest(&self) -> u64 {
-        self.latest
-    }
 }
 
 /// A follower's reads.
@@ -91,13 +58,13 @@ impl Raft {
     ) {
         let reader = Reader { ticket, want, at: self.now };
         if level == Level::Local {
-            return self.answer_reader(reader, level, out);
+            return answer(reader, level, &self.state.ordered.replica, out);
         }
         if self.rules.may_read_at_once(&self.state) {
-            return self.answer_reader(reader, level, out);
+            return answer(reader, level, &self.state.ordered.replica, out);
         }
         if let Some(lead) = &mut self.lead {
-            lead.rounds.waiting.push(Waiter::Here(reader));
+            lead.rounds.wait(Waiter::Here(reader));
         } else if self.state.leader.is_some() {
             self.asking.waiting.push(reader);
         } else {
@@ -112,8 +79,8 @@ impl Raft {
             Some(lead) => {
                 // A follower asks one question at a time: an older one has no answer to wait for.
                 let other = |w: &Waiter| !matches!(w, Waiter::At { node, .. } if *node == from);
-                lead.rounds.waiting.retain(other);
-                lead.rounds.waiting.push(Waiter::At { node: from, token });
+                lead.rounds.retain_waiting(other);
+                lead.rounds.wait(Waiter::At { node: from, token });
             }
             None => self.send(from, Body::ReadIndexReply { token, index: None }, out),
         }
@@ -122,30 +89,27 @@ impl Raft {
     /// Starts a round for everyone who waits, unless one is under way.
     pub(super) fn start_read_round(&mut self, out: &mut Out) {
         let Some(lead) = &mut self.lead else { return };
-        let idle = lead.rounds.under_way.is_none() && !lead.rounds.waiting.is_empty();
-        if !idle || !self.rules.may_start_read_round(&self.state) {
+        if !lead.rounds.is_due() || !self.rules.may_start_read_round(&self.state) {
             return;
         }
-        lead.rounds.latest += 1;
-        let waiters = std::mem::take(&mut lead.rounds.waiting);
-        lead.rounds.under_way = Some((lead.rounds.latest, self.state.commit, waiters));
+        lead.rounds.start(self.state.ordered.commit);
         self.broadcast_heartbeat(out);
         self.answer_confirmed_reads(out);
     }
 
     pub(super) fn answer_confirmed_reads(&mut self, out: &mut Out) {
         let Some(lead) = &mut self.lead else { return };
-        let Some((round, ..)) = lead.rounds.under_way else { return };
         let mut heard: Vec<u64> = lead.peers.iter().map(|peer| peer.round).collect();
-        heard.push(lead.rounds.latest);
+        heard.push(lead.rounds.latest());
         let heard = reached_by(&mut heard, self.rules.vote_quorum(self.state.members.len()));
-        if !self.rules.round_covers(heard, round) {
-            return;
-        }
-        let (_, index, waiters) = lead.rounds.under_way.take().expect("it was just seen");
+        let rules = self.rules;
+        let ended = lead.rounds.end_if(|round| rules.round_covers(heard, round));
+        let Some((index, waiters)) = ended else { return };
         for waiter in waiters {
             match waiter {
-                Waiter::Here(reader) => self.answer_reader(reader, Level::Linearizable, out),
+                Waiter::Here(reader) => {
+                    answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
+                }
                 Waiter::At { node, token } => {
                     let index = Some(index);
                     self.send(node, Body::ReadIndexReply { token, index }, out);
@@ -155,9 +119,8 @@ impl Raft {
     }
 
     /// This node leads no longer: those who wait for its rounds hear it.
-    pub(super) fn refuse_rounds(&mut self, rounds: Rounds, out: &mut Out) {
-        let under_way = rounds.under_way.map(|(_, _, waiters)| waiters).unwrap_or_default();
-        for waiter in under_way.into_iter().chain(rounds.waiting) {
+    pub(super) fn refuse_rounds(&mut self, rounds: Rounds<Waiter>, out: &mut Out) {
+        for waiter in rounds.into_waiters() {
             match waiter {
                 Waiter::Here(reader) => {
                     reply_to(reader.ticket, not_leader(self.state.leader), out);
@@ -183,7 +146,7 @@ impl Raft {
         let token = self.asking.token;
         let readers = std::mem::take(&mut self.asking.waiting);
         // Two heartbeats: long enough for any answer that is still coming.
-        let again_at = Options::after(self.now, 2 * self.state.options.heartbeat_ns);
+        let again_at = after(self.now, 2 * self.state.options.heartbeat_ns);
         self.asking.asked = Some(Asked { token, again_at, readers });
         self.send(leader, Body::ReadIndex { token }, out);
     }
@@ -212,11 +175,11 @@ impl Raft {
     }
 
     pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
-        let applied = self.state.replica.applied;
+        let applied = self.state.ordered.replica.applied;
         while self.asking.granted.front().is_some_and(|(index, _)| *index <= applied) {
             let (_, readers) = self.asking.granted.pop_front().expect("it has a front");
             for reader in readers {
-                self.answer_reader(reader, Level::Linearizable, out);
+                answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
             }
         }
     }
@@ -239,7 +202,7 @@ impl Raft {
         let patience = 2 * self.state.options.election_timeout_ns;
         let mut old = Vec::new();
         let mut keep = |reader: &Reader| {
-            let late = Options::after(reader.at, patience) <= now;
+            let late = after(reader.at, patience) <= now;
             if late {
                 old.push(*reader);
             }
@@ -254,31 +217,12 @@ impl Raft {
                 Waiter::Here(reader) => keep(reader),
                 Waiter::At { .. } => true,
             };
-            lead.rounds.waiting.retain(&mut keep_waiter);
-            if let Some((_, _, waiters)) = &mut lead.rounds.under_way {
-                waiters.retain(&mut keep_waiter);
-            }
+            lead.rounds.retain(&mut keep_waiter);
         }
         self.asking.granted.retain(|(_, readers)| !readers.is_empty());
         let leader = self.state.leader.filter(|_| self.state.role != Role::Leader);
         for reader in old {
             reply_to(reader.ticket, not_leader(leader), out);
         }
-    }
-
-    fn answer_reader(&mut self, reader: Reader, level: Level, out: &mut Out) {
-        let replica = &self.state.replica;
-        let answer = match reader.want {
-            Want::Tail => Answer::Tail(replica.length()),
-            Want::Values { from, limit } => Answer::Read {
-                values: replica.read(from, limit, ANSWER_BYTES_MAX),
-                tail: replica.length(),
-            },
-        };
-        if level == Level::Linearizable {
-            let (index, request_at) = (replica.applied, reader.at);
-            out.push(Output::Trace(TraceEvent::Read { index, request_at }));
-        }
-        reply_to(reader.ticket, Reply::Ok(answer), out);
     }
 }

@@ -8,21 +8,13 @@ use std::collections::VecDeque;
 
 use super::disk::Held;
 use super::message::{Body, EntryId};
-use super::snapshot::Transfer;
-use super::{Out, Raft, not_leader, reply_to};
-use crate::log::weight;
+use super::{Out, Raft, not_leader};
 use crate::machine::{
-    Command, Epoch, Index, LogEntry, NodeId, Output, Record, Refusal, Reply, Role, Ticket, Time,
-    TraceEvent,
+    Command, Epoch, Index, LogEntry, NodeId, Reply, Role, Ticket, Time, reply_to,
 };
+use crate::pending::{MESSAGE_BYTES_MAX, too_large};
 use crate::quorum::reached_by;
-
-/// Bytes of entries in one message, as LogCabin's: large enough to be efficient, small enough that
-/// a heartbeat never waits long behind it.
-pub const MESSAGE_BYTES_MAX: usize = 960 * 1024;
-
-/// The largest value: with it one entry still fits into a message, and into a client's answer.
-pub const VALUE_BYTES_MAX: usize = 900 * 1024;
+use crate::transfer::Transfer;
 
 /// What a leader knows of a follower.
 pub struct Peer {
@@ -57,48 +49,32 @@ impl Peer {
 
 impl Raft {
     pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
-        let refusal = match (&self.lead, &command) {
-            (_, Command::Append { value, .. }) if value.len() > VALUE_BYTES_MAX => {
-                Some(Reply::Fail(Refusal::Refused(format!(
-                    "a value may have {VALUE_BYTES_MAX} bytes, this one has {}",
-                    value.len()
-                ))))
-            }
-            (None, _) => Some(not_leader(self.state.leader)),
-            (Some(lead), _) => {
-                let options = &self.state.options;
-                let waiting = self.state.log.last_index().0.saturating_sub(self.state.commit.0);
-                let full = waiting >= options.pending_max
-                    || lead.uncommitted_bytes >= options.uncommitted_bytes_max;
-                full.then_some(Reply::Fail(Refusal::Overloaded))
-            }
+        let Some(lead) = &self.lead else {
+            let reply = too_large(&command).map(Reply::Fail);
+            return reply_to(ticket, reply.unwrap_or(not_leader(self.state.leader)), out);
         };
-        if let Some(reply) = refusal {
-            return reply_to(ticket, reply, out);
+        let ordered = &self.state.ordered;
+        let uncommitted = ordered.log.last_index().0.saturating_sub(ordered.commit.0);
+        let limits = self.state.options.limits;
+        if let Some(refusal) = lead.pending.refusal(&command, uncommitted, limits) {
+            return reply_to(ticket, Reply::Fail(refusal), out);
         }
         let index = self.append_to_own_log(command, out);
         if let Some(reply) = self.rules.answer_at_append(&self.state, index) {
             return reply_to(ticket, reply, out);
         }
         let lead = self.lead.as_mut().expect("followers refused above");
-        lead.pending.push_back((index, ticket));
+        lead.pending.wait(index, ticket);
     }
 
     pub(super) fn append_to_own_log(&mut self, command: Command, out: &mut Out) -> Index {
-        let index = self.state.log.last_index().next();
+        let index = self.state.ordered.log.last_index().next();
         let entry = LogEntry { index, birth: self.state.hard.term, command };
         if let Some(lead) = &mut self.lead {
-            lead.uncommitted_bytes += weight(&entry);
+            lead.pending.weigh(&entry);
         }
-        self.put(entry, out);
+        self.state.ordered.put(entry, &mut self.disk, out);
         index
-    }
-
-    pub(super) fn put(&mut self, entry: LogEntry, out: &mut Out) {
-        let (i, birth) = (entry.index, entry.birth);
-        let chain = self.state.log.put(entry.clone());
-        out.push(Output::Trace(TraceEvent::Append { i, birth, chain }));
-        self.disk.persist(Record::Append(entry), out);
     }
 
     /// Sends every follower what it lacks, as far as its window allows.
@@ -109,7 +85,7 @@ impl Raft {
     }
 
     fn replicate(&mut self, at: usize, out: &mut Out) {
-        let (window, last) = (self.state.options.window, self.state.log.last_index());
+        let (window, last) = (self.state.options.window, self.state.ordered.log.last_index());
         loop {
             let Some(lead) = &self.lead else { return };
             let peer = &lead.peers[at];
@@ -130,10 +106,11 @@ impl Raft {
         let Some(lead) = &mut self.lead else { return };
         let peer = &mut lead.peers[at];
         let before = Index(peer.next.0 - 1);
-        let Some(birth) = self.state.log.birth(before) else {
+        let Some(birth) = self.state.ordered.log.birth(before) else {
             return self.offer_snapshot(at, out);
         };
-        let entries = if bytes == 0 { Vec::new() } else { self.state.log.slice(peer.next, bytes) };
+        let entries =
+            if bytes == 0 { Vec::new() } else { self.state.ordered.log.slice(peer.next, bytes) };
         match &mut peer.mode {
             Mode::Probe { asked } => *asked = true,
             Mode::Stream { under_way } => {
@@ -146,7 +123,7 @@ impl Raft {
         }
         let (to, round) = (peer.id, lead.rounds.latest());
         let prev = EntryId { index: before, birth };
-        let commit = self.state.commit;
+        let commit = self.state.ordered.commit;
         self.send(to, Body::Append { prev, commit, round, entries }, out);
     }
 
@@ -196,7 +173,7 @@ impl Raft {
     }
 
     pub(super) fn on_matched(&mut self, at: usize, matched: Index, out: &mut Out) {
-        let last = self.state.log.last_index();
+        let last = self.state.ordered.log.last_index();
         let Some(lead) = &mut self.lead else { return };
         let peer = &mut lead.peers[at];
         peer.matched = peer.matched.max(matched.min(last));
@@ -236,7 +213,7 @@ impl Raft {
         if late || prev <= peer.matched {
             return;
         }
-        let own_last = conflict.and_then(|birth| self.state.log.last_of(birth));
+        let own_last = conflict.and_then(|birth| self.state.ordered.log.last_of(birth));
         let next = own_last.map_or(first, Index::next);
         peer.next = next.min(prev).max(peer.matched.next());
         peer.mode = Mode::Probe { asked: false };
@@ -249,7 +226,7 @@ impl Raft {
         held.push(self.rules.own_match(&self.disk));
         let quorum = self.rules.commit_quorum(self.state.members.len());
         let index = reached_by(&mut held, quorum);
-        if index > self.state.commit && self.rules.may_commit(&self.state, index) {
+        if index > self.state.ordered.commit && self.rules.may_commit(&self.state, index) {
             self.advance_commit(index, out);
         }
     }
@@ -265,7 +242,7 @@ impl Raft {
         out: &mut Out,
     ) -> bool {
         if self.rules.is_stale(&self.state, term) {
-            let first = self.state.log.last_index().next();
+            let first = self.state.ordered.log.last_index().next();
             self.send(from, Body::Mismatch { prev, conflict: None, first, round }, out);
             return false;
         }

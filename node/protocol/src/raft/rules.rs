@@ -110,7 +110,7 @@ pub trait Rules: Sync {
     /// A leader counts copies only of entries of its own term; older ones follow with them (paper,
     /// 5.4.2 and figure 8).
     fn may_commit(&self, state: &State, index: Index) -> bool {
-        state.log.birth(index) == Some(state.hard.term)
+        state.ordered.log.birth(index) == Some(state.hard.term)
     }
 
     /// A follower commits what the leader has, as far as it knows its own log to be the leader's
@@ -121,7 +121,7 @@ pub trait Rules: Sync {
 
     /// A snapshot replaces what is older than it, and nothing else (paper, section 7).
     fn snapshot_is_newer(&self, state: &State, snapshot: Index) -> bool {
-        snapshot > state.commit
+        snapshot > state.ordered.commit
     }
 
     // Answers to clients.
@@ -152,7 +152,8 @@ pub trait Rules: Sync {
 
     /// A leader knows what is committed when an entry of its own term is.
     fn may_start_read_round(&self, state: &State) -> bool {
-        state.role == Role::Leader && state.log.birth(state.commit) == Some(state.hard.term)
+        state.role == Role::Leader
+            && state.ordered.log.birth(state.ordered.commit) == Some(state.hard.term)
     }
 
     /// A round answers a read only if it started after it: rounds are numbered as they start, and
@@ -172,7 +173,7 @@ impl Rules for Paper {}
 /// before its base counts as agreeing.
 #[must_use]
 pub fn prefix_check(state: &State, prev: EntryId, entries: &[LogEntry]) -> Reconciled {
-    let log = &state.log;
+    let log = &state.ordered.log;
     let base = log.base().index;
     if prev.index > log.last_index() {
         return Reconciled::Refused { conflict: None, first: log.last_index().next() };

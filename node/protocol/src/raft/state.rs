@@ -1,14 +1,13 @@
 //! What a Raft node is (paper, figure 2): the part that its rules look at.
 //! It never sends, writes or answers anything.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::message::EntryId;
 use super::options::Options;
-use crate::log::Log;
+use crate::disk::Hard;
 use crate::machine::{Epoch, Index, NodeId, Role, Time};
-use crate::replica::Replica;
+use crate::ordered::Ordered;
 
 /// Persistent: survives every crash, and is on disk before anything rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -30,12 +29,8 @@ pub struct State {
     pub options: Options,
     /// Term and vote, as in memory; the disk may be a little behind.
     pub hard: HardState,
-    /// The log, as in memory.
-    pub log: Log,
-    /// The greatest index known to be committed.
-    pub commit: Index,
-    /// What applying the committed log came to.
-    pub replica: Replica,
+    /// The log, as in memory, and what applying it came to.
+    pub ordered: Ordered,
     /// What this node does.
     pub role: Role,
     /// Whom it believes to lead in its term.
@@ -50,23 +45,9 @@ impl State {
     /// The end of the log.
     #[must_use]
     pub fn last(&self) -> EntryId {
-        let last = self.log.last();
+        let last = self.ordered.log.last();
         EntryId { birth: last.birth, index: last.index }
     }
 }
 
-impl HardState {
-    /// The payload of a [`crate::machine::Record::State`].
-    #[must_use]
-    pub fn encode(self) -> Bytes {
-        postcard::to_stdvec(&self).expect("plain data always encodes").into()
-    }
-
-    /// The reverse; no payload means a first start.
-    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        if bytes.is_empty() {
-            return Ok(HardState::default());
-        }
-        postcard::from_bytes(bytes).map_err(|e| format!("the hard state cannot be decoded: {e}"))
-    }
-}
+impl Hard for HardState {}

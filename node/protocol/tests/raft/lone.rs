@@ -1,6 +1,7 @@
 //! One node and nobody else: it is told exactly what a situation needs, and its words are kept.
 
 use bytes::Bytes;
+use schism_protocol::disk::Hard;
 use schism_protocol::raft::message::{Body, Message};
 use schism_protocol::raft::{EntryId, HardState, Paper, Raft};
 use schism_protocol::{
