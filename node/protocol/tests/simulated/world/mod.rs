@@ -7,6 +7,7 @@ pub mod disk;
 pub mod nemesis;
 pub mod observer;
 pub mod profile;
+mod toys;
 pub mod trial;
 
 pub use nemesis::Strike;

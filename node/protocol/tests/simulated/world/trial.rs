@@ -78,7 +78,7 @@ impl Subject {
 }
 
 /// Disturbed, healed, judged: nothing is violated, and everyone is served after the heal.
-fn trial(subject: &Subject, seed: u64, loud: bool) -> Result<Seen, Finding> {
+pub fn trial(subject: &Subject, seed: u64, loud: bool) -> Result<Seen, Finding> {
     let (mut cluster, end) = disturbed(subject, seed, loud);
     let before = cluster.clients.served();
     cluster.run_until(end + PROGRESS_WITHIN / 4);

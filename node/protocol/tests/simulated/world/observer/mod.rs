@@ -12,6 +12,8 @@ use schism_protocol::{
 mod log;
 mod node;
 mod paxos;
+#[cfg(test)]
+mod tests;
 
 use node::Watched;
 use paxos::Paxos;
