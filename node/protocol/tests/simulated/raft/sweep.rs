@@ -1,9 +1,12 @@
 //! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
 
 use schism_protocol::raft;
+use schism_protocol::raft::message::kind;
 
 use crate::world::Profile;
 use crate::world::Strike::{CrashFollower, CrashMinority};
+use crate::world::cluster::{Cluster, MS};
+use crate::world::profile::{Fate, Filter};
 use crate::world::trial::{Seen, Subject, sweep};
 
 fn raft(name: &str, seeds: u64, served: usize, profile: Profile) -> Seen {
@@ -67,4 +70,32 @@ fn every_size_of_cluster() {
 #[test]
 fn minorities_crash() {
     raft("minorities", 100, 50, Profile::under(5, &[CrashMinority, CrashFollower]));
+}
+
+#[test]
+fn a_leader_that_one_node_never_hears() {
+    // Another one in every term, so that each in turn falls behind; and replies overtake.
+    let filter: Filter = |cluster, _, to, kind, epoch, dice| match kind {
+        kind::APPEND if to as u64 == epoch % cluster.nodes.len() as u64 => Fate::Drop,
+        kind::MATCHED if dice.below(5) == 0 => Fate::Delay(30),
+        _ => Fate::Deliver,
+    };
+    raft("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
+}
+
+#[test]
+fn nothing_is_decided_while_every_deciding_frame_is_lost() {
+    let filter: Filter = |_, _, _, kind, _, _| match kind {
+        kind::APPEND => Fate::Drop,
+        _ => Fate::Deliver,
+    };
+    let profile = Profile { filter: Some(filter), strike_ms: 0, ..Profile::default() };
+    let mut cluster = Cluster::start(&Subject::of(&raft::ROW, profile), 7, false);
+    cluster.run_until(5_000 * MS);
+    assert_eq!(cluster.clients.served(), 0);
+    assert!(cluster.observer.elections > 1, "they do elect leaders");
+    cluster.heal();
+    cluster.run_until(6_000 * MS);
+    assert_eq!(cluster.violation(), None);
+    assert!(cluster.clients.served() > 20);
 }

@@ -40,7 +40,6 @@ pub type Filter = fn(&Cluster, usize, usize, u8, u64, &mut Dice) -> Fate;
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(dead_code)] // filters are for schedules that need one
 pub enum Fate {
     Deliver,
     Drop,
@@ -58,7 +57,6 @@ impl Dice {
         Dice(ChaCha8Rng::seed_from_u64(!seed))
     }
 
-    #[allow(dead_code)] // as above
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0.next_u64() % bound.max(1)
     }

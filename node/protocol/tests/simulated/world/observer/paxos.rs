@@ -37,6 +37,8 @@ impl Observer {
         });
     }
 
+    /// A node's promises hold for all slots. A protocol whose acceptors promise by slot says no
+    /// `Promise` (it has no slot in it), or leaves I6 out in its row.
     pub fn accepted(&mut self, at: usize, slot: u64, ballot: Epoch, hash: Chain) {
         self.ballot(at, slot, ballot, hash);
         let promised = self.nodes[at].promises.last_key_value().map(|(epoch, _)| *epoch);
