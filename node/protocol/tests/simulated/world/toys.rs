@@ -16,7 +16,7 @@ use super::Strike::{CrashLeader, CrashOne, PauseLeader, Promote, PromoteWhileLea
 use super::profile::Profile;
 use super::trial::{Subject, trial};
 
-/// What a toy does wrong.
+// What a toy does in its own way.
 const RIGHT: u8 = 0;
 const FORGETS: u8 = 1;
 const INVENTS: u8 = 2;
@@ -32,6 +32,7 @@ struct Toy<const WAY: u8> {
     mark: Mark,
 }
 
+#[allow(clippy::unnecessary_wraps)] // it is a `Build`
 fn build<const WAY: u8>(
     boot: Boot,
     out: &mut Outputs<Bytes>,

@@ -7,6 +7,9 @@ use schism_protocol::{Chain, ClientId, CommitQuorum, Epoch, Index, NodeId};
 
 use super::Observer;
 
+/// Where a log begins, and its entries from there on.
+type Log = ((Index, Chain), Vec<(Epoch, Chain)>);
+
 #[derive(Default)]
 pub struct Watched {
     pub incarnation: u32,
@@ -16,7 +19,7 @@ pub struct Watched {
     pub base: (Index, Chain),
     pub log: Vec<(Epoch, Chain)>,
     /// The log that the last crash wiped out, until the node says that it has recovered.
-    pub former: Option<((Index, Chain), Vec<(Epoch, Chain)>)>,
+    pub former: Option<Log>,
     /// Every entry this node ever had: what came before it.
     pub known: BTreeMap<(Index, Chain), (Epoch, Chain)>,
     pub persisted: Index,

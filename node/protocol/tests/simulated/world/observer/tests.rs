@@ -76,12 +76,11 @@ fn check(traces: Traces, said: &[Said], expected: Option<&str>) {
     (0..3).for_each(|node| observer.starts(node, 1));
     for (at, (node, event)) in said.iter().enumerate() {
         let node = node - 1;
-        match event {
-            Some(event) => observer.sees(node, Time(at as u64), event.clone()),
-            None => {
-                incarnations[node] += 1;
-                observer.starts(node, incarnations[node]);
-            }
+        if let Some(event) = event {
+            observer.sees(node, Time(at as u64), event.clone());
+        } else {
+            incarnations[node] += 1;
+            observer.starts(node, incarnations[node]);
         }
     }
     let found = observer.violation.as_ref().map(|(name, _)| *name);
