@@ -14,6 +14,7 @@
 //! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
 //!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
+//! * [`sequencer`]: one node orders for ever.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
@@ -29,6 +30,7 @@ pub mod quorum;
 pub mod raft;
 pub mod reads;
 pub mod replica;
+pub mod sequencer;
 pub mod session;
 pub mod transfer;
 pub mod wire;
@@ -41,4 +43,4 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[sequencer::ROW, raft::ROW];

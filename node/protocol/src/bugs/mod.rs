@@ -3,6 +3,9 @@
 
 use crate::machine::Build;
 
+mod q01_deliver_on_arrival;
+mod q02_skip_gap;
+mod q03_seq_volatile;
 mod r02_term_volatile;
 mod r05_vote_any_log;
 mod r07_double_vote;
@@ -42,6 +45,9 @@ pub struct Bug {
 
 /// Every planted bug, in the order of their identifiers.
 pub const BUGS: &[Bug] = &[
+    q01_deliver_on_arrival::BUG,
+    q02_skip_gap::BUG,
+    q03_seq_volatile::BUG,
     r02_term_volatile::BUG,
     r05_vote_any_log::BUG,
     r07_double_vote::BUG,
