@@ -15,11 +15,13 @@
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
 //!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
 //! * [`sequencer`]: one node orders for ever.
+//! * [`failover`]: an operator chooses who orders.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod bugs;
 pub mod disk;
+pub mod failover;
 pub mod feed;
 pub mod log;
 pub mod machine;
@@ -43,4 +45,4 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[sequencer::ROW, raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[sequencer::ROW, failover::ROW, raft::ROW];

@@ -3,6 +3,9 @@
 
 use crate::machine::Build;
 
+mod m01_no_fence;
+mod m02_promote_laggard;
+mod m03_epoch_volatile;
 mod q01_deliver_on_arrival;
 mod q02_skip_gap;
 mod q03_seq_volatile;
@@ -45,6 +48,9 @@ pub struct Bug {
 
 /// Every planted bug, in the order of their identifiers.
 pub const BUGS: &[Bug] = &[
+    m01_no_fence::BUG,
+    m02_promote_laggard::BUG,
+    m03_epoch_volatile::BUG,
     q01_deliver_on_arrival::BUG,
     q02_skip_gap::BUG,
     q03_seq_volatile::BUG,
