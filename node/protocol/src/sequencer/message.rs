@@ -3,14 +3,15 @@
 
 use bytes::Bytes;
 
-use super::EPOCH;
-use crate::machine::{Index, LogEntry, Offset, Snapshot};
+use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::{Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
-/// A message. There is one epoch, so only what it says matters.
+/// A message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
+    /// The latest incarnation of the sequencer that its sender knows of.
+    pub epoch: Epoch,
     /// What it says.
     pub body: Body,
 }
@@ -78,28 +79,28 @@ impl Wire for Message {
         match &self.body {
             Body::Run { before, entries } => {
                 let weight: usize = entries.iter().map(crate::log::weight).sum();
-                w = Writer::frame(kind::RUN, EPOCH, 12 + weight);
+                w = Writer::frame(kind::RUN, self.epoch, 12 + weight);
                 w.u64(before.0);
                 w.entries(entries);
             }
             Body::Ack { upto } => {
-                w = Writer::frame(kind::ACK, EPOCH, 8);
+                w = Writer::frame(kind::ACK, self.epoch, 8);
                 w.u64(upto.0);
             }
             Body::Nack { before, wanted } => {
-                w = Writer::frame(kind::NACK, EPOCH, 16);
+                w = Writer::frame(kind::NACK, self.epoch, 16);
                 w.u64(before.0);
                 w.u64(wanted.0);
             }
             Body::Snapshot { snapshot, from, values } => {
                 let weight: usize = values.iter().map(|v| v.len() + 4).sum();
-                w = Writer::frame(kind::SNAPSHOT, EPOCH, 64 + snapshot.state.len() + weight);
+                w = Writer::frame(kind::SNAPSHOT, self.epoch, 64 + snapshot.state.len() + weight);
                 w.snapshot(snapshot);
                 w.u64(from.0);
                 w.values(values);
             }
             Body::Have { index, have } => {
-                w = Writer::frame(kind::HAVE, EPOCH, 16);
+                w = Writer::frame(kind::HAVE, self.epoch, 16);
                 w.u64(index.0);
                 w.u64(have.0);
             }
@@ -108,7 +109,7 @@ impl Wire for Message {
     }
 
     fn decode(bytes: Bytes) -> Result<Self, WireError> {
-        let (kind, _, mut r) = Reader::frame(bytes)?;
+        let (kind, epoch, mut r) = Reader::frame(bytes)?;
         let body = match kind {
             kind::RUN => {
                 let before = Index(r.u64()?);
@@ -125,6 +126,6 @@ impl Wire for Message {
             other => return Err(WireError(format!("no message is of kind {other}"))),
         };
         r.end()?;
-        Ok(Message { body })
+        Ok(Message { epoch, body })
     }
 }

@@ -10,6 +10,8 @@
 pub mod message;
 pub mod rules;
 
+use serde::{Deserialize, Serialize};
+
 use crate::disk::{Disk, Hard};
 use crate::feed::{Feed, Piece};
 use crate::machine::{
@@ -35,7 +37,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: OPTIONS,
     serves: Serves::Log,
     progress: Progress::FirstNode,
-    // Nobody is elected and no configuration changes: I1, I2, I4 and I10 say nothing here.
+    // Nobody is elected: I1, I2, I4 and I10 have nothing to say (design: protocols, 1.8).
     traces: Traces {
         without: &[1, 2, 4, 10],
         commit_quorum: CommitQuorum::Leader,
@@ -52,9 +54,6 @@ const OPTIONS: &[OptionRow] = &[
     option("uncommitted-bytes-max", "their bytes before it is overloaded", "33554432"),
 ];
 
-/// There is one epoch: nobody else ever orders.
-const EPOCH: Epoch = Epoch(1);
-
 /// One node.
 pub struct Sequencer {
     rules: &'static dyn Rules,
@@ -65,18 +64,24 @@ pub struct Sequencer {
     window: usize,
     limits: Limits,
     ordered: Ordered,
-    disk: Disk<Nothing, Index>,
+    disk: Disk<HardState, Index>,
+    /// The incarnation of the sequencer: entries that one numbered and never wrote are gone, so the
+    /// next one's are told apart from them.
+    epoch: Epoch,
     now: Time,
     wake_at: Option<Time>,
     /// What only the sequencer itself has.
     lead: Option<Lead>,
 }
 
-/// The order is all that has to survive.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct Nothing;
+/// What survives beside the order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HardState {
+    /// The latest incarnation of the sequencer.
+    pub epoch: Epoch,
+}
 
-impl Hard for Nothing {}
+impl Hard for HardState {}
 
 struct Lead {
     receivers: Vec<Feed>,
@@ -103,10 +108,12 @@ impl Protocol for Sequencer {
         if window == 0 {
             return Err(given.unusable("window", "at least 1"));
         }
+        let hard = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let kept = Ordered::recover(&mut boot)?;
         let leads = boot.members.first() == Some(&boot.id);
         let mut ordered = if leads { rules.resume(kept) } else { kept };
-        ordered.trace_boot(&boot.members, EPOCH, None, out);
+        ordered.trace_boot(&boot.members, hard.epoch, None, out);
+        ordered.trace_role(Role::Follower, hard.epoch, out);
         let (last, now) = (ordered.log.last_index(), boot.now);
         let others = boot.members.iter().filter(|member| **member != boot.id);
         let lead = leads.then(|| Lead {
@@ -114,9 +121,6 @@ impl Protocol for Sequencer {
             pending: Pending::default(),
             heartbeat_at: now,
         });
-        let role = if leads { Role::Leader } else { Role::Follower };
-        ordered.trace_role(Role::Follower, EPOCH, out);
-        ordered.trace_role(role, EPOCH, out);
         let mut node = Sequencer {
             rules,
             id: boot.id,
@@ -126,11 +130,16 @@ impl Protocol for Sequencer {
             window: window as usize,
             limits,
             ordered,
-            disk: Disk::recovered(Nothing, last),
+            disk: Disk::recovered(hard, last),
+            epoch: hard.epoch,
             now,
             wake_at: None,
             lead,
         };
+        if node.lead.is_some() {
+            node.enter(hard.epoch.next(), out);
+            node.ordered.trace_role(Role::Leader, node.epoch, out);
+        }
         // What the sequencer's disk holds is the order; what another's holds came from there.
         node.commit_to(last, out);
         node.set_alarm(out);
@@ -141,7 +150,7 @@ impl Protocol for Sequencer {
         self.now = self.now.max(now);
         match input {
             Input::Tick => self.on_tick(out),
-            Input::Receive { from, message } => self.on_message(from, message.body, out),
+            Input::Receive { from, message } => self.on_message(from, message, out),
             Input::Request { ticket, request } => self.on_request(ticket, request, out),
             Input::Durable(mark) => self.on_durable(mark, out),
         }
@@ -154,7 +163,7 @@ impl Protocol for Sequencer {
     fn status(&self) -> Status {
         Status {
             role: if self.lead.is_some() { Role::Leader } else { Role::Follower },
-            epoch: EPOCH,
+            epoch: self.epoch,
             leader: Some(self.sequencer()),
             delivered: self.ordered.replica.length(),
             chain: self.ordered.replica.chain,
@@ -202,7 +211,7 @@ impl Sequencer {
             return reply_to(ticket, Reply::Fail(refusal), out);
         }
         let index = self.ordered.log.last_index().next();
-        let entry = LogEntry { index, birth: EPOCH, command };
+        let entry = LogEntry { index, birth: self.epoch, command };
         lead.pending.weigh(&entry);
         lead.pending.wait(index, ticket);
         self.ordered.put(entry, &mut self.disk, out);
@@ -217,7 +226,7 @@ impl Sequencer {
         if !self.disk.on_durable(mark) {
             return;
         }
-        self.ordered.trace_persist(self.disk.upto(), EPOCH, None, out);
+        self.ordered.trace_persist(self.disk.upto(), self.disk.hard().epoch, None, out);
         if self.lead.is_some() {
             let upto = self.rules.may_leave(self.disk.upto(), self.ordered.log.last_index());
             self.commit_to(upto, out);
@@ -236,7 +245,7 @@ impl Sequencer {
         let leads = self.lead.is_some();
         let done = self.ordered.commit_to(
             upto,
-            EPOCH,
+            self.epoch,
             leads,
             |sessions, session| rules.deduplicate(sessions, session),
             out,
@@ -258,7 +267,7 @@ impl Sequencer {
         for receiver in &mut lead.receivers {
             receiver.on_heartbeat_due();
             let piece = receiver.heartbeat(&self.ordered);
-            send_to(receiver.id, Message { body: body(piece) }, out);
+            send_to(receiver.id, Message { epoch: self.epoch, body: body(piece) }, out);
         }
     }
 
@@ -268,16 +277,25 @@ impl Sequencer {
         let Some(lead) = &mut self.lead else { return };
         for receiver in &mut lead.receivers {
             while let Some(piece) = receiver.next(&self.ordered, upto, self.window) {
-                send_to(receiver.id, Message { body: body(piece) }, out);
+                send_to(receiver.id, Message { epoch: self.epoch, body: body(piece) }, out);
             }
         }
     }
 
-    fn on_message(&mut self, from: NodeId, body: Body, out: &mut Out) {
+    /// Takes note of an incarnation of the sequencer. Its entries come behind this on the disk.
+    fn enter(&mut self, epoch: Epoch, out: &mut Out) {
+        self.epoch = epoch;
+        self.disk.persist_hard(HardState { epoch }, out);
+    }
+
+    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
         if from == self.id || !self.members.contains(&from) {
             return;
         }
-        match body {
+        if message.epoch > self.epoch {
+            self.enter(message.epoch, out);
+        }
+        match message.body {
             Body::Run { before, entries } if self.lead.is_none() => {
                 self.on_run(before, entries, out);
             }
@@ -291,7 +309,7 @@ impl Sequencer {
                 if have < snapshot.length {
                     return self.tell(Body::Have { index, have }, out);
                 }
-                self.ordered.install(EPOCH, snapshot, &mut self.disk, out);
+                self.ordered.install(self.epoch, snapshot, &mut self.disk, out);
                 self.acknowledge_when_durable(index, out);
             }
             Body::Ack { upto } => {
@@ -312,7 +330,7 @@ impl Sequencer {
                 let receiver = lead.receivers.iter_mut().find(|receiver| receiver.id == from);
                 let replica = &self.ordered.replica;
                 if let Some(piece) = receiver.and_then(|r| r.on_have(index, have, replica)) {
-                    send_to(from, Message { body: self::body(piece) }, out);
+                    send_to(from, Message { epoch: self.epoch, body: body(piece) }, out);
                 }
             }
             Body::Run { .. } | Body::Snapshot { .. } => {}
@@ -360,12 +378,12 @@ impl Sequencer {
     }
 
     fn acknowledge(&mut self, upto: Index, out: &mut Out) {
-        self.ordered.trace_ack("run", upto, EPOCH, out);
+        self.ordered.trace_ack("run", upto, self.disk.hard().epoch, out);
         self.tell(Body::Ack { upto }, out);
     }
 
     fn tell(&self, body: Body, out: &mut Out) {
-        send_to(self.sequencer(), Message { body }, out);
+        send_to(self.sequencer(), Message { epoch: self.epoch, body }, out);
     }
 
     fn set_alarm(&mut self, out: &mut Out) {
