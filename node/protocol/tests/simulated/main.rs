@@ -9,5 +9,7 @@
 
 #![allow(clippy::print_stdout)] // for people: what was run, and one seed told aloud
 
+mod failover;
 mod raft;
+mod sequencer;
 mod world;
