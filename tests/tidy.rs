@@ -62,7 +62,7 @@ const HELPERS: &[&str] = &[
     "fuzz",
     "spec",
     // How `linearizable` judges what is no log.
-    "fifo",
+    "fast",
     "search",
     "linearizable",
 ];
