@@ -22,11 +22,9 @@ fn body() -> impl Strategy<Value = Body> {
                 Body::Mismatch { prev, conflict: conflict.map(Epoch), first, round }
             }
         ),
-        (snapshot(), round, any::<u64>(), values()).prop_map(
-            |(snapshot, round, from, values)| {
-                Body::Snapshot { snapshot, round, from: Offset(from), values }
-            }
-        ),
+        (snapshot(), round, any::<u64>(), values()).prop_map(|(snapshot, round, from, values)| {
+            Body::Snapshot { snapshot, round, from: Offset(from), values }
+        }),
         (index(), any::<u64>(), round).prop_map(|(index, have, round)| {
             Body::SnapshotHave { index, have: Offset(have), round }
         }),
