@@ -205,8 +205,12 @@ fn judge_and_report(
     Ok(Ended { directory: directory.path().to_path_buf(), verdict, summary })
 }
 
-/// Writes report.html, summary.md and junit.xml, and says the same for the terminal.
-pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
+/// What a renderer makes of a saved run.
+pub fn with_report<T>(
+    saved: &Saved,
+    verdict: &VerdictFile,
+    render: impl FnOnce(&Report<'_>) -> T,
+) -> T {
     let shown = saved.directory.path().display().to_string();
     let traces: Vec<_> = saved
         .evidence
@@ -223,10 +227,17 @@ pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
         traces: &traces,
         directory: &shown,
     };
-    saved.directory.write(store::REPORT, html::page(&report).as_bytes())?;
-    saved.directory.write(store::SUMMARY, markdown::summary(&report).as_bytes())?;
-    saved.directory.write(store::JUNIT, junit::xml(&report).as_bytes())?;
-    Ok(crate::report::terminal::summary(&report, screen::width(), screen::colour()))
+    render(&report)
+}
+
+/// Writes report.html, summary.md and junit.xml, and says the same for the terminal.
+pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
+    with_report(saved, verdict, |report| {
+        saved.directory.write(store::REPORT, html::page(report).as_bytes())?;
+        saved.directory.write(store::SUMMARY, markdown::summary(report).as_bytes())?;
+        saved.directory.write(store::JUNIT, junit::xml(report).as_bytes())?;
+        Ok(crate::report::terminal::summary(report, screen::width(), screen::colour()))
+    })
 }
 
 /// JSON for people too.
