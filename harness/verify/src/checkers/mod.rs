@@ -23,6 +23,7 @@ mod total_order;
 use crate::history::Event;
 use crate::judge::{Evidence, Settings};
 use crate::verdict::{Anomaly, Verdict};
+pub use invariants::{CommitQuorum, Traces};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
 pub trait Monitor {

@@ -7,6 +7,7 @@
 
 mod log;
 mod node;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -18,6 +19,7 @@ use super::{Checker, Finding};
 use crate::history::order::Names;
 use crate::judge::{Evidence, Settings};
 use node::Node;
+pub use rules::{CommitQuorum, Traces};
 use trace::{Said, What};
 use world::World;
 
