@@ -2,6 +2,7 @@
 //! A check never gives up quietly: it is valid only if it ran to its end.
 
 mod bypass;
+pub mod consensus;
 mod convergence;
 mod durable;
 mod fifo;
@@ -17,6 +18,7 @@ mod progress;
 mod run_tests;
 pub mod search;
 mod survival;
+mod termination;
 mod told;
 mod total_order;
 
@@ -94,6 +96,7 @@ pub const CHECKERS: &[Checker] = &[
     total_order::CHECKER,
     durable::CHECKER,
     invariants::CHECKER,
+    termination::CHECKER,
     progress::CHECKER,
     convergence::CHECKER,
     bypass::CHECKER,
