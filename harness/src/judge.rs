@@ -277,6 +277,8 @@ fn add(total: &mut Bite, bite: &Bite) {
     total.reset_connections += bite.reset_connections;
     total.refused_connections += bite.refused_connections;
     total.delayed_segments += bite.delayed_segments;
+    total.promoted += bite.promoted;
+    total.epoch = total.epoch.max(bite.epoch);
 }
 
 fn in_words(bite: &Bite) -> String {
@@ -288,6 +290,7 @@ fn in_words(bite: &Bite) -> String {
         (bite.reset_connections, "connections reset"),
         (bite.refused_connections, "connections refused"),
         (bite.delayed_segments, "segments delayed"),
+        (bite.promoted, "nodes promoted"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let words: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();

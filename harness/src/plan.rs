@@ -8,6 +8,9 @@
 //! silence. No strike starts after the disturbance; one that lasts beyond it is not cut short: it
 //! is healed in recovery, so that recovery has something to recover from.
 //!
+//! A fault that comes `after` others is planned behind each of their strikes; whether the leader is
+//! gone then is read off the world when it strikes.
+//!
 //! Every random stream has a name and depends on the seed and that name alone: `fault-crash-0` (the
 //! first `crash` of the workload), `client-3`, `heal`. Adding a client or a fault does not shift
 //! the others.
@@ -47,12 +50,27 @@ pub fn draw(workload: &Workload, seed: u64) -> Plan {
     let topology = workload.topology();
     let mut strikes = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut followers = Vec::new();
     for spec in &workload.faults {
         let nth = seen.entry(&spec.kind).or_default();
         let mut rng = stream(stream_seed(seed, &format!("fault-{}-{nth}", spec.kind)));
         *nth += 1;
-        strikes.extend(strikes_of(spec, disturbance, topology, &mut rng));
+        match starts(&spec.when, disturbance, &mut rng) {
+            Some(starts) => strikes.extend(strikes_of(spec, starts, topology, &mut rng)),
+            None => followers.push((spec, rng)),
+        }
     }
+    let others: Vec<Duration> = strikes.iter().map(|strike| strike.at).collect();
+    for (spec, mut rng) in followers {
+        let When::After(delay) = spec.when else { unreachable!("only these have no times") };
+        let starts = others.iter().map(|at| *at + delay).collect();
+        let mut following = strikes_of(spec, starts, topology, &mut rng);
+        for strike in &mut following {
+            strike.detail[faults::IF_LEADER_GONE] = true.into();
+        }
+        strikes.extend(following);
+    }
+    strikes.retain(|strike| strike.at < disturbance);
     // Stable: strikes at one time stay in the workload's order.
     strikes.sort_by_key(|strike| strike.at);
     for (id, strike) in strikes.iter_mut().enumerate() {
@@ -66,13 +84,13 @@ pub fn draw(workload: &Workload, seed: u64) -> Plan {
 
 fn strikes_of(
     spec: &FaultSpec,
-    disturbance: Duration,
+    starts: Vec<Duration>,
     topology: Topology,
     rng: &mut ChaCha8Rng,
 ) -> Vec<Strike> {
     let fault = faults::find(&spec.kind).expect("a workload names faults of the table");
     let mut strikes = Vec::new();
-    for at in starts(&spec.when, disturbance, rng) {
+    for at in starts {
         let lasts = spec.lasts[rng.random_range(0..spec.lasts.len())];
         let detail = fault.choose(spec, topology, rng);
         let pieces = fault.pieces(detail, lasts, topology).into_iter();
@@ -84,13 +102,14 @@ fn strikes_of(
             detail: piece.detail,
         }));
     }
-    strikes.retain(|strike| strike.at < disturbance);
     strikes
 }
 
-fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Vec<Duration> {
+/// None: it follows the strikes of others.
+fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Option<Vec<Duration>> {
     let mean = match when {
-        When::At(times) => return times.clone(),
+        When::At(times) => return Some(times.clone()),
+        When::After(_) => return None,
         When::Every(mean) => *mean,
     };
     // Milliseconds: people read these times in plan.json. Never 0, so that the loop ends.
@@ -103,7 +122,7 @@ fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Vec<Durat
         let gap_ms = rng.random_range(mean_ms / 2..=mean_ms + mean_ms / 2).max(1);
         at += Duration::from_millis(gap_ms);
     }
-    starts
+    Some(starts)
 }
 
 impl Plan {

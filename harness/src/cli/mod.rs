@@ -6,6 +6,7 @@ mod check;
 mod hunt;
 mod interrupt;
 mod list;
+mod promote;
 mod real_time;
 mod registry;
 mod report;
@@ -46,6 +47,7 @@ enum Command {
     Check(check::Args),
     Report(report::Args),
     Hunt(hunt::Args),
+    Promote(promote::Args),
     List(list::Args),
     /// One node of a replicated log
     #[command(hide = true, disable_help_flag = true)]
@@ -78,6 +80,7 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Check(args) => check::main(&args, catalogue),
         Command::Report(args) => report::main(&args, catalogue),
         Command::Hunt(args) => hunt::main(&args, catalogue),
+        Command::Promote(args) => promote::main(&args),
         Command::List(args) => Ok(list::main(&args, catalogue)),
         Command::Node(rest) => return (program.node)(rest.args),
         Command::Guard => return crate::worlds::processes::guard::main(),
