@@ -178,10 +178,13 @@ mod tests {
     use super::*;
     use crate::workload::{Overrides, Registry, SystemRow, from_text};
 
-    fn workload(text: &str) -> Workload {
+    fn registry() -> Registry {
         let system = SystemRow { name: "raft".to_owned(), ..SystemRow::default() };
-        let registry = Registry { systems: vec![system], ..Registry::default() };
-        from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
+        Registry { systems: vec![system], ..Registry::default() }
+    }
+
+    fn workload(text: &str) -> Workload {
+        from_text("test.yaml", text, &Overrides::default(), &registry()).unwrap()
     }
 
     const STORM: &str = "
@@ -230,6 +233,25 @@ faults:
         let long = workload("{system: raft, duration: 1h, faults: [{partition: {every: 4s}}]}");
         let count = draw(&long, 7).strikes.len();
         assert!((850..=950).contains(&count), "3,600 s / 4 s = 900 strikes, not {count}");
+    }
+
+    #[test]
+    fn an_operator_is_planned_behind_every_strike_of_others() {
+        let text = "{system: raft, faults: [{promote: {after: 3s}}, \
+                    {crash: {target: leader, at: [2s, 9s, 27s], for: 5s}}]}";
+        let workload = workload(text);
+        let planned: Vec<String> = draw(&workload, 7)
+            .strikes
+            .iter()
+            .map(|strike| {
+                let gone = strike.detail[faults::IF_LEADER_GONE] == true;
+                format!("{} {}{}", strike.fault, strike.at.as_secs(), if gone { " if" } else { "" })
+            })
+            .collect();
+        // At 30 s the disturbance is over.
+        assert_eq!(planned, ["crash 2", "promote 5 if", "crash 9", "promote 12 if", "crash 27"]);
+        let again = from_text("w.yaml", &workload.to_yaml(), &Overrides::default(), &registry());
+        assert_eq!(again.unwrap().faults, workload.faults);
     }
 
     #[test]

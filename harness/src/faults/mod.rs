@@ -61,8 +61,8 @@ pub trait Fault: Sync {
     fn about(&self) -> &'static str;
     /// The keys it takes besides `every`, `for`, `at` and `after`.
     fn keys(&self) -> &'static [Key];
-    /// An operator's act: it happens once (so there is no `for`), and may come `after` a strike that
-    /// took the leader away.
+    /// An operator's act: it happens once (so there is no `for`), and may come `after` a strike
+    /// that took the leader away.
     fn by_hand(&self) -> bool {
         false
     }

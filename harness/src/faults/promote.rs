@@ -1,4 +1,5 @@
-//! promote: the operator's hand in manual failover. It asks a node to lead, once; nothing is healed.
+//! promote: the operator's hand in manual failover: a node is asked to lead, once.
+//! It never waits for the answer, and nothing of it is healed.
 //!
 //! ```yaml
 //! - promote: {to: next, after: 3s}       # 3 s after a strike, if it took the leader away
@@ -58,16 +59,15 @@ impl Fault for Promote {
     }
 
     fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
-        match effects {
-            [Effect::Once(Action::Promote { node }), ..] => match view.leader {
-                Some(leader) if leader != *node => format!("promote {node} in place of {leader}"),
-                _ => format!("promote {node}"),
-            },
-            _ => {
-                let nodes = view.nodes.len() as u8;
-                let topology = Topology { nodes, clients: view.clients };
-                whom(strike, topology, view).err().unwrap_or_else(|| "nothing was done".into())
-            }
+        let [Effect::Once(Action::Promote { node }), ..] = effects else {
+            let nodes = view.nodes.len() as u8;
+            let topology = Topology { nodes, clients: view.clients };
+            let why = whom(strike, topology, view).err();
+            return why.unwrap_or_else(|| "nothing was done".into());
+        };
+        match view.leader {
+            Some(leader) if leader != *node => format!("promote {node} in place of {leader}"),
+            _ => format!("promote {node}"),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Operations to try: one file per model.
 //! It never talks to anyone: it draws from a stream it is given and learns from events it is shown.
 
-pub mod consensus;
-pub mod log;
+mod consensus;
+mod log;
 
 use rand_chacha::ChaCha8Rng;
 use schism_verify::history::{Event, Value};
 
 use crate::systems::Op;
+
+pub use consensus::ConsensusGenerator;
+pub use log::LogGenerator;
 
 /// Draws operations for one client.
 pub trait Generator {

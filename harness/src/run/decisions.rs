@@ -17,7 +17,7 @@ use super::rt::{Nanos, Rt, nanos, within};
 use super::settle::{running, why};
 use super::worker::{PAUSE, fill_return, invocation};
 use crate::action::NodeId;
-use crate::generate::consensus::ConsensusGenerator;
+use crate::generate::ConsensusGenerator;
 use crate::systems::{Client, Op, Outcome};
 
 /// One try of a proposal.

@@ -15,9 +15,9 @@ use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
 use super::{End, Finished, RunError, Setup, decisions, probe, progress, settle, statuses, watch};
 use crate::action::ClientId;
+use crate::generate::ConsensusGenerator;
 use crate::generate::Generator;
-use crate::generate::consensus::ConsensusGenerator;
-use crate::generate::log::LogGenerator;
+use crate::generate::LogGenerator;
 use crate::workload::{Serves, Workload};
 use crate::worlds::WorldError;
 

@@ -2,9 +2,9 @@
 //! 1.8): I1 to I9 and I11, and of I10 what can be said without changes of membership; of them those
 //! that the system's row does not except.
 //!
-//! Decided by keys (epoch, index, chain), or (slot, ballot, hash). The traces are merged by the machine's one monotonic
-//! clock, which is asked for only where time is the question (I7 and I11). It shares no code with
-//! the protocol.
+//! Decided by keys (epoch, index, chain), or (slot, ballot, hash). The traces are merged by the
+//! machine's one monotonic clock, which is asked for only where time is the question (I7 and I11).
+//! It shares no code with the protocol.
 
 mod log;
 mod node;
