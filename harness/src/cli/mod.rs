@@ -8,6 +8,7 @@ mod explain;
 mod hunt;
 mod interrupt;
 mod list;
+mod promote;
 mod real_time;
 mod registry;
 mod report;
@@ -50,6 +51,7 @@ enum Command {
     Hunt(hunt::Args),
     Compare(compare::Args),
     Explain(explain::Args),
+    Promote(promote::Args),
     List(list::Args),
     /// One node of a replicated log
     #[command(hide = true, disable_help_flag = true)]
@@ -84,6 +86,7 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Hunt(args) => hunt::main(&args, catalogue),
         Command::Compare(args) => compare::main(&args, catalogue),
         Command::Explain(args) => explain::main(&args),
+        Command::Promote(args) => promote::main(&args),
         Command::List(args) => Ok(list::main(&args, catalogue)),
         Command::Node(rest) => return (program.node)(rest.args),
         Command::Guard => return crate::worlds::processes::guard::main(),
