@@ -1,6 +1,6 @@
 //! The probe: a process of its own that appends (or proposes) to each node in turn at a fixed
-//! rate, past every fault, so that recovery is measured by a steady hand and not by the time-outs of clients. What
-//! it does is recorded like any other operation.
+//! rate, past every fault, so that recovery is measured by a steady hand and not by the time-outs
+//! of clients. What it does is recorded like any other operation.
 
 use std::rc::Rc;
 use std::time::Duration;
