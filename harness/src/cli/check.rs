@@ -1,13 +1,14 @@
 //! `schism check`: judge a history again.
 
-use std::io::Read;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use schism_verify::history::formats::{self, FORMATS};
+use anyhow::Result;
+use schism_verify::history::formats::{self, FORMATS, Format};
+use schism_verify::history::{History, Note, ReadError};
 use schism_verify::models::MODELS;
-use schism_verify::{Budget, CheckError, CheckOptions, FailedCas};
+use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
 use super::registry::registry;
 use super::screen;
@@ -94,21 +95,18 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 
 fn check_file(args: &Args) -> Result<u8> {
     let shown = args.path.display().to_string();
-    let bytes = read(&args.path)?;
-    let named = |row: &&formats::Row| args.format.as_deref() == Some(row.name);
-    let format = FORMATS
-        .iter()
-        .find(named)
-        .map_or_else(|| formats::Format::recognise(&bytes), |row| row.format);
-    let (history, notes) =
-        (format.row().parse)(&bytes).map_err(|error| anyhow::anyhow!("{shown}:{error}"))?;
+    let named = args.format.as_deref().and_then(Format::named);
+    let (format, history, notes) = read(&args.path, named)?;
     for note in notes {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{shown}{line}: {}", note.message));
     }
     let options = options(args, format)?;
-    let (evidence, verdict) = judge::judge_history(history, &options)
-        .map_err(|error| anyhow::anyhow!("{shown}{}: {error}", place(&error, format, &bytes)))?;
+    let evidence = Evidence { history, ..Evidence::default() };
+    let verdict = judge::judge_history(&evidence, &options).map_err(|error| {
+        let place = place(&error, &evidence.history);
+        anyhow::anyhow!("{shown}{place}: {error}")
+    })?;
     let verdict =
         VerdictFile { workload: shown.clone(), replay: format!("schism check {shown}"), ..verdict };
     let report = Report {
@@ -123,16 +121,14 @@ fn check_file(args: &Args) -> Result<u8> {
     show(args, &verdict, &report)
 }
 
-/// `:LINE` of the operation that the model cannot read, where lines are events.
-fn place(error: &CheckError, format: formats::Format, bytes: &[u8]) -> String {
+/// `:LINE` of the operation that the model cannot read.
+fn place(error: &CheckError, history: &History) -> String {
     let CheckError::Operation(error) = error else { return String::new() };
-    let again = (format == formats::Format::Jsonl).then(|| (format.row().parse)(bytes));
-    let line = again.and_then(Result::ok).and_then(|(h, _)| h.line_of(bytes, error.index));
-    line.map(|line| format!(":{line}")).unwrap_or_default()
+    history.line_of(error.index).map(|line| format!(":{line}")).unwrap_or_default()
 }
 
 /// What the format means by itself, changed by what was asked for.
-fn options(args: &Args, format: formats::Format) -> Result<CheckOptions> {
+fn options(args: &Args, format: Format) -> Result<CheckOptions> {
     let mut options = CheckOptions::for_format(format);
     if let Some(text) = &args.initial {
         options = options.with_initial(format, text)?;
@@ -156,14 +152,23 @@ fn names(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleVa
     names.collect::<Vec<_>>().into()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).context("stdin cannot be read")?;
-        return Ok(bytes);
-    }
-    std::fs::read(path).with_context(|| {
-        format!("{} cannot be read; give a run directory or a history file", path.display())
+/// Reads a file or stdin in blocks, in the format named or the one it looks like.
+fn read(path: &Path, format: Option<Format>) -> Result<(Format, History, Vec<Note>)> {
+    let read = if path.as_os_str() == "-" {
+        formats::read(std::io::stdin().lock(), format)
+    } else {
+        File::open(path).map_err(ReadError::Io).and_then(|file| formats::read(file, format))
+    };
+    let shown = path.display();
+    read.map_err(|error| match error {
+        ReadError::Parse(error) => anyhow::anyhow!("{shown}:{error}"),
+        ReadError::Io(error) if shown.to_string() == "-" => {
+            anyhow::Error::new(error).context("stdin cannot be read")
+        }
+        ReadError::Io(error) => {
+            let what = "cannot be read; give a run directory or a history file";
+            anyhow::Error::new(error).context(format!("{shown} {what}"))
+        }
     })
 }
 

@@ -88,7 +88,7 @@ fn generate(operations: usize) -> Vec<Event> {
             }
         };
         event.index = events.len() as u64;
-        event.time = Some(time);
+        event.set_time(Some(time));
         events.push(event);
     }
     events
@@ -105,8 +105,8 @@ fn question(process: u64, number: usize, length: u64, rng: &mut ChaCha8Rng) -> E
     match f {
         "append" => event.value = Some(Value::Int(number as i64)),
         "read" => {
-            event.from = Some(length.saturating_sub(rng.random_range(0..20)));
-            event.limit = Some(100);
+            event.set_from(Some(length.saturating_sub(rng.random_range(0..20))));
+            event.set_limit(Some(100));
         }
         _ => {}
     }
@@ -114,28 +114,28 @@ fn question(process: u64, number: usize, length: u64, rng: &mut ChaCha8Rng) -> E
 }
 
 fn answer(question: &Event, log: &mut Vec<Value>, rng: &mut ChaCha8Rng) -> Event {
-    let mut event = Event::new(question.process, Type::Ok, question.f.clone());
+    let mut event = Event::new(question.process(), Type::Ok, question.f.clone());
     event.node.clone_from(&question.node);
     let lost = rng.random_bool(0.01);
     let happened = !lost || rng.random_bool(0.5);
     if let Some(value) = question.value.clone().filter(|_| happened) {
-        event.offset = Some(log.len() as u64);
+        event.set_offset(Some(log.len() as u64));
         log.push(value);
     }
     if lost {
         event.kind = Type::Info;
-        event.offset = None;
-        event.error = Some("timeout".into());
+        event.set_offset(None);
+        event.set_error(Some("timeout".into()));
         return event;
     }
     event.value.clone_from(&question.value);
     if &*question.f == "read" {
-        let from = question.from.unwrap_or(0) as usize;
+        let from = question.from().unwrap_or(0) as usize;
         let there = &log[from.min(log.len())..];
         event.value = Some(Value::List(there[..there.len().min(100)].into()));
     }
     if &*question.f != "append" {
-        event.tail = Some(log.len() as u64);
+        event.set_tail(Some(log.len() as u64));
     }
     event
 }

@@ -91,8 +91,8 @@ pub fn silences(history: &History, min_ns: u64) -> Vec<Silence> {
     let operations = history.operations();
     let work: Vec<u64> = operations
         .iter()
-        .filter(|op| history.invoke(op).level != Some(Level::Local))
-        .flat_map(|op| [history.invoke(op).time, history.ret(op).and_then(|event| event.time)])
+        .filter(|op| history.invoke(op).level() != Some(Level::Local))
+        .flat_map(|op| [history.invoke(op).time(), history.ret(op).and_then(|event| event.time())])
         .flatten()
         .collect();
     let (Some(&first), Some(&last)) = (work.iter().min(), work.iter().max()) else {
@@ -119,8 +119,8 @@ impl Acknowledged {
             .operations()
             .iter()
             .filter(|op| history.outcome(op) == Type::Ok)
-            .filter(|op| history.invoke(op).level != Some(Level::Local))
-            .filter_map(|op| Some((history.invoke(op).time?, history.ret(op)?.time?)))
+            .filter(|op| history.invoke(op).level() != Some(Level::Local))
+            .filter_map(|op| Some((history.invoke(op).time()?, history.ret(op)?.time()?)))
             .collect();
         let mut returns: Vec<u64> = spans.iter().map(|span| span.1).collect();
         returns.sort_unstable();

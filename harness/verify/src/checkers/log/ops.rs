@@ -28,7 +28,7 @@ pub(super) struct Ops(Vec<Op>);
 
 impl Ops {
     pub fn open(&mut self, event: &Event, rank: u64, is_append: bool) -> OpId {
-        let process = match event.process {
+        let process = match event.process() {
             Process::Client(number) => number,
             Process::Nemesis => unreachable!("the nemesis has no operations"),
         };

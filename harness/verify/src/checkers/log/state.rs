@@ -198,7 +198,7 @@ impl Core {
             self.case(open.op, event).failed_yet_visible(by, at, value, open.op);
         }
         if log::is_conflict(&open.asked, event) {
-            let Some(tail) = event.tail else {
+            let Some(tail) = event.tail() else {
                 self.silent_conflicts += 1;
                 return;
             };
@@ -241,7 +241,7 @@ impl Core {
     fn claim(&mut self, op: OpId, event: &Event, length: u64) {
         if length > self.bounds.length() {
             let rank = self.ops.get(op).ret_rank;
-            self.bounds.claim(Step { length, op, rank, time_ns: event.time });
+            self.bounds.claim(Step { length, op, rank, time_ns: event.time() });
             // After other anomalies a length too great says nothing new.
             if length > self.asked && self.report.is_clean() {
                 let asked = self.asked;
@@ -251,6 +251,6 @@ impl Core {
     }
 
     fn case(&mut self, op: OpId, event: &Event) -> Case<'_> {
-        Case { ops: &self.ops, report: &mut self.report, subject: op, time_ns: event.time }
+        Case { ops: &self.ops, report: &mut self.report, subject: op, time_ns: event.time() }
     }
 }

@@ -9,8 +9,9 @@ mod tests;
 use reader::{Edn, Reader, Wrong, line_feeds};
 
 use super::cut_note;
+use crate::history::lines::Lines;
 use crate::history::order::{NO_INDEX, Names, order};
-use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
+use crate::history::{Event, History, Name, Note, ParseError, Process, Type, Value};
 
 /// Reads EDN. A file that ends inside an event is noted.
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
@@ -26,9 +27,9 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let Read { mut events, lines, .. } = read;
     let keyed = keyed(&events);
     if keyed {
-        events.iter_mut().filter(|event| event.process != Process::Nemesis).for_each(split);
+        events.iter_mut().filter(|event| event.is_client()).for_each(split);
     }
-    let (history, mut notes) = order(events, &lines)?;
+    let (history, mut notes) = order(events, lines)?;
     if keyed {
         let message = "every value is a pair, so the first of each was taken as a key";
         notes.push(Note { line: None, message: message.into() });
@@ -70,7 +71,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<(&str, bool), ParseError> {
 #[derive(Default)]
 struct Read {
     events: Vec<Event>,
-    lines: Vec<u64>,
+    lines: Lines,
     names: Names,
     /// The line of the event that is being read.
     line: u64,
@@ -129,11 +130,11 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
         match name {
             "process" => {
                 process = true;
-                event.process = match value {
+                event.set_process(match value {
                     Edn::Plain(Value::Int(number)) if number >= 0 => Process::Client(number as u64),
                     Edn::Keyword(_) | Edn::Plain(Value::Str(_)) => Process::Nemesis,
                     _ => return Err("`:process` is neither a number nor :nemesis".into()),
-                };
+                });
             }
             "type" => {
                 kind = true;
@@ -149,33 +150,25 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             }
             "f" => {
                 f = true;
-                event.f = match value.into_value() {
-                    Value::Str(text) => names.get(&text),
-                    other => names.get(&other.to_string()),
-                };
+                event.f = word(value, names);
             }
             "index" => event.index = whole(value, name)?,
-            "key" => event.key = Some(value.into_value()),
+            "key" => event.set_key(Some(value.into_value())),
             "value" => match value {
                 Edn::Tuple(pair) => {
-                    event.key = Some(pair.0.into_value());
+                    event.set_key(Some(pair.0.into_value()));
                     event.value = Some(pair.1.into_value());
                 }
                 value => event.value = Some(value.into_value()),
             },
-            "element" => event.element = Some(value.into_value()),
-            "offset" => event.offset = Some(whole(value, name)?),
-            "expect" => event.expect = Some(whole(value, name)?),
-            "from" => event.from = Some(whole(value, name)?),
-            "limit" => event.limit = Some(whole(value, name)?),
-            "tail" => event.tail = Some(whole(value, name)?),
-            "error" | "node" => {
-                let text = match value.into_value() {
-                    Value::Str(text) => names.get(&text),
-                    other => names.get(&other.to_string()),
-                };
-                *(if name == "node" { &mut event.node } else { &mut event.error }) = Some(text);
-            }
+            "element" => event.set_element(Some(value.into_value())),
+            "offset" => event.set_offset(Some(whole(value, name)?)),
+            "expect" => event.set_expect(Some(whole(value, name)?)),
+            "from" => event.set_from(Some(whole(value, name)?)),
+            "limit" => event.set_limit(Some(whole(value, name)?)),
+            "tail" => event.set_tail(Some(whole(value, name)?)),
+            "error" => event.set_error(Some(word(value, names))),
+            "node" => event.node = Some(word(value, names)),
             _ => {}
         }
     }
@@ -187,6 +180,14 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
     Ok(event)
 }
 
+/// A text, or anything else as JSON.
+fn word(value: Edn, names: &mut Names) -> Name {
+    match value.into_value() {
+        Value::Str(text) => names.get(&text),
+        other => names.get(&other.to_string()),
+    }
+}
+
 fn type_error(found: &Value) -> String {
     format!("`:type` is {found}; expected :invoke, :ok, :fail or :info")
 }
@@ -195,10 +196,10 @@ fn type_error(found: &Value) -> String {
 /// files, so this looks at all of them: every client's invocation must have a pair, and there must
 /// be one that would make no sense as it stands.
 fn keyed(events: &[Event]) -> bool {
-    let of_clients = events.iter().filter(|event| event.process != Process::Nemesis);
+    let of_clients = events.iter().filter(|event| event.is_client());
     let mut sure = false;
     for event in of_clients {
-        if event.key.is_some() {
+        if event.key().is_some() {
             return false;
         }
         let pair = match &event.value {
@@ -220,6 +221,6 @@ fn keyed(events: &[Event]) -> bool {
 
 fn split(event: &mut Event) {
     let Some(Value::List(pair)) = event.value.take() else { return };
-    event.key = Some(pair[0].clone());
+    event.set_key(Some(pair[0].clone()));
     event.value = Some(pair[1].clone());
 }
