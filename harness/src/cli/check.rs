@@ -10,13 +10,14 @@ use schism_verify::history::{History, Note, ReadError};
 use schism_verify::models::MODELS;
 use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
+use super::convert::{TARGETS, convert};
 use super::registry::registry;
 use super::screen;
 use super::session::pretty;
 use crate::judge;
 use crate::report::{Report, html, terminal};
 use crate::store::verdict_file::VerdictFile;
-use crate::store::{self, Saved};
+use crate::store::{self, HISTORY, Saved};
 use crate::systems::{self, Catalogue};
 use crate::units::{parse_duration, parse_size};
 
@@ -24,7 +25,8 @@ use crate::units::{parse_duration, parse_size};
 #[derive(clap::Args)]
 #[command(after_help = "Example: schism check runs/latest\n\
     Example: schism check history.jsonl --json\n\
-    Example: schism check jepsen.edn --model cas-register --report page.html")]
+    Example: schism check jepsen.edn --model cas-register --report page.html\n\
+    Example: schism check history.jsonl --to edn > history.edn")]
 pub struct Args {
     /// A run directory, a history file, or - for stdin
     #[arg(value_name = "FILE|RUN")]
@@ -56,10 +58,20 @@ pub struct Args {
     /// Write the report to this file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Write the history to stdout in this format instead of judging it
+    #[arg(long, value_name = "FORMAT", value_parser = names(TARGETS.iter().map(|row| row.name)))]
+    #[arg(conflicts_with_all = ["json", "report"])]
+    to: Option<String>,
 }
 
 /// Judges; for a run directory with what its workload asks.
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+    if let Some(to) = &args.to {
+        let file = if args.path.is_dir() { args.path.join(HISTORY) } else { args.path.clone() };
+        let (options, history) = read_file(args, &file)?;
+        let failed = |error| anyhow::anyhow!("{}: {error}", file.display());
+        return convert(to, &history, &options).map_err(failed);
+    }
     if args.path.is_dir() { check_run(args, catalogue) } else { check_file(args) }
 }
 
@@ -95,13 +107,7 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 
 fn check_file(args: &Args) -> Result<u8> {
     let shown = args.path.display().to_string();
-    let named = args.format.as_deref().and_then(Format::named);
-    let (format, history, notes) = read(&args.path, named)?;
-    for note in notes {
-        let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
-        screen::remark(&format!("{shown}{line}: {}", note.message));
-    }
-    let options = options(args, format)?;
+    let (options, history) = read_file(args, &args.path)?;
     let evidence = Evidence { history, ..Evidence::default() };
     let verdict = judge::judge_history(&evidence, &options).map_err(|error| {
         let place = place(&error, &evidence.history);
@@ -119,6 +125,17 @@ fn check_file(args: &Args) -> Result<u8> {
         directory: &shown,
     };
     show(args, &verdict, &report)
+}
+
+/// A history file, and how it is to be judged.
+fn read_file(args: &Args, file: &Path) -> Result<(CheckOptions, History)> {
+    let named = args.format.as_deref().and_then(Format::named);
+    let (format, history, notes) = read(file, named)?;
+    for note in notes {
+        let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
+        screen::remark(&format!("{}{line}: {}", file.display(), note.message));
+    }
+    Ok((options(args, format)?, history))
 }
 
 /// `:LINE` of the operation that the model cannot read.

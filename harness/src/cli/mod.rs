@@ -3,6 +3,7 @@
 //! It never decides what is true: it asks, shows, and says so with its exit code.
 
 mod check;
+mod convert;
 mod hunt;
 mod interrupt;
 mod list;

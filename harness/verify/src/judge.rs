@@ -43,6 +43,7 @@ pub struct Settings {
 
 /// One check's finding.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct CheckResult {
     /// Its name: `linearizable`, `total-order`, ...
     pub name: &'static str,

@@ -2,6 +2,7 @@
 //! A `History` that exists is well formed: its events are ordered and its operations paired. It
 //! never knows a model.
 
+mod builder;
 mod event;
 pub mod formats;
 mod line;
@@ -16,6 +17,7 @@ mod value;
 
 use std::io::Read;
 
+pub use builder::Builder;
 pub use event::{Event, Level, Phase, Process, Type, Value};
 pub use formats::ReadError;
 use lines::Lines;
@@ -95,6 +97,11 @@ impl History {
         formats::read(file, None).map(|(_, history, notes)| (history, notes))
     }
 
+    /// A history to be made event by event.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
     /// Orders and pairs events given in the order of their file; the line of an error is the
     /// event's position, from 1.
     pub fn from_events(events: Vec<Event>) -> Result<History, ParseError> {
@@ -104,6 +111,17 @@ impl History {
     /// Every event, in the order of real time.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// Every event, in the order of the file, which is that of the indexes.
+    pub(crate) fn in_file_order(&self) -> impl Iterator<Item = &Event> {
+        let places = 0..if self.by_index.is_empty() { self.events.len() } else { 0 };
+        places.chain(self.by_index.iter().map(|&at| at as usize)).map(|at| &self.events[at])
+    }
+
+    /// Whether the indexes grow in the order of real time.
+    pub(crate) fn counts_up(&self) -> bool {
+        self.by_index.is_empty()
     }
 
     /// Every operation, in the order of invocation.

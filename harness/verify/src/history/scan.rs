@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::Value;
+use super::{List, Value};
 
 /// How deep lists and objects may nest. Ours nest at most 4 deep (a nemesis's effect); a hostile
 /// line must not exhaust the stack.
@@ -267,7 +267,7 @@ impl<'a> Scanner<'a> {
             scanner.elements.push(value);
             Ok(())
         })?;
-        Ok(Value::List(self.elements.drain(start..).collect()))
+        Ok(Value::List(List::of(self.elements.drain(start..))))
     }
 
     fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Scan<()>) -> Scan<()> {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use triomphe::ThinArc;
+
 use super::Value;
 
 /// A short word: an operation, a node, a kind of fault. Behaves like a `str`; a clone is cheap.
@@ -14,7 +16,7 @@ pub struct Name(Arc<Box<str>>);
 
 /// The parts of an array. Behaves like a slice; a clone is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct List(Arc<Box<[Value]>>);
+pub struct List(ThinArc<(), Value>);
 
 impl Deref for Name {
     type Target = str;
@@ -28,7 +30,7 @@ impl Deref for List {
     type Target = [Value];
 
     fn deref(&self) -> &[Value] {
-        &self.0
+        &self.0.slice
     }
 }
 
@@ -82,25 +84,32 @@ impl From<std::borrow::Cow<'_, str>> for Name {
 
 impl From<Vec<Value>> for List {
     fn from(values: Vec<Value>) -> Self {
-        List(Arc::new(values.into()))
+        List::of(values.into_iter())
     }
 }
 
 impl From<&[Value]> for List {
     fn from(values: &[Value]) -> Self {
-        List(Arc::new(values.into()))
+        List::of(values.iter().cloned())
     }
 }
 
 impl<const N: usize> From<[Value; N]> for List {
     fn from(values: [Value; N]) -> Self {
-        List(Arc::new(Box::new(values)))
+        List::of(values.into_iter())
     }
 }
 
 impl FromIterator<Value> for List {
     fn from_iter<T: IntoIterator<Item = Value>>(values: T) -> Self {
-        List(Arc::new(values.into_iter().collect()))
+        values.into_iter().collect::<Vec<_>>().into()
+    }
+}
+
+impl List {
+    /// These values, in memory of their size.
+    pub(super) fn of(values: impl ExactSizeIterator<Item = Value>) -> Self {
+        List(ThinArc::from_header_and_iter((), values))
     }
 }
 

@@ -67,7 +67,7 @@ fn name(history: &History, op: &Operation) -> String {
     node.map_or_else(|| format!("p{}", op.process), |node| format!("p{} {node}", op.process))
 }
 
-fn label(history: &History, op: &Operation) -> String {
+pub(crate) fn label(history: &History, op: &Operation) -> String {
     let invoke = history.invoke(op);
     let asked = question(invoke);
     match history.ret(op) {

@@ -45,7 +45,7 @@ pub struct LogMonitor {
     /// The first event that could not be understood.
     malformed: Option<String>,
     /// How many events were observed.
-    rank: u64,
+    rank: u32,
 }
 
 impl LogMonitor {
@@ -107,7 +107,7 @@ impl LogMonitor {
 impl Monitor for LogMonitor {
     fn observe(&mut self, event: &Event) -> Option<Anomaly> {
         let Process::Client(process) = event.process() else { return None };
-        self.rank += 1;
+        self.rank = self.rank.checked_add(1).expect("fewer than 2^32 events");
         match self.take(event, process) {
             Ok(at) => {
                 let fresh = self.logs[at].1.report.fresh();

@@ -36,7 +36,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub fn invoke(&mut self, event: &Event, rank: u64, asked: Asked) -> Open {
+    pub fn invoke(&mut self, event: &Event, rank: u32, asked: Asked) -> Open {
         let is_append = matches!(asked, Asked::Append { .. });
         let op = self.ops.open(event, rank, is_append);
         if let Asked::Append { value, .. } = &asked {
@@ -49,7 +49,7 @@ impl Core {
     }
 
     /// An operation returned. An error says what the event lacks.
-    pub fn ret(&mut self, open: Open, event: &Event, rank: u64) -> Result<(), String> {
+    pub fn ret(&mut self, open: Open, event: &Event, rank: u32) -> Result<(), String> {
         self.ops.close(open.op, event, rank);
         let local = log::is_local(&open.asked, event);
         match event.kind {

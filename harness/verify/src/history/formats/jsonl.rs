@@ -78,6 +78,8 @@ struct File {
     /// How many lines were read, empty ones included.
     count: u64,
     cut_off: Option<u64>,
+    /// Emptied buffers of pieces: memory of this size costs more to get than to fill.
+    buffers: Vec<Vec<Event>>,
 }
 
 /// Some whole lines of a file. Lines count from the piece's first.
@@ -101,9 +103,12 @@ impl File {
             rest = after;
         }
         if let [only] = parts[..] {
-            return self.append(piece(only));
+            return self.append(piece(only, Vec::new()));
         }
-        let pieces: Vec<Piece> = parts.par_iter().map(|part| piece(part)).collect();
+        self.buffers.resize_with(parts.len(), Vec::new);
+        let work: Vec<_> = parts.into_iter().zip(self.buffers.drain(..)).collect();
+        let pieces: Vec<Piece> =
+            work.into_par_iter().map(|(part, buffer)| piece(part, buffer)).collect();
         pieces.into_iter().try_for_each(|piece| self.append(piece))
     }
 
@@ -115,6 +120,7 @@ impl File {
             self.events = piece.events;
         } else {
             self.events.append(&mut piece.events);
+            self.buffers.push(piece.events);
         }
         self.lines.append(&piece.lines, self.count);
         self.cut_off = piece.cut_off.map(|line| line + self.count);
@@ -132,9 +138,9 @@ impl File {
     }
 }
 
-/// Reads up to the first line that is wrong.
-fn piece(bytes: &[u8]) -> Piece {
-    let mut piece = Piece::default();
+/// Reads up to the first line that is wrong, into an empty buffer.
+fn piece(bytes: &[u8], buffer: Vec<Event>) -> Piece {
+    let mut piece = Piece { events: buffer, ..Piece::default() };
     piece.events.reserve(bytes.len() / LINE_BYTES_TYPICAL);
     let (text, broken) = match std::str::from_utf8(bytes) {
         Ok(text) => (text, None),

@@ -5,6 +5,7 @@ pub mod array;
 pub mod edn;
 pub mod jsonl;
 pub mod porcupine;
+pub mod write;
 
 use std::io::Read;
 
@@ -12,6 +13,7 @@ use super::{History, Note, ParseError, Value};
 
 /// One format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Format {
     /// Our own JSON lines.
     Jsonl,

@@ -5,6 +5,7 @@
 use super::{cut_note, edn};
 use crate::history::lines::Lines;
 use crate::history::order::{NO_INDEX, Names, order};
+use crate::history::scan::INTEGER_MAX;
 use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
 
 /// Reads such a log. A last line cut off is noted.
@@ -39,8 +40,8 @@ fn event(line: &str, names: &mut Names) -> Result<Option<Event>, String> {
     let process = match words.next() {
         Some(":nemesis") => Process::Nemesis,
         Some(word) => match word.parse() {
-            Ok(number) => Process::Client(number),
-            Err(_) => return Ok(None),
+            Ok(number) if number <= INTEGER_MAX => Process::Client(number),
+            _ => return Ok(None),
         },
         None => return Err("the line ends where a process should be".into()),
     };
