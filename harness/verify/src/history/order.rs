@@ -142,7 +142,8 @@ fn pair(
 
 /// Keeps the indexes the file gives if they grow, and counts the events otherwise.
 fn number(events: &mut [Event], notes: &mut Vec<Note>) {
-    if events.is_sorted_by(|a, b| a.index < b.index) && events.first().is_none_or(given) {
+    // An absent index is the greatest, so if they grow only the last can be absent.
+    if events.is_sorted_by(|a, b| a.index < b.index) && events.last().is_none_or(given) {
         return;
     }
     let any = events.iter().any(given);

@@ -108,6 +108,8 @@ fn indexes_of_the_file_are_kept_if_they_count_up() {
     assert_eq!(numbered(7, 7), (vec![0, 1], 1));
     let (history, _) = History::parse(format!("{ASK}{OK}").as_bytes()).unwrap();
     assert_eq!(history.events()[1].index, 1);
+    let half = format!("{}{OK}", ASK.replace('{', "{\"index\":7,"));
+    assert_eq!(History::parse(half.as_bytes()).unwrap().0.events()[1].index, 1);
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -87,14 +87,16 @@ pub fn json(history: &History, options: &CheckOptions) -> Result<String, CheckEr
     if let Verdict::Violated(anomalies) = &result.verdict {
         for anomaly in anomalies {
             let at = anomaly.events.iter().filter_map(|&index| history.position(index)).max();
-            let details = anomaly.explanation.clone();
+            let details = escaped(&anomaly.explanation);
             let name = anomaly.kind.name().to_owned();
             annotations.push(annotation("anomalies", at.unwrap_or(0), name, details, "#f8c8c8"));
         }
     }
     let partitions = partitions(history, &found(history, result.model, options));
     let data = Data { partitions, annotations };
-    Ok(serde_json::to_string(&data).expect("text and numbers are JSON"))
+    let json = serde_json::to_string(&data).expect("text and numbers are JSON");
+    // The page holds it within a script, which no text may end.
+    Ok(json.replace('<', "\\u003c"))
 }
 
 /// So far apart are two events: the page moves marks by less.
@@ -254,6 +256,20 @@ mod tests {
         assert_eq!(order[2]["StateDescription"], "length 2, ends with 2");
         assert_eq!(partition["Largest"]["2"], 0);
         assert_eq!(data["Annotations"].as_array().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn no_text_ends_the_page_s_script() {
+        let history = History::parse(
+            br#"{"process":0,"type":"invoke","f":"append","value":"</script>"}
+{"process":"nemesis","type":"info","f":"x","value":"<b>"}"#,
+        );
+        let page = json(&history.unwrap().0, &CheckOptions::default()).unwrap();
+        assert!(!page.contains('<'), "{page}");
+        let data: serde_json::Value = serde_json::from_str(&page).unwrap();
+        let shown = data["Partitions"][0]["History"][0]["Description"].as_str().unwrap();
+        assert!(shown.contains("</script>"), "{shown}");
+        assert_eq!(data["Annotations"][0]["Details"], "\"&lt;b&gt;\"");
     }
 
     #[test]
