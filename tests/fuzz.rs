@@ -93,7 +93,9 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], rng: &mut ChaCha8Rng) {
 fn check(name: &str, mutations: usize) {
     let (_, target) = targets::TARGETS.iter().find(|(target, _)| *target == name).unwrap();
     let seeds = seeds(name);
-    seeds.iter().for_each(|seed| target(seed));
+    for seed in &seeds {
+        target(seed);
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     for _ in 0..mutations {
         let mut bytes = seeds[rng.random_range(0..seeds.len())].clone();

@@ -16,9 +16,12 @@ use schism_protocol::wire::Wire;
 use schism_verify::History;
 use schism_verify::history::formats::{self, Format, write};
 
+/// Takes any bytes; panics where something that must hold does not.
+type Target = fn(&[u8]);
+
 /// Every reader, by the name of its folder in `corpus/`.
 #[allow(dead_code)] // the fuzzers name theirs
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("jsonl", jsonl),
     ("edn", edn),
     ("json_array", json_array),
@@ -87,7 +90,7 @@ fn parsed(format: Format, bytes: &[u8]) -> Option<History> {
     let history = match (format.row().parse)(bytes) {
         Ok((history, _)) => history,
         Err(error) => {
-            let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let lines = bytes.split(|byte| *byte == b'\n').count() as u64;
             assert!((1..=lines).contains(&error.line), "line {} of {lines}", error.line);
             assert!(!error.message.is_empty(), "an error says something");
             return None;

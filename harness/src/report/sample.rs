@@ -140,7 +140,7 @@ impl Sample {
     fn start_of(&self, fault: &str) -> u64 {
         let strike = |event: &&Event| event.process() == Process::Nemesis && &*event.f == fault;
         let first = self.events.iter().find(strike);
-        first.and_then(|event| event.time()).expect("the script has this fault")
+        first.and_then(Event::time).expect("the script has this fault")
     }
 
     fn invoke_of(&self, ret: &Event) -> u64 {

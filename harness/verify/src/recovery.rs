@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{History, Level, Name, Type, nemesis};
+use crate::history::{Event, History, Level, Name, Type, nemesis};
 
 /// One heal, and what came after it.
 #[derive(Clone, PartialEq, Debug)]
@@ -92,7 +92,7 @@ pub fn silences(history: &History, min_ns: u64) -> Vec<Silence> {
     let work: Vec<u64> = operations
         .iter()
         .filter(|op| history.invoke(op).level() != Some(Level::Local))
-        .flat_map(|op| [history.invoke(op).time(), history.ret(op).and_then(|event| event.time())])
+        .flat_map(|op| [history.invoke(op).time(), history.ret(op).and_then(Event::time)])
         .flatten()
         .collect();
     let (Some(&first), Some(&last)) = (work.iter().min(), work.iter().max()) else {

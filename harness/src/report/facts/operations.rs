@@ -138,7 +138,7 @@ impl<'a> Operation<'a> {
 
     fn seen(&self, focus: &Focus) -> Option<String> {
         let (from, values) = self.entries()?;
-        let tail = self.ret.and_then(|ret| ret.tail());
+        let tail = self.ret.and_then(Event::tail);
         let tail = tail.map_or(String::new(), |tail| format!(", tail {tail}"));
         match focus {
             Focus::Nothing => None,
@@ -157,7 +157,7 @@ impl<'a> Operation<'a> {
     }
 
     fn error(&self, otherwise: &str) -> String {
-        let error = self.ret.and_then(|event| event.error());
+        let error = self.ret.and_then(Event::error);
         error.map_or_else(|| otherwise.to_owned(), |error| cut(error, 24))
     }
 

@@ -243,7 +243,7 @@ impl Script {
                 "read" => invoke.set_from(Some((log.len() as u64).saturating_sub(20))),
                 _ => {}
             }
-            ret.value = invoke.value.clone();
+            ret.value.clone_from(&invoke.value);
             ret.set_from(invoke.from());
             if lost && f == "append" {
                 ret.kind = Type::Info;

@@ -179,7 +179,7 @@ fn a_lie_ends_the_disturbance_and_the_rest_takes_five_seconds_at_most() {
     let left = run(FAULTS, 1, Lie::ForgetAppend(500), |_, _| {});
     assert_eq!(left.end(), End::Violation);
     assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
-    let seen = left.parsed().nemesis("phase").nth(2).and_then(|event| event.time()).unwrap();
+    let seen = left.parsed().nemesis("phase").nth(2).and_then(Event::time).unwrap();
     let after = left.ended_at.checked_sub(Duration::from_nanos(seen)).unwrap();
     assert!(after <= Duration::from_secs(5), "{after:?} after the violation");
     assert_eq!(left.said("final-read").len(), 5, "final reads still happen");

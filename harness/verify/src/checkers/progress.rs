@@ -3,7 +3,7 @@
 
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled, Stall};
-use crate::history::{History, Level, Value};
+use crate::history::{Event, History, Level, Value};
 use crate::judge::{Evidence, Settings, is_run};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
@@ -136,7 +136,7 @@ impl Work {
         for op in history.operations() {
             let (invoke, ret) = (history.invoke(op), history.ret(op));
             if let (Some(from), false) = (invoke.time(), invoke.level() == Some(Level::Local)) {
-                spans.push((from, ret.and_then(|event| event.time()).unwrap_or(u64::MAX)));
+                spans.push((from, ret.and_then(Event::time).unwrap_or(u64::MAX)));
             }
         }
         spans.sort_unstable();
@@ -163,9 +163,9 @@ fn end_of_work(history: &History) -> u64 {
     // Clients are stopped when everything is healed and progress has been demanded.
     let all = Some(Value::Other("{\"what\":\"all\"}".into()));
     let healed = history.nemesis("healed").filter(|event| event.value == all).last();
-    let healed = healed.and_then(|event| event.time());
+    let healed = healed.and_then(Event::time);
     let reads = finals::start(history).and_then(|at| history.events()[at].time());
-    let last = history.events().last().and_then(|event| event.time());
+    let last = history.events().last().and_then(Event::time);
     let stopped = [healed, settled, reads].into_iter().flatten().min();
     stopped.or(last).unwrap_or(0)
 }

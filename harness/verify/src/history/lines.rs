@@ -51,7 +51,9 @@ mod tests {
     fn lines_are_found_again() {
         let stand = [1, 2, 3, 5, 6, 9, 9, 10];
         let mut lines = Lines::default();
-        stand.iter().for_each(|&line| lines.push(line));
+        for line in stand {
+            lines.push(line);
+        }
         assert_eq!(lines.runs.len(), 4);
         let mut twice = lines.clone();
         twice.append(&lines, 10);

@@ -200,7 +200,7 @@ impl<'a> Scanner<'a> {
             }
             b'-' | b'0'..=b'9' => {
                 if let Some(number) = self.short_number() {
-                    return Ok(Value::Int(number as i64));
+                    return Ok(Value::Int(number.cast_signed()));
                 }
                 let start = self.at;
                 let text = self.digits_and_more();

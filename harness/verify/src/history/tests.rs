@@ -153,7 +153,9 @@ prop_compose! {
             (Event::set_tail, numbers[4]),
         ];
         set.rotate_left(first);
-        set.iter().for_each(|(set, number)| set(&mut event, *number));
+        for (set, number) in set {
+            set(&mut event, number);
+        }
         event.set_session(session.map(|(client, seq)| (client.into(), seq)));
         event.set_error(error.map(Into::into));
         event.node = node.map(Into::into);
@@ -185,7 +187,10 @@ proptest! {
     }
 
     #[test]
-    fn an_event_says_what_it_was_told(event in event(), numbers in prop::collection::vec(prop::option::of(0..9u64), 5)) {
+    fn an_event_says_what_it_was_told(
+        event in event(),
+        numbers in prop::collection::vec(prop::option::of(0..9u64), 5),
+    ) {
         let mut event = event;
         let rare = event.clone();
         event.set_tail(numbers[4]);

@@ -67,6 +67,7 @@ struct Step {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[allow(clippy::struct_field_names)] // the page knows it by this name
 struct Annotation {
     client_id: usize,
     tag: &'static str,

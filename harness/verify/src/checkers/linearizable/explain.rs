@@ -162,7 +162,7 @@ pub(super) fn name_certificate<Op>(
         sentence.insert_str(0, &format!("key {key}: "));
     }
     let returns = certificate.ops.iter().filter_map(|&id| history.ret(operation(history, id)));
-    let time = returns.filter_map(|event| event.time()).max();
+    let time = returns.filter_map(Event::time).max();
     anomaly(history, &certificate.ops, sentence, time)
 }
 

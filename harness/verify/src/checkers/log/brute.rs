@@ -71,7 +71,7 @@ impl Op {
         }
         if self.is_append() {
             let fits = self.asked.expect().is_none_or(|expect| expect == length);
-            let offset = self.answer.as_ref().and_then(|answer| answer.offset());
+            let offset = self.answer.as_ref().and_then(Event::offset);
             if !fits || offset.is_some_and(|offset| offset != length) {
                 return None;
             }

@@ -31,7 +31,7 @@ pub(super) struct Op {
 /// Every operation, by id.
 #[derive(Default)]
 pub(super) struct Ops {
-    ops: Vec<Op>,
+    all: Vec<Op>,
     who: Vec<(u64, Option<Name>)>,
     /// For each process its last place in `who`: it mostly asks one node.
     last: HashMap<u64, u32, FixedState>,
@@ -44,7 +44,7 @@ impl Ops {
             unreachable!("the nemesis has no operations")
         };
         let who = self.who(process, event.node.as_ref());
-        self.ops.push(Op {
+        self.all.push(Op {
             invoke: event.index,
             invoke_rank: rank,
             ret: u64::MAX,
@@ -52,7 +52,7 @@ impl Ops {
             who,
             is_append,
         });
-        let count = u32::try_from(self.ops.len()).expect("fewer than 2^32 operations");
+        let count = u32::try_from(self.all.len()).expect("fewer than 2^32 operations");
         OpId(NonZeroU32::new(count).expect("one was just put there"))
     }
 
@@ -68,7 +68,7 @@ impl Ops {
     }
 
     pub fn get(&self, id: OpId) -> &Op {
-        &self.ops[id.0.get() as usize - 1]
+        &self.all[id.0.get() as usize - 1]
     }
 
     /// Who asked.
@@ -82,11 +82,11 @@ impl Ops {
     }
 
     pub fn len(&self) -> u64 {
-        self.ops.len() as u64
+        self.all.len() as u64
     }
 
     fn get_mut(&mut self, id: OpId) -> &mut Op {
-        &mut self.ops[id.0.get() as usize - 1]
+        &mut self.all[id.0.get() as usize - 1]
     }
 
     fn who(&mut self, process: u64, node: Option<&Name>) -> u32 {

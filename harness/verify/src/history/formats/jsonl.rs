@@ -234,7 +234,7 @@ mod tests {
         let mut text = long();
         let at = text.len() - 10_000;
         text[at] = 1;
-        let line = text[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let line = memchr::memchr_iter(b'\n', &text[..at]).count() as u64 + 1;
         let error = parse(&text).unwrap_err();
         assert_eq!(error.line, line);
         let Err(ReadError::Parse(read)) = super::read(Vec::new(), &text[..]) else {
