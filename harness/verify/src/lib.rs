@@ -8,14 +8,16 @@
 //! * [`history`]: what clients and the nemesis did: events, and reading them from files.
 //! * [`models`]: what operations mean: typed operations from events.
 //! * [`checkers`]: one promise each: what it asks of the evidence, and the table of all.
+//! * [`evidence`]: what there is to judge, and what is asked of it.
 //! * [`mod@judge`]: evidence and settings in, findings out.
 //! * [`budget`], [`minimize`]: what a check may spend, and how it makes a proof small.
 //! * [`recovery`]: how long the system took to come back, for reports.
-//! * [`notation`]: histories as text, and operations drawn for people.
+//! * [`notation`]: histories as text.
 //! * [`verdict`]: what a judge may say.
 
 pub mod budget;
 pub mod checkers;
+pub mod evidence;
 pub mod history;
 pub mod judge;
 pub mod minimize;
@@ -28,5 +30,6 @@ pub mod verdict;
 pub use budget::Budget;
 pub use checkers::Monitor;
 pub use checkers::linearizable::{CheckError, CheckOptions, FailedCas, check};
+pub use evidence::{Evidence, Settings};
 pub use history::History;
-pub use judge::{CheckResult, Evidence, Settings, doubts, judge, overall};
+pub use judge::{CheckResult, doubts, judge, overall};

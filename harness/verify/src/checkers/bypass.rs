@@ -3,7 +3,7 @@
 
 use super::{Checker, Finding};
 use crate::history::nemesis;
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `bypass`.

@@ -3,7 +3,7 @@
 
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled, Stall};
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `convergence`.

@@ -8,7 +8,7 @@ use super::total_order::delivered::{self, Delivered};
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled};
 use crate::history::{Event, History, Type, Value};
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::models::log::{self, Answered};
 use crate::verdict::{Anomaly, Kind};
 

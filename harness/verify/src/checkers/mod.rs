@@ -21,7 +21,7 @@ mod told;
 mod total_order;
 
 use crate::history::Event;
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::{Anomaly, Verdict};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.

@@ -6,7 +6,7 @@
 
 use crate::checkers::CHECKERS;
 use crate::history::History;
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::Verdict;
 
 fn history(text: &str) -> History {

@@ -2,7 +2,7 @@
 
 use super::{Checker, Finding};
 use crate::history::nemesis::{self, Death};
-use crate::judge::{Evidence, Settings, is_run};
+use crate::evidence::{Evidence, Settings, is_run};
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `survival`.

@@ -1,8 +1,6 @@
-//! Histories as text: read for tests, drawn for people.
+//! Histories as text, read for tests. Drawing them is the reports' part.
 //! It never judges.
 
-mod draw;
 mod read;
 
-pub use draw::draw;
 pub use read::{NotationError, read};

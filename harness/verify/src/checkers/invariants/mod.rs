@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::{Checker, Finding};
 use crate::history::order::Names;
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use node::Node;
 use trace::{Said, What};
 use world::World;

@@ -14,7 +14,7 @@ use super::told::Told;
 use super::{Checker, Finding};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::{Anomaly, Kind};
 use delivered::{Entry, Step};
 

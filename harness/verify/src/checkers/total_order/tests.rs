@@ -2,7 +2,7 @@
 
 use super::{CHECKER, link};
 use crate::history::History;
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::Verdict;
 
 /// Two acknowledged appends, 17 at 0 and "x" at 1, and nodes that settled at length 2.
