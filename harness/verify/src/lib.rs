@@ -11,6 +11,7 @@
 //! * [`evidence`]: what there is to judge, and what is asked of it.
 //! * [`mod@judge`]: evidence and settings in, findings out.
 //! * [`budget`], [`minimize`]: what a check may spend, and how it makes a proof small.
+//! * [`progress`]: how far a check is, for whoever watches.
 //! * [`recovery`]: how long the system took to come back, for reports.
 //! * [`notation`]: histories as text.
 //! * [`verdict`]: what a judge may say.
@@ -23,6 +24,7 @@ pub mod judge;
 pub mod minimize;
 pub mod models;
 pub mod notation;
+pub mod progress;
 pub mod recovery;
 mod stopwatch;
 pub mod verdict;

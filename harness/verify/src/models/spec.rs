@@ -29,6 +29,12 @@ pub trait Spec: Sized {
     /// Whether `op` leaves every state as it is.
     fn only_reads(&self, op: &Self::Op) -> bool;
 
+    /// Bytes on the heap that a state holds beside its own size, shared text left out.
+    fn bytes(&self, state: &Self::State) -> u64 {
+        let _ = state;
+        0
+    }
+
     /// A state in words, short.
     fn show(&self, state: &Self::State) -> String;
 
@@ -37,6 +43,12 @@ pub trait Spec: Sized {
     fn refine(&self, ops: &mut Vec<Timed<Self::Op>>) {
         let _ = ops;
     }
+}
+
+/// Bytes on the heap of a standard library's tree: its nodes have room for eleven entries and are
+/// about two thirds full.
+pub fn tree_bytes(entries: usize, entry: usize) -> u64 {
+    (entries.div_ceil(7) * (11 * entry + 40)) as u64
 }
 
 /// An operation and its times: ranks in the order of events, invocations before returns.

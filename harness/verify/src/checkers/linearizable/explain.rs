@@ -19,16 +19,19 @@ const MINIMIZE_OPS_MAX: usize = 20_000;
 /// A sentence names at most so many operations.
 const NAMED_MAX: usize = 6;
 
-/// Explains an object whose search got stuck at this rank or, if it looked ahead, later.
+/// Explains an object whose search got stuck at this rank. It may have looked ahead and got stuck
+/// too early, or, if `late`, forgiven too much.
 pub(super) fn explain<S: Judged>(
     spec: &S,
     history: &History,
     object: &Object<S::Op>,
     rank: u32,
+    late: bool,
     meter: &Meter,
 ) -> Anomaly {
     let meter = meter.slice(NICER);
-    let Some(rank) = first_stuck(spec, &object.ops, rank, &meter) else {
+    let from = if late { 0 } else { rank };
+    let Some(rank) = first_stuck(spec, &object.ops, from, &meter) else {
         return near(history, object, rank);
     };
     let culprit = object.ops.iter().find(|op| op.ret == rank);
@@ -102,7 +105,7 @@ fn first_stuck<S: Judged>(spec: &S, ops: &[Timed<S::Op>], from: u32, meter: &Met
         Ended::Explained => Some(false),
         Ended::Stuck { .. } => Some(true),
     };
-    // The cut is near where the search gave up: try ever longer steps from there.
+    // The cut is near where the search got stuck: try ever longer steps from there.
     let mut low = 0;
     let mut step = 1;
     let mut high = returns.len() - 1;

@@ -113,9 +113,9 @@ fn judge_object<S: Judged>(
     let searched = spec.search(&object.ops, meter);
     match searched.ended {
         Ended::Explained => {}
-        Ended::Stuck { rank, .. } => {
+        Ended::Stuck { rank, late, .. } => {
             found.anomaly = Some(if options.explain {
-                explain(spec, history, object, rank, meter)
+                explain(spec, history, object, rank, late, meter)
             } else {
                 near(history, object, rank)
             });

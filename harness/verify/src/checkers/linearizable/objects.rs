@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::object::judge;
 use super::options::{CheckError, CheckOptions, FailedCas};
 use crate::budget::Meter;
-use crate::checkers::search::{RegisterSpace, Searched, search, search_space};
+use crate::checkers::search::{LineSpace, RegisterSpace, Searched, search, search_space};
 use crate::checkers::{Finding, fifo};
 use crate::history::{History, Value};
 use crate::models::counter::{self, Counter};
@@ -114,6 +114,11 @@ impl Judged for MultiRegister {}
 impl Judged for Kv {}
 impl Judged for Queue {
     const FAST: &'static str = "fifo";
+
+    fn search(&self, ops: &[Timed<queue::Op>], meter: &Meter) -> Searched {
+        let (mut space, pieces) = LineSpace::new(self, ops);
+        search_space(&mut space, pieces, meter)
+    }
 
     fn fast(&self, ops: &[Timed<queue::Op>]) -> Option<Result<(), Certificate>> {
         if self.is_stack { None } else { fifo::judge(&self.initial, ops) }

@@ -20,14 +20,26 @@ pub trait Space {
         true
     }
 
+    /// Whether of two pending operations the first may be made to go first: where the second goes
+    /// first in some order that explains everything, another does so in which it does not. Asked
+    /// only if the first returns no later than the second. Equal operations are one class.
+    fn precedes(&self, first: u32, second: u32) -> bool {
+        first == second
+    }
+
     /// After which rank nobody can tell any more whether a lost operation of this class happened.
     fn useful_until(&self, class: u32) -> u32 {
         let _ = class;
         u32::MAX
     }
 
-    /// Bytes held for states.
+    /// Bytes held for states, and those that growing soon will take.
     fn bytes(&self) -> u64 {
+        0
+    }
+
+    /// States that have to be given back one by one.
+    fn states(&self) -> usize {
         0
     }
 
@@ -56,7 +68,7 @@ pub struct Numbered<'a, S: Spec> {
     numbers: HashMap<Rc<S::State>, u32, FixedState>,
     /// Steps already asked for; `IMPOSSIBLE` where there is none.
     steps: HashMap<(u32, u32), u32, FixedState>,
-    /// The states' own size is estimated from how they print, once each.
+    /// What the states take, without the tables.
     state_bytes: u64,
     collect_at: usize,
 }
@@ -88,13 +100,28 @@ impl<'a, S: Spec> Numbered<'a, S> {
             return number;
         }
         let number = self.states.len() as u32;
-        // What it holds on the heap shows in its text; twice, for slack.
-        self.state_bytes += 2 * self.spec.show(&state).len() as u64;
+        // A count, the state, and what the allocator needs beside each of its parts.
+        self.state_bytes += 48 + size_of::<S::State>() as u64 + self.spec.bytes(&state);
         self.numbers.insert(state.clone(), number);
         self.states.push(state);
         number
     }
 }
+
+/// Bytes of a hash table, with those of the one that it soon grows into: while it grows both are
+/// there.
+pub(super) fn table_bytes(len: usize, capacity: usize, entry: usize) -> u64 {
+    let buckets = |capacity: usize| (capacity * 8 / 7).next_power_of_two();
+    let soon = len + SOON > capacity;
+    let mut places = if capacity == 0 { 0 } else { buckets(capacity) };
+    if soon {
+        places += buckets(len + SOON);
+    }
+    (places * (entry + 1)) as u64 // one byte each tells what is in it
+}
+
+/// Between two looks at the budget no more than about so many states come in.
+const SOON: usize = 1 << 10;
 
 impl<S: Spec> Space for Numbered<'_, S> {
     fn step(&mut self, state: u32, class: u32) -> Option<u32> {
@@ -109,11 +136,15 @@ impl<S: Spec> Space for Numbered<'_, S> {
     }
 
     fn bytes(&self) -> u64 {
-        let state = size_of::<S::State>() + 64; // reference counts, two pointers, a table's slack
-        let step = 24; // 12 bytes, and a table's slack
+        let (states, steps) = (self.numbers.len(), self.steps.len());
         self.state_bytes
-            + (self.states.len() * state) as u64
-            + (self.steps.capacity() * step) as u64
+            + 8 * self.states.capacity() as u64
+            + table_bytes(states, self.numbers.capacity(), 16)
+            + table_bytes(steps, self.steps.capacity(), 12)
+    }
+
+    fn states(&self) -> usize {
+        self.states.len()
     }
 
     fn wants_collection(&self) -> bool {
