@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use schism_verify::history::formats::{self, FORMATS};
@@ -11,6 +11,7 @@ use schism_verify::{Budget, CheckError, CheckOptions, FailedCas};
 
 use super::registry::registry;
 use super::screen;
+use super::ticker::CheckTicker;
 use super::session::pretty;
 use crate::judge;
 use crate::report::{Report, html, terminal};
@@ -52,6 +53,9 @@ pub struct Args {
     /// Print the verdict as one JSON document
     #[arg(long)]
     json: bool,
+    /// Do not show how far it is
+    #[arg(long)]
+    quiet: bool,
     /// Write the report to this file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -93,7 +97,9 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 }
 
 fn check_file(args: &Args) -> Result<u8> {
+    let started = Instant::now();
     let shown = args.path.display().to_string();
+    let ticker = CheckTicker::start(args.quiet || args.json, args.budget);
     let bytes = read(&args.path)?;
     let named = |row: &&formats::Row| args.format.as_deref() == Some(row.name);
     let format = FORMATS
@@ -106,8 +112,12 @@ fn check_file(args: &Args) -> Result<u8> {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{shown}{line}: {}", note.message));
     }
-    let options = options(args, format)?;
-    let (evidence, verdict) = judge::judge_history(history, &options)
+    let mut options = options(args, format)?;
+    options.budget.used = started.elapsed();
+    options.watcher = ticker.check();
+    let judged = judge::judge_history(history, &options);
+    drop(ticker);
+    let (evidence, verdict) = judged
         .map_err(|error| anyhow::anyhow!("{shown}{}: {error}", place(&error, format, &bytes)))?;
     let verdict =
         VerdictFile { workload: shown.clone(), replay: format!("schism check {shown}"), ..verdict };
@@ -144,7 +154,7 @@ fn options(args: &Args, format: formats::Format) -> Result<CheckOptions> {
         Some(_) => FailedCas::Ignore,
         None => options.failed_cas,
     };
-    options.budget = Budget { time: args.budget, memory_bytes: args.memory };
+    options.budget = Budget { time: args.budget, memory_bytes: args.memory, ..Budget::default() };
     Ok(options)
 }
 

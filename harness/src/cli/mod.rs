@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod screen;
 mod session;
+mod ticker;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

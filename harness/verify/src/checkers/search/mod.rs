@@ -147,11 +147,12 @@ fn widen<S: Space, const W: usize, const I: usize>(
 /// Most histories never have more than the first beam; each later one costs as much as the ones
 /// before it.
 #[cfg(not(test))]
-const MODES: [Mode; 6] = [
+const MODES: [Mode; 7] = [
     Mode { beam: 64, endless: false },
-    Mode { beam: 512, endless: false },
-    Mode { beam: 4096, endless: true },
-    Mode { beam: 4096, endless: false },
+    Mode { beam: 256, endless: false },
+    Mode { beam: 1024, endless: true },
+    Mode { beam: 1024, endless: false },
+    Mode { beam: 8192, endless: false },
     Mode { beam: 1 << 16, endless: true },
     Mode { beam: usize::MAX, endless: false },
 ];
