@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
-use schism_verify::Monitor;
-use schism_verify::checkers::log::LogMonitor;
+use schism_verify::models;
+use schism_verify::{Budget, CheckOptions, Monitor};
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::interrupt::watch_signals;
@@ -114,7 +114,7 @@ impl Launching<'_> {
             seed: self.plan.seed,
         });
         let processes = Rc::new(processes.await?);
-        let monitor = RefCell::new(LogMonitor::new());
+        let mut monitor = monitor(self.workload)?;
         let clients = (0..self.workload.clients).map(ClientId);
         let interrupt = Rc::new(Signal::default());
         pass_on_signals(Rc::clone(&interrupt));
@@ -124,7 +124,7 @@ impl Launching<'_> {
             clients: clients.map(|client| processes.client_addresses(client)).collect(),
             direct: processes.direct_addresses(),
             history: Box::new(history),
-            monitor: Box::new(move |event| monitor.borrow_mut().observe(event)),
+            monitor: Box::new(move |event| monitor.observe(event)),
             stalls: stalls(&processes, rt),
             interrupt,
             keep_going: self.request.keep_going,
@@ -157,6 +157,17 @@ impl Launching<'_> {
         let mut block = StatusBlock::new(&workload.name, self.request.seed, workload.duration);
         Some(Box::new(move |progress| block.update(progress)))
     }
+}
+
+/// What a monitor may hold beside a run: little against what the nodes need.
+const MONITOR_BYTES_MAX: u64 = 256 << 20;
+
+/// The monitor of the model whose operations the workload has.
+fn monitor(workload: &Workload) -> Result<Box<dyn Monitor>> {
+    let operations = workload.operations.iter().map(|(name, _)| name.as_str());
+    let model = models::knowing(operations).context("no model knows the workload's operations")?;
+    let budget = Budget { memory_bytes: MONITOR_BYTES_MAX, ..Budget::default() };
+    Ok(schism_verify::monitor(model, &CheckOptions { budget, ..CheckOptions::default() })?)
 }
 
 fn pass_on_signals(interrupt: Rc<Signal>) {

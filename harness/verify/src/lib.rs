@@ -31,7 +31,7 @@ pub mod verdict;
 
 pub use budget::Budget;
 pub use checkers::Monitor;
-pub use checkers::linearizable::{CheckError, CheckOptions, FailedCas, check};
+pub use checkers::linearizable::{CheckError, CheckOptions, FailedCas, check, monitor};
 pub use evidence::{Evidence, Settings};
 pub use history::History;
 pub use judge::{CheckResult, doubts, judge, overall};

@@ -10,7 +10,7 @@ use crate::history::{Event, Type, Value};
 ///
 /// `read` turns an operation with its answer into a typed one; `step` says what it does to a
 /// state, or that its answer is impossible there.
-pub trait Spec: Sized {
+pub trait Spec: Sized + Clone {
     /// What the object remembers. Equal states must behave equally.
     type State: Clone + Eq + Hash + Debug;
     /// An operation together with what is known of its answer.

@@ -8,7 +8,7 @@ use super::object::Object;
 use super::objects::{Certificate, Judged};
 use crate::budget::Meter;
 use crate::checkers::search::{Ended, Searched, search_plainly};
-use crate::history::{Event, History, Operation, Type, Value};
+use crate::history::{Event, History, Operation, Process, Type, Value};
 use crate::minimize::minimize;
 use crate::models::spec::Timed;
 use crate::verdict::{Anomaly, Kind};
@@ -193,14 +193,22 @@ fn operation(history: &History, id: u32) -> &Operation {
 /// `p3's read -> 4`.
 fn name(history: &History, id: u32) -> String {
     let op = operation(history, id);
-    let asked = history.invoke(op);
-    let mut text = format!("p{}'s {}", op.process, asked.f);
+    told(history.invoke(op), history.ret(op))
+}
+
+/// The same of its two events.
+pub(super) fn told(asked: &Event, ret: Option<&Event>) -> String {
+    let process = match asked.process {
+        Process::Client(process) => format!("p{process}"),
+        Process::Nemesis => "the nemesis".into(),
+    };
+    let mut text = format!("{process}'s {}", asked.f);
     for part in [&asked.element, &asked.value].into_iter().flatten() {
         if *part != Value::Null {
             say(&mut text, format_args!(" {}", short(part)));
         }
     }
-    match history.ret(op) {
+    match ret {
         Some(ret) if ret.kind == Type::Ok => {
             if let Some(answer) = ret.value.as_ref().filter(|_| answers(asked, ret)) {
                 say(&mut text, format_args!(" -> {}", short(answer)));

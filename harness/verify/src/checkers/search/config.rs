@@ -54,7 +54,6 @@ pub(super) fn clear<const W: usize>(bits: &mut [u64; W], slot: u32) {
 }
 
 /// Configurations, none of which dominates another.
-#[derive(Clone)]
 pub(super) struct Front<const W: usize, const I: usize> {
     configs: Vec<Config<W, I>>,
     /// The next configuration with the same state and open operations.

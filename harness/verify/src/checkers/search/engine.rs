@@ -39,7 +39,6 @@ pub(super) struct Mode {
 }
 
 /// The search between two events.
-#[derive(Clone)]
 pub(super) struct Engine<const W: usize, const I: usize> {
     pub(super) front: Front<W, I>,
     /// Configurations met while one return is being explained.
@@ -57,6 +56,8 @@ pub(super) struct Engine<const W: usize, const I: usize> {
     pub(super) mode: Mode,
     /// Some were dropped, so getting stuck means nothing.
     pub(super) dropped: bool,
+    /// A copy: states must keep their numbers, which another engine knows too.
+    is_fork: bool,
 }
 
 impl<const W: usize, const I: usize> Engine<W, I> {
@@ -76,6 +77,24 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             reads_epoch: 1,
             mode,
             dropped: false,
+            is_fork: false,
+        }
+    }
+
+    /// A copy to try something with: without what is only needed while a return is explained.
+    pub fn fork(&self) -> Self {
+        let mut front = Front::new();
+        for config in self.front.iter() {
+            front.insert(*config);
+        }
+        Engine {
+            front,
+            pending: self.pending.clone(),
+            lost: self.lost.clone(),
+            reads: self.reads.clone(),
+            dropped: self.dropped,
+            is_fork: true,
+            ..Engine::new(self.mode)
         }
     }
 
@@ -104,7 +123,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             Step::Return(at) => self.ret(space, &pieces[at as usize], rank, purse)?,
         };
         self.spend(space, purse, self.front.len() as u64)?;
-        if alive && space.wants_collection() {
+        if alive && !self.is_fork && space.wants_collection() {
             self.collect(space);
         }
         Ok(alive)

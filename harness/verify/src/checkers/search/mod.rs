@@ -7,7 +7,10 @@ pub mod brute;
 mod config;
 mod engine;
 mod expand;
+#[cfg(test)]
+mod hard_tests;
 mod line;
+mod online;
 mod plan;
 mod purse;
 mod register;
@@ -18,6 +21,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 pub use line::LineSpace;
+pub use online::{Online, Told};
 pub use plan::Piece;
 pub use register::RegisterSpace;
 pub use space::{Numbered, Space};
@@ -79,7 +83,7 @@ pub fn search<S: Spec>(spec: &S, mut ops: Vec<Timed<S::Op>>, meter: &Meter) -> S
 /// far, and names every state that was possible until then.
 pub fn search_plainly<S: Spec>(spec: &S, ops: &[Timed<S::Op>], meter: &Meter) -> Searched {
     let (pieces, classes) = classify(spec, ops);
-    search_space(&mut Numbered::new(spec, classes), pieces, meter)
+    search_space(&mut Numbered::new(spec.clone(), classes), pieces, meter)
 }
 
 /// Searches one object whose operations have classes already.

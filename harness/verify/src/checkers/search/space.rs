@@ -61,9 +61,11 @@ pub trait Space {
 }
 
 /// Any model, with its states numbered as they are met and its steps remembered.
-pub struct Numbered<'a, S: Spec> {
-    spec: &'a S,
+pub struct Numbered<S: Spec> {
+    spec: S,
     classes: Vec<S::Op>,
+    /// Numbers of classes that were met on the way.
+    known: HashMap<S::Op, u32, FixedState>,
     states: Vec<Rc<S::State>>,
     numbers: HashMap<Rc<S::State>, u32, FixedState>,
     /// Steps already asked for; `IMPOSSIBLE` where there is none.
@@ -78,21 +80,38 @@ const IMPOSSIBLE: u32 = u32::MAX;
 /// Fewer states than this are not worth a collection: they fit the cache.
 const COLLECT_STATES_MIN: usize = 1 << 13;
 
-impl<'a, S: Spec> Numbered<'a, S> {
+impl<S: Spec> Numbered<S> {
     /// The space of these classes, with the initial state as number 0.
-    pub fn new(spec: &'a S, classes: Vec<S::Op>) -> Self {
+    pub fn new(spec: S, classes: Vec<S::Op>) -> Self {
         let mut space = Numbered {
             spec,
             classes,
+            known: HashMap::default(),
             states: Vec::new(),
             numbers: HashMap::default(),
             steps: HashMap::default(),
             state_bytes: 0,
             collect_at: COLLECT_STATES_MIN,
         };
-        let initial = space.number(Rc::new(spec.initial()));
+        let initial = space.number(Rc::new(space.spec.initial()));
         assert!(initial == 0, "the first state has number 0");
         space
+    }
+
+    /// The number of this operation's class, a new one if need be.
+    pub(super) fn class(&mut self, op: &S::Op) -> u32 {
+        if let Some(&class) = self.known.get(op) {
+            return class;
+        }
+        let class = self.classes.len() as u32;
+        self.classes.push(op.clone());
+        self.known.insert(op.clone(), class);
+        class
+    }
+
+    /// The model.
+    pub(super) fn spec(&self) -> &S {
+        &self.spec
     }
 
     fn number(&mut self, state: Rc<S::State>) -> u32 {
@@ -123,7 +142,7 @@ pub(super) fn table_bytes(len: usize, capacity: usize, entry: usize) -> u64 {
 /// Between two looks at the budget no more than about so many states come in.
 const SOON: usize = 1 << 10;
 
-impl<S: Spec> Space for Numbered<'_, S> {
+impl<S: Spec> Space for Numbered<S> {
     fn step(&mut self, state: u32, class: u32) -> Option<u32> {
         if let Some(&next) = self.steps.get(&(state, class)) {
             return (next != IMPOSSIBLE).then_some(next);
