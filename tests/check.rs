@@ -15,11 +15,8 @@ use support::{Bench, json};
 fn hopeless(key: &str) -> String {
     let mut text = String::new();
     let mut event = |process: usize, kind: &str, f: &str, value: usize| {
-        writeln!(
-            text,
-            r#"{{"process":{process},"type":"{kind}","f":"{f}",{key}"value":{value}}}"#
-        )
-        .unwrap();
+        writeln!(text, r#"{{"process":{process},"type":"{kind}","f":"{f}",{key}"value":{value}}}"#)
+            .unwrap();
     };
     for round in 0..ROUNDS {
         for kind in ["invoke", "ok"] {

@@ -11,8 +11,8 @@ use schism_verify::{Budget, CheckError, CheckOptions, FailedCas};
 
 use super::registry::registry;
 use super::screen;
-use super::ticker::CheckTicker;
 use super::session::pretty;
+use super::ticker::CheckTicker;
 use crate::judge;
 use crate::report::{Report, html, terminal};
 use crate::store::verdict_file::VerdictFile;
@@ -126,7 +126,7 @@ fn check_file(args: &Args) -> Result<u8> {
         events: evidence.history.events(),
         workload: None,
         plan: None,
-        environment: &serde_json::Value::Null,
+        environment: &serde_json::json!({"format": format.row().name}),
         traces: &[],
         directory: &shown,
     };

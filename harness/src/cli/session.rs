@@ -1,6 +1,5 @@
 //! One run in the real world, from a workload to the files of its run directory.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_line_says_how_far_it_is_and_what_ends_it() {
-        let seen = Seen { events: 200, events_done: 50, keys: 1, keys_decided: 0, configurations: 7 };
+        let seen =
+            Seen { events: 200, events_done: 50, keys: 1, keys_decided: 0, configurations: 7 };
         check(Seen::default(), 5, 5, "checking");
         let quick = "checking: 25 % of 200 events, 7 configurations, about 6 s left";
         check(seen, 2, 60, quick);

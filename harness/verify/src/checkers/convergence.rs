@@ -2,8 +2,8 @@
 //! It never asks how they got there.
 
 use super::{Checker, Finding, finals};
-use crate::history::nemesis::{self, Settled, Stall};
 use crate::evidence::{Evidence, Settings};
+use crate::history::nemesis::{self, Settled, Stall};
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `convergence`.

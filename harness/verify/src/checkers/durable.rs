@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::told::Told;
 use super::total_order::delivered::{self, Delivered};
 use super::{Checker, Finding, finals};
+use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Settled};
 use crate::history::{Event, History, Type, Value};
-use crate::evidence::{Evidence, Settings};
 use crate::models::log::{self, Answered};
 use crate::verdict::{Anomaly, Kind};
 

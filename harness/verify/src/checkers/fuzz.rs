@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::history::History;
 use crate::evidence::{Evidence, Settings};
+use crate::history::History;
 use crate::judge::{doubts, judge, overall};
 
 const HISTORY: &str = r#"{"index":0,"time":1,"process":"nemesis","type":"info","f":"phase","value":"warm-up"}

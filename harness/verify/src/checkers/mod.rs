@@ -20,8 +20,8 @@ mod survival;
 mod told;
 mod total_order;
 
-use crate::history::Event;
 use crate::evidence::{Evidence, Settings};
+use crate::history::Event;
 use crate::verdict::{Anomaly, Verdict};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.

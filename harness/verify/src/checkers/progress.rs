@@ -2,9 +2,9 @@
 //! It never judges time in which the machine itself stood still.
 
 use super::{Checker, Finding, finals};
+use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Settled, Stall};
 use crate::history::{History, Level, Value};
-use crate::evidence::{Evidence, Settings, is_run};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
 

@@ -89,7 +89,7 @@ impl Spec for Set {
     }
 
     fn bytes(&self, state: &BTreeSet<Value>) -> u64 {
-        tree_bytes(state.len(), 1 * size_of::<Value>())
+        tree_bytes(state.len(), size_of::<Value>())
     }
 
     fn show(&self, state: &BTreeSet<Value>) -> String {

@@ -45,10 +45,14 @@ pub trait Spec: Sized + Clone {
     }
 }
 
-/// Bytes on the heap of a standard library's tree: its nodes have room for eleven entries and are
-/// about two thirds full.
+/// Bytes on the heap of a standard library's tree: a leaf has room for eleven entries; where there
+/// are more, leaves are about two thirds full and others point to them.
 pub fn tree_bytes(entries: usize, entry: usize) -> u64 {
-    (entries.div_ceil(7) * (11 * entry + 40)) as u64
+    const ROOM: usize = 11;
+    let leaf = ROOM * entry + 40; // its parent, its length, the allocator's own
+    let leaves = if entries <= ROOM { 1 } else { entries.div_ceil(7) };
+    let inner = if leaves == 1 { 0 } else { leaves.div_ceil(7) };
+    (leaves * leaf + inner * (leaf + 8 * (ROOM + 1))) as u64
 }
 
 /// An operation and its times: ranks in the order of events, invocations before returns.

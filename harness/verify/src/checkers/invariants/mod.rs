@@ -15,8 +15,8 @@ mod world;
 use std::collections::BTreeMap;
 
 use super::{Checker, Finding};
-use crate::history::order::Names;
 use crate::evidence::{Evidence, Settings};
+use crate::history::order::Names;
 use node::Node;
 use trace::{Said, What};
 use world::World;

@@ -105,13 +105,16 @@ impl LineSpace {
             }
         }
         let named = |value: u32| if facts[value as usize].takes == 0 { UNNAMED } else { value };
-        initial.iter_mut().for_each(|value| *value = named(*value));
+        for value in &mut initial {
+            *value = named(*value);
+        }
 
         let mut known: HashMap<Class, u32, FixedState> = HashMap::default();
         let mut classes = Vec::new();
         let mut pieces = Vec::with_capacity(ops.len());
         for (timed, class) in ops.iter().zip(raw) {
-            let class = if let Class::Put(value) = class { Class::Put(named(value)) } else { class };
+            let class =
+                if let Class::Put(value) = class { Class::Put(named(value)) } else { class };
             let number = *known.entry(class).or_insert_with(|| {
                 classes.push(class);
                 classes.len() as u32 - 1

@@ -118,9 +118,10 @@ fn sized<S: Space>(space: &mut S, plan: &Plan, purse: &mut Purse<'_>, far: &mut 
         (0..=256, 0..=128) => widen::<S, 4, 128>(space, plan, purse, far),
         (0..=1024, 0..=2048) => widen::<S, 16, 2048>(space, plan, purse, far),
         // More than that at once is far beyond any search; say so before it is tried.
-        _ => {
-            Ended::Spent { rank: far.rank, spent: Spent::Room { open: bits, lost: plan.lost_slots } }
-        }
+        _ => Ended::Spent {
+            rank: far.rank,
+            spent: Spent::Room { open: bits, lost: plan.lost_slots },
+        },
     }
 }
 

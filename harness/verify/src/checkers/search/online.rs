@@ -253,7 +253,11 @@ impl Live {
         }
         let step = if moment.is_return {
             let piece = recent.piece.as_ref().expect("it was invoked before it returned");
-            if piece.only_reads { self.done.give(piece.slot) } else { self.open.give(piece.slot) }
+            if piece.only_reads {
+                self.done.give(piece.slot);
+            } else {
+                self.open.give(piece.slot);
+            }
             Step::Return(0)
         } else {
             let only_reads = space.spec().only_reads(op);

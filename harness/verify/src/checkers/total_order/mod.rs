@@ -12,9 +12,9 @@ use foldhash::fast::FixedState;
 use super::durable::acked;
 use super::told::Told;
 use super::{Checker, Finding};
+use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
-use crate::evidence::{Evidence, Settings};
 use crate::verdict::{Anomaly, Kind};
 use delivered::{Entry, Step};
 
