@@ -112,8 +112,8 @@ mod tests {
     use crate::Budget;
     use crate::verdict::Verdict;
 
-    /// So many pushes at once have more orders than anyone can try, and as each value is pushed again
-    /// and taken once, none can be told from another; nobody pushed 99.
+    /// So many pushes at once have more orders than anyone can try, and as each value is pushed
+    /// again and taken once, none can be told from another; nobody pushed 99.
     fn hopeless(key: &str) -> String {
         let event = |process, kind: &str, f, value: i64| {
             format!(

@@ -53,14 +53,19 @@ pub(super) fn judge<S: Judged>(
         let operations: usize = objects.iter().map(|object| object.ops.len()).sum();
         progress.begin(objects.len() as u64, 2 * operations as u64);
     }
-    let one = |object: &Object<S::Op>| judge_object(spec, history, object, options, meter);
+    // The small ones first, so that a hopeless one takes no time from them.
+    let mut order: Vec<usize> = (0..objects.len()).collect();
+    order.sort_by_key(|&at| objects[at].ops.len());
+    let one = |&at: &usize| (at, judge_object(spec, history, &objects[at], options, meter));
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
-    let found: Vec<Option<Found>> = if parallel {
-        objects.par_iter().map(one).collect()
+    let mut found: Vec<(usize, Option<Found>)> = if parallel {
+        order.par_iter().map(one).collect()
     } else {
-        objects.iter().map(one).collect()
+        order.iter().map(one).collect()
     };
-    let found: Option<Vec<Found>> = found.into_iter().collect();
+    found.sort_by_key(|(at, _)| *at);
+    let found = found.into_iter().map(|(_, found)| found);
+    let found: Option<Vec<Found>> = found.collect();
     let found = found.ok_or_else(wrong)?;
 
     let mut finding = Finding::new(history.operations().len() as u64);

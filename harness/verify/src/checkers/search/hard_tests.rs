@@ -12,7 +12,7 @@ use crate::models::register::{self, Register};
 use crate::models::spec::{Spec, Timed};
 
 /// So many histories of each kind take seconds.
-const HISTORIES: u64 = 20_000;
+const HISTORIES: u64 = 10_000;
 
 /// Nine operations, some of them lost, are the most that brute force does thousands of times.
 const OPS_MAX: usize = 9;
