@@ -15,6 +15,7 @@
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
 //!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * [`vsr`]: Viewstamped Replication Revisited, with a disk, in memory, and as published.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod bugs;
@@ -31,6 +32,7 @@ pub mod reads;
 pub mod replica;
 pub mod session;
 pub mod transfer;
+pub mod vsr;
 pub mod wire;
 
 pub use bugs::{BUGS, Bug};
@@ -41,4 +43,4 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW, vsr::ROW, vsr::MEMORY_ROW, vsr::PAPER_ROW];

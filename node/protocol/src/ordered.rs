@@ -247,6 +247,13 @@ impl Ordered {
         Some(staging.take(offset, values))
     }
 
+    /// The snapshot that is arriving (0: none), and how many delivered values are here.
+    #[must_use]
+    pub fn staged(&self) -> (Index, Offset) {
+        let none = (Index(0), self.replica.length());
+        self.staging.as_ref().map_or(none, |staging| (staging.index(), staging.end()))
+    }
+
     /// Forgets a snapshot that was arriving: its sender leads no longer.
     pub fn drop_staging(&mut self) {
         self.staging = None;
