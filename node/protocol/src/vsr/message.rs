@@ -115,12 +115,13 @@ pub enum Body {
         /// Never used before.
         nonce: u64,
     },
-    /// RecoveryResponse (paper, 4.3, step 2). The log follows by state transfer.
+    /// RecoveryResponse (paper, 4.3, step 2).
     RecoveryResponse {
         /// The nonce of the Recovery.
         nonce: u64,
-        /// Where the sender's log ends, if it is the primary of its view.
-        primary: Option<Index>,
+        /// The sender's log and commit number, if it is the primary of its view. A log that does
+        /// not fit is asked for.
+        primary: Option<(Index, Suffix)>,
     },
 }
 
@@ -212,9 +213,13 @@ impl Wire for Message {
                 w.u64(*nonce);
             }
             Body::RecoveryResponse { nonce, primary } => {
-                w = start(kind::RECOVERY_RESPONSE, 17);
+                let weight = primary.as_ref().map_or(0, |(_, log)| weight(&log.entries));
+                w = start(kind::RECOVERY_RESPONSE, 53 + weight);
                 w.u64(*nonce);
-                w.option(primary.map(|i| i.0));
+                w.option(primary.as_ref().map(|(commit, _)| commit.0));
+                if let Some((_, log)) = primary {
+                    put_suffix(&mut w, log);
+                }
             }
         }
         w.finish()
@@ -253,7 +258,9 @@ impl Wire for Message {
             },
             kind::RECOVERY => Body::Recovery { nonce: r.u64()? },
             kind::RECOVERY_RESPONSE => {
-                Body::RecoveryResponse { nonce: r.u64()?, primary: r.option()?.map(Index) }
+                let (nonce, commit) = (r.u64()?, r.option()?);
+                let log = |commit| get_suffix(&mut r).map(|log| (Index(commit), log));
+                Body::RecoveryResponse { nonce, primary: commit.map(log).transpose()? }
             }
             other => return Err(WireError(format!("no message is of kind {other}"))),
         };

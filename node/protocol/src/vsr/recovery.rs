@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use rand_chacha::rand_core::Rng;
 
-use super::message::Body;
+use super::message::{Body, Suffix};
 use super::state::{HardState, Status};
 use super::transfer::Why;
+use super::view_change::SUFFIX_BYTES_MAX;
 use super::{Out, Vsr};
 use crate::machine::{Epoch, Index, NodeId};
 use crate::options::after;
@@ -18,8 +19,8 @@ use crate::options::after;
 /// What was asked, and what came back.
 pub(super) struct Recovery {
     nonce: u64,
-    /// The view of each who answered, and of its primary the end of the log.
-    answers: BTreeMap<NodeId, (Epoch, Option<Index>)>,
+    /// The view of each who answered, and of a primary what it has committed, and its log.
+    answers: BTreeMap<NodeId, (Epoch, Option<(Index, Suffix)>)>,
 }
 
 impl Vsr {
@@ -42,7 +43,8 @@ impl Vsr {
         if self.state.status != Status::Normal {
             return;
         }
-        let primary = self.lead.as_ref().map(|_| self.state.last());
+        let log = |_| (self.state.ordered.commit, self.suffix_after(Index(0), SUFFIX_BYTES_MAX));
+        let primary = self.lead.as_ref().map(log);
         self.send(from, Body::RecoveryResponse { nonce, primary }, out);
         let view = self.state.hard.view;
         if from == self.state.primary(view) && self.wants <= view {
@@ -57,22 +59,30 @@ impl Vsr {
         from: NodeId,
         view: Epoch,
         nonce: u64,
-        primary: Option<Index>,
+        primary: Option<(Index, Suffix)>,
         out: &mut Out,
     ) {
         let Some(recovery) = &mut self.recovery else { return };
-        if !self.rules.response_counts(recovery.nonce, nonce) {
+        if self.fetch.is_some() || !self.rules.response_counts(recovery.nonce, nonce) {
             return;
         }
         recovery.answers.insert(from, (view, primary));
         let answers = &recovery.answers;
         let latest = answers.values().map(|(view, _)| *view).max().expect("there is one");
-        let leader = self.state.primary(latest);
-        let led = matches!(answers.get(&leader), Some((view, Some(_))) if *view == latest);
         let enough = self.rules.view_change_quorum(self.state.members.len());
-        let known = led && answers.len() >= enough;
-        if self.fetch.is_none() && known && self.rules.recovers_into(&self.state, latest) {
-            self.set_hard(HardState { view: latest, ..self.state.hard }, out);
+        if answers.len() < enough || !self.rules.recovers_into(&self.state, latest) {
+            return;
+        }
+        let leader = self.state.primary(latest);
+        let Some((_, Some((commit, log)))) = answers.get(&leader).filter(|a| a.0 == latest) else {
+            return;
+        };
+        let (commit, log) = (*commit, log.clone());
+        self.set_hard(HardState { view: latest, ..self.state.hard }, out);
+        if log.is_whole() {
+            self.replace_log(log.prev.index, log.entries, out);
+            self.enter(commit, out);
+        } else {
             self.fetch_from(leader, Why::Recover, out);
         }
     }

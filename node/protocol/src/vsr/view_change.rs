@@ -16,9 +16,9 @@ use crate::machine::{Epoch, Index, NodeId, Output, TraceEvent};
 use crate::options::after;
 use crate::quorum::reached_by;
 
-/// Bytes of entries in a DoViewChange or StartView: as much as is under way in a busy moment. More
-/// is asked for, from the one who has it.
-const SUFFIX_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of entries in a DoViewChange, StartView or RecoveryResponse: as much as is under way in a
+/// busy moment. More is asked for, from the one who has it.
+pub(super) const SUFFIX_BYTES_MAX: usize = 64 * 1024;
 
 /// A DoViewChange that arrived.
 pub(super) struct Change {

@@ -10,4 +10,5 @@
 #![allow(clippy::print_stdout)] // for people: what was run, and one seed told aloud
 
 mod raft;
+mod vsr;
 mod world;

@@ -1,0 +1,4 @@
+//! Viewstamped Replication: its profiles, its planted bugs, its tricky rules one by one, its frames.
+
+mod bugs;
+mod sweep;
