@@ -123,6 +123,18 @@ pub enum Body {
         /// not fit is asked for.
         primary: Option<(Index, Suffix)>,
     },
+    /// What may a linearizable read asked now be answered from?
+    ReadIndex {
+        /// Unique over all incarnations of the sender.
+        token: u64,
+    },
+    /// The answer to it.
+    ReadIndexReply {
+        /// The token of the question.
+        token: u64,
+        /// The index; None when the sender is not primary.
+        index: Option<Index>,
+    },
 }
 
 /// The kinds, as the first byte of a frame says them.
@@ -138,6 +150,8 @@ pub mod kind {
     pub const NEW_SNAPSHOT: u8 = 8;
     pub const RECOVERY: u8 = 9;
     pub const RECOVERY_RESPONSE: u8 = 10;
+    pub const READ_INDEX: u8 = 11;
+    pub const READ_INDEX_REPLY: u8 = 12;
 }
 
 /// The kinds for whoever looks at frames on their way. A Recovery's view is only remembered.
@@ -152,6 +166,8 @@ pub const FRAMES: &[FrameRow] = &[
     frame(kind::NEW_SNAPSHOT, "new-snapshot", FramePart::Decides),
     frame(kind::RECOVERY, "recovery", FramePart::Asks),
     frame(kind::RECOVERY_RESPONSE, "recovery-response", FramePart::Moves),
+    frame(kind::READ_INDEX, "read-index", FramePart::Moves),
+    frame(kind::READ_INDEX_REPLY, "read-index-reply", FramePart::Moves),
 ];
 
 const fn frame(kind: u8, name: &'static str, part: FramePart) -> FrameRow {
@@ -221,6 +237,15 @@ impl Wire for Message {
                     put_suffix(&mut w, log);
                 }
             }
+            Body::ReadIndex { token } => {
+                w = start(kind::READ_INDEX, 8);
+                w.u64(*token);
+            }
+            Body::ReadIndexReply { token, index } => {
+                w = start(kind::READ_INDEX_REPLY, 17);
+                w.u64(*token);
+                w.option(index.map(|i| i.0));
+            }
         }
         w.finish()
     }
@@ -261,6 +286,10 @@ impl Wire for Message {
                 let (nonce, commit) = (r.u64()?, r.option()?);
                 let log = |commit| get_suffix(&mut r).map(|log| (Index(commit), log));
                 Body::RecoveryResponse { nonce, primary: commit.map(log).transpose()? }
+            }
+            kind::READ_INDEX => Body::ReadIndex { token: r.u64()? },
+            kind::READ_INDEX_REPLY => {
+                Body::ReadIndexReply { token: r.u64()?, index: r.option()?.map(Index) }
             }
             other => return Err(WireError(format!("no message is of kind {other}"))),
         };

@@ -3,7 +3,7 @@
 //! the next view begins with the greatest log a majority knows.
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a replica is), `primary`, `backup`,
-//! `view_change`, `transfer`, `recovery`; `durable` (what waits for what), `modes`, `options`,
+//! `reads`, `view_change`, `transfer`, `recovery`; `durable` (what waits for what), `modes`, `options`,
 //! [`message`].
 //!
 //! Three systems, by what survives a crash: `vsr` keeps view and log on disk and needs no recovery;
@@ -21,6 +21,7 @@ pub mod message;
 mod modes;
 mod options;
 mod primary;
+mod reads;
 mod recovery;
 pub mod rules;
 mod state;
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::asking::Asking;
 use crate::disk::Hard;
 use crate::machine::{
     Boot, BootError, Command, Epoch, Index, Input, Mark, NodeId, Output, Outputs, Refusal, Reply,
@@ -79,6 +81,8 @@ struct Vsr {
     /// A log that is being asked for.
     fetch: Option<Fetch>,
     recovery: Option<Recovery>,
+    /// Linearizable reads that wait for a primary elsewhere.
+    asking: Asking,
     /// What only a primary has.
     lead: Option<Lead>,
 }
@@ -122,6 +126,8 @@ impl Vsr {
             changes: BTreeMap::new(),
             fetch: None,
             recovery: None,
+            // Nanoseconds since the machine's start: never the same in two incarnations.
+            asking: Asking::new(boot.now.0),
             lead: None,
         };
         let State { members, ordered, .. } = &replica.state;
@@ -178,6 +184,8 @@ impl Vsr {
             self.advance_primary_commit(out);
         }
         self.start_read_round(out);
+        self.ask_for_read_index(out);
+        self.answer_granted_reads(out);
         let State { ordered, members, options, .. } = &mut self.state;
         ordered.take_snapshot_if_due(options.snapshot_every, members, &mut self.disk, out);
         self.set_alarm(out);
@@ -230,6 +238,10 @@ impl Vsr {
             }
             Body::GetState { after, snapshot, have } => {
                 self.on_get_state(from, view, after, snapshot, have, out);
+            }
+            Body::ReadIndex { token } => self.on_read_index(from, token, out),
+            Body::ReadIndexReply { token, index } => {
+                self.on_read_index_reply(view, token, index, out);
             }
             _ => {}
         }
@@ -348,6 +360,7 @@ impl Vsr {
             None if self.awaits_answers() => self.nudge_at.min(self.timer_at),
             None => self.timer_at,
         };
+        let due = self.asking.due().map_or(due, |at| due.min(at));
         if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
             self.wake_at = Some(due);
             out.push(Output::WakeAt(due));

@@ -9,31 +9,30 @@ use std::collections::VecDeque;
 use super::message::Body;
 use super::options::Options;
 use super::{Out, Vsr, not_leader};
-use crate::machine::{
-    Command, Epoch, Index, Level, LogEntry, NodeId, Reply, Ticket, Time, reply_to,
-};
+use crate::asking::Waiter;
+use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Reply, Ticket, Time, reply_to};
 use crate::options::after;
 use crate::pending::{MESSAGE_BYTES_MAX, Pending, too_large};
 use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, Want, answer};
+use crate::reads::Rounds;
 
 /// What only a primary has.
 pub(super) struct Lead {
-    backups: Vec<Backup>,
+    pub(super) backups: Vec<Backup>,
     pub(super) heartbeat_at: Time,
     /// Entries up to here were sent.
     sent: Index,
     /// Where the Prepares end that are not committed yet.
     under_way: VecDeque<Index>,
     pending: Pending,
-    rounds: Rounds<Reader>,
+    pub(super) rounds: Rounds<Waiter>,
 }
 
 /// What a primary knows of a backup.
-struct Backup {
+pub(super) struct Backup {
     id: NodeId,
     acknowledged: Index,
-    round: u64,
+    pub(super) round: u64,
     heard: Time,
 }
 
@@ -96,7 +95,7 @@ impl Vsr {
     }
 
     /// A Prepare without entries: a heartbeat, or the start of a read round.
-    fn send_heartbeat(&self, out: &mut Out) {
+    pub(super) fn send_heartbeat(&self, out: &mut Out) {
         let Some(lead) = &self.lead else { return };
         let (prev, round) = (lead.sent, lead.rounds.latest());
         let commit = self.state.ordered.commit;
@@ -170,63 +169,6 @@ impl Vsr {
         for ticket in lead.pending.into_tickets() {
             reply_to(ticket, self.rules.answer_pending(&self.state), out);
         }
-        for reader in lead.rounds.into_waiters() {
-            reply_to(reader.ticket, not_leader(None), out);
-        }
-    }
-
-    // Reads: a round of messages that starts after the read came, as in Raft's ReadIndex.
-
-    pub(super) fn on_read_request(
-        &mut self,
-        ticket: Ticket,
-        level: Level,
-        want: Want,
-        out: &mut Out,
-    ) {
-        let reader = Reader { ticket, want, at: self.now };
-        if level == Level::Local {
-            return answer(reader, level, &self.state.ordered.replica, out);
-        }
-        match &mut self.lead {
-            Some(lead) => lead.rounds.wait(reader),
-            None => reply_to(ticket, not_leader(self.leader()), out),
-        }
-    }
-
-    /// Starts a round for everyone who waits, unless one is under way.
-    pub(super) fn start_read_round(&mut self, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
-        if !lead.rounds.is_due() || !self.rules.may_start_read_round(&self.state) {
-            return;
-        }
-        lead.rounds.start(self.state.ordered.commit);
-        self.send_heartbeat(out);
-        self.answer_confirmed_reads(out);
-    }
-
-    fn answer_confirmed_reads(&mut self, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
-        let mut heard: Vec<u64> = lead.backups.iter().map(|backup| backup.round).collect();
-        heard.push(lead.rounds.latest());
-        let heard = reached_by(&mut heard, self.rules.commit_quorum(self.state.members.len()));
-        let rules = self.rules;
-        let ended = lead.rounds.end_if(|round| rules.round_covers(heard, round));
-        for reader in ended.into_iter().flat_map(|(_, readers)| readers) {
-            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-        }
-    }
-
-    /// Reads wait at most 2T, as long as a view change takes.
-    pub(super) fn give_up_on_old_reads(&mut self, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
-        let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
-        lead.rounds.retain(|reader| {
-            let late = after(reader.at, patience) <= now;
-            if late {
-                reply_to(reader.ticket, not_leader(None), out);
-            }
-            !late
-        });
+        self.refuse_rounds(lead.rounds, out);
     }
 }

@@ -107,6 +107,7 @@ impl Vsr {
         if let Some(lead) = lead {
             self.answer_all_pending(lead, out);
         }
+        self.forget_asked_reads(out);
         let mark = self.rules.before_view_change(&self.disk);
         self.promise(mark, Held::Left(view), out);
     }

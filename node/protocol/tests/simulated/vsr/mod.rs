@@ -1,4 +1,5 @@
 //! Viewstamped Replication: its profiles, its planted bugs, its tricky rules one by one, its frames.
 
 mod bugs;
+mod codec;
 mod sweep;
