@@ -89,6 +89,8 @@ pub enum Body {
     GetState {
         /// The sender has what the receiver's log holds up to here.
         after: Index,
+        /// Where its own log ends, which may not be the receiver's; nothing once pieces came.
+        own: EntryId,
         /// The snapshot that is arriving, if any; 0: none.
         snapshot: Index,
         /// How many delivered values the sender has, of its own and of that snapshot.
@@ -206,9 +208,10 @@ impl Wire for Message {
                 w.u64(commit.0);
                 put_suffix(&mut w, suffix);
             }
-            Body::GetState { after, snapshot, have } => {
-                w = start(kind::GET_STATE, 24);
+            Body::GetState { after, own, snapshot, have } => {
+                w = start(kind::GET_STATE, 40);
                 w.u64(after.0);
+                w.id(*own);
                 w.u64(snapshot.0);
                 w.u64(have.0);
             }
@@ -270,6 +273,7 @@ impl Wire for Message {
             }
             kind::GET_STATE => Body::GetState {
                 after: Index(r.u64()?),
+                own: r.id()?,
                 snapshot: Index(r.u64()?),
                 have: Offset(r.u64()?),
             },

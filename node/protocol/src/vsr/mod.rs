@@ -236,8 +236,8 @@ impl Vsr {
             Body::StartView { commit, suffix } => {
                 self.on_start_view(from, view, commit, suffix, out);
             }
-            Body::GetState { after, snapshot, have } => {
-                self.on_get_state(from, view, after, snapshot, have, out);
+            Body::GetState { after, own, snapshot, have } => {
+                self.on_get_state(from, view, after, own, snapshot, have, out);
             }
             Body::ReadIndex { token } => self.on_read_index(from, token, out),
             Body::ReadIndexReply { token, index } => {

@@ -136,6 +136,14 @@ impl Vsr {
         self.advance_primary_commit(out);
     }
 
+    /// A backup that asks for the log is with its primary, though it has nothing to acknowledge yet.
+    pub(super) fn heard_backup(&mut self, from: NodeId) {
+        let Some(lead) = &mut self.lead else { return };
+        if let Some(backup) = lead.backups.iter_mut().find(|backup| backup.id == from) {
+            backup.heard = self.now;
+        }
+    }
+
     /// Commits what a quorum holds (paper, 4.1, step 5).
     pub(super) fn advance_primary_commit(&mut self, out: &mut Out) {
         let Some(lead) = &self.lead else { return };

@@ -43,7 +43,7 @@ impl Vsr {
         if self.state.status != Status::Normal {
             return;
         }
-        let log = |_| (self.state.ordered.commit, self.suffix_after(Index(0), SUFFIX_BYTES_MAX));
+        let log = |_| (self.state.ordered.commit, self.ending(Index(0), SUFFIX_BYTES_MAX));
         let primary = self.lead.as_ref().map(log);
         self.send(from, Body::RecoveryResponse { nonce, primary }, out);
         let view = self.state.hard.view;
@@ -79,7 +79,7 @@ impl Vsr {
         };
         let (commit, log) = (*commit, log.clone());
         self.set_hard(HardState { view: latest, ..self.state.hard }, out);
-        if log.is_whole() {
+        if log.prev.index == Index(0) {
             self.replace_log(log.prev.index, log.entries, out);
             self.enter(commit, out);
         } else {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::message::{Body, Suffix};
 use super::{Out, Vsr};
+use crate::log::EntryId;
 use crate::machine::{Epoch, Index, LogEntry, NodeId, Offset, Snapshot};
 use crate::options::after;
 use crate::pending::MESSAGE_BYTES_MAX;
@@ -33,6 +34,13 @@ pub(super) struct Fetch {
     after: Index,
     /// What came so far.
     staged: Vec<LogEntry>,
+}
+
+impl Fetch {
+    /// Up to where the log is here or in hand.
+    fn end(&self) -> Index {
+        Index(self.after.0 + self.staged.len() as u64)
+    }
 }
 
 impl Vsr {
@@ -63,20 +71,25 @@ impl Vsr {
     /// Asks, or asks again, for what is still missing.
     pub(super) fn ask_for_state(&mut self, out: &mut Out) {
         let Some(fetch) = &self.fetch else { return };
-        let after_index = Index(fetch.after.0 + fetch.staged.len() as u64);
         let (snapshot, have) = self.state.ordered.staged();
-        self.send(fetch.from, Body::GetState { after: after_index, snapshot, have }, out);
+        // At first one's own end is offered: where it agrees, nothing before it need travel.
+        let first = fetch.staged.is_empty();
+        let own = first.then(|| self.state.ordered.log.last().id()).unwrap_or_default();
+        let body = Body::GetState { after: fetch.end(), own, snapshot, have };
+        self.send(fetch.from, body, out);
         // Two heartbeats: long enough for any answer that is still coming.
         self.nudge_at = after(self.now, 2 * self.state.options.heartbeat_ns);
     }
 
     // The side that answers.
 
+    #[allow(clippy::too_many_arguments)] // the fields of one GetState
     pub(super) fn on_get_state(
         &mut self,
         from: NodeId,
         view: Epoch,
         after: Index,
+        own: EntryId,
         snapshot: Index,
         have: Offset,
         out: &mut Out,
@@ -84,7 +97,10 @@ impl Vsr {
         if view != self.state.hard.view || !self.rules.may_serve(&self.state, from) {
             return;
         }
+        self.heard_backup(from);
         let ordered = &self.state.ordered;
+        let agrees = own.index > after && ordered.log.birth(own.index) == Some(own.birth);
+        let after = if agrees { own.index } else { after };
         if ordered.log.birth(after).is_some() {
             let suffix = self.suffix_after(after, MESSAGE_BYTES_MAX);
             return self.send(from, Body::NewState { commit: ordered.commit, suffix }, out);
@@ -101,10 +117,28 @@ impl Vsr {
     }
 
     /// The log after `after`, as far as it fits into so many bytes.
-    pub(super) fn suffix_after(&self, after: Index, bytes: usize) -> Suffix {
+    fn suffix_after(&self, after: Index, bytes: usize) -> Suffix {
         let log = &self.state.ordered.log;
         let prev = log.position(after).expect("an index from the base to the last is here").id();
         Suffix { prev, entries: log.slice(after.next(), bytes), last: log.last_index() }
+    }
+
+    /// The end of the log: all after `after`, or as much of it as fits into so many bytes.
+    pub(super) fn ending(&self, after: Index, bytes: usize) -> Suffix {
+        let log = &self.state.ordered.log;
+        let last = log.last_index();
+        let mut after = after.max(log.base().index);
+        let mut room = bytes;
+        let indices = (after.0 + 1..=last.0).rev().map(Index);
+        for index in indices {
+            let weight = log.entry(index).map_or(0, crate::log::weight);
+            if weight > room {
+                after = index;
+                break;
+            }
+            room -= weight;
+        }
+        self.suffix_after(after, bytes)
     }
 
     // The side that asked.
@@ -117,10 +151,16 @@ impl Vsr {
         suffix: Suffix,
         out: &mut Out,
     ) {
-        let expected = |fetch: &Fetch| Index(fetch.after.0 + fetch.staged.len() as u64);
+        let own = self.state.ordered.log.birth(suffix.prev.index);
         let Some(fetch) = &mut self.fetch else { return };
-        let due = fetch.from == from && expected(fetch) == suffix.prev.index;
-        if !due || !self.rules.answer_counts(&self.state, view) {
+        if fetch.from != from || !self.rules.answer_counts(&self.state, view) {
+            return;
+        }
+        let agrees = own == Some(suffix.prev.birth) && suffix.prev.index > fetch.after;
+        if fetch.staged.is_empty() && agrees {
+            fetch.after = suffix.prev.index;
+        }
+        if fetch.end() != suffix.prev.index {
             return;
         }
         let whole = suffix.is_whole();

@@ -139,7 +139,7 @@ impl Vsr {
             self.changes.insert(to, Change { normal, commit, suffix });
             self.choose(out);
         } else {
-            let suffix = self.suffix_after(commit, SUFFIX_BYTES_MAX);
+            let suffix = self.ending(commit, SUFFIX_BYTES_MAX);
             self.send(to, Body::DoViewChange { normal, commit, suffix }, out);
         }
     }
@@ -177,7 +177,8 @@ impl Vsr {
         if best == me {
             self.begin(out);
         } else if self.can_take(&change.suffix) {
-            let suffix = self.changes.remove(&best).expect("it was just seen").suffix;
+            let change = self.changes.get_mut(&best).expect("it was just seen");
+            let suffix = std::mem::take(&mut change.suffix);
             self.replace_log(suffix.prev.index, suffix.entries, out);
             self.begin(out);
         } else {
@@ -201,8 +202,7 @@ impl Vsr {
         self.state.began = last;
         self.lead = Some(Lead::new(self.others(), last, self.now, &self.state.options));
         self.tell_role(out);
-        let log = &self.state.ordered.log;
-        let suffix = self.suffix_after(least.max(log.base().index), SUFFIX_BYTES_MAX);
+        let suffix = self.ending(least, SUFFIX_BYTES_MAX);
         self.send_all(&Body::StartView { commit: self.state.ordered.commit, suffix }, out);
         self.advance_primary_commit(out);
     }
