@@ -73,8 +73,8 @@ impl Vsr {
         let Some(fetch) = &self.fetch else { return };
         let (snapshot, have) = self.state.ordered.staged();
         // At first one's own end is offered: where it agrees, nothing before it need travel.
-        let first = fetch.staged.is_empty();
-        let own = first.then(|| self.state.ordered.log.last().id()).unwrap_or_default();
+        let last = self.state.ordered.log.last().id();
+        let own = if fetch.staged.is_empty() { last } else { EntryId::default() };
         let body = Body::GetState { after: fetch.end(), own, snapshot, have };
         self.send(fetch.from, body, out);
         // Two heartbeats: long enough for any answer that is still coming.

@@ -16,26 +16,26 @@ fn suffix() -> impl Strategy<Value = Suffix> {
 fn body() -> impl Strategy<Value = Body> {
     let number = any::<u64>();
     prop_oneof![
-        (run(), index(), number.clone()).prop_map(|((prev, entries), commit, round)| {
+        (run(), index(), number).prop_map(|((prev, entries), commit, round)| {
             Body::Prepare { prev: prev.index, commit, round, entries }
         }),
-        (index(), number.clone()).prop_map(|(upto, round)| Body::PrepareOk { upto, round }),
-        number.clone().prop_map(|wanted| Body::StartViewChange { wanted: Epoch(wanted) }),
-        (number.clone(), index(), suffix()).prop_map(|(normal, commit, suffix)| {
+        (index(), number).prop_map(|(upto, round)| Body::PrepareOk { upto, round }),
+        number.prop_map(|wanted| Body::StartViewChange { wanted: Epoch(wanted) }),
+        (number, index(), suffix()).prop_map(|(normal, commit, suffix)| {
             Body::DoViewChange { normal: Epoch(normal), commit, suffix }
         }),
         (index(), suffix()).prop_map(|(commit, suffix)| Body::StartView { commit, suffix }),
-        (index(), id(), index(), number.clone()).prop_map(|(after, own, snapshot, have)| {
+        (index(), id(), index(), number).prop_map(|(after, own, snapshot, have)| {
             Body::GetState { after, own, snapshot, have: Offset(have) }
         }),
         (index(), suffix()).prop_map(|(commit, suffix)| Body::NewState { commit, suffix }),
-        (snapshot(), number.clone(), values()).prop_map(|(snapshot, from, values)| {
+        (snapshot(), number, values()).prop_map(|(snapshot, from, values)| {
             Body::NewSnapshot { snapshot, from: Offset(from), values }
         }),
-        number.clone().prop_map(|nonce| Body::Recovery { nonce }),
-        (number.clone(), prop::option::of((index(), suffix())))
+        number.prop_map(|nonce| Body::Recovery { nonce }),
+        (number, prop::option::of((index(), suffix())))
             .prop_map(|(nonce, primary)| Body::RecoveryResponse { nonce, primary }),
-        number.clone().prop_map(|token| Body::ReadIndex { token }),
+        number.prop_map(|token| Body::ReadIndex { token }),
         (number, any::<Option<u64>>())
             .prop_map(|(token, index)| Body::ReadIndexReply { token, index: index.map(Index) }),
     ]
