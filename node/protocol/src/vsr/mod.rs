@@ -3,8 +3,8 @@
 //! the next view begins with the greatest log a majority knows.
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a replica is), `primary`, `backup`,
-//! `reads`, `view_change`, `transfer`, `recovery`; `durable` (what waits for what), `modes`, `options`,
-//! [`message`].
+//! `reads`, `view_change`, `transfer`, `recovery`; `durable` (what waits for what), `modes`,
+//! `options`, [`message`].
 //!
 //! Three systems, by what survives a crash: `vsr` keeps view and log on disk and needs no recovery;
 //! `vsr-memory` keeps only the view there; `vsr-paper` keeps nothing, as published.

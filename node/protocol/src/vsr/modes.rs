@@ -1,5 +1,5 @@
-//! The three systems that Viewstamped Replication is here, by what survives a crash: their rows, and
-//! how a replica of each is started. It never decides anything.
+//! The three systems that Viewstamped Replication is here, by what survives a crash: their rows,
+//! and how a replica of each is started. It never decides anything.
 
 use super::message::{self, Message};
 use super::rules::{Rules, Sound};

@@ -136,7 +136,7 @@ impl Vsr {
         self.advance_primary_commit(out);
     }
 
-    /// A backup that asks for the log is with its primary, though it has nothing to acknowledge yet.
+    /// A backup that asks for the log is with its primary, though it acknowledges nothing yet.
     pub(super) fn heard_backup(&mut self, from: NodeId) {
         let Some(lead) = &mut self.lead else { return };
         if let Some(backup) = lead.backups.iter_mut().find(|backup| backup.id == from) {

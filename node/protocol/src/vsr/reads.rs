@@ -1,7 +1,7 @@
 //! Linearizable reads, and local ones. The paper leaves them to leases (6.2); here a primary asks a
 //! majority, as Raft's does: it notes its commit number, starts a numbered round of Prepares after
-//! that, and answers when f + 1 replicas, itself included, were still in the view. A backup asks the
-//! primary for such a number.
+//! that, and answers when f + 1 replicas, itself included, were still in the view. A backup asks
+//! the primary for such a number.
 //!
 //! It never answers from a round that started before the read came, and a read that cannot be
 //! answered fails: it has no effect, so a definite no is true.

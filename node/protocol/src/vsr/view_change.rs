@@ -1,4 +1,4 @@
-//! View changes (paper, 4.2): suspicion, leaving a view, choosing the log of the next, beginning it.
+//! View changes (paper, 4.2): suspicion, leaving a view, choosing the next one's log, beginning it.
 //!
 //! The paper lets the first replica that suspects the primary take everyone along. Here a replica
 //! that only suspects asks, in its own view, and leaves when a majority wants to: one that is deaf,

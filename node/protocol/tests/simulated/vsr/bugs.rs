@@ -31,7 +31,7 @@ const LATE_RESPONSES: Filter = |cluster, _, to, kind, view, dice| match kind {
 fn every_planted_bug_is_caught_and_its_control_is_clean() {
     let on = Profile::under;
     every_bug_is_caught(&vsr::ROW, &[
-        ("V01", on(5, &[IsolateLeader, Halves, CrashLeader]),
+        ("V01", Profile { strike_ms: 150, ..on(3, &[IsolateLeader, CrashLeader]) },
             &["leader-completeness", "state-machine-safety", "acked-durability", "divergence"]),
         ("V04", Profile { filter: Some(LATE_STATE), strike_ms: 120, strike_lasts_ms: 200,
                 ..on(3, &[CrashLeader]) },
@@ -51,7 +51,7 @@ fn every_planted_bug_in_memory_is_caught_and_its_control_is_clean() {
     let on = Profile::under;
     let two = |profile| Profile { down_most: 1, ..profile };
     every_bug_is_caught(&vsr::MEMORY_ROW, &[
-        ("V02", two(Profile { filter: Some(LATE_RESPONSES), strike_ms: 60, strike_lasts_ms: 200,
+        ("V02", two(Profile { filter: Some(LATE_RESPONSES), strike_ms: 40, strike_lasts_ms: 200,
                 ..on(3, &[CrashOne, CrashOne, PauseLeader]) }),
             &["leader-completeness", "state-machine-safety", "divergence", "commit-quorum"]),
         ("V03", two(Profile { strike_ms: 150, ..on(3, &[CrashOne, IsolateLeader, PauseLeader]) }),

@@ -1,4 +1,4 @@
-//! Viewstamped Replication: its profiles, its planted bugs, its tricky rules one by one, its frames.
+//! Viewstamped Replication: its profiles, planted bugs, tricky rules one by one, and frames.
 
 mod bugs;
 mod codec;
