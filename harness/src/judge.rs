@@ -10,6 +10,7 @@ use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
 use crate::action::{Bite, NodeId};
 use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
+use crate::systems::System;
 use crate::workload::{Expect, SystemSpec, Workload};
 
 /// Every check passed, or the expectation was met.
@@ -24,7 +25,7 @@ pub const EXIT_UNKNOWN: u8 = 3;
 pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// What a workload asks of its evidence.
-pub fn settings(workload: &Workload, writes_evidence: bool) -> Settings {
+pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
     let mut fault_kinds: Vec<String> = workload.faults.iter().map(|f| f.kind.clone()).collect();
     fault_kinds.sort();
     fault_kinds.dedup();
@@ -35,7 +36,8 @@ pub fn settings(workload: &Workload, writes_evidence: bool) -> Settings {
         min_operations: workload.min_operations,
         fault_kinds,
         nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
-        writes_evidence,
+        writes_evidence: system.writes_evidence(),
+        traces: system.traces(),
     }
 }
 
@@ -62,36 +64,35 @@ fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) 
 /// Judges a history by itself: its linearizability as `options` say, and whatever else it has the
 /// evidence for.
 pub fn judge_history(
-    history: History,
+    evidence: &Evidence,
     options: &CheckOptions,
-) -> Result<(Evidence, VerdictFile), CheckError> {
+) -> Result<VerdictFile, CheckError> {
     // Without operations nothing tells the model; with a model named, nothing contradicts it.
+    let history = &evidence.history;
     let asked = !history.operations().is_empty() || options.model.is_some();
-    let linearizable = if asked { Some(schism_verify::check(&history, options)?) } else { None };
-    let evidence = Evidence { history, ..Evidence::default() };
+    let linearizable = if asked { Some(schism_verify::check(history, options)?) } else { None };
     let mut settings = Settings::default();
-    let others = CHECKERS.iter().filter(|checker| {
-        checker.name != "linearizable" && (checker.applies)(&evidence, &settings)
-    });
+    let others = CHECKERS
+        .iter()
+        .filter(|checker| checker.name != "linearizable" && (checker.applies)(evidence, &settings));
     let others: Vec<String> = others.map(|checker| checker.name.to_string()).collect();
     let mut results: Vec<CheckResult> = linearizable.into_iter().collect();
     if !others.is_empty() {
         settings.checks = others;
-        results.extend(schism_verify::judge(&evidence, &settings));
+        results.extend(schism_verify::judge(evidence, &settings));
     }
-    let file = summed_up(&evidence, &settings, &results);
-    Ok((evidence, file))
+    Ok(summed_up(evidence, &settings, &results))
 }
 
 /// Judges a run by its own workload.
 pub fn judge_run(
     evidence: &Evidence,
     workload: &Workload,
-    writes_evidence: bool,
+    system: &dyn System,
     seed: u64,
     directory: &str,
 ) -> VerdictFile {
-    let mut file = judge(evidence, &settings(workload, writes_evidence));
+    let mut file = judge(evidence, &settings(workload, system));
     file.workload.clone_from(&workload.name);
     file.system = system_name(&workload.system);
     file.bug.clone_from(&workload.bug);
@@ -204,7 +205,7 @@ fn operations(history: &History) -> OperationsFile {
         }
         let invoke = history.invoke(operation);
         let ret = history.ret(operation).filter(|ret| ret.kind == Type::Ok);
-        let times = ret.and_then(|ret| Some((invoke.time?, ret.time?)));
+        let times = ret.and_then(|ret| Some((invoke.time()?, ret.time()?)));
         if let Some((asked, answered)) = times.filter(|_| invoke.index < final_reads) {
             latencies.push(answered.saturating_sub(asked));
         }
@@ -275,6 +276,8 @@ fn add(total: &mut Bite, bite: &Bite) {
     total.reset_connections += bite.reset_connections;
     total.refused_connections += bite.refused_connections;
     total.delayed_segments += bite.delayed_segments;
+    total.promoted += bite.promoted;
+    total.epoch = total.epoch.max(bite.epoch);
 }
 
 fn in_words(bite: &Bite) -> String {
@@ -286,6 +289,7 @@ fn in_words(bite: &Bite) -> String {
         (bite.reset_connections, "connections reset"),
         (bite.refused_connections, "connections refused"),
         (bite.delayed_segments, "segments delayed"),
+        (bite.promoted, "nodes promoted"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let words: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();

@@ -91,7 +91,7 @@ impl<R: Rt> Recorder<R> {
         let time = inner.last_time.map_or(now, |last| now.max(last + 1));
         inner.last_time = Some(time);
         event.index = inner.next_index;
-        event.time = Some(time);
+        event.set_time(Some(time));
         inner.next_index += 1;
         if self.closed.get() {
             return time;
@@ -102,7 +102,7 @@ impl<R: Rt> Recorder<R> {
             inner.violations.push(anomaly);
             self.violated.set();
         }
-        let remark = event.process == Process::Nemesis;
+        let remark = event.process() == Process::Nemesis;
         if remark || inner.buffer.len() >= BUFFER_BYTES {
             self.write_out(inner);
         }
@@ -119,7 +119,7 @@ impl<R: Rt> Recorder<R> {
         self.counts.get()
     }
 
-    /// When the latest-asked of the appends that are known to have happened was asked.
+    /// When the latest-asked operation that proves progress was asked.
     pub fn last_ok_asked(&self) -> Option<Nanos> {
         self.last_ok_asked.get()
     }
@@ -141,8 +141,8 @@ impl<R: Rt> Recorder<R> {
         self.inner.borrow_mut().error.take()
     }
 
-    /// Notes that an append asked at `asked` is known to have happened.
-    pub fn note_ok_append(&self, asked: Nanos) {
+    /// Notes that an operation asked at `asked` happened and proves progress.
+    pub fn note_progress(&self, asked: Nanos) {
         self.last_ok_asked.set(self.last_ok_asked.get().max(Some(asked)));
     }
 
@@ -171,7 +171,7 @@ impl<R: Rt> Recorder<R> {
     }
 
     fn count(&self, event: &Event) {
-        if event.process == Process::Nemesis {
+        if event.process() == Process::Nemesis {
             return;
         }
         let mut counts = self.counts.get();

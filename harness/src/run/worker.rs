@@ -138,6 +138,7 @@ impl<R: Rt> Worker<R> {
         let mut event = invocation(self.process, &op);
         event.node = Some(self.context.name(self.route.first(&op)));
         let invoked = self.context.recorder.record(&mut event);
+        self.context.decisions.note_asked(&op);
         self.generator.observe(&event);
 
         let deadline = invoked + nanos(self.manner.timeout);
@@ -154,9 +155,7 @@ impl<R: Rt> Worker<R> {
         let returned = self.context.recorder.record(&mut event);
         self.generator.observe(&event);
         if went_well {
-            if matches!(op, Op::Append { .. }) {
-                self.context.recorder.note_ok_append(invoked);
-            }
+            self.context.note_ok(&op, invoked);
             let latency = returned - due.unwrap_or(invoked).min(returned);
             self.context.recorder.note_latency(latency, due.is_some());
         }
@@ -238,8 +237,9 @@ impl<R: Rt> Worker<R> {
 }
 
 /// The names of operations, made once: an event only counts one up.
-static NAMES: LazyLock<[Name; 6]> =
-    LazyLock::new(|| ["append", "append-if", "read", "tail", "open", "status"].map(Name::from));
+static NAMES: LazyLock<[Name; 8]> = LazyLock::new(|| {
+    ["append", "append-if", "read", "tail", "open", "status", "propose", "promote"].map(Name::from)
+});
 
 /// The invocation as the history says it.
 pub(super) fn invocation(process: u64, op: &Op) -> Event {
@@ -250,20 +250,26 @@ pub(super) fn invocation(process: u64, op: &Op) -> Event {
         Op::Tail => 3,
         Op::Open => 4,
         Op::Status => 5,
+        Op::Propose { .. } => 6,
+        Op::Promote => 7,
     };
     let mut event = Event::new(Process::Client(process), Type::Invoke, NAMES[name].clone());
     match op {
         Op::Append { value, session, expect } => {
             event.value = Some(value.clone());
-            event.session.clone_from(session);
-            event.expect = *expect;
+            event.set_session(session.clone());
+            event.set_expect(*expect);
         }
         Op::Read { from, limit, level } => {
-            event.from = Some(*from);
-            event.limit = *limit;
-            event.level = (*level == Level::Local).then_some(Level::Local);
+            event.set_from(Some(*from));
+            event.set_limit(*limit);
+            event.set_level((*level == Level::Local).then_some(Level::Local));
         }
-        Op::Tail | Op::Open | Op::Status => {}
+        Op::Propose { key, value } => {
+            event.set_key(Some(key.clone()));
+            event.value = Some(value.clone());
+        }
+        Op::Tail | Op::Open | Op::Promote | Op::Status => {}
     }
     event
 }
@@ -274,23 +280,24 @@ pub(super) fn fill_return(event: &mut Event, outcome: Outcome) {
         Outcome::Ok(answer) => {
             event.kind = Type::Ok;
             match answer {
-                Answer::Appended { offset, .. } => event.offset = Some(offset),
+                Answer::Appended { offset, .. } => event.set_offset(Some(offset)),
                 Answer::Read { values, tail } => {
                     event.value = Some(Value::List(values.into()));
-                    event.tail = tail;
+                    event.set_tail(tail);
                 }
-                Answer::Tail(tail) => event.tail = Some(tail),
-                Answer::Opened(_) | Answer::Status(_) => {}
+                Answer::Tail(tail) => event.set_tail(Some(tail)),
+                Answer::Decided(value) => event.value = Some(value),
+                Answer::Opened(_) | Answer::Promoted(_) | Answer::Status(_) => {}
             }
         }
         Outcome::Fail(Failure { error, tail, .. }) => {
             event.kind = Type::Fail;
-            event.error = error;
-            event.tail = tail;
+            event.set_error(error);
+            event.set_tail(tail);
         }
         Outcome::Info(error) => {
             event.kind = Type::Info;
-            event.error = Some(error);
+            event.set_error(Some(error));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use crate::checkers::{CHECKERS, Checker, Finding, finals};
+use crate::checkers::{CHECKERS, Checker, Finding, Traces, finals};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{History, Operation, Type};
 use crate::stopwatch::timed;
@@ -39,10 +39,13 @@ pub struct Settings {
     pub nodes: Vec<String>,
     /// Whether the system writes delivered and trace files, so that their absence is a doubt.
     pub writes_evidence: bool,
+    /// How the invariants read on the system's traces.
+    pub traces: Traces,
 }
 
 /// One check's finding.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct CheckResult {
     /// Its name: `linearizable`, `total-order`, ...
     pub name: &'static str,
@@ -126,7 +129,7 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
     }
     let reads_at = finals::start(history);
     let counts = |op: &&Operation| {
-        history.outcome(op) == Type::Ok && reads_at.is_none_or(|start| op.invoke < start)
+        history.outcome(op) == Type::Ok && reads_at.is_none_or(|start| op.invoke() < start)
     };
     let ok = history.operations().iter().filter(counts).count() as u64;
     if ok < settings.min_operations {
@@ -203,6 +206,7 @@ impl Default for Settings {
             fault_kinds: Vec::new(),
             nodes: Vec::new(),
             writes_evidence: false,
+            traces: Traces::default(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The whole pipeline over a fake log in virtual time: honest, and lying.
 
+mod decisions;
 mod fake_log;
+mod promote;
 mod virtual_time;
 mod workers;
 
@@ -9,6 +11,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::checkers::consensus::ConsensusMonitor;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::history::{Event, Process, Type, Value};
 use schism_verify::{Evidence, History, Monitor};
@@ -20,7 +23,7 @@ use super::{End, Finished, RunError, Setup};
 use crate::action::NodeId;
 use crate::judge;
 use crate::plan;
-use crate::workload::{Overrides, Registry, SystemRow, Workload, from_text};
+use crate::workload::{Overrides, Registry, Serves, SystemRow, Workload, from_text};
 use crate::worlds::Death;
 
 const FAULTS: &str = "
@@ -60,7 +63,9 @@ impl Write for Shared {
 
 fn workload(text: &str) -> Workload {
     let fake = SystemRow { name: "fake".into(), ..SystemRow::default() };
-    let registry = Registry { systems: vec![fake], ..Registry::default() };
+    let decides =
+        SystemRow { name: "decides".into(), serves: Serves::Consensus, ..SystemRow::default() };
+    let registry = Registry { systems: vec![fake, decides], ..Registry::default() };
     from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
 }
 
@@ -74,7 +79,10 @@ fn run(
     let workload = workload(text);
     let (rt, file) = (Virtual::default(), Shared::default());
     let log = FakeLog::new(&rt, workload.nodes, lie);
-    let mut monitor = LogMonitor::new();
+    let mut monitor: Box<dyn Monitor> = match workload.serves() {
+        Serves::Log => Box::new(LogMonitor::new()),
+        Serves::Consensus => Box::new(ConsensusMonitor::new()),
+    };
     let mut setup = Setup {
         rt: rt.clone(),
         plan: plan::draw(&workload, seed),
@@ -86,6 +94,7 @@ fn run(
         history: Box::new(file.clone()),
         monitor: Box::new(move |event| monitor.observe(event)),
         stalls: Box::new(Vec::new),
+        ready: Box::new(|| ()),
         interrupt: Rc::new(Signal::default()),
         keep_going: false,
         progress: None,
@@ -108,7 +117,10 @@ impl Left {
 
     fn verdict(&self) -> String {
         let evidence = Evidence { history: self.parsed(), ..Evidence::default() };
-        let file = judge::judge(&evidence, &judge::settings(&self.workload, false));
+        let file = judge::judge(
+            &evidence,
+            &judge::settings(&self.workload, &FakeSystem(Rc::clone(&self.log))),
+        );
         let checks: Vec<_> = file.checks.iter().map(|c| (&c.name, &c.verdict, &c.reason)).collect();
         format!("{} {:?} {checks:?}", file.verdict, file.reason)
     }
@@ -151,7 +163,7 @@ fn events_are_stamped_strictly_in_order() {
     let history = left.parsed();
     for (place, pair) in history.events().windows(2).enumerate() {
         assert_eq!(pair[0].index, place as u64);
-        assert!(pair[0].time < pair[1].time, "times grow at {place}");
+        assert!(pair[0].time() < pair[1].time(), "times grow at {place}");
     }
 }
 
@@ -160,7 +172,9 @@ fn every_process_waits_after_a_fail() {
     let history = run(FAULTS, 1, Lie::Honest, |_, _| {}).parsed();
     let mut failed_at = std::collections::BTreeMap::new();
     for event in history.events() {
-        let (Process::Client(process), Some(time)) = (event.process, event.time) else { continue };
+        let (Process::Client(process), Some(time)) = (event.process(), event.time()) else {
+            continue;
+        };
         match event.kind {
             Type::Fail => drop(failed_at.insert(process, time)),
             Type::Invoke => {
@@ -177,7 +191,7 @@ fn a_lie_ends_the_disturbance_and_the_rest_takes_five_seconds_at_most() {
     let left = run(FAULTS, 1, Lie::ForgetAppend(500), |_, _| {});
     assert_eq!(left.end(), End::Violation);
     assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
-    let seen = left.parsed().nemesis("phase").nth(2).and_then(|event| event.time).unwrap();
+    let seen = left.parsed().nemesis("phase").nth(2).and_then(Event::time).unwrap();
     let after = left.ended_at.checked_sub(Duration::from_nanos(seen)).unwrap();
     assert!(after <= Duration::from_secs(5), "{after:?} after the violation");
     assert_eq!(left.said("final-read").len(), 5, "final reads still happen");

@@ -4,6 +4,7 @@
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled, Stall};
 use crate::judge::{Evidence, Settings};
+use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `convergence`.
@@ -12,7 +13,8 @@ pub(super) const CHECKER: Checker = Checker {
     about: "after everything is healed, all nodes come to hold the same log",
     applies: |evidence, _| {
         let history = &evidence.history;
-        finals::start(history).is_some() || history.nemesis("settled").next().is_some()
+        let ended = finals::start(history).is_some();
+        (ended && !consensus::is_asked(history)) || history.nemesis("settled").next().is_some()
     },
     run,
 };
@@ -31,7 +33,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         (_, None) => doubts.push("the run never waited for its nodes to settle".into()),
         (Ok(settled), Some(event)) => {
             let settled = settled.last().expect("there is an event");
-            let to = event.time.unwrap_or(0);
+            let to = event.time().unwrap_or(0);
             let waited = settled.waited_ms.saturating_mul(1_000_000);
             let stalled = nemesis::stalled_ns(&stalls, to.saturating_sub(waited), to);
             if settled.converged {
@@ -52,7 +54,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                         counts.join(", ")
                     ),
                     events: vec![event.index],
-                    time_ns: event.time,
+                    time_ns: event.time(),
                 });
             }
             if settled.converged {

@@ -6,6 +6,7 @@
 //! Write one file with a type that implements [`spec::Spec`], add its row here, and a row to
 //! `OBJECTS` of `checkers::linearizable`. The search then judges it.
 
+pub mod consensus;
 pub mod counter;
 pub mod kv;
 pub mod log;
@@ -92,7 +93,7 @@ pub const MODELS: &[Model] = &[
         about: "a set: add, remove, contains, read of all",
         operations: set::OPERATIONS,
         fits: |history| {
-            history.events().iter().any(|event| event.element.is_some())
+            history.events().iter().any(|event| event.element().is_some())
                 || oks(history).any(answers_list)
         },
     },
@@ -113,6 +114,13 @@ pub const MODELS: &[Model] = &[
         operations: mutex::OPERATIONS,
         fits: |_| true,
     },
+    Model {
+        name: "consensus",
+        aliases: &[],
+        about: "one value decided for each key: propose",
+        operations: consensus::OPERATIONS,
+        fits: |_| true,
+    },
 ];
 
 /// The model of this name or alias.
@@ -125,7 +133,7 @@ pub fn named(name: &str) -> Option<&'static Model> {
 pub fn infer(history: &History) -> Option<&'static Model> {
     let mut used: Vec<&str> = Vec::new();
     for event in history.events() {
-        if event.process != Process::Nemesis && !used.contains(&&*event.f) {
+        if event.process() != Process::Nemesis && !used.contains(&&*event.f) {
             used.push(&event.f);
         }
     }
@@ -135,12 +143,12 @@ pub fn infer(history: &History) -> Option<&'static Model> {
 }
 
 fn oks(history: &History) -> impl Iterator<Item = &Event> {
-    let client = |event: &&Event| event.process != Process::Nemesis;
+    let client = |event: &&Event| event.process() != Process::Nemesis;
     history.events().iter().filter(client).filter(|event| event.kind == Type::Ok)
 }
 
 fn lacks_offset(event: &Event) -> bool {
-    event.f.starts_with("append") && event.offset.is_none()
+    event.f.starts_with("append") && event.offset().is_none()
 }
 
 fn answers_list(event: &Event) -> bool {
@@ -176,6 +184,7 @@ mod tests {
         assert_eq!(of(&[("add", r#","value":1"#)]), None);
         assert_eq!(of(&[("release", "")]), Some("mutex"));
         assert_eq!(of(&[("pop", "")]), Some("stack"));
+        assert_eq!(of(&[("propose", r#","value":1"#)]), Some("consensus"));
         assert_eq!(of(&[("fly", "")]), None);
         assert_eq!(of(&[]), None);
     }

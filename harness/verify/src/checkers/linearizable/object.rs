@@ -12,7 +12,7 @@ use super::options::{CheckError, CheckOptions};
 use crate::budget::Meter;
 use crate::checkers::Finding;
 use crate::checkers::search::Ended;
-use crate::history::{History, Type, Value};
+use crate::history::{Event, History, Type, Value};
 use crate::models::ModelError;
 use crate::models::spec::{Call, Timed};
 use crate::verdict::{Anomaly, Verdict};
@@ -41,13 +41,13 @@ pub(super) fn judge<S: Judged>(
     meter: &Meter,
 ) -> Result<Finding, CheckError> {
     let forced = options.algorithm.as_deref();
-    let wrong = || CheckError::Algorithm {
-        algorithm: forced.unwrap_or_default().into(),
-        model: "history of this model",
-    };
-    if forced.is_some_and(|name| name != "search" && (name != S::FAST || name.is_empty())) {
-        return Err(wrong());
+    if let Some(name) = forced.filter(|name| *name != "search" && *name != S::FAST) {
+        let fast = Some(S::FAST).filter(|name| !name.is_empty());
+        let known: Vec<&str> = fast.into_iter().chain(["search"]).collect();
+        let known = known.join(", ");
+        return Err(CheckError::NoSuchAlgorithm { algorithm: name.into(), known });
     }
+    let wrong = || CheckError::Algorithm { algorithm: S::FAST, takes: S::TAKES };
     let objects = objects(spec, history)?;
     let one = |object: &Object<S::Op>| judge_object(spec, history, object, options, meter);
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
@@ -146,14 +146,19 @@ fn objects<S: Judged>(spec: &S, history: &History) -> Result<Vec<Object<S::Op>>,
             let index = answered.unwrap_or(asked).index;
             ModelError { index, message }
         })?;
-        let key = asked.key.as_ref().or(answered.and_then(|event| event.key.as_ref()));
+        let key = asked.key().or(answered.and_then(Event::key));
         let Some(op) = op else { continue };
         let place = *places.entry(key).or_insert_with(|| {
             objects.push(Object { key: key.cloned(), ops: Vec::new() });
             objects.len() - 1
         });
-        let ret = operation.ret.filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
-        objects[place].ops.push(Timed { op, id: id as u32, invoke: operation.invoke as u32, ret });
+        let ret = operation.ret().filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
+        objects[place].ops.push(Timed {
+            op,
+            id: id as u32,
+            invoke: operation.invoke() as u32,
+            ret,
+        });
     }
     Ok(objects)
 }

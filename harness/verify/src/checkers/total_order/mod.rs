@@ -15,6 +15,7 @@ use super::{Checker, Finding};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
 use crate::judge::{Evidence, Settings};
+use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 use delivered::{Entry, Step};
 
@@ -22,7 +23,10 @@ use delivered::{Entry, Step};
 pub(super) const CHECKER: Checker = Checker {
     name: "total-order",
     about: "every node delivers the same entries in the same order, once each",
-    applies: |evidence, settings| !evidence.delivered.is_empty() || settings.writes_evidence,
+    applies: |evidence, settings| {
+        let expected = !evidence.delivered.is_empty() || settings.writes_evidence;
+        expected && !consensus::is_asked(&evidence.history)
+    },
     run,
 };
 
@@ -197,7 +201,7 @@ impl<'a> Order<'a> {
                 *asked.entry(value).or_default() += 1;
             }
         }
-        if !history.operations().iter().any(|op| history.invoke(op).process != Process::Nemesis) {
+        if !history.operations().iter().any(|op| history.invoke(op).process() != Process::Nemesis) {
             return; // nobody recorded what was asked for
         }
         let mut offsets: Vec<&u64> = self.one.keys().collect();
@@ -239,10 +243,12 @@ impl<'a> Order<'a> {
                 kind: Kind::Validity,
                 explanation: format!(
                     "the append of {} by {} was acknowledged at offset {}, but {instead}",
-                    append.value, append.invoke.process, append.offset
+                    append.value,
+                    append.invoke.process(),
+                    append.offset
                 ),
                 events: vec![append.invoke.index, append.ret.index],
-                time_ns: append.ret.time,
+                time_ns: append.ret.time(),
             });
         }
         // What was delivered after the settling may still be on its way to others.
