@@ -13,12 +13,15 @@
 //! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself.
 //! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
-//!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
+//!   [`pending`] and [`reads`] (a leader's requests; [`asking`]: elsewhere), [`feed`] (its
+//!   followers); [`options`].
 //! * [`sequencer`]: one node orders for ever.
 //! * [`failover`]: an operator chooses who orders.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * [`vsr`]: Viewstamped Replication Revisited, with a disk, in memory, and as published.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
+pub mod asking;
 pub mod bugs;
 pub mod disk;
 pub mod failover;
@@ -35,6 +38,7 @@ pub mod replica;
 pub mod sequencer;
 pub mod session;
 pub mod transfer;
+pub mod vsr;
 pub mod wire;
 
 pub use bugs::{BUGS, Bug};
@@ -45,4 +49,5 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[sequencer::ROW, failover::ROW, raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] =
+    &[sequencer::ROW, failover::ROW, raft::ROW, vsr::ROW, vsr::MEMORY_ROW, vsr::PAPER_ROW];

@@ -247,6 +247,13 @@ impl Ordered {
         Some(staging.take(offset, values))
     }
 
+    /// The snapshot that is arriving (0: none), and how many delivered values are here.
+    #[must_use]
+    pub fn staged(&self) -> (Index, Offset) {
+        let none = (Index(0), self.replica.length());
+        self.staging.as_ref().map_or(none, |staging| (staging.index(), staging.end()))
+    }
+
     /// How many delivered values are here, of a snapshot that is arriving or delivered.
     #[must_use]
     pub fn in_hand(&self) -> Offset {

@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::feed::Feed;
 use crate::machine::{
@@ -42,7 +43,6 @@ pub use rules::{Paper, Rules};
 pub use state::{HardState, State};
 
 use disk::Held;
-use reads::{Asking, Waiter};
 
 type Out = Outputs<Message>;
 

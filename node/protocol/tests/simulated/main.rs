@@ -12,4 +12,5 @@
 mod failover;
 mod raft;
 mod sequencer;
+mod vsr;
 mod world;
