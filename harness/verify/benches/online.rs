@@ -24,13 +24,13 @@ fn main() {
         if event.kind == Type::Invoke {
             event.f = ["append", "read"][rng.random_range(0..2usize)].into();
             event.value = (&*event.f == "append").then(|| Value::Int(rng.random_range(0..1 << 40)));
-            event.from = (&*event.f == "read").then(|| state.len().saturating_sub(4) as u64);
+            event.set_from((&*event.f == "read").then(|| state.len().saturating_sub(4) as u64));
         } else if &*event.f == "append" {
-            event.offset = Some(state.len() as u64);
+            event.set_offset(Some(state.len() as u64));
             state.push(event.value.clone().unwrap());
         } else {
-            event.value = Some(Value::List(state[event.from.unwrap() as usize..].into()));
-            event.tail = Some(state.len() as u64);
+            event.value = Some(Value::List(state[event.from().unwrap() as usize..].into()));
+            event.set_tail(Some(state.len() as u64));
         }
     });
     let kv = history(|rng, state, event| {
@@ -38,11 +38,11 @@ fn main() {
         state.resize(KEYS as usize, Value::Null);
         if event.kind == Type::Invoke {
             event.f = ["put", "get"][rng.random_range(0..2usize)].into();
-            event.key = Some(Value::Int(rng.random_range(0..KEYS.cast_signed())));
+            event.set_key(Some(Value::Int(rng.random_range(0..KEYS.cast_signed()))));
             event.value = (&*event.f == "put").then(|| Value::Int(rng.random_range(0..1 << 40)));
             return;
         }
-        let Some(Value::Int(key)) = event.key else { unreachable!("every operation has one") };
+        let Some(Value::Int(key)) = event.key() else { unreachable!("every operation has one") };
         let held = &mut state[key as usize];
         match &event.value {
             Some(value) => *held = value.clone(),
@@ -116,7 +116,7 @@ fn history(fill: impl Fn(&mut ChaCha8Rng, &mut Vec<Value>, &mut Event)) -> Vec<E
             *place = Some(event.clone());
         }
         event.index = events.len() as u64;
-        event.time = Some(10_000 * event.index);
+        event.set_time(Some(10_000 * event.index));
         events.push(event);
     }
     events
