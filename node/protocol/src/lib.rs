@@ -15,6 +15,7 @@
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
 //!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * [`zab`]: Zab 1.0; likewise.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod bugs;
@@ -32,6 +33,7 @@ pub mod replica;
 pub mod session;
 pub mod transfer;
 pub mod wire;
+pub mod zab;
 
 pub use bugs::{BUGS, Bug};
 pub use machine::*;
@@ -41,4 +43,4 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW, zab::ROW];
