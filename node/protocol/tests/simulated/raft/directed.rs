@@ -9,7 +9,7 @@ use schism_protocol::{
     Record, Refusal, Reply, Request, Role, Session, Snapshot, Time, TraceEvent,
 };
 
-use crate::lone::{Lone, N2, N3, PLAIN, boot, id, lone, matched, value};
+use super::lone::{Lone, N2, N3, PLAIN, boot, id, lone, matched, value};
 
 #[test]
 fn an_entry_of_an_older_term_is_not_committed_by_counting() {
