@@ -11,3 +11,4 @@
 
 mod raft;
 mod world;
+mod zab;

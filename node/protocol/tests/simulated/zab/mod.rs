@@ -1,0 +1,4 @@
+//! Zab: its profiles, its planted bugs, its tricky rules one by one, its frames.
+
+mod codec;
+mod sweep;
