@@ -15,6 +15,12 @@ mod r19_follower_read;
 mod r20_no_dedup;
 mod r22_fail_on_stepdown;
 mod r34_truncate_volatile;
+mod z01_ack_before_log;
+mod z02_epoch_first;
+mod z03_compare_by_counter;
+mod z04_no_trunc;
+mod z05_sync_hole;
+mod z06_epoch_reuse;
 
 /// A planted bug as a row of a table: what `schism list bugs` prints and `--bug ID` plants.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +60,12 @@ pub const BUGS: &[Bug] = &[
     r20_no_dedup::BUG,
     r22_fail_on_stepdown::BUG,
     r34_truncate_volatile::BUG,
+    z01_ack_before_log::BUG,
+    z02_epoch_first::BUG,
+    z03_compare_by_counter::BUG,
+    z04_no_trunc::BUG,
+    z05_sync_hole::BUG,
+    z06_epoch_reuse::BUG,
 ];
 
 #[cfg(test)]

@@ -96,7 +96,10 @@ impl Zab {
                 let vote = Some(self.state.id);
                 Note { leading: true, eligible: true, vote, standing, hears: Vec::new() }
             }
-            Part::Following(_) => return,
+            Part::Following(following) => {
+                let vote = Some(following.leader);
+                Note { leading: false, eligible: false, vote, standing, hears: Vec::new() }
+            }
         };
         send_to(to, Message { epoch: self.state.hard.accepted, body: Body::Note(note) }, out);
     }

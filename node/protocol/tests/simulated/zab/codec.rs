@@ -14,8 +14,7 @@ fn value() -> impl Strategy<Value = Bytes> {
 }
 
 fn zxid() -> impl Strategy<Value = Zxid> {
-    any::<(u64, u64)>()
-        .prop_map(|(birth, index)| Zxid { birth: Epoch(birth), index: Index(index) })
+    any::<(u64, u64)>().prop_map(|(birth, index)| Zxid { birth: Epoch(birth), index: Index(index) })
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
@@ -76,10 +75,8 @@ fn report() -> impl Strategy<Value = Report> {
         (standing(), any::<bool>())
             .prop_map(|(standing, counted)| Report::AckEpoch { standing, counted }),
         (any::<u64>(), zxid()).prop_map(|(about, last)| Report::Last { about, last }),
-        any::<(u64, u64)>().prop_map(|(index, have)| Report::SnapHave {
-            index: Index(index),
-            have: Offset(have)
-        }),
+        any::<(u64, u64)>()
+            .prop_map(|(index, have)| Report::SnapHave { index: Index(index), have: Offset(have) }),
         any::<(u64, bool, u64)>().prop_map(|(upto, synced, round)| Report::Ack {
             upto: Index(upto),
             synced,

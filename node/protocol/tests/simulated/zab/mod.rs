@@ -1,4 +1,5 @@
 //! Zab: its profiles, its planted bugs, its tricky rules one by one, its frames.
 
+mod bugs;
 mod codec;
 mod sweep;
