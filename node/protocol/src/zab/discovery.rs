@@ -18,6 +18,8 @@ pub enum Held {
     OwnEpoch,
     /// ACKEPOCH.
     AckEpoch {
+        /// What this node had when it promised.
+        standing: Standing,
         /// Whether it counts.
         counted: bool,
     },
@@ -137,7 +139,7 @@ impl Zab {
         session.stage = Stage::Promised(standing);
         peer.promised |= counted;
         if phase > Phase::Discovery {
-            return self.synchronise(at, standing.last, out);
+            return self.synchronise(at, standing.last, true, out);
         }
         if counted && self.rules.must_abandon(&self.state, standing) {
             return self.look(out);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::discovery::Held;
 use super::message::{Body, Message, Order, Place, Report};
 use super::rules::Promise;
-use super::state::Zxid;
+use super::state::{Standing, Zxid};
 use super::{Out, Part, Zab};
 use crate::machine::{
     Epoch, Index, LogEntry, NodeId, Offset, Output, Snapshot, Time, TraceEvent, send_to,
@@ -160,6 +160,7 @@ impl Zab {
 
     fn on_new_epoch(&mut self, from: NodeId, epoch: Epoch, out: &mut Out) {
         let promise = self.rules.promise(&self.state, epoch, from);
+        let standing = self.state.standing();
         if promise == Promise::Refused {
             return self.look(out);
         }
@@ -171,16 +172,16 @@ impl Zab {
             following.stage = Stage::Accepted;
         }
         let mark = self.rules.before_ack_epoch(&self.disk);
-        self.promise(mark, Held::AckEpoch { counted: promise == Promise::Given }, out);
+        let counted = promise == Promise::Given;
+        self.promise(mark, Held::AckEpoch { standing, counted }, out);
     }
 
-    pub(super) fn ack_epoch(&mut self, counted: bool, out: &mut Out) {
+    pub(super) fn ack_epoch(&mut self, standing: Standing, counted: bool, out: &mut Out) {
         let Part::Following(following) = &self.part else { return };
         let (epoch, to) = (self.state.hard.accepted, following.leader);
         if counted {
             out.push(Output::Trace(TraceEvent::Promise { epoch, to }));
         }
-        let standing = self.state.standing();
         self.report_kept(Report::AckEpoch { standing, counted }, out);
     }
 

@@ -238,7 +238,7 @@ impl Zab {
     fn keep_promise(&mut self, held: Held, out: &mut Out) {
         match held {
             Held::OwnEpoch => self.on_own_epoch(out),
-            Held::AckEpoch { counted } => self.ack_epoch(counted, out),
+            Held::AckEpoch { standing, counted } => self.ack_epoch(standing, counted, out),
             Held::AckLeader => self.ack_leader(out),
         }
     }

@@ -24,13 +24,13 @@ impl Zab {
             })
             .collect();
         for (at, last) in ready {
-            self.synchronise(at, last, out);
+            self.synchronise(at, last, true, out);
         }
     }
 
-    /// A follower's history ends at `last`, or holds nothing greater up to where it was asked:
-    /// what must go from it, and from where on it is sent the leader's.
-    pub(super) fn synchronise(&mut self, at: usize, last: Zxid, out: &mut Out) {
+    /// A follower's history ends at `last` (`whole`), or holds nothing greater up to where it was
+    /// asked to cut: what must go from it, and from where on it is sent the leader's.
+    pub(super) fn synchronise(&mut self, at: usize, last: Zxid, whole: bool, out: &mut Out) {
         let Part::Leading(lead) = &mut self.part else { return };
         let log = &self.state.ordered.log;
         let Some(session) = &mut lead.peers[at].session else { return };
@@ -43,8 +43,11 @@ impl Zab {
         session.stage = Stage::Syncing;
         let (common, asked) = (common.id(), session.number() + 1);
         session.asked = asked;
-        let order =
-            if common == last { Order::Diff { from: last } } else { Order::Trunc { to: common } };
+        let order = if whole && common == last {
+            Order::Diff { from: last }
+        } else {
+            Order::Trunc { to: common }
+        };
         lead.tell(at, order, out);
     }
 
@@ -52,7 +55,7 @@ impl Zab {
     pub(super) fn on_last(&mut self, at: usize, about: u64, last: Zxid, out: &mut Out) {
         let Part::Leading(lead) = &self.part else { return };
         if lead.peers[at].session.as_ref().is_some_and(|session| session.asked == about) {
-            self.synchronise(at, last, out);
+            self.synchronise(at, last, false, out);
         }
     }
 
