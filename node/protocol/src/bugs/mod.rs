@@ -3,6 +3,12 @@
 
 use crate::machine::Build;
 
+mod m01_no_fence;
+mod m02_promote_laggard;
+mod m03_epoch_volatile;
+mod q01_deliver_on_arrival;
+mod q02_skip_gap;
+mod q03_seq_volatile;
 mod r02_term_volatile;
 mod r05_vote_any_log;
 mod r07_double_vote;
@@ -48,6 +54,12 @@ pub struct Bug {
 
 /// Every planted bug, in the order of their identifiers.
 pub const BUGS: &[Bug] = &[
+    m01_no_fence::BUG,
+    m02_promote_laggard::BUG,
+    m03_epoch_volatile::BUG,
+    q01_deliver_on_arrival::BUG,
+    q02_skip_gap::BUG,
+    q03_seq_volatile::BUG,
     r02_term_volatile::BUG,
     r05_vote_any_log::BUG,
     r07_double_vote::BUG,

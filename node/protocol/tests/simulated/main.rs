@@ -9,6 +9,8 @@
 
 #![allow(clippy::print_stdout)] // for people: what was run, and one seed told aloud
 
+mod failover;
 mod raft;
+mod sequencer;
 mod world;
 mod zab;
