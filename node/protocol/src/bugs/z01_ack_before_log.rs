@@ -3,7 +3,8 @@
 //! Stands for: ZOOKEEPER-3911, 4646 and 4685 (NEWLEADER acknowledged while the transactions of
 //! the DIFF were still to be written).
 //! Seen as: acknowledgements of what is on no disk; in time, lost appends.
-//! Woken by: a crash of followers that were synchronised just now.
+//! Woken by: a follower that joins under load, seen in the traces; for clients, a loss of power
+//! right after.
 
 use super::Bug;
 use crate::machine::{Mark, build};
@@ -26,7 +27,8 @@ pub const BUG: Bug = Bug {
     stands_for: "ZOOKEEPER-3911, 4646 and 4685 (NEWLEADER acknowledged while the transactions of the DIFF \
         were still to be written)",
     sees: "acknowledgements of what is on no disk; in time, lost appends",
-    woken_by: "a crash of followers that were synchronised just now",
+    woken_by: "a follower that joins under load, seen in the traces; for clients, a loss of power \
+        right after",
     class: "m",
     build: |boot, out| build::<Zab>(boot, &AckBeforeLog, out),
 };

@@ -6,13 +6,11 @@
 
 use super::lead::{Lead, Phase, Stage};
 use super::message::Order;
+use super::reads::Waiter;
 use super::{Out, Part, Zab, not_leader};
-use crate::machine::{Command, Index, LogEntry, Reply, Role, Ticket, reply_to};
-use crate::options::after;
+use crate::machine::{Command, Index, LogEntry, NodeId, Reply, Role, Ticket, reply_to};
 use crate::pending::too_large;
 use crate::quorum::reached_by;
-use crate::reads::{Reader, Want, answer};
-use crate::{Level, Refusal};
 
 impl Zab {
     pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
@@ -88,14 +86,10 @@ impl Zab {
             return;
         }
         lead.phase = Phase::Broadcast;
-        let followers = (0..lead.peers.len())
-            .filter(|at| {
-                lead.peers[*at].session.as_ref().is_some_and(super::lead::Session::follows)
-            })
-            .collect::<Vec<_>>();
+        let following = lead.following();
         self.set_role(Role::Leader, out);
         self.advance_commit_as_leader(out);
-        for at in followers {
+        for at in following {
             self.up_to_date(at, out);
         }
     }
@@ -136,83 +130,15 @@ impl Zab {
         }
     }
 
-    // Reads.
-
-    pub(super) fn on_read_request(
-        &mut self,
-        ticket: Ticket,
-        level: Level,
-        want: Want,
-        out: &mut Out,
-    ) {
-        let reader = Reader { ticket, want, at: self.now };
-        if level == Level::Local {
-            return answer(reader, level, &self.state.ordered.replica, out);
-        }
-        let hint = self.leader();
-        match &mut self.part {
-            Part::Leading(lead) if lead.phase == Phase::Broadcast => lead.rounds.wait(reader),
-            _ => reply_to(ticket, not_leader(hint), out),
-        }
-    }
-
-    /// Starts a round for everyone who waits, unless one is under way: a ping to all who follow.
-    pub(super) fn start_read_round(&mut self, out: &mut Out) {
-        let may = self.rules.may_start_read_round(&self.state);
-        let Part::Leading(lead) = &mut self.part else { return };
-        if !lead.rounds.is_due() || !may {
-            return;
-        }
-        lead.rounds.start(self.state.ordered.commit);
-        let round = lead.rounds.latest();
-        for at in 0..lead.peers.len() {
-            if lead.peers[at].session.as_ref().is_some_and(super::lead::Session::follows) {
-                lead.tell(at, Order::Ping { round }, out);
-            }
-        }
-        self.answer_confirmed_reads(out);
-    }
-
-    fn answer_confirmed_reads(&mut self, out: &mut Out) {
-        let quorum = self.rules.quorum(self.state.members.len());
-        let Part::Leading(lead) = &mut self.part else { return };
-        let mut heard: Vec<u64> = lead.followers().map(|session| session.round).collect();
-        heard.push(lead.rounds.latest());
-        let heard = reached_by(&mut heard, quorum);
-        let rules = self.rules;
-        let Some((_, readers)) = lead.rounds.end_if(|round| rules.round_covers(heard, round))
-        else {
-            return;
-        };
-        for reader in readers {
-            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-        }
-    }
-
-    /// Reads wait at most 2T: a round that takes longer lost its quorum.
-    pub(super) fn give_up_on_old_reads(&mut self, out: &mut Out) {
-        let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
-        let Part::Leading(lead) = &mut self.part else { return };
-        let mut old = Vec::new();
-        lead.rounds.retain(|reader: &Reader| {
-            let late = after(reader.at, patience) <= now;
-            if late {
-                old.push(reader.ticket);
-            }
-            !late
-        });
-        for ticket in old {
-            reply_to(ticket, Reply::Fail(Refusal::NotLeader(None)), out);
-        }
-    }
-
     /// This node leads no longer; `leader` may.
-    pub(super) fn answer_all(&mut self, lead: Lead, leader: Option<crate::NodeId>, out: &mut Out) {
+    pub(super) fn answer_all(&mut self, lead: Lead, leader: Option<NodeId>, out: &mut Out) {
         for ticket in lead.pending.into_tickets() {
             reply_to(ticket, self.rules.answer_pending(&self.state), out);
         }
-        for reader in lead.rounds.into_waiters() {
-            reply_to(reader.ticket, not_leader(leader), out);
+        for waiter in lead.rounds.into_waiters() {
+            if let Waiter::Here(reader) = waiter {
+                reply_to(reader.ticket, not_leader(leader), out);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Phase 1, the leader's side (paper, V.A; Zab1.0): a quorum that follows promises a new epoch, and
 //! says what it has. It never touches a history.
 
-use super::lead::{Lead, Phase, Session, Stage};
+use super::lead::{Lead, Peer, Phase, Session, Stage};
 use super::message::Order;
 use super::state::{HardState, Standing};
 use super::{Out, Part, Zab};
@@ -153,7 +153,7 @@ impl Zab {
         let promised = lead.peers.iter().filter(|peer| peer.promised).count();
         let quorum = self.rules.quorum(self.state.members.len());
         if 1 + promised < quorum {
-            let refused = |peer: &&super::lead::Peer| {
+            let refused = |peer: &&Peer| {
                 let stage = peer.session.as_ref().map(|session| &session.stage);
                 !peer.promised && matches!(stage, Some(Stage::Promised(_)))
             };

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::discovery::Held;
 use super::message::{Body, Message, Order, Place, Report};
+use super::reads::Asking;
 use super::rules::Promise;
 use super::state::{Standing, Zxid};
 use super::{Out, Part, Zab};
@@ -38,6 +39,7 @@ pub(super) struct Following {
     acked: Index,
     /// What was answered last while synchronising; said again with every ping.
     report: Option<Report>,
+    pub(super) asking: Asking,
 }
 
 /// How far a follower is.
@@ -69,6 +71,7 @@ impl Following {
             round: 0,
             acked: Index(0),
             report: None,
+            asking: Asking::default(),
         }
     }
 
@@ -99,7 +102,7 @@ impl Zab {
         send_to(following.leader, Message { epoch: self.state.hard.accepted, body }, out);
     }
 
-    fn report(&self, report: Report, out: &mut Out) {
+    pub(super) fn report(&self, report: Report, out: &mut Out) {
         let Part::Following(following) = &self.part else { return };
         let body = Body::Report { session: following.session, report };
         send_to(following.leader, Message { epoch: self.state.hard.accepted, body }, out);
@@ -152,6 +155,9 @@ impl Zab {
             (Stage::Syncing, Order::NewLeader) => self.on_new_leader(epoch, out),
             (Stage::Following, Order::UpToDate { commit } | Order::Commit { commit }) => {
                 self.on_commit(commit, out);
+            }
+            (Stage::Following, Order::ReadAt { token, index }) => {
+                self.on_read_at(token, index, out);
             }
             // The rest of a synchronisation that this node could not follow.
             _ => {}
@@ -254,7 +260,7 @@ impl Zab {
         self.report(Report::Ack { upto, synced: true, round }, out);
     }
 
-    fn on_commit(&mut self, commit: Index, out: &mut Out) {
+    pub(super) fn on_commit(&mut self, commit: Index, out: &mut Out) {
         let Part::Following(following) = &mut self.part else { return };
         following.told = following.told.max(commit);
         if following.stage == Stage::Following {
@@ -287,6 +293,8 @@ impl Zab {
         // Before it is synchronised its disk holds a history of its own.
         let ours = matches!(stage, Stage::Syncing | Stage::Following);
         self.ack(if ours { upto } else { Index(0) }, stage == Stage::Following, out);
+        self.ask_again(out);
+        self.give_up_on_old_reads(out);
     }
 
     fn ack(&mut self, upto: Index, synced: bool, out: &mut Out) {

@@ -4,12 +4,13 @@
 use std::collections::VecDeque;
 
 use super::message::{Body, Message, Order, Place};
+use super::reads::Waiter;
 use super::state::Standing;
-use super::{Out, Zab};
-use crate::machine::{Epoch, Index, NodeId, Time, send_to};
+use super::{Out, Part, Zab};
+use crate::machine::{Epoch, Index, NodeId, Role, Time, send_to};
 use crate::options::after;
 use crate::pending::Pending;
-use crate::reads::{Reader, Rounds};
+use crate::reads::Rounds;
 use crate::transfer::Transfer;
 
 /// See above.
@@ -22,7 +23,7 @@ pub(super) struct Lead {
     /// When discovery has taken too long.
     pub(super) deadline: Time,
     pub(super) pending: Pending,
-    pub(super) rounds: Rounds<Reader>,
+    pub(super) rounds: Rounds<Waiter>,
 }
 
 /// How far a leader is.
@@ -139,6 +140,14 @@ impl Lead {
         send_to(peer.id, Message { epoch: self.epoch, body: Body::Order { at, order } }, out);
     }
 
+    /// COMMIT, alone: no PROPOSE took it along since the last heartbeat.
+    fn commit_now(&mut self, at: usize, commit: Index, out: &mut Out) {
+        if let Some(session) = &mut self.peers[at].session {
+            session.told = commit;
+        }
+        self.tell(at, Order::Commit { commit }, out);
+    }
+
     /// NEWEPOCH, the first message of a follower's session, once more.
     pub(super) fn offer_again(&self, at: usize, out: &mut Out) {
         let peer = &self.peers[at];
@@ -153,6 +162,12 @@ impl Lead {
         self.peers.iter().filter_map(|peer| peer.session.as_ref()).filter(|s| s.follows())
     }
 
+    /// Who they are.
+    pub(super) fn following(&self) -> Vec<usize> {
+        let follows = |at: &usize| self.peers[*at].session.as_ref().is_some_and(Session::follows);
+        (0..self.peers.len()).filter(follows).collect()
+    }
+
     /// How many members were heard since `oldest`, this one included.
     pub(super) fn heard_since(&self, oldest: Time) -> usize {
         1 + self.peers.iter().filter(|peer| peer.heard >= oldest).count()
@@ -165,7 +180,7 @@ impl Zab {
     pub(super) fn on_heartbeat_due(&mut self, out: &mut Out) {
         let (now, options) = (self.now, self.state.options);
         let quorum = self.rules.quorum(self.state.members.len());
-        let super::Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.part else { return };
         lead.heartbeat_at = after(now, options.heartbeat_ns);
         let oldest = Time(now.0.saturating_sub(options.election_timeout_ns));
         let late = lead.phase < Phase::Synchronisation && now >= lead.deadline;
@@ -175,6 +190,8 @@ impl Zab {
         let gone = Time(now.0.saturating_sub(2 * options.election_timeout_ns));
         let mut without = Vec::new();
         let round = lead.rounds.latest();
+        let leads = self.state.role == Role::Leader;
+        let commit = if leads { self.state.ordered.commit } else { Index(0) };
         for at in 0..lead.peers.len() {
             let peer = &mut lead.peers[at];
             if peer.heard < gone {
@@ -183,7 +200,12 @@ impl Zab {
             match &peer.session {
                 None => without.push(peer.id),
                 Some(Session { stage: Stage::Asked, .. }) => without.push(peer.id),
-                Some(_) => lead.tell(at, Order::Ping { round }, out),
+                Some(session) => {
+                    if session.follows() && session.told < commit {
+                        lead.commit_now(at, commit, out);
+                    }
+                    lead.tell(at, Order::Ping { round }, out);
+                }
             }
         }
         for to in without {

@@ -15,8 +15,7 @@ use crate::machine::{Epoch, Index, LogEntry, NodeId, Offset, Snapshot};
 use crate::wire::{Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
-/// A message. `epoch` is the leader's in an order and in a report, and the sender's acceptedEpoch
-/// elsewhere.
+/// A message. `epoch` is the leader's in orders and reports, else the sender's acceptedEpoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
     /// See above.
@@ -80,8 +79,7 @@ pub struct Place {
 pub enum Order {
     /// NEWEPOCH: accept the frame's epoch.
     NewEpoch,
-    /// Synchronisation: the follower's history, which ends at `from`, is the beginning of the
-    /// leader's.
+    /// Synchronisation: the follower's whole history is the beginning of the leader's.
     Diff {
         /// Its last zxid.
         from: Zxid,
@@ -107,8 +105,7 @@ pub enum Order {
         /// Its last committed index.
         commit: Index,
     },
-    /// PROPOSE, several at once. The entries carry no place: a session's order is their order, and
-    /// they go where the receiver's history ends.
+    /// PROPOSE, several at once. They carry no place: they go where the receiver's history ends.
     Propose {
         /// The leader's last committed index: a COMMIT that need not travel alone.
         commit: Index,
@@ -125,6 +122,13 @@ pub enum Order {
         /// The latest read round ([`crate::reads`]).
         round: u64,
     },
+    /// What was committed before the question with this token was asked ends at `index`.
+    ReadAt {
+        /// The question's.
+        token: u64,
+        /// From there on it may be answered.
+        index: Index,
+    },
 }
 
 /// What a follower answers.
@@ -137,8 +141,7 @@ pub enum Report {
         /// Whether it promised the epoch to this leader; else it only wants to be synchronised.
         counted: bool,
     },
-    /// Where the follower's history ends, or what it holds at most up to where it was asked to
-    /// cut: synchronise from there.
+    /// Where its history ends, or what it holds at most up to where it was asked to cut.
     Last {
         /// The number of the order that this answers.
         about: u64,
@@ -161,6 +164,11 @@ pub enum Report {
         /// The round of the last ping.
         round: u64,
     },
+    /// From which index on may a linearizable read asked now be answered?
+    Read {
+        /// Greater than those of earlier questions.
+        token: u64,
+    },
 }
 
 /// The kinds, as the first byte of a frame says them.
@@ -181,6 +189,8 @@ pub mod kind {
     pub const COMMIT: u8 = 13;
     pub const PING: u8 = 14;
     pub const ACK: u8 = 15;
+    pub const READ: u8 = 16;
+    pub const READ_AT: u8 = 17;
 }
 
 /// The kinds for whoever looks at frames on their way. A notification moves nobody's epoch.
@@ -200,6 +210,8 @@ pub const FRAMES: &[FrameRow] = &[
     frame(kind::COMMIT, "commit", FramePart::Decides),
     frame(kind::PING, "ping", FramePart::Decides),
     frame(kind::ACK, "ack", FramePart::Moves),
+    frame(kind::READ, "read", FramePart::Moves),
+    frame(kind::READ_AT, "read-at", FramePart::Decides),
 ];
 
 const fn frame(kind: u8, name: &'static str, part: FramePart) -> FrameRow {
@@ -234,6 +246,7 @@ impl Wire for Message {
                     Report::Last { .. } => kind::LAST,
                     Report::SnapHave { .. } => kind::SNAP_HAVE,
                     Report::Ack { .. } => kind::ACK,
+                    Report::Read { .. } => kind::READ,
                 };
                 let mut w = start(kind, 40);
                 w.u64(*session);
@@ -249,7 +262,7 @@ impl Wire for Message {
         let body = match kind {
             kind::NOTE => Body::Note(get_note(&mut r)?),
             kind::FOLLOWER_INFO => Body::FollowerInfo { session: r.u64()? },
-            kind::ACK_EPOCH | kind::LAST | kind::SNAP_HAVE | kind::ACK => {
+            kind::ACK_EPOCH | kind::LAST | kind::SNAP_HAVE | kind::ACK | kind::READ => {
                 Body::Report { session: r.u64()?, report: get_report(kind, &mut r)? }
             }
             _ => {
@@ -300,6 +313,7 @@ fn shape(order: &Order) -> (u8, usize) {
         }
         Order::Commit { .. } => (kind::COMMIT, 8),
         Order::Ping { .. } => (kind::PING, 8),
+        Order::ReadAt { .. } => (kind::READ_AT, 16),
     }
 }
 
@@ -318,6 +332,10 @@ fn put_order(w: &mut Writer, order: &Order) {
             w.entries(entries);
         }
         Order::Ping { round } => w.u64(*round),
+        Order::ReadAt { token, index } => {
+            w.u64(*token);
+            w.u64(index.0);
+        }
     }
 }
 
@@ -334,6 +352,7 @@ fn get_order(kind: u8, r: &mut Reader) -> Result<Order, WireError> {
         kind::PROPOSE => Order::Propose { commit: Index(r.u64()?), entries: r.entries(Index(0))? },
         kind::COMMIT => Order::Commit { commit: Index(r.u64()?) },
         kind::PING => Order::Ping { round: r.u64()? },
+        kind::READ_AT => Order::ReadAt { token: r.u64()?, index: Index(r.u64()?) },
         other => return Err(WireError(format!("no message is of kind {other}"))),
     })
 }
@@ -357,6 +376,7 @@ fn put_report(w: &mut Writer, report: &Report) {
             w.u8(u8::from(*synced));
             w.u64(*round);
         }
+        Report::Read { token } => w.u64(*token),
     }
 }
 
@@ -365,6 +385,7 @@ fn get_report(kind: u8, r: &mut Reader) -> Result<Report, WireError> {
         kind::ACK_EPOCH => Report::AckEpoch { standing: get_standing(r)?, counted: r.boolean()? },
         kind::LAST => Report::Last { about: r.u64()?, last: r.id()? },
         kind::SNAP_HAVE => Report::SnapHave { index: Index(r.u64()?), have: Offset(r.u64()?) },
+        kind::READ => Report::Read { token: r.u64()? },
         _ => Report::Ack { upto: Index(r.u64()?), synced: r.boolean()?, round: r.u64()? },
     })
 }

@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`rules`] (why it is safe), [`state`] (what a node is), [`message`]; `election`
 //! (phase 0), `discovery` (1), `sync` (2) and `broadcast` (3), the leader's side of each; `lead`
-//! (what a leader has), `follower` (the other side), `options`.
+//! (what a leader has), `follower` (the other side), `reads`, `options`.
 //!
 //! A node looks for a leader, or follows one, or leads. A session is one attempt to follow: what
 //! the leader says in it is numbered, and a follower that misses a number joins anew.
@@ -17,6 +17,7 @@ mod follower;
 mod lead;
 pub mod message;
 mod options;
+mod reads;
 pub mod rules;
 pub mod state;
 mod sync;
@@ -131,6 +132,8 @@ impl Protocol for Zab {
         }
         self.stream_all(out);
         self.start_read_round(out);
+        self.ask_for_read_index(out);
+        self.answer_granted_reads(out);
         self.take_snapshot_if_due(out);
         self.set_alarm(out);
     }
@@ -193,6 +196,7 @@ impl Zab {
             Report::Last { about, last } => self.on_last(at, about, last, out),
             Report::SnapHave { index, have } => self.on_snap_have(at, index, have, out),
             Report::Ack { upto, synced, round } => self.on_ack(at, upto, synced, round, out),
+            Report::Read { token } => self.on_read_report(at, token),
         }
     }
 
@@ -269,15 +273,21 @@ impl Zab {
         self.state.ordered.trace_role(role, self.state.hard.accepted, out);
     }
 
-    /// Ends what this node did. Promises that have not left are void, as if lost on their way; a
-    /// leader's clients hear that it leads no longer, and that `leader` may.
+    /// Ends what this node did. Promises that have not left are void, as if lost on their way;
+    /// clients that wait hear that it leads no longer, or cannot ask, and that `leader` may lead.
     fn leave(&mut self, next: Part, leader: Option<NodeId>, out: &mut Out) {
         self.disk.drop_held();
         if let Part::Looking(_) = next {
             self.state.ordered.drop_staging();
         }
-        if let Part::Leading(lead) = std::mem::replace(&mut self.part, next) {
-            self.answer_all(*lead, leader, out);
+        match std::mem::replace(&mut self.part, next) {
+            Part::Looking(_) => {}
+            Part::Following(following) => {
+                for reader in following.asking.into_readers() {
+                    reply_to(reader.ticket, not_leader(leader), out);
+                }
+            }
+            Part::Leading(lead) => self.answer_all(*lead, leader, out),
         }
     }
 

@@ -104,11 +104,6 @@ fn stream(
         };
         if session.next > upto {
             if session.follows() {
-                // Under load the next PROPOSE says it.
-                if session.told < commit && session.under_way.is_empty() {
-                    session.told = commit;
-                    lead.tell(at, Order::Commit { commit }, out);
-                }
                 return;
             }
             session.stage = Stage::Synced;

@@ -57,6 +57,7 @@ fn order() -> impl Strategy<Value = Order> {
         any::<u64>().prop_map(|commit| Order::UpToDate { commit: Index(commit) }),
         any::<u64>().prop_map(|commit| Order::Commit { commit: Index(commit) }),
         any::<u64>().prop_map(|round| Order::Ping { round }),
+        any::<(u64, u64)>().prop_map(|(token, index)| Order::ReadAt { token, index: Index(index) }),
         (any::<u64>(), entries).prop_map(|(commit, entries)| {
             // On arrival entries are numbered from 1: their place is where they go.
             let entry = |(k, (birth, command))| LogEntry {
@@ -82,6 +83,7 @@ fn report() -> impl Strategy<Value = Report> {
             synced,
             round
         }),
+        any::<u64>().prop_map(|token| Report::Read { token }),
     ]
 }
 
@@ -115,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn garbage_never_panics(kind in 0u8..18, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn garbage_never_panics(kind in 0u8..20, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let framed: Vec<u8> = std::iter::once(kind).chain(bytes).collect();
         if let Ok(message) = Message::decode(framed.clone().into()) {
             prop_assert_eq!(message.encode(), Bytes::from(framed));

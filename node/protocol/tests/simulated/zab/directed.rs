@@ -261,9 +261,11 @@ fn a_quorum_commits_in_order() {
     leader.durable();
     assert_eq!(leader.replies().len(), 2);
     assert_eq!(leader.zab.status().commit, Index(2));
-    assert!(matches!(leader.orders(N2)[..], [Order::Commit { commit: Index(2) }]));
     let commits = leader.traced().into_iter().filter(|e| matches!(e, TraceEvent::Commit { .. }));
     assert_eq!(commits.count(), 1);
+    assert!(leader.orders(N2).is_empty(), "the next PROPOSE says it, or");
+    let commit = Index(2);
+    assert_eq!(leader.waits(50).orders(N2), [Order::Commit { commit }, Order::Ping { round: 0 }]);
 }
 
 #[test]
@@ -301,11 +303,29 @@ fn a_read_waits_for_a_round_that_started_after_it() {
     leader.answered(N2, acked(0, 1));
     assert_eq!(leader.replies(), [Reply::Ok(Answer::Tail(Offset(0)))]);
 
-    let mut node = promised(&[]);
+    leader.answered(N2, Report::Read { token: 3 });
+    assert_eq!(leader.orders(N2), [Order::Ping { round: 2 }], "a follower's, likewise");
+    leader.answered(N2, acked(0, 2));
+    assert_eq!(leader.orders(N2), [Order::ReadAt { token: 3, index: Index(0) }]);
+}
+
+#[test]
+fn a_follower_answers_when_it_has_what_the_leader_had_committed() {
+    let tail = |level| Request::Tail { level };
+    let mut node = promised(&[1]);
     node.asks(tail(Level::Linearizable));
-    assert_eq!(node.replies(), [Reply::Fail(Refusal::NotLeader(Some(N3)))]);
+    assert_eq!(node.replies(), [Reply::Fail(Refusal::NotLeader(Some(N3)))], "not synchronised");
+    node.told(5, Order::Diff { from: zxid(1, 1) }).told(5, Order::NewLeader).durable();
+    node.asks(tail(Level::Linearizable));
+    assert_eq!(node.reports(), [Report::Read { token: 1 }]);
+    node.told(5, Order::ReadAt { token: 1, index: Index(2) });
+    assert!(node.replies().is_empty());
+    node.told(5, propose(2, &[5]));
+    assert_eq!(node.replies(), [Reply::Ok(Answer::Tail(Offset(0)))]);
     node.asks(tail(Level::Local));
     assert_eq!(node.replies(), [Reply::Ok(Answer::Tail(Offset(0)))]);
+    node.asks(tail(Level::Linearizable)).waits(301);
+    assert_eq!(node.replies(), [Reply::Fail(Refusal::NotLeader(None))], "its leader is gone");
 }
 
 #[test]
