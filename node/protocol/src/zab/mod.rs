@@ -1,9 +1,9 @@
 //! Zab: a primary's order, kept through every change of primary. Junqueira, Reed, Serafini 2011
 //! (the paper), and Zab1.0, ZooKeeper's own account of it.
 //!
-//! In reading order: [`rules`] (why it is safe), [`state`] (what a node is), [`message`]; `election`
-//! (phase 0), `discovery` (1), `sync` (2) and `broadcast` (3), the leader's side of each; `lead`
-//! (what a leader has), `follower` (the other side), `reads`, `options`.
+//! In reading order: [`rules`] (why it is safe), [`state`] (what a node is), [`message`];
+//! `election` (phase 0), `discovery` (1), `sync` (2) and `broadcast` (3), the leader's side of
+//! each; `lead` (what a leader has), `follower` (the other side), `reads`, `options`.
 //!
 //! A node looks for a leader, or follows one, or leads. A session is one attempt to follow: what
 //! the leader says in it is numbered, and a follower that misses a number joins anew.

@@ -1,5 +1,5 @@
-//! Phase 2, the leader's side (paper, V.A; Zab1.0): each follower's history becomes the leader's, by
-//! DIFF, TRUNC or SNAP, then NEWLEADER. A running leader lets anybody join the same way.
+//! Phase 2, the leader's side (paper, V.A; Zab1.0): each follower's history becomes the leader's,
+//! by DIFF, TRUNC or SNAP, then NEWLEADER. A running leader lets anybody join the same way.
 //!
 //! It never changes the leader's own history.
 
