@@ -19,6 +19,7 @@
 //! * [`failover`]: an operator chooses who orders.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
 //! * [`vsr`]: Viewstamped Replication Revisited, with a disk, in memory, and as published.
+//! * [`zab`]: Zab 1.0; likewise.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod asking;
@@ -40,6 +41,7 @@ pub mod session;
 pub mod transfer;
 pub mod vsr;
 pub mod wire;
+pub mod zab;
 
 pub use bugs::{BUGS, Bug};
 pub use machine::*;
@@ -49,5 +51,12 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] =
-    &[sequencer::ROW, failover::ROW, raft::ROW, vsr::ROW, vsr::MEMORY_ROW, vsr::PAPER_ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[
+    sequencer::ROW,
+    failover::ROW,
+    raft::ROW,
+    vsr::ROW,
+    vsr::MEMORY_ROW,
+    vsr::PAPER_ROW,
+    zab::ROW,
+];

@@ -215,6 +215,16 @@ impl Log {
         Reconciled::Accepted { keep, truncate: cut }
     }
 
+    /// The last position here, the base included, whose identity is at most `id`.
+    #[must_use]
+    pub fn at_most(&self, id: EntryId) -> Option<Position> {
+        let before = |slot: &Slot| slot.position().id() <= id;
+        match self.slots.partition_point(before) {
+            0 => Some(self.base).filter(|base| base.id() <= id),
+            n => self.slots.get(n - 1).map(Slot::position),
+        }
+    }
+
     fn at(&self, index: Index) -> Option<usize> {
         index.0.checked_sub(self.base.index.0 + 1).map(|at| at as usize)
     }
@@ -277,6 +287,23 @@ mod tests {
         assert_eq!(compacted.position(Index(1)), None);
         compacted.truncate(Index(1));
         assert_eq!(compacted.last(), compacted.base());
+    }
+
+    #[test]
+    fn the_last_position_up_to_an_identity() {
+        let mut log = log(&[1, 1, 3, 3]);
+        log.compact(Index(1));
+        let check = |birth, index, expected: Option<u64>| {
+            let id = EntryId { birth: Epoch(birth), index: Index(index) };
+            assert_eq!(log.at_most(id).map(|p| p.index.0), expected, "{id:?}");
+        };
+        check(3, 4, Some(4));
+        check(3, 9, Some(4));
+        check(3, 3, Some(3));
+        check(2, 9, Some(2));
+        check(3, 2, Some(2));
+        check(1, 1, Some(1));
+        check(1, 0, None);
     }
 
     #[test]

@@ -28,6 +28,12 @@ mod v04_transfer_truncates_first;
 mod v05_ack_gap;
 mod v06_old_view_message;
 mod v07_table_not_moved;
+mod z01_ack_before_log;
+mod z02_epoch_first;
+mod z03_compare_by_counter;
+mod z04_no_trunc;
+mod z05_sync_hole;
+mod z06_epoch_reuse;
 
 /// A planted bug as a row of a table: what `schism list bugs` prints and `--bug ID` plants.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +86,12 @@ pub const BUGS: &[Bug] = &[
     v05_ack_gap::BUG,
     v06_old_view_message::BUG,
     v07_table_not_moved::BUG,
+    z01_ack_before_log::BUG,
+    z02_epoch_first::BUG,
+    z03_compare_by_counter::BUG,
+    z04_no_trunc::BUG,
+    z05_sync_hole::BUG,
+    z06_epoch_reuse::BUG,
 ];
 
 /// Bugs that no fault of real processes can wake yet, and the fault each waits for. The simulated

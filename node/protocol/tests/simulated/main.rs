@@ -14,3 +14,4 @@ mod raft;
 mod sequencer;
 mod vsr;
 mod world;
+mod zab;
