@@ -21,8 +21,10 @@ pub mod bugs;
 pub mod disk;
 pub mod log;
 pub mod machine;
+pub mod multi_paxos;
 pub mod options;
 pub mod ordered;
+pub mod paxos;
 pub mod pending;
 pub mod quorum;
 pub mod raft;
@@ -40,4 +42,4 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW, multi_paxos::ROW];

@@ -27,6 +27,9 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
+/// The least an entry takes in a frame: birth and kind.
+pub const ENTRY_BYTES_MIN: usize = 9;
+
 /// Writes a frame: integers little endian, byte strings after their length (u32).
 pub struct Writer(BytesMut);
 
@@ -70,7 +73,20 @@ impl Writer {
     /// An entry without its index: entries travel in runs, and a run has one first index.
     pub fn entry(&mut self, entry: &LogEntry) {
         self.u64(entry.birth.0);
-        match &entry.command {
+        self.command(&entry.command);
+    }
+
+    /// A run of commands.
+    pub fn commands(&mut self, commands: &[Command]) {
+        self.count(commands.len());
+        for command in commands {
+            self.command(command);
+        }
+    }
+
+    /// What an entry says.
+    pub fn command(&mut self, command: &Command) {
+        match command {
             Command::Noop => self.u8(0),
             Command::Open => self.u8(1),
             Command::Note(note) => {
@@ -153,9 +169,21 @@ impl Reader {
 
     /// The entry of a run at `index`.
     pub fn entry(&mut self, index: Index) -> Result<LogEntry, WireError> {
-        let birth = Epoch(self.u64()?);
+        Ok(LogEntry { index, birth: Epoch(self.u64()?), command: self.command()? })
+    }
+
+    /// A run of commands at indices from `first` on.
+    pub fn commands(&mut self, first: u64) -> Result<Vec<Command>, WireError> {
+        let count = self.count(1)?;
+        let past = first.checked_add(count as u64);
+        past.ok_or_else(|| WireError("indices run over".into()))?;
+        (0..count).map(|_| self.command()).collect()
+    }
+
+    /// What an entry says.
+    pub fn command(&mut self) -> Result<Command, WireError> {
         let kind = self.u8()?;
-        let command = match kind {
+        Ok(match kind {
             0 => Command::Noop,
             1 => Command::Open,
             3 => Command::Note(self.bytes()?),
@@ -169,8 +197,7 @@ impl Reader {
                 Command::Append { value: self.bytes()?, session, expect }
             }
             other => return Err(WireError(format!("no entry is of kind {other}"))),
-        };
-        Ok(LogEntry { index, birth, command })
+        })
     }
 
     /// The sum of a prefix.

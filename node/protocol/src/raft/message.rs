@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
-use crate::wire::{Reader, Wire, WireError, Writer};
+use crate::wire::{ENTRY_BYTES_MIN, Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
 /// A message. `term` is the sender's, but for a pre-vote and its grant, where it is the term that
@@ -146,9 +146,6 @@ pub const FRAMES: &[FrameRow] = &[
 const fn frame(kind: u8, name: &'static str, part: FramePart) -> FrameRow {
     FrameRow { kind, name, part }
 }
-
-/// The least an entry takes in a frame: birth and kind.
-const ENTRY_BYTES_MIN: usize = 9;
 
 impl Wire for Message {
     fn encode(&self) -> Bytes {

@@ -312,7 +312,7 @@ fn not_leader(leader: Option<NodeId>) -> Reply {
 }
 
 /// A duration between T and 2T, or exactly T without jitter (paper, 5.2).
-fn draw_timeout(options: &Options, rng: &mut ChaCha8Rng) -> u64 {
+pub(crate) fn draw_timeout(options: &Options, rng: &mut ChaCha8Rng) -> u64 {
     let t = options.election_timeout_ns;
     if options.fixed_timeout { t } else { t + rng.next_u64() % (t + 1) }
 }
