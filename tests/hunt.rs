@@ -7,7 +7,7 @@ mod support;
 use support::{Bench, json};
 
 /// Bugs that nearly every short run finds; the others need longer, and are caught in virtual time
-/// as well (crate schism-protocol, tests/raft/bugs.rs).
+/// as well (crate schism-protocol, tests/simulated/raft/bugs.rs).
 const QUICK: &[&str] = &["R12", "R13", "R19"];
 
 /// Real processes do not interleave the same way twice: one of two runs must show the bug, and both

@@ -29,6 +29,35 @@ struct Slot {
     chain: Chain,
 }
 
+/// An entry of a log without its content: where it is and in which epoch it was created. Ordered
+/// by birth, then index: of two logs the one whose last entry is greater is more up to date.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct EntryId {
+    /// Its birth.
+    pub birth: Epoch,
+    /// Its index.
+    pub index: Index,
+}
+
+/// What comes of comparing a leader's entries with one's own log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reconciled {
+    /// The entry before them is not here.
+    Refused {
+        /// The birth of what is there instead, if anything is.
+        conflict: Option<Epoch>,
+        /// The first index of that birth, or one past the last index.
+        first: Index,
+    },
+    /// It is here.
+    Accepted {
+        /// How many of the entries are here already.
+        keep: usize,
+        /// From where on one's own entries contradict the leader's.
+        truncate: Option<Index>,
+    },
+}
+
 /// What an entry weighs beyond its value: index, birth, kind and session, rounded up.
 const ENTRY_OVERHEAD_BYTES: usize = 48;
 
@@ -169,12 +198,43 @@ impl Log {
         (self.birth(last) == Some(birth)).then_some(last)
     }
 
+    /// The check of AppendEntries (Ongaro and Ousterhout 2014, 5.3, figure 2 steps 2-4), with the
+    /// answer that makes backtracking fast. What a node knows to be committed agrees with every
+    /// leader, so what lies before its base counts as agreeing.
+    #[must_use]
+    pub fn reconcile(&self, prev: EntryId, entries: &[LogEntry]) -> Reconciled {
+        let base = self.base.index;
+        if prev.index > self.last_index() {
+            return Reconciled::Refused { conflict: None, first: self.last_index().next() };
+        }
+        if prev.index >= base {
+            let own = self.birth(prev.index).expect("an index from the base to the last is here");
+            if own != prev.birth {
+                let first = self.first_of(own).min(prev.index);
+                return Reconciled::Refused { conflict: Some(own), first };
+            }
+        }
+        let agrees =
+            |entry: &&LogEntry| entry.index <= base || self.birth(entry.index) == Some(entry.birth);
+        let keep = entries.iter().take_while(agrees).count();
+        let cut = entries.get(keep).map(|e| e.index).filter(|index| *index <= self.last_index());
+        Reconciled::Accepted { keep, truncate: cut }
+    }
+
     fn at(&self, index: Index) -> Option<usize> {
         index.0.checked_sub(self.base.index.0 + 1).map(|at| at as usize)
     }
 
     fn slot(&self, index: Index) -> Option<&Slot> {
         self.at(index).and_then(|at| self.slots.get(at))
+    }
+}
+
+impl Position {
+    /// What identifies the entry there.
+    #[must_use]
+    pub fn id(self) -> EntryId {
+        EntryId { birth: self.birth, index: self.index }
     }
 }
 

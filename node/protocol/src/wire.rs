@@ -5,7 +5,11 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use std::fmt;
 
+use crate::log::EntryId;
 use crate::machine::{Chain, ClientId, Command, Epoch, Index, LogEntry, Offset, Session, Snapshot};
+
+/// The least an entry takes in a frame: birth and kind.
+const ENTRY_BYTES_MIN: usize = 9;
 
 /// A message that can travel.
 pub trait Wire: Sized {
@@ -107,6 +111,36 @@ impl Writer {
         }
     }
 
+    /// A run of entries; its first index is known from elsewhere.
+    pub fn entries(&mut self, entries: &[LogEntry]) {
+        self.count(entries.len());
+        for entry in entries {
+            self.entry(entry);
+        }
+    }
+
+    /// Delivered values.
+    pub fn values(&mut self, values: &[Bytes]) {
+        self.count(values.len());
+        for value in values {
+            self.bytes(value);
+        }
+    }
+
+    /// What identifies an entry.
+    pub fn id(&mut self, id: EntryId) {
+        self.u64(id.index.0);
+        self.u64(id.birth.0);
+    }
+
+    /// Eight bytes, or none.
+    pub fn option(&mut self, value: Option<u64>) {
+        self.u8(u8::from(value.is_some()));
+        if let Some(value) = value {
+            self.u64(value);
+        }
+    }
+
     /// The sum of a prefix.
     pub fn snapshot(&mut self, snapshot: &Snapshot) {
         self.u64(snapshot.index.0);
@@ -198,6 +232,30 @@ impl Reader {
             }
             other => return Err(WireError(format!("no entry is of kind {other}"))),
         })
+    }
+
+    /// A run of entries, after the one at `before`.
+    pub fn entries(&mut self, before: Index) -> Result<Vec<LogEntry>, WireError> {
+        let count = self.count(ENTRY_BYTES_MIN)?;
+        let past = before.0.checked_add(count as u64 + 1);
+        past.ok_or_else(|| WireError("indices run over".into()))?;
+        (0..count as u64).map(|k| self.entry(Index(before.0 + 1 + k))).collect()
+    }
+
+    /// Delivered values.
+    pub fn values(&mut self) -> Result<Vec<Bytes>, WireError> {
+        let count = self.count(4)?;
+        (0..count).map(|_| self.bytes()).collect()
+    }
+
+    /// What identifies an entry.
+    pub fn id(&mut self) -> Result<EntryId, WireError> {
+        Ok(EntryId { index: Index(self.u64()?), birth: Epoch(self.u64()?) })
+    }
+
+    /// Eight bytes, or none.
+    pub fn option(&mut self) -> Result<Option<u64>, WireError> {
+        Ok(if self.boolean()? { Some(self.u64()?) } else { None })
     }
 
     /// The sum of a prefix.

@@ -7,15 +7,16 @@
 //! Woken by: a leader change while followers have tails of their own: partition, crash.
 
 use super::Bug;
+use crate::log::{EntryId, Reconciled};
 use crate::machine::{LogEntry, build};
 use crate::raft::Raft;
-use crate::raft::{EntryId, Reconciled, Rules, State, prefix_check};
+use crate::raft::{Rules, State};
 
 struct KeepConflictTail;
 
 impl Rules for KeepConflictTail {
     fn reconcile(&self, state: &State, prev: EntryId, entries: &[LogEntry]) -> Reconciled {
-        match prefix_check(state, prev, entries) {
+        match state.ordered.log.reconcile(prev, entries) {
             Reconciled::Accepted { keep, .. } => Reconciled::Accepted { keep, truncate: None },
             refused @ Reconciled::Refused { .. } => refused,
         }

@@ -2,10 +2,11 @@
 //! It never touches the log, but for a new leader's no-op.
 
 use super::disk::Held;
-use super::message::{Body, EntryId};
-use super::replication::Peer;
+use super::message::Body;
 use super::state::HardState;
 use super::{Lead, Out, Raft, draw_timeout, send_in};
+use crate::feed::Feed;
+use crate::log::EntryId;
 use crate::machine::{Command, Epoch, NodeId, Output, Role, TraceEvent};
 use crate::options::after;
 use crate::pending::Pending;
@@ -147,7 +148,7 @@ impl Raft {
         let next = self.state.ordered.log.last_index().next();
         let now = self.now;
         self.lead = Some(Lead {
-            peers: self.others().map(|id| Peer::new(id, next, now)).collect(),
+            peers: self.others().map(|id| Feed::new(id, next, now)).collect(),
             heartbeat_at: after(now, self.state.options.heartbeat_ns),
             pending: Pending::default(),
             rounds: Rounds::default(),

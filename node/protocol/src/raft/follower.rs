@@ -2,9 +2,9 @@
 //! It never acknowledges what its disk does not hold.
 
 use super::disk::Held;
-use super::message::{Body, EntryId};
-use super::rules::Reconciled;
+use super::message::Body;
 use super::{Out, Raft};
+use crate::log::{EntryId, Reconciled};
 use crate::machine::{Epoch, Index, LogEntry, NodeId};
 
 impl Raft {

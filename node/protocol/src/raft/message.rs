@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::log::EntryId;
 use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::{ENTRY_BYTES_MIN, Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
@@ -15,15 +16,6 @@ pub struct Message {
     pub term: Epoch,
     /// What it says.
     pub body: Body,
-}
-
-/// An entry of a log without its content: where it is and in which term it was created.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct EntryId {
-    /// Its birth.
-    pub birth: Epoch,
-    /// Its index.
-    pub index: Index,
 }
 
 /// What a message says.
@@ -154,7 +146,7 @@ impl Wire for Message {
         match &self.body {
             Body::PreVote { last } => {
                 w = start(kind::PRE_VOTE, 16);
-                put_id(&mut w, *last);
+                w.id(*last);
             }
             Body::PreVoteReply { granted } => {
                 w = start(kind::PRE_VOTE_REPLY, 1);
@@ -162,7 +154,7 @@ impl Wire for Message {
             }
             Body::Vote { last } => {
                 w = start(kind::VOTE, 16);
-                put_id(&mut w, *last);
+                w.id(*last);
             }
             Body::VoteReply { granted } => {
                 w = start(kind::VOTE_REPLY, 1);
@@ -171,13 +163,10 @@ impl Wire for Message {
             Body::Append { prev, commit, round, entries } => {
                 let weight: usize = entries.iter().map(crate::log::weight).sum();
                 w = start(kind::APPEND, 36 + weight);
-                put_id(&mut w, *prev);
+                w.id(*prev);
                 w.u64(commit.0);
                 w.u64(*round);
-                w.count(entries.len());
-                for entry in entries {
-                    w.entry(entry);
-                }
+                w.entries(entries);
             }
             Body::Matched { matched, round } => {
                 w = start(kind::MATCHED, 16);
@@ -187,7 +176,7 @@ impl Wire for Message {
             Body::Mismatch { prev, conflict, first, round } => {
                 w = start(kind::MISMATCH, 33);
                 w.u64(prev.0);
-                put_option(&mut w, conflict.map(|e| e.0));
+                w.option(conflict.map(|e| e.0));
                 w.u64(first.0);
                 w.u64(*round);
             }
@@ -197,10 +186,7 @@ impl Wire for Message {
                 w.snapshot(snapshot);
                 w.u64(*round);
                 w.u64(from.0);
-                w.count(values.len());
-                for value in values {
-                    w.bytes(value);
-                }
+                w.values(values);
             }
             Body::SnapshotHave { index, have, round } => {
                 w = start(kind::SNAPSHOT_HAVE, 24);
@@ -215,7 +201,7 @@ impl Wire for Message {
             Body::ReadIndexReply { token, index } => {
                 w = start(kind::READ_INDEX_REPLY, 17);
                 w.u64(*token);
-                put_option(&mut w, index.map(|i| i.0));
+                w.option(index.map(|i| i.0));
             }
         }
         w.finish()
@@ -224,25 +210,21 @@ impl Wire for Message {
     fn decode(bytes: Bytes) -> Result<Self, WireError> {
         let (kind, term, mut r) = Reader::frame(bytes)?;
         let body = match kind {
-            kind::PRE_VOTE => Body::PreVote { last: get_id(&mut r)? },
+            kind::PRE_VOTE => Body::PreVote { last: r.id()? },
             kind::PRE_VOTE_REPLY => Body::PreVoteReply { granted: r.boolean()? },
-            kind::VOTE => Body::Vote { last: get_id(&mut r)? },
+            kind::VOTE => Body::Vote { last: r.id()? },
             kind::VOTE_REPLY => Body::VoteReply { granted: r.boolean()? },
             kind::APPEND => {
-                let prev = get_id(&mut r)?;
+                let prev = r.id()?;
                 let commit = Index(r.u64()?);
                 let round = r.u64()?;
-                let count = r.count(ENTRY_BYTES_MIN)?;
-                let past = prev.index.0.checked_add(count as u64 + 1);
-                past.ok_or_else(|| WireError("indices run over".into()))?;
-                let entry = |k| r.entry(Index(prev.index.0 + 1 + k as u64));
-                let entries = (0..count).map(entry).collect::<Result<_, _>>()?;
+                let entries = r.entries(prev.index)?;
                 Body::Append { prev, commit, round, entries }
             }
             kind::MATCHED => Body::Matched { matched: Index(r.u64()?), round: r.u64()? },
             kind::MISMATCH => Body::Mismatch {
                 prev: Index(r.u64()?),
-                conflict: get_option(&mut r)?.map(Epoch),
+                conflict: r.option()?.map(Epoch),
                 first: Index(r.u64()?),
                 round: r.u64()?,
             },
@@ -250,9 +232,7 @@ impl Wire for Message {
                 let snapshot = r.snapshot()?;
                 let round = r.u64()?;
                 let from = Offset(r.u64()?);
-                let count = r.count(4)?;
-                let values = (0..count).map(|_| r.bytes()).collect::<Result<_, _>>()?;
-                Body::Snapshot { snapshot, round, from, values }
+                Body::Snapshot { snapshot, round, from, values: r.values()? }
             }
             kind::SNAPSHOT_HAVE => Body::SnapshotHave {
                 index: Index(r.u64()?),
@@ -261,31 +241,11 @@ impl Wire for Message {
             },
             kind::READ_INDEX => Body::ReadIndex { token: r.u64()? },
             kind::READ_INDEX_REPLY => {
-                Body::ReadIndexReply { token: r.u64()?, index: get_option(&mut r)?.map(Index) }
+                Body::ReadIndexReply { token: r.u64()?, index: r.option()?.map(Index) }
             }
             other => return Err(WireError(format!("no message is of kind {other}"))),
         };
         r.end()?;
         Ok(Message { term, body })
     }
-}
-
-fn put_id(w: &mut Writer, id: EntryId) {
-    w.u64(id.index.0);
-    w.u64(id.birth.0);
-}
-
-fn get_id(r: &mut Reader) -> Result<EntryId, WireError> {
-    Ok(EntryId { index: Index(r.u64()?), birth: Epoch(r.u64()?) })
-}
-
-fn put_option(w: &mut Writer, value: Option<u64>) {
-    w.u8(u8::from(value.is_some()));
-    if let Some(value) = value {
-        w.u64(value);
-    }
-}
-
-fn get_option(r: &mut Reader) -> Result<Option<u64>, WireError> {
-    Ok(if r.boolean()? { Some(r.u64()?) } else { None })
 }

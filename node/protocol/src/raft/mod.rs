@@ -25,6 +25,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::disk::Hard;
+use crate::feed::Feed;
 use crate::machine::{
     Boot, BootError, Command, Epoch, Index, Input, Mark, NodeId, Output, Outputs, Protocol,
     Refusal, Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
@@ -36,14 +37,12 @@ use crate::{Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
-pub use message::EntryId;
 pub use options::Options;
-pub use rules::{Paper, Reconciled, Rules, prefix_check};
+pub use rules::{Paper, Rules};
 pub use state::{HardState, State};
 
 use disk::Held;
 use reads::{Asking, Waiter};
-use replication::Peer;
 
 type Out = Outputs<Message>;
 
@@ -81,7 +80,7 @@ pub struct Raft {
 
 /// What only a leader has (paper, figure 2: "volatile state on leaders").
 struct Lead {
-    peers: Vec<Peer>,
+    peers: Vec<Feed>,
     heartbeat_at: Time,
     pending: Pending,
     rounds: Rounds<Waiter>,
@@ -192,7 +191,8 @@ impl Raft {
             }
             Body::Mismatch { prev, conflict, first, round } => {
                 if let Some(at) = self.peer_answering(from, term, round, out) {
-                    self.on_mismatch(at, prev, conflict, first);
+                    let Some(lead) = &mut self.lead else { return };
+                    lead.peers[at].on_mismatch(&self.state.ordered.log, prev, conflict, first);
                 }
             }
             Body::SnapshotHave { index, have, round } => {

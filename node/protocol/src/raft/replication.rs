@@ -1,51 +1,15 @@
 //! The leader's side of replication (paper, 5.3; dissertation, 10.2): what goes to whom and when,
 //! what comes back, and what that commits.
 //!
-//! It never waits for its own disk before sending, and never sends more than a window of messages
-//! ahead of a follower's answers: entries that come meanwhile go together in the next one.
-
-use std::collections::VecDeque;
+//! It never waits for its own disk before sending: a leader counts itself when that is done.
 
 use super::disk::Held;
-use super::message::{Body, EntryId};
-use super::{Out, Raft, not_leader};
-use crate::machine::{
-    Command, Epoch, Index, LogEntry, NodeId, Reply, Role, Ticket, Time, reply_to,
-};
-use crate::pending::{MESSAGE_BYTES_MAX, too_large};
+use super::message::Body;
+use super::{Out, Raft, not_leader, send_in};
+use crate::feed::{Feed, Piece};
+use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Reply, Role, Ticket, reply_to};
+use crate::pending::too_large;
 use crate::quorum::reached_by;
-use crate::transfer::Transfer;
-
-/// What a leader knows of a follower.
-pub struct Peer {
-    pub(super) id: NodeId,
-    /// The next index to send.
-    pub(super) next: Index,
-    /// The last index known to agree, durably.
-    pub(super) matched: Index,
-    pub(super) mode: Mode,
-    /// The latest round it answered.
-    pub(super) round: u64,
-    /// When it last answered anything.
-    pub(super) heard: Time,
-}
-
-/// How a leader sends to a follower.
-pub(super) enum Mode {
-    /// Finding out where the logs agree: one message at a time.
-    Probe { asked: bool },
-    /// They agree up to `next`: messages with entries follow each other; the last index of each.
-    Stream { under_way: VecDeque<Index> },
-    /// What it lacks is summed up here.
-    Snapshot(Transfer),
-}
-
-impl Peer {
-    pub(super) fn new(id: NodeId, next: Index, now: Time) -> Self {
-        let mode = Mode::Stream { under_way: VecDeque::new() };
-        Peer { id, next, matched: Index(0), mode, round: 0, heard: now }
-    }
-}
 
 impl Raft {
     pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
@@ -79,63 +43,23 @@ impl Raft {
 
     /// Sends every follower what it lacks, as far as its window allows.
     pub(super) fn replicate_all(&mut self, out: &mut Out) {
-        for at in 0..self.lead.as_ref().map_or(0, |lead| lead.peers.len()) {
-            self.replicate(at, out);
-        }
-    }
-
-    fn replicate(&mut self, at: usize, out: &mut Out) {
-        let (window, last) = (self.state.options.window, self.state.ordered.log.last_index());
-        loop {
-            let Some(lead) = &self.lead else { return };
-            let peer = &lead.peers[at];
-            let due = match &peer.mode {
-                Mode::Probe { asked } => !asked,
-                Mode::Stream { under_way } => under_way.len() < window && peer.next <= last,
-                Mode::Snapshot(_) => false,
-            };
-            if !due {
-                return;
-            }
-            self.send_append(at, MESSAGE_BYTES_MAX, out);
-        }
-    }
-
-    /// One AppendEntries; with no room for entries, a heartbeat.
-    fn send_append(&mut self, at: usize, bytes: usize, out: &mut Out) {
+        let (term, window) = (self.state.hard.term, self.state.options.window);
         let Some(lead) = &mut self.lead else { return };
-        let peer = &mut lead.peers[at];
-        let before = Index(peer.next.0 - 1);
-        let Some(birth) = self.state.ordered.log.birth(before) else {
-            return self.offer_snapshot(at, out);
-        };
-        let entries =
-            if bytes == 0 { Vec::new() } else { self.state.ordered.log.slice(peer.next, bytes) };
-        match &mut peer.mode {
-            Mode::Probe { asked } => *asked = true,
-            Mode::Stream { under_way } => {
-                if let Some(last) = entries.last() {
-                    under_way.push_back(last.index);
-                    peer.next = last.index.next();
-                }
+        let (ordered, round) = (&self.state.ordered, lead.rounds.latest());
+        for peer in &mut lead.peers {
+            while let Some(piece) = peer.next(ordered, ordered.log.last_index(), window) {
+                send_in(term, peer.id, body(piece, ordered.commit, round), out);
             }
-            Mode::Snapshot(_) => {}
         }
-        let (to, round) = (peer.id, lead.rounds.latest());
-        let prev = EntryId { index: before, birth };
-        let commit = self.state.ordered.commit;
-        self.send(to, Body::Append { prev, commit, round, entries }, out);
     }
 
     /// A message to everyone now, without entries: a heartbeat, or the start of a read round.
     pub(super) fn broadcast_heartbeat(&mut self, out: &mut Out) {
-        for at in 0..self.lead.as_ref().map_or(0, |lead| lead.peers.len()) {
-            let lead = self.lead.as_ref().expect("heartbeats do not depose");
-            if matches!(lead.peers[at].mode, Mode::Snapshot(_)) {
-                self.offer_snapshot(at, out);
-            } else {
-                self.send_append(at, 0, out);
-            }
+        let Some(lead) = &mut self.lead else { return };
+        let (ordered, round) = (&self.state.ordered, lead.rounds.latest());
+        for peer in &mut lead.peers {
+            let piece = peer.heartbeat(ordered);
+            send_in(self.state.hard.term, peer.id, body(piece, ordered.commit, round), out);
         }
     }
 
@@ -147,7 +71,8 @@ impl Raft {
         if self.state.options.check_quorum && heard < quorum {
             return self.follow(None, out);
         }
-        self.restart_stalled_transfers();
+        let lead = self.lead.as_mut().expect("only leaders have heartbeats");
+        lead.peers.iter_mut().for_each(Feed::on_heartbeat_due);
         self.broadcast_heartbeat(out);
     }
 
@@ -175,48 +100,8 @@ impl Raft {
     pub(super) fn on_matched(&mut self, at: usize, matched: Index, out: &mut Out) {
         let last = self.state.ordered.log.last_index();
         let Some(lead) = &mut self.lead else { return };
-        let peer = &mut lead.peers[at];
-        peer.matched = peer.matched.max(matched.min(last));
-        match &mut peer.mode {
-            Mode::Probe { .. } => peer.mode = Mode::Stream { under_way: VecDeque::new() },
-            Mode::Stream { under_way } => {
-                while under_way.front().is_some_and(|sent| *sent <= matched) {
-                    under_way.pop_front();
-                }
-            }
-            Mode::Snapshot(transfer) => {
-                if peer.matched < transfer.index() {
-                    return;
-                }
-                peer.mode = Mode::Stream { under_way: VecDeque::new() };
-            }
-        }
-        peer.next = peer.next.max(peer.matched.next());
+        lead.peers[at].on_matched(matched, last);
         self.advance_leader_commit(out);
-    }
-
-    /// Fast backtracking (paper, end of 5.3): whole terms are skipped.
-    pub(super) fn on_mismatch(
-        &mut self,
-        at: usize,
-        prev: Index,
-        conflict: Option<Epoch>,
-        first: Index,
-    ) {
-        let Some(lead) = &mut self.lead else { return };
-        let peer = &mut lead.peers[at];
-        let late = match &peer.mode {
-            Mode::Probe { .. } => prev.next() != peer.next,
-            Mode::Stream { .. } => prev >= peer.next,
-            Mode::Snapshot(_) => true,
-        };
-        if late || prev <= peer.matched {
-            return;
-        }
-        let own_last = conflict.and_then(|birth| self.state.ordered.log.last_of(birth));
-        let next = own_last.map_or(first, Index::next);
-        peer.next = next.min(prev).max(peer.matched.next());
-        peer.mode = Mode::Probe { asked: false };
     }
 
     /// Commits what a quorum holds (paper, 5.3 and 5.4).
@@ -259,5 +144,15 @@ impl Raft {
     pub(super) fn answer_leader(&mut self, to: NodeId, body: Body, out: &mut Out) {
         let message = super::Message { term: self.state.hard.term, body };
         self.promise(self.disk.hard_mark(), Held::Other { to, message }, out);
+    }
+}
+
+/// A piece as a message.
+pub(super) fn body(piece: Piece, commit: Index, round: u64) -> Body {
+    match piece {
+        Piece::Entries { prev, entries } => Body::Append { prev, commit, round, entries },
+        Piece::Values { snapshot, from, values } => {
+            Body::Snapshot { snapshot, round, from, values }
+        }
     }
 }

@@ -7,31 +7,12 @@
 //! version, 2014). "Dissertation": Ongaro, *Consensus: Bridging Theory and Practice* (2014).
 
 use super::disk::Disk;
-use super::message::EntryId;
 use super::state::{HardState, State};
+use crate::log::{EntryId, Reconciled};
 use crate::machine::Session;
 use crate::machine::{Doubt, Epoch, Index, LogEntry, Mark, NodeId, Reply, Role};
 use crate::quorum;
 use crate::session::{Lookup, Sessions};
-
-/// What comes of comparing a leader's entries with one's own log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reconciled {
-    /// The entry before them is not here.
-    Refused {
-        /// The birth of what is there instead, if anything is.
-        conflict: Option<Epoch>,
-        /// The first index of that birth, or one past the last index.
-        first: Index,
-    },
-    /// It is here.
-    Accepted {
-        /// How many of the entries are here already.
-        keep: usize,
-        /// From where on one's own entries contradict the leader's.
-        truncate: Option<Index>,
-    },
-}
 
 /// The decisions.
 pub trait Rules: Sync {
@@ -99,7 +80,7 @@ pub trait Rules: Sync {
     /// Entries fit where the entry before them agrees; a conflicting entry goes, with all that
     /// follow it; what agrees stays, whatever else the message brings or lacks (paper, 5.3).
     fn reconcile(&self, state: &State, prev: EntryId, entries: &[LogEntry]) -> Reconciled {
-        prefix_check(state, prev, entries)
+        state.ordered.log.reconcile(prev, entries)
     }
 
     /// How many members must hold an entry: any election shares one with them (paper, 5.4).
@@ -167,27 +148,3 @@ pub trait Rules: Sync {
 pub struct Paper;
 
 impl Rules for Paper {}
-
-/// The check of AppendEntries (paper, 5.3, figure 2 steps 2-4), with the answer that makes
-/// backtracking fast. What a node knows to be committed agrees with every leader, so what lies
-/// before its base counts as agreeing.
-#[must_use]
-pub fn prefix_check(state: &State, prev: EntryId, entries: &[LogEntry]) -> Reconciled {
-    let log = &state.ordered.log;
-    let base = log.base().index;
-    if prev.index > log.last_index() {
-        return Reconciled::Refused { conflict: None, first: log.last_index().next() };
-    }
-    if prev.index >= base {
-        let own = log.birth(prev.index).expect("an index from the base to the last is here");
-        if own != prev.birth {
-            let first = log.first_of(own).min(prev.index);
-            return Reconciled::Refused { conflict: Some(own), first };
-        }
-    }
-    let agrees =
-        |entry: &&LogEntry| entry.index <= base || log.birth(entry.index) == Some(entry.birth);
-    let keep = entries.iter().take_while(agrees).count();
-    let truncate = entries.get(keep).map(|e| e.index).filter(|index| *index <= log.last_index());
-    Reconciled::Accepted { keep, truncate }
-}

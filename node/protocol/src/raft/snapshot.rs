@@ -5,11 +5,9 @@ use bytes::Bytes;
 
 use super::disk::Held;
 use super::message::Body;
-use super::replication::Mode;
-use super::{Out, Raft};
+use super::replication::body;
+use super::{Out, Raft, send_in};
 use crate::machine::{Epoch, Index, NodeId, Offset, Snapshot};
-use crate::pending::MESSAGE_BYTES_MAX;
-use crate::transfer::Transfer;
 
 impl Raft {
     pub(super) fn take_snapshot_if_due(&mut self, out: &mut Out) {
@@ -20,29 +18,6 @@ impl Raft {
 
     // The leader's side.
 
-    /// Offers the latest snapshot; the follower answers how much of it it has.
-    pub(super) fn offer_snapshot(&mut self, at: usize, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
-        let peer = &mut lead.peers[at];
-        if !matches!(peer.mode, Mode::Snapshot(_)) {
-            peer.mode = Mode::Snapshot(Transfer::new(self.state.ordered.snapshot.clone()));
-        }
-        let Mode::Snapshot(transfer) = &peer.mode else { return };
-        let (to, round) = (peer.id, lead.rounds.latest());
-        let snapshot = transfer.snapshot().clone();
-        let from = snapshot.length;
-        self.send(to, Body::Snapshot { snapshot, round, from, values: Vec::new() }, out);
-    }
-
-    pub(super) fn restart_stalled_transfers(&mut self) {
-        let Some(lead) = &mut self.lead else { return };
-        for peer in &mut lead.peers {
-            if let Mode::Snapshot(transfer) = &mut peer.mode {
-                transfer.on_heartbeat();
-            }
-        }
-    }
-
     pub(super) fn on_snapshot_have(
         &mut self,
         at: usize,
@@ -52,13 +27,10 @@ impl Raft {
     ) {
         let Some(lead) = &mut self.lead else { return };
         let peer = &mut lead.peers[at];
-        let Mode::Snapshot(transfer) = &mut peer.mode else { return };
-        let replica = &self.state.ordered.replica;
-        let next = transfer.next(index, have, replica, MESSAGE_BYTES_MAX);
-        let Some((from, values)) = next else { return };
-        let (to, round) = (peer.id, lead.rounds.latest());
-        let snapshot = transfer.snapshot().clone();
-        self.send(to, Body::Snapshot { snapshot, round, from, values }, out);
+        if let Some(piece) = peer.on_have(index, have, &self.state.ordered.replica) {
+            let body = body(piece, self.state.ordered.commit, lead.rounds.latest());
+            send_in(self.state.hard.term, peer.id, body, out);
+        }
     }
 
     // The follower's side.

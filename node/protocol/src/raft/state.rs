@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::message::EntryId;
 use super::options::Options;
 use crate::disk::Hard;
+use crate::log::EntryId;
 use crate::machine::{Epoch, Index, NodeId, Role, Time};
 use crate::ordered::Ordered;
 
@@ -45,8 +45,7 @@ impl State {
     /// The end of the log.
     #[must_use]
     pub fn last(&self) -> EntryId {
-        let last = self.ordered.log.last();
-        EntryId { birth: last.birth, index: last.index }
+        self.ordered.log.last().id()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use schism_protocol::disk::Hard;
+use schism_protocol::log::EntryId;
 use schism_protocol::raft::message::{Body, Message};
-use schism_protocol::raft::{EntryId, HardState, Paper, Raft};
+use schism_protocol::raft::{HardState, Paper, Raft};
 use schism_protocol::{
     Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Reply,
     Request, Role, Ticket, Time,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use schism_protocol::raft::EntryId;
+use schism_protocol::log::EntryId;
 use schism_protocol::raft::message::{Body, Message};
 use schism_protocol::wire::Wire;
 use schism_protocol::{

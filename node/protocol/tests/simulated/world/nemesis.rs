@@ -1,68 +1,22 @@
-//! What a sweep varies, and what strikes the cluster: crashes, pauses and partitions, drawn from
-//! the seed. Each strike heals exactly itself.
+//! What strikes the cluster: crashes, pauses, partitions and an operator, drawn from the seed.
+//! Each strike heals exactly itself.
 
-use crate::cluster::{Cluster, Event, MS};
+use schism_protocol::{Request, Role, Status};
 
-/// What a sweep varies.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    pub nodes: u8,
-    pub clients: usize,
-    pub options: Vec<(&'static str, &'static str)>,
-    /// Per thousand messages.
-    pub drop: u64,
-    pub repeat: u64,
-    /// Share of messages with a long delay, and how long at most.
-    pub late: u64,
-    pub late_ms: u64,
-    /// Of a flush, at most.
-    pub flush_us: u64,
-    /// Mean between two strikes; 0: none.
-    pub strike_ms: u64,
-    pub strike_lasts_ms: u64,
-    pub strikes: Vec<Strike>,
-    /// Per thousand answers to clients.
-    pub lost_answers: u64,
-    pub disturbed_ms: u64,
-}
+use super::clients;
+use super::cluster::{Cluster, Event, MS};
 
-impl Default for Profile {
-    fn default() -> Self {
-        Profile {
-            nodes: 3,
-            clients: 4,
-            options: Vec::new(),
-            drop: 10,
-            repeat: 10,
-            late: 20,
-            late_ms: 40,
-            flush_us: 1_000,
-            strike_ms: 300,
-            strike_lasts_ms: 400,
-            strikes: vec![
-                Strike::CrashOne,
-                Strike::CrashLeader,
-                Strike::CrashAll,
-                Strike::PauseLeader,
-                Strike::PauseOne,
-                Strike::Isolate,
-                Strike::IsolateLeader,
-                Strike::Halves,
-                Strike::OneWay,
-                Strike::Ring,
-                Strike::Bridge,
-            ],
-            lost_answers: 20,
-            disturbed_ms: 2_500,
-        }
-    }
-}
+/// Time between two looks of the operator: longer than a promotion takes over slow disks.
+const OPERATOR_LOOKS: u64 = 300 * MS;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strike {
     CrashOne,
     CrashLeader,
     CrashAll,
+    /// So many at once as a majority survives.
+    CrashMinority,
+    CrashFollower,
     PauseLeader,
     PauseOne,
     Isolate,
@@ -71,6 +25,27 @@ pub enum Strike {
     OneWay,
     Ring,
     Bridge,
+    /// An operator makes a running node the leader by hand.
+    Promote,
+    /// The same, while the leader of before is up and does not know.
+    PromoteWhileLeaderLives,
+}
+
+impl Strike {
+    /// Every kind that any protocol must live with, each at its weight.
+    pub const COMMON: &[Strike] = &[
+        Strike::CrashOne,
+        Strike::CrashLeader,
+        Strike::CrashAll,
+        Strike::PauseLeader,
+        Strike::PauseOne,
+        Strike::Isolate,
+        Strike::IsolateLeader,
+        Strike::Halves,
+        Strike::OneWay,
+        Strike::Ring,
+        Strike::Bridge,
+    ];
 }
 
 impl Cluster {
@@ -109,6 +84,31 @@ impl Cluster {
                 }
                 return;
             }
+            Strike::CrashMinority => {
+                let count = 1 + self.below(((n as u64 - 1) / 2).max(1)) as usize;
+                for node in (one..one + count.min((n - 1) / 2)).map(|node| node % n) {
+                    self.strikes += 1;
+                    self.stop(self.strikes, node, true);
+                    let lasts = 1 + self.below(self.profile.strike_lasts_ms * MS);
+                    self.schedule(lasts, Event::Heal(self.strikes));
+                }
+                return;
+            }
+            Strike::CrashFollower => {
+                let one = if one == leader { (one + 1) % n } else { one };
+                if one != leader {
+                    self.stop(strike, one, true);
+                }
+                return;
+            }
+            Strike::Promote => return self.promote(one),
+            Strike::PromoteWhileLeaderLives => {
+                let one = if one == leader { (one + 1) % n } else { one };
+                if self.is_up(leader) {
+                    self.promote(one);
+                }
+                return;
+            }
             Strike::PauseOne | Strike::PauseLeader => {
                 self.stop(strike, if kind == Strike::PauseOne { one } else { leader }, false);
                 return;
@@ -129,12 +129,38 @@ impl Cluster {
         if self.stopped.values().any(|(stopped, _)| *stopped == node) {
             return;
         }
+        if crash && self.out() >= self.profile.down_most {
+            return;
+        }
         self.stopped.insert(strike, (node, crash));
         if crash {
             self.crash(node);
         } else {
             self.nodes[node].paused = true;
         }
+    }
+
+    /// Nodes that are down, or have lost their state and not got it back.
+    fn out(&self) -> usize {
+        let out = |s: &&Option<_>| s.as_ref().is_none_or(|s: &Status| s.role == Role::Recovering);
+        self.statuses().iter().filter(out).count()
+    }
+
+    /// The operator's hand. A node that is down does not hear it.
+    fn promote(&mut self, node: usize) {
+        self.request(node, clients::OPERATOR, Request::Promote);
+    }
+
+    /// At the start and after the heal the operator sees to it that somebody leads.
+    pub fn operate(&mut self) {
+        let idle = self.leader().is_none() && (self.calm || self.observer.elections == 0);
+        let n = self.nodes.len();
+        let turn = (self.now / OPERATOR_LOOKS) as usize % n;
+        let up = (0..n).map(|k| (turn + k) % n).find(|node| self.is_up(*node));
+        if let (true, Some(node)) = (idle, up) {
+            self.promote(node);
+        }
+        self.schedule(OPERATOR_LOOKS, Event::Operator);
     }
 
     pub fn end_strike(&mut self, strike: u64) {

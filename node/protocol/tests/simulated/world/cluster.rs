@@ -7,14 +7,15 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
-    Boot, Build, Input, Machine, Mark, NodeId, Output, Record, Reply, Request, Role, Status,
-    Ticket, Time,
+    Boot, Build, Input, Machine, Mark, NodeId, Output, Progress, Record, Reply, Request, Role,
+    Status, Ticket, Time,
 };
 
-use crate::clients::Clients;
-use crate::disk::Disk;
-use crate::nemesis::Profile;
-use crate::observer::Observer;
+use super::clients::{self, Clients};
+use super::disk::Disk;
+use super::observer::Observer;
+use super::profile::{Dice, Fate, Profile};
+use super::trial::Subject;
 
 pub const MS: u64 = 1_000_000;
 
@@ -25,6 +26,7 @@ pub enum Event {
     Client { client: usize, alarm: u64 },
     Strike,
     Heal(u64),
+    Operator,
 }
 
 pub struct Node {
@@ -48,6 +50,8 @@ pub struct Cluster {
     pub loud: bool,
     build: Build,
     rng: ChaCha8Rng,
+    /// What a profile's filter draws from; nothing else does.
+    dice: Dice,
     queue: BinaryHeap<Queued>,
     queued: u64,
     pub cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
@@ -77,7 +81,8 @@ impl Ord for Queued {
 }
 
 impl Cluster {
-    pub fn start(build: Build, profile: Profile, seed: u64, loud: bool) -> Self {
+    pub fn start(subject: &Subject, seed: u64, loud: bool) -> Self {
+        let (row, profile) = (subject.row, subject.profile.clone());
         let n = profile.nodes as usize;
         let node = |_| Node {
             incarnation: 0,
@@ -93,11 +98,12 @@ impl Cluster {
         let mut cluster = Cluster {
             now: 1_000 * MS,
             nodes: (0..n).map(node).collect(),
-            observer: Observer::new(n),
-            clients: Clients::new(profile.clients, n),
+            observer: Observer::new(n, row.traces),
+            clients: Clients::new(row.serves, n, &profile),
             loud,
-            build,
+            build: subject.build,
             rng: ChaCha8Rng::seed_from_u64(seed),
+            dice: Dice::new(seed),
             queue: BinaryHeap::new(),
             queued: 0,
             cuts: BTreeMap::new(),
@@ -115,6 +121,9 @@ impl Cluster {
         }
         if !cluster.calm {
             cluster.schedule(400 * MS, Event::Strike);
+        }
+        if matches!(row.progress, Progress::Promoted { .. }) {
+            cluster.schedule(30 * MS, Event::Operator);
         }
         cluster
     }
@@ -134,7 +143,7 @@ impl Cluster {
     }
 
     pub fn violation(&self) -> Option<&(&'static str, String)> {
-        self.observer.violation.as_ref().or(self.clients.violation.as_ref())
+        self.observer.violation.as_ref().or(self.clients.violation())
     }
 
     /// Ends every fault; the network becomes timely.
@@ -146,6 +155,7 @@ impl Cluster {
         }
         (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
         self.profile.lost_answers = 0;
+        self.profile.filter = None;
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
@@ -210,6 +220,7 @@ impl Cluster {
             }
             Event::Strike => self.strike(),
             Event::Heal(strike) => self.end_strike(strike),
+            Event::Operator => self.operate(),
         }
     }
 
@@ -327,12 +338,17 @@ impl Cluster {
 
     fn send(&mut self, at: usize, to: NodeId, bytes: Bytes) {
         let to = to.0 as usize - 1;
+        let held = match self.fate(at, to, &bytes) {
+            Fate::Deliver => 0,
+            Fate::Drop => return,
+            Fate::Delay(ms) => ms * MS,
+        };
         let copies = 1 + u64::from(self.below(1_000) < self.profile.repeat);
         for _ in 0..copies {
             if self.below(1_000) < self.profile.drop {
                 continue;
             }
-            let mut after = 100_000 + self.below(200_000);
+            let mut after = held + 100_000 + self.below(200_000);
             if self.below(1_000) < self.profile.late {
                 after += self.below(self.profile.late_ms * MS);
             }
@@ -340,8 +356,23 @@ impl Cluster {
         }
     }
 
+    /// What the profile's filter says of a frame: kind u8, epoch u64 little endian, body.
+    fn fate(&mut self, from: usize, to: usize, bytes: &Bytes) -> Fate {
+        let Some(filter) = self.profile.filter else { return Fate::Deliver };
+        let kind = bytes[0];
+        let epoch = u64::from_le_bytes(bytes[1..9].try_into().expect("every frame has a header"));
+        let mut dice = self.dice.clone();
+        let fate = filter(self, from, to, kind, epoch, &mut dice);
+        self.dice = dice;
+        fate
+    }
+
     fn reply(&mut self, ticket: Ticket, reply: Reply) {
-        if self.below(1_000) >= self.profile.lost_answers {
+        if ticket == clients::OPERATOR {
+            if self.loud {
+                println!("{} the operator hears {reply:?}", self.now);
+            }
+        } else if self.below(1_000) >= self.profile.lost_answers {
             Clients::answered(self, ticket, reply);
         }
     }

@@ -1,0 +1,98 @@
+//! Clients of either kind, as the row says what is served. They believe nothing they cannot check,
+//! and never look into a node.
+
+use schism_protocol::{Delivery, Reply, Serves, Ticket};
+
+use super::cluster::{Cluster, MS};
+use super::profile::Profile;
+
+mod consensus;
+mod log;
+
+/// How long a client waits for an answer.
+const PATIENCE: u64 = 300 * MS;
+
+/// A ticket is a count times this, plus the client's number, so that an answer finds its way back.
+const SLOTS: u64 = 64;
+
+/// The ticket of whoever promotes. No client counts so far.
+pub const OPERATOR: Ticket = Ticket(u64::MAX);
+
+pub struct Clients {
+    serves: Serves,
+    log: log::Clients,
+    consensus: consensus::Clients,
+}
+
+impl Clients {
+    pub fn new(serves: Serves, nodes: usize, profile: &Profile) -> Self {
+        assert!((profile.clients as u64) < SLOTS, "a client's number is in its tickets");
+        let (logs, deciders) = match serves {
+            Serves::Log => (profile.clients, 0),
+            Serves::Consensus => (0, profile.clients),
+        };
+        Clients {
+            serves,
+            log: log::Clients::new(logs, nodes, profile.forgiven),
+            consensus: consensus::Clients::new(deciders, nodes),
+        }
+    }
+
+    pub fn violation(&self) -> Option<&(&'static str, String)> {
+        self.log.violation.as_ref().or(self.consensus.violation.as_ref())
+    }
+
+    /// Every delivery of every node, already checked to be one sequence.
+    pub fn delivered(&mut self, delivery: &Delivery) {
+        if self.serves == Serves::Log {
+            self.log.delivered(delivery);
+        }
+    }
+
+    /// How many appends were acknowledged, or proposals answered.
+    pub fn served(&self) -> usize {
+        match self.serves {
+            Serves::Log => self.log.acked.len(),
+            Serves::Consensus => self.consensus.answered,
+        }
+    }
+
+    /// From now on nothing new is asked.
+    pub fn silence(&mut self) {
+        (self.log.silent, self.consensus.silent) = (true, true);
+    }
+
+    pub fn act(cluster: &mut Cluster, client: usize) {
+        match cluster.clients.serves {
+            Serves::Log => log::Clients::act(cluster, client),
+            Serves::Consensus => consensus::Clients::act(cluster, client),
+        }
+    }
+
+    pub fn answered(cluster: &mut Cluster, ticket: Ticket, reply: Reply) {
+        match cluster.clients.serves {
+            Serves::Log => log::Clients::answered(cluster, ticket, reply),
+            Serves::Consensus => consensus::Clients::answered(cluster, ticket, reply),
+        }
+    }
+
+    /// What is owed once the cluster is whole and quiet.
+    pub fn settled(cluster: &Cluster) -> Result<(), (&'static str, String)> {
+        let clients = &cluster.clients;
+        match clients.serves {
+            Serves::Log => {
+                let length = cluster.observer.canonical.len() as u64;
+                let ends: Vec<_> = cluster.statuses().into_iter().flatten().collect();
+                if ends.iter().any(|end| end.delivered.0 != length) {
+                    return Err(("convergence", format!("not all have {length}: {ends:?}")));
+                }
+                let lost = clients.log.all_acked_are_in(&cluster.observer.canonical);
+                lost.map_err(|why| ("lost-append", why))
+            }
+            Serves::Consensus => match clients.consensus.waiting() {
+                0 => Ok(()),
+                n => Err(("progress", format!("{n} proposals were never answered"))),
+            },
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The invariants of a log: one leader in an epoch (I1), matching logs (I3), complete leaders (I4),
+//! commits that a quorum holds (I7), each request once (I9). What a node keeps is in `node.rs`.
+
+use schism_protocol::{Chain, ClientId, CommitQuorum, Epoch, Index, Offset, Time};
+
+use super::node::Watched;
+use super::{Observer, majority};
+
+impl Observer {
+    pub fn elects(&mut self, at: usize, epoch: Epoch, last: Index, chain: Chain) {
+        let me = (at, self.nodes[at].incarnation);
+        let one = *self.leaders.entry(epoch).or_insert(me);
+        self.elections += 1;
+        self.check(1, one == me, "election-safety", || {
+            format!("n{} and n{} lead {epoch:?}", one.0 + 1, at + 1)
+        });
+        if self.traces.commit_quorum == CommitQuorum::Acceptors {
+            // Their leaders complete their logs by proposing: `paxos.rs`.
+            return;
+        }
+        let node = &self.nodes[at];
+        let end = node.last() == last && node.chain(last) == Some(chain);
+        let lacks = self
+            .committed
+            .iter()
+            .find(|(i, (chain, lowest))| *lowest < epoch && !node.holds(**i, *chain));
+        let lacks = lacks.map(|(i, _)| *i);
+        self.check(3, end, "log-matching", || format!("n{} leads with another log", at + 1));
+        self.check(4, lacks.is_none(), "leader-completeness", || {
+            format!("n{} leads {epoch:?} without {lacks:?}", at + 1)
+        });
+    }
+
+    pub fn appends(&mut self, at: usize, i: Index, birth: Epoch, chain: Chain) {
+        let one = *self.entries.entry((i, birth)).or_insert(chain);
+        self.check(3, one == chain, "log-matching", || {
+            format!("n{} has {chain} at {i:?} of {birth:?}, another had {one}", at + 1)
+        });
+        let node = &mut self.nodes[at];
+        let end = node.last();
+        let inside = i > node.base.0 && i <= end.next();
+        self.check(3, inside, "log-matching", || {
+            format!("n{} appends {i:?} to a log that ends at {end:?}", at + 1)
+        });
+        if !inside {
+            return;
+        }
+        let node = &mut self.nodes[at];
+        let before = node.chain(Index(i.0 - 1)).unwrap_or_default();
+        node.known.insert((i, chain), (birth, before));
+        let place = (i.0 - node.base.0.0 - 1) as usize;
+        // What stays behind a replaced entry has a chain that does not follow from it.
+        let tail_stays = place + 1 < node.log.len();
+        if place < node.log.len() {
+            node.log[place] = (birth, chain);
+        } else {
+            node.log.push((birth, chain));
+        }
+        self.check(3, !tail_stays, "log-matching", || {
+            format!("n{} replaces {i:?} and keeps what followed it", at + 1)
+        });
+    }
+
+    /// I7, in the words of the row. Acceptors are asked where a value is said to be chosen.
+    pub fn commit_quorum(&mut self, at: usize, i: Index, chain: Chain) {
+        let on_disk = |w: &&Watched| w.persisted >= i && w.holds(i, chain);
+        let all = self.nodes.len();
+        let (holders, enough) = match self.traces.commit_quorum {
+            CommitQuorum::Majority => {
+                let holders = self.nodes.iter().filter(on_disk).count();
+                (holders, majority(holders, all))
+            }
+            CommitQuorum::MajorityInMemory => {
+                let holders = self.nodes.iter().filter(|w| w.held(i, chain)).count();
+                (holders, majority(holders, all))
+            }
+            CommitQuorum::Leader => {
+                let own = on_disk(&&self.nodes[at]);
+                (usize::from(own), own)
+            }
+            CommitQuorum::Acceptors => return,
+        };
+        self.check(7, enough, "commit-quorum", || {
+            format!("n{} commits {i:?}, which {holders} of {all} hold", at + 1)
+        });
+    }
+
+    pub fn commits(&mut self, at: usize, now: Time, i: Index, chain: Chain, epoch: Epoch) {
+        let was = self.nodes[at].commit;
+        self.nodes[at].commit = i;
+        self.settle(at, i, chain);
+        self.check(8, i > was, "non-monotone", || {
+            format!("n{} commits {i:?} after {was:?}", at + 1)
+        });
+        for k in was.0.max(self.nodes[at].base.0.0) + 1..=i.0 {
+            let Some(chain) = self.nodes[at].chain(Index(k)) else { continue };
+            let lowest = &mut self.committed.entry(Index(k)).or_insert((chain, epoch)).1;
+            *lowest = (*lowest).min(epoch);
+        }
+        let greatest = self.commits.last().map_or(i, |(_, greatest)| i.max(*greatest));
+        self.commits.push((now, greatest));
+    }
+
+    pub fn executes(&mut self, at: usize, i: Index, key: (ClientId, u64), result: Option<Offset>) {
+        let first = self.nodes[at].applied_fresh.insert(key);
+        let one = *self.fresh.entry(key).or_insert((i, result));
+        self.check(9, first && one == (i, result), "session", || {
+            format!("n{} executes {key:?} at {i:?}; it was {one:?}", at + 1)
+        });
+    }
+}

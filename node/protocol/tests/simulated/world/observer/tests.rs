@@ -1,0 +1,140 @@
+//! The observer on evidence made by hand: what each row of it must see, and must not.
+
+use schism_protocol::{Chain, CommitQuorum, Epoch, Index, NodeId, Role, Time, TraceEvent, Traces};
+
+use super::Observer;
+
+const PAXOS: Traces = Traces {
+    without: &[1, 2],
+    commit_quorum: CommitQuorum::Acceptors,
+    epoch_outlives_crashes: true,
+};
+
+const MEMORY: Traces = Traces {
+    without: &[6],
+    commit_quorum: CommitQuorum::MajorityInMemory,
+    epoch_outlives_crashes: false,
+};
+
+const LEADER: Traces =
+    Traces { without: &[1, 2, 4], commit_quorum: CommitQuorum::Leader, ..Traces::ALL };
+
+/// A node and what it says; nothing: it starts again.
+type Said = (usize, Option<TraceEvent>);
+
+fn proposed(n: usize, ballot: u64, hash: u64) -> Said {
+    (n, Some(TraceEvent::Proposed { slot: 1, ballot: Epoch(ballot), hash: Chain(hash) }))
+}
+
+fn accepted(n: usize, ballot: u64, hash: u64) -> Said {
+    (n, Some(TraceEvent::Accepted { slot: 1, ballot: Epoch(ballot), hash: Chain(hash) }))
+}
+
+fn chosen(n: usize, ballot: u64, hash: u64) -> Said {
+    (n, Some(TraceEvent::Chosen { slot: 1, ballot: Epoch(ballot), hash: Chain(hash) }))
+}
+
+fn promise(n: usize, epoch: u64) -> Said {
+    (n, Some(TraceEvent::Promise { epoch: Epoch(epoch), to: NodeId(1) }))
+}
+
+fn boot(n: usize, epoch: u64) -> Said {
+    let (first, last, chain) = (Index(1), Index(0), Chain(0));
+    (n, Some(TraceEvent::Boot { epoch: Epoch(epoch), promise: None, first, last, chain }))
+}
+
+fn append(n: usize) -> Said {
+    (n, Some(TraceEvent::Append { i: Index(1), birth: Epoch(1), chain: Chain(7) }))
+}
+
+fn persist(n: usize) -> Said {
+    let (upto, epoch, promise) = (Index(1), Epoch(1), None);
+    (n, Some(TraceEvent::Persist { upto, chain: Chain(7), epoch, promise }))
+}
+
+fn commit(n: usize) -> Said {
+    let (i, chain, epoch) = (Index(1), Chain(7), Epoch(1));
+    (n, Some(TraceEvent::Commit { i, chain, epoch, as_leader: true }))
+}
+
+fn leads(n: usize, epoch: u64) -> Said {
+    let (role, last, chain) = (Role::Leader, Index(0), Chain(0));
+    (n, Some(TraceEvent::Role { role, epoch: Epoch(epoch), last, chain }))
+}
+
+fn recovered(n: usize) -> Said {
+    (n, Some(TraceEvent::Recovered { epoch: Epoch(1) }))
+}
+
+const fn restart(n: usize) -> Said {
+    (n, None)
+}
+
+fn check(traces: Traces, said: &[Said], expected: Option<&str>) {
+    let mut observer = Observer::new(3, traces);
+    let mut incarnations = [1; 3];
+    (0..3).for_each(|node| observer.starts(node, 1));
+    for (at, (node, event)) in said.iter().enumerate() {
+        let node = node - 1;
+        if let Some(event) = event {
+            observer.sees(node, Time(at as u64), event.clone());
+        } else {
+            incarnations[node] += 1;
+            observer.starts(node, incarnations[node]);
+        }
+    }
+    let found = observer.violation.as_ref().map(|(name, _)| *name);
+    assert_eq!(found, expected, "{said:?}: {:?}", observer.violation);
+}
+
+#[test]
+fn acceptors() {
+    let is = |said: &[Said], expected| check(PAXOS, said, expected);
+    let two = [proposed(1, 1, 7), accepted(1, 1, 7), accepted(2, 1, 7)];
+    let and = |more: &[Said]| [&two[..], more].concat();
+    is(&and(&[chosen(1, 1, 7), chosen(3, 1, 7)]), None);
+    is(&and(&[proposed(2, 2, 7), accepted(3, 2, 7), accepted(2, 2, 7), chosen(2, 2, 7)]), None);
+    is(&[proposed(1, 1, 7), accepted(1, 1, 7), chosen(1, 1, 7)], Some("commit-quorum"));
+    is(&[accepted(1, 1, 7), accepted(1, 1, 7), chosen(1, 1, 7)], Some("commit-quorum"));
+    is(&[accepted(1, 1, 7), accepted(2, 2, 7), chosen(1, 2, 7)], Some("commit-quorum"));
+    is(&and(&[proposed(2, 2, 8)]), Some("leader-completeness"));
+    is(&[proposed(2, 2, 8), two[0].clone(), two[1].clone()], None);
+    is(&[&[proposed(2, 2, 8)], &two[..]].concat(), Some("leader-completeness"));
+    is(&[proposed(1, 1, 7), accepted(2, 1, 8)], Some("log-matching"));
+    is(&and(&[accepted(2, 2, 8), accepted(3, 2, 8)]), Some("state-machine-safety"));
+    is(&[promise(1, 2), accepted(1, 1, 7)], Some("acked-durability"));
+    is(&[promise(1, 2), accepted(1, 2, 7), promise(1, 3)], None);
+    is(&[promise(1, 3), promise(1, 2)], Some("acked-durability"));
+    is(&[promise(1, 3), restart(1), boot(1, 2)], Some("acked-durability"));
+    is(&[promise(1, 3), restart(1), boot(1, 3)], None);
+    check(Traces::ALL, &[proposed(1, 1, 7)], Some("malformed"));
+}
+
+#[test]
+fn who_must_hold_a_commit() {
+    check(Traces::ALL, &[append(1), persist(1), commit(1)], Some("commit-quorum"));
+    check(Traces::ALL, &[append(1), append(2), persist(1), commit(1)], Some("commit-quorum"));
+    check(Traces::ALL, &[append(1), append(2), persist(1), persist(2), commit(1)], None);
+    check(LEADER, &[append(1), persist(1), commit(1)], None);
+    check(LEADER, &[append(1), commit(1)], Some("commit-quorum"));
+    check(MEMORY, &[append(1), append(2), commit(1)], None);
+    check(MEMORY, &[append(1), commit(1)], Some("commit-quorum"));
+    // It may have acknowledged before it crashed; once it has recovered, it holds it or does not.
+    let crashed = [append(1), append(2), restart(2), boot(2, 0)];
+    check(MEMORY, &[&crashed[..], &[commit(1)]].concat(), None);
+    let recovered = [&crashed[..], &[recovered(2), commit(1)]].concat();
+    check(MEMORY, &recovered, Some("commit-quorum"));
+}
+
+#[test]
+fn epochs_grow_for_ever_or_within_an_incarnation() {
+    let again = [leads(1, 3), restart(1), boot(1, 0), leads(1, 1)];
+    check(MEMORY, &again, None);
+    check(MEMORY, &[leads(1, 3), leads(1, 2)], Some("non-monotone"));
+    check(Traces::ALL, &[leads(1, 3), leads(1, 2)], Some("non-monotone"));
+    check(Traces::ALL, &[leads(1, 3), leads(2, 3)], Some("election-safety"));
+    check(LEADER, &[leads(1, 3), restart(1), boot(1, 3), leads(1, 3)], None);
+    let lost = [append(1), persist(1), restart(1), boot(1, 1)];
+    check(Traces::ALL, &lost, Some("acked-durability"));
+    check(Traces { without: &[6, 8], ..Traces::ALL }, &lost, None);
+}

@@ -1,0 +1,101 @@
+//! What a sweep or a bug's schedule varies. It names no node's role in a protocol and no seed.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::cluster::Cluster;
+use super::nemesis::Strike;
+
+/// What a sweep varies.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub nodes: u8,
+    pub clients: usize,
+    pub options: Vec<(&'static str, &'static str)>,
+    /// Per thousand messages.
+    pub drop: u64,
+    pub repeat: u64,
+    /// Share of messages with a long delay, and how long at most.
+    pub late: u64,
+    pub late_ms: u64,
+    /// Of a flush, at most.
+    pub flush_us: u64,
+    /// Mean between two strikes; 0: none.
+    pub strike_ms: u64,
+    pub strike_lasts_ms: u64,
+    pub strikes: Vec<Strike>,
+    /// At most so many nodes are crashed or recovering at once.
+    pub down_most: usize,
+    /// Per thousand answers to clients.
+    pub lost_answers: u64,
+    pub disturbed_ms: u64,
+    /// Sees every frame as it is sent, until the heal, and says what becomes of it.
+    pub filter: Option<Filter>,
+    /// What clients may find under this profile, as the protocol does not promise otherwise.
+    pub forgiven: &'static [&'static str],
+}
+
+/// Told the cluster, sender, receiver (counted from 0), and the frame's kind and epoch.
+pub type Filter = fn(&Cluster, usize, usize, u8, u64, &mut Dice) -> Fate;
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    Deliver,
+    Drop,
+    /// So many ms later than it would have come. Others may overtake it.
+    Delay(u64),
+}
+
+/// Randomness of a filter, from the seed of the run.
+#[derive(Clone)]
+pub struct Dice(ChaCha8Rng);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        // Another stream than the cluster's, so that a filter shifts nothing else.
+        Dice(ChaCha8Rng::seed_from_u64(!seed))
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0.next_u64() % bound.max(1)
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Profile {
+            nodes: 3,
+            clients: 4,
+            options: Vec::new(),
+            drop: 10,
+            repeat: 10,
+            late: 20,
+            late_ms: 40,
+            flush_us: 1_000,
+            strike_ms: 300,
+            strike_lasts_ms: 400,
+            strikes: Strike::COMMON.to_vec(),
+            down_most: usize::MAX,
+            lost_answers: 20,
+            disturbed_ms: 2_500,
+            filter: None,
+            forgiven: &[],
+        }
+    }
+}
+
+impl Profile {
+    /// So many nodes, a client for each, and only these strikes.
+    pub fn under(nodes: u8, strikes: &[Strike]) -> Self {
+        let strikes = strikes.to_vec();
+        Profile { nodes, clients: nodes as usize, strikes, ..Profile::default() }
+    }
+
+    /// The same with an option of the protocol.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.options.push((name, value));
+        self
+    }
+}
