@@ -9,7 +9,7 @@ use crate::log::EntryId;
 use crate::machine::{Chain, ClientId, Command, Epoch, Index, LogEntry, Offset, Session, Snapshot};
 
 /// The least an entry takes in a frame: birth and kind.
-const ENTRY_BYTES_MIN: usize = 9;
+pub const ENTRY_BYTES_MIN: usize = 9;
 
 /// A message that can travel.
 pub trait Wire: Sized {
@@ -30,9 +30,6 @@ impl fmt::Display for WireError {
 }
 
 impl std::error::Error for WireError {}
-
-/// The least an entry takes in a frame: birth and kind.
-pub const ENTRY_BYTES_MIN: usize = 9;
 
 /// Writes a frame: integers little endian, byte strings after their length (u32).
 pub struct Writer(BytesMut);

@@ -3,6 +3,14 @@
 
 use crate::machine::Build;
 
+mod p01_accept_any_ballot;
+mod p02_promise_volatile;
+mod p03_own_value;
+mod p04_lowest_ballot;
+mod p05_own_old_promise;
+mod p06_same_ballots;
+mod p07_apply_over_gap;
+mod p08_start_at_own_slot;
 mod r02_term_volatile;
 mod r05_vote_any_log;
 mod r07_double_vote;
@@ -42,6 +50,14 @@ pub struct Bug {
 
 /// Every planted bug, in the order of their identifiers.
 pub const BUGS: &[Bug] = &[
+    p01_accept_any_ballot::BUG,
+    p02_promise_volatile::BUG,
+    p03_own_value::BUG,
+    p04_lowest_ballot::BUG,
+    p05_own_old_promise::BUG,
+    p06_same_ballots::BUG,
+    p07_apply_over_gap::BUG,
+    p08_start_at_own_slot::BUG,
     r02_term_volatile::BUG,
     r05_vote_any_log::BUG,
     r07_double_vote::BUG,

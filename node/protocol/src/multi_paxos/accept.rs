@@ -4,9 +4,7 @@
 use super::disk::Held;
 use super::message::Body;
 use super::{MultiPaxos, Out, send};
-use crate::machine::{
-    Chain, Command, Index, LogEntry, NodeId, Output, Record, Role, TraceEvent,
-};
+use crate::machine::{Chain, Command, Index, LogEntry, NodeId, Output, Record, Role, TraceEvent};
 use crate::paxos::ballot::Ballot;
 
 impl MultiPaxos {

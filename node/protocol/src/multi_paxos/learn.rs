@@ -5,9 +5,7 @@
 use super::message::Body;
 use super::rules::Learned;
 use super::{Lead, MultiPaxos, Out, not_leader, send};
-use crate::machine::{
-    Command, Index, LogEntry, NodeId, Offset, Record, Snapshot, reply_to,
-};
+use crate::machine::{Command, Index, LogEntry, NodeId, Offset, Record, Snapshot, reply_to};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::{Behind, CatchUp};
 

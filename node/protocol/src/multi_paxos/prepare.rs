@@ -139,18 +139,13 @@ impl MultiPaxos {
 
     /// What was accepted from this slot on, in as many messages as it takes. A promise that was
     /// overtaken by a higher one is void, as if lost on its way.
-    pub(super) fn send_promise(
-        &mut self,
-        to: NodeId,
-        ballot: Ballot,
-        from: Index,
-        out: &mut Out,
-    ) {
+    pub(super) fn send_promise(&mut self, to: NodeId, ballot: Ballot, from: Index, out: &mut Out) {
         if (ballot, Some(to)) != (self.state.hard.promised, self.state.hard.to) {
             return;
         }
         out.push(Output::Trace(TraceEvent::Promise { epoch: ballot.epoch(), to }));
-        let chosen = self.state.ordered.log.slice(from.max(self.state.ordered.log.first()), usize::MAX);
+        let chosen =
+            self.state.ordered.log.slice(from.max(self.state.ordered.log.first()), usize::MAX);
         let chosen = chosen.into_iter().map(|e| LogEntry { birth: Ballot::CHOSEN.epoch(), ..e });
         let open = self.state.open.range(from..).map(|(_, entry)| entry.clone());
         let mut all: Vec<Vec<LogEntry>> = vec![Vec::new()];

@@ -11,8 +11,8 @@ use super::message::Body;
 use super::{Lead, MultiPaxos, Out, not_leader, send};
 use crate::log::command_weight;
 use crate::machine::{
-    Chain, Command, Index, LogEntry, NodeId, Output, Record, Reply, Role, Ticket, Time,
-    TraceEvent, reply_to,
+    Chain, Command, Index, LogEntry, NodeId, Output, Record, Reply, Role, Ticket, Time, TraceEvent,
+    reply_to,
 };
 use crate::options::after;
 use crate::paxos::acceptor::Tally;
@@ -34,8 +34,8 @@ pub(super) struct Peer {
     next: Index,
     /// The last slot of each message under way.
     under_way: VecDeque<Index>,
-    /// Whether an acceptance came since the last heartbeat.
-    moved: bool,
+    /// What was sent before the last heartbeat ends here.
+    settled: Index,
     /// The latest round it answered.
     pub(super) round: u64,
     /// When it last answered anything.
@@ -66,7 +66,7 @@ impl MultiPaxos {
             id,
             next: first,
             under_way: VecDeque::new(),
-            moved: true,
+            settled: first,
             round: 0,
             heard: now,
         };
@@ -161,12 +161,14 @@ impl MultiPaxos {
             return self.follow(None, out);
         }
         for peer in &mut lead.peers {
-            // Nothing came back for a whole heartbeat: it was lost on its way, there or back.
-            if !peer.moved && !peer.under_way.is_empty() {
+            // What has no answer after a whole heartbeat was lost on its way, there or back.
+            let old = (lead.first.0..peer.settled.0).zip(&lead.proposals);
+            let mut lost = old.filter(|(_, proposal)| !proposal.accepted.contains(peer.id));
+            if let Some((slot, _)) = lost.next() {
                 peer.under_way.clear();
-                peer.next = lead.first;
+                peer.next = Index(slot);
             }
-            peer.moved = false;
+            peer.settled = peer.next;
         }
         self.broadcast_heartbeat(out);
     }
@@ -185,7 +187,6 @@ impl MultiPaxos {
         let end = Index(first.0.saturating_add(count));
         if let Some(peer) = lead.peer(from) {
             peer.heard = now;
-            peer.moved = true;
             while peer.under_way.front().is_some_and(|last| *last < end) {
                 peer.under_way.pop_front();
             }

@@ -45,6 +45,12 @@ impl Tally {
         self.0[usize::from(node.0 >> 6)] |= 1 << (node.0 & 63);
     }
 
+    /// Whether it did.
+    #[must_use]
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.0[usize::from(node.0 >> 6)] & (1 << (node.0 & 63)) != 0
+    }
+
     /// How many did.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -82,5 +88,6 @@ mod tests {
             tally.insert(NodeId(node));
         }
         assert_eq!(tally.count(), 4);
+        assert!(tally.contains(NodeId(64)) && !tally.contains(NodeId(2)));
     }
 }

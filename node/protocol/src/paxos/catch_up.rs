@@ -7,9 +7,9 @@
 use bytes::Bytes;
 
 use crate::machine::{Command, Epoch, Index, NodeId, Offset, Snapshot, Time};
+use crate::options::after;
 use crate::ordered::Ordered;
 use crate::pending::MESSAGE_BYTES_MAX;
-use crate::options::after;
 use crate::wire::{Reader, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
@@ -98,10 +98,7 @@ impl CatchUp {
                 w = Writer::frame(kind::SNAPSHOT, epoch, body);
                 w.snapshot(snapshot);
                 w.u64(from.0);
-                w.count(values.len());
-                for value in values {
-                    w.bytes(value);
-                }
+                w.values(values);
             }
         }
         w.finish()
@@ -119,9 +116,7 @@ impl CatchUp {
             kind::SNAPSHOT => {
                 let snapshot = r.snapshot()?;
                 let from = Offset(r.u64()?);
-                let count = r.count(4)?;
-                let values = (0..count).map(|_| r.bytes()).collect::<Result<_, _>>()?;
-                CatchUp::Snapshot { snapshot, from, values }
+                CatchUp::Snapshot { snapshot, from, values: r.values()? }
             }
             _ => return Ok(None),
         }))
@@ -156,7 +151,8 @@ impl Behind {
         patience_ns: u64,
     ) -> bool {
         let asked = behind.is_some_and(|b| b.of == of && now < b.again_at);
-        let again_at = if asked { behind.map_or(now, |b| b.again_at) } else { after(now, patience_ns) };
+        let again_at =
+            if asked { behind.map_or(now, |b| b.again_at) } else { after(now, patience_ns) };
         let upto = behind.map_or(upto, |b| b.upto.max(upto));
         *behind = Some(Behind { of, upto, again_at });
         !asked

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::log::EntryId;
 use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
-use crate::wire::{ENTRY_BYTES_MIN, Reader, Wire, WireError, Writer};
+use crate::wire::{Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
 /// A message. `term` is the sender's, but for a pre-vote and its grant, where it is the term that

@@ -1,0 +1,5 @@
+//! Multi-Paxos: its profiles, its planted bugs, its tricky rules one by one, its frames.
+
+mod bugs;
+mod codec;
+mod sweep;
