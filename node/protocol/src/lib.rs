@@ -43,4 +43,4 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW, multi_paxos::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW, multi_paxos::ROW, paxos::ROW];

@@ -3,6 +3,8 @@
 
 use crate::machine::Build;
 
+mod d01_no_backoff;
+mod d02_learn_first;
 mod p01_accept_any_ballot;
 mod p02_promise_volatile;
 mod p03_own_value;
@@ -50,6 +52,8 @@ pub struct Bug {
 
 /// Every planted bug, in the order of their identifiers.
 pub const BUGS: &[Bug] = &[
+    d01_no_backoff::BUG,
+    d02_learn_first::BUG,
     p01_accept_any_ballot::BUG,
     p02_promise_volatile::BUG,
     p03_own_value::BUG,

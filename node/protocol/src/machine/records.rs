@@ -144,6 +144,12 @@ pub fn chain_value(before: Chain, value: &[u8]) -> Chain {
     Chain(Fnv::new().bytes(&before.0.to_le_bytes()).bytes(value).0)
 }
 
+/// FNV-1a-64 of these bytes: the name of a value, or of a key, in evidence.
+#[must_use]
+pub fn fnv(bytes: &[u8]) -> u64 {
+    Fnv::new().bytes(bytes).0
+}
+
 /// FNV-1a, 64 bits (Fowler, Noll, Vo; offset basis and prime as published).
 struct Fnv(u64);
 

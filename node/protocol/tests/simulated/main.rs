@@ -10,5 +10,6 @@
 #![allow(clippy::print_stdout)] // for people: what was run, and one seed told aloud
 
 mod multi_paxos;
+mod paxos;
 mod raft;
 mod world;

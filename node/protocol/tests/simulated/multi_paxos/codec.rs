@@ -58,14 +58,13 @@ fn body() -> impl Strategy<Value = Body> {
     let promise = (0u32..9, 0u32..9, slot(), entries());
     let accept = (slot(), slot(), any::<u64>(), commands());
     let values = prop::collection::vec(bytes(), 0..5);
-    let catch_up =
-        prop_oneof![
-            (slot(), any::<u64>()).prop_map(|(from, n)| CatchUp::Fetch { from, have: Offset(n) }),
-            (slot(), commands()).prop_map(|(first, commands)| CatchUp::Chosen { first, commands }),
-            (snapshot(), any::<u64>(), values).prop_map(|(snapshot, n, values)| {
-                CatchUp::Snapshot { snapshot, from: Offset(n), values }
-            }),
-        ];
+    let catch_up = prop_oneof![
+        (slot(), any::<u64>()).prop_map(|(from, n)| CatchUp::Fetch { from, have: Offset(n) }),
+        (slot(), commands()).prop_map(|(first, commands)| CatchUp::Chosen { first, commands }),
+        (snapshot(), any::<u64>(), values).prop_map(|(snapshot, n, values)| {
+            CatchUp::Snapshot { snapshot, from: Offset(n), values }
+        }),
+    ];
     prop_oneof![
         Just(Body::Ask),
         any::<bool>().prop_map(|granted| Body::AskReply { granted }),
