@@ -3,6 +3,7 @@
 //! It never decides what is true: it asks, shows, and says so with its exit code.
 
 mod check;
+mod explain;
 mod hunt;
 mod interrupt;
 mod list;
@@ -46,6 +47,7 @@ enum Command {
     Check(check::Args),
     Report(report::Args),
     Hunt(hunt::Args),
+    Explain(explain::Args),
     List(list::Args),
     /// One node of a replicated log
     #[command(hide = true, disable_help_flag = true)]
@@ -78,6 +80,7 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Check(args) => check::main(&args, catalogue),
         Command::Report(args) => report::main(&args, catalogue),
         Command::Hunt(args) => hunt::main(&args, catalogue),
+        Command::Explain(args) => explain::main(&args),
         Command::List(args) => Ok(list::main(&args, catalogue)),
         Command::Node(rest) => return (program.node)(rest.args),
         Command::Guard => return crate::worlds::processes::guard::main(),

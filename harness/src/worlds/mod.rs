@@ -1,8 +1,9 @@
-//! Where nodes live: a world applies effects and heals them. The real one is `processes`; a
-//! simulated one will stand beside it. Overlays are folded the same way in both.
+//! Where nodes live: a world applies effects and heals them. The real one is `processes`; beside it
+//! stands a small simulated one that tells stories.
 
 pub mod overlays;
 pub mod processes;
+pub mod simulated;
 
 use std::future::Future;
 use std::pin::Pin;

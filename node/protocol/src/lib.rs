@@ -14,11 +14,14 @@
 //! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
 //!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
+//! * [`sequencer`]: one node orders for ever.
+//! * [`failover`]: an operator chooses who orders.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod bugs;
 pub mod disk;
+pub mod failover;
 pub mod feed;
 pub mod log;
 pub mod machine;
@@ -31,6 +34,7 @@ pub mod quorum;
 pub mod raft;
 pub mod reads;
 pub mod replica;
+pub mod sequencer;
 pub mod session;
 pub mod transfer;
 pub mod wire;
@@ -43,4 +47,5 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[raft::ROW, multi_paxos::ROW, paxos::ROW];
+pub const PROTOCOLS: &[ProtocolRow] =
+    &[sequencer::ROW, failover::ROW, raft::ROW, multi_paxos::ROW, paxos::ROW];

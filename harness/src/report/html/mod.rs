@@ -12,7 +12,8 @@ use super::facts::Facts;
 use super::pictures::{PICTURES, Picture, Place};
 use super::{Report, words};
 
-const STYLE: &str = include_str!("style.css");
+/// The style of every page.
+pub const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
 pub fn page(report: &Report<'_>) -> String {

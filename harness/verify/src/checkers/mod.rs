@@ -4,7 +4,7 @@
 mod bypass;
 mod convergence;
 mod durable;
-mod fifo;
+mod fast;
 pub(crate) mod finals;
 #[cfg(test)]
 mod fuzz;

@@ -5,6 +5,9 @@ use crate::machine::Build;
 
 mod d01_no_backoff;
 mod d02_learn_first;
+mod m01_no_fence;
+mod m02_promote_laggard;
+mod m03_epoch_volatile;
 mod p01_accept_any_ballot;
 mod p02_promise_volatile;
 mod p03_own_value;
@@ -13,6 +16,9 @@ mod p05_own_old_promise;
 mod p06_same_ballots;
 mod p07_apply_over_gap;
 mod p08_start_at_own_slot;
+mod q01_deliver_on_arrival;
+mod q02_skip_gap;
+mod q03_seq_volatile;
 mod r02_term_volatile;
 mod r05_vote_any_log;
 mod r07_double_vote;
@@ -54,6 +60,9 @@ pub struct Bug {
 pub const BUGS: &[Bug] = &[
     d01_no_backoff::BUG,
     d02_learn_first::BUG,
+    m01_no_fence::BUG,
+    m02_promote_laggard::BUG,
+    m03_epoch_volatile::BUG,
     p01_accept_any_ballot::BUG,
     p02_promise_volatile::BUG,
     p03_own_value::BUG,
@@ -62,6 +71,9 @@ pub const BUGS: &[Bug] = &[
     p06_same_ballots::BUG,
     p07_apply_over_gap::BUG,
     p08_start_at_own_slot::BUG,
+    q01_deliver_on_arrival::BUG,
+    q02_skip_gap::BUG,
+    q03_seq_volatile::BUG,
     r02_term_volatile::BUG,
     r05_vote_any_log::BUG,
     r07_double_vote::BUG,

@@ -9,7 +9,9 @@
 
 #![allow(clippy::print_stdout)] // for people: what was run, and one seed told aloud
 
+mod failover;
 mod multi_paxos;
 mod paxos;
 mod raft;
+mod sequencer;
 mod world;

@@ -4,6 +4,7 @@
 pub mod clients;
 pub mod cluster;
 pub mod disk;
+pub mod frames;
 pub mod nemesis;
 pub mod observer;
 pub mod profile;

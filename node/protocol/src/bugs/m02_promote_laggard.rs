@@ -1,0 +1,30 @@
+//! M02 promote-laggard. Whoever is promoted keeps its own log, however short.
+//!
+//! Stands for: Kafka KIP-101 and KIP-279 (a follower elected that lacked what was acknowledged).
+//! Seen as: acknowledged entries that are gone.
+//! Woken by: a promotion of a node that was behind.
+
+use super::Bug;
+use crate::failover::{Failover, Rules, Standing};
+use crate::machine::{NodeId, build};
+
+struct PromoteLaggard;
+
+impl Rules for PromoteLaggard {
+    fn choose(&self, own: (NodeId, Standing), _others: &[(NodeId, Standing)]) -> NodeId {
+        own.0
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "M02",
+    name: "promote-laggard",
+    protocol: "manual-failover",
+    about: "whoever is promoted keeps its own log, however short",
+    stands_for: "Kafka KIP-101 and KIP-279 (a follower elected that lacked what was acknowledged)",
+    sees: "acknowledged entries that are gone",
+    woken_by: "a promotion of a node that was behind",
+    class: "e",
+    build: |boot, out| build::<Failover>(boot, &PromoteLaggard, out),
+};

@@ -1,0 +1,31 @@
+//! Q02 skip-gap. A receiver that misses something goes on without it.
+//!
+//! Stands for: RabbitMQ mirrored queues, which dropped what a rejoining mirror had missed
+//! (aphyr.com, "RabbitMQ", 2014).
+//! Seen as: a node that lacks an entry all others have.
+//! Woken by: a connection that is reset with entries under way.
+
+use super::Bug;
+use crate::machine::{Index, build};
+use crate::sequencer::{Place, Rules, Sequencer};
+
+struct SkipGap;
+
+impl Rules for SkipGap {
+    fn place(&self, last: Index, index: Index) -> Place {
+        if index <= last { Place::Known } else { Place::Next }
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "Q02",
+    name: "skip-gap",
+    protocol: "sequencer",
+    about: "a receiver gives up on what it missed",
+    stands_for: "RabbitMQ mirrored queues, which dropped what a rejoining mirror had missed",
+    sees: "a node that lacks an entry all others have",
+    woken_by: "a connection that is reset with entries under way",
+    class: "e",
+    build: |boot, out| build::<Sequencer>(boot, &SkipGap, out),
+};

@@ -1,0 +1,72 @@
+//! The options of manual failover: what they are called, what they mean, what holds without them.
+//! It never guesses: an unusable value is an error that says why.
+
+use std::collections::BTreeMap;
+
+use crate::OptionRow;
+use crate::machine::BootError;
+use crate::options::{Given, option};
+use crate::pending::Limits;
+
+/// The options as text, for help and lists.
+pub const OPTIONS: &[OptionRow] = &[
+    option("mode", "sync: a majority holds what is acknowledged; async: the leader alone", "sync"),
+    option("reopen", "a restarted leader asks for a new epoch by itself", "true"),
+    option("promote-timeout", "how long a promotion may take before it is given up", "5s"),
+    option("heartbeat", "how often a leader makes itself heard", "50ms"),
+    option("snapshot-every", "entries applied between two snapshots; 0: never", "50000"),
+    option("window", "messages with entries under way to one follower", "4"),
+    option("pending-max", "uncommitted entries of a leader before it is overloaded", "20000"),
+    option("uncommitted-bytes-max", "their bytes before it is overloaded", "33554432"),
+];
+
+/// When an append is acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// When a majority holds it: a promotion loses nothing.
+    Sync,
+    /// When the leader holds it: a promotion may lose it.
+    Async,
+}
+
+/// Options as numbers. Durations in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// When an append is acknowledged.
+    pub mode: Mode,
+    /// Whether a restarted leader asks for a new epoch.
+    pub reopen: bool,
+    /// How long a promotion may take.
+    pub promote_timeout_ns: u64,
+    /// Between two heartbeats.
+    pub heartbeat_ns: u64,
+    /// Entries between snapshots; 0: never.
+    pub snapshot_every: u64,
+    /// Messages with entries under way to one follower.
+    pub window: usize,
+    /// What may be uncommitted.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// Reads options; what is not given has its default.
+    pub fn parse(given: &BTreeMap<String, String>) -> Result<Self, BootError> {
+        let given = Given::new("manual-failover", OPTIONS, given)?;
+        let options = Options {
+            mode: given.word("mode", &[("sync", Mode::Sync), ("async", Mode::Async)])?,
+            reopen: given.boolean("reopen")?,
+            promote_timeout_ns: given.duration_ns("promote-timeout")?,
+            heartbeat_ns: given.duration_ns("heartbeat")?,
+            snapshot_every: given.integer("snapshot-every")?,
+            window: given.integer("window")? as usize,
+            limits: Limits {
+                entries_max: given.integer("pending-max")?,
+                bytes_max: given.integer("uncommitted-bytes-max")? as usize,
+            },
+        };
+        if options.window == 0 || options.limits.entries_max == 0 {
+            return Err(BootError::Option("window and pending-max must be at least 1".into()));
+        }
+        Ok(options)
+    }
+}

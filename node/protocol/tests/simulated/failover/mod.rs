@@ -1,0 +1,96 @@
+//! Manual failover: its profiles with an operator, its planted bugs, its frames.
+
+mod codec;
+
+use schism_protocol::failover;
+
+use crate::world::Strike::{
+    CrashFollower, CrashLeader, CrashOne, Isolate, IsolateLeader, PauseLeader, Promote,
+    PromoteWhileLeaderLives,
+};
+use crate::world::trial::{Seen, Subject, every_bug_is_caught, sweep};
+use crate::world::{Profile, Strike};
+
+/// What any protocol must live with, and an operator at work.
+fn with_operator(profile: Profile) -> Profile {
+    let operator = [Promote, Promote, PromoteWhileLeaderLives];
+    Profile { strikes: [Strike::COMMON, &operator].concat(), ..profile }
+}
+
+fn failover(name: &str, seeds: u64, served: usize, profile: Profile) -> Seen {
+    sweep(name, seeds, &Subject::of(&failover::ROW, with_operator(profile)).served(served))
+}
+
+#[test]
+fn three_nodes_under_everything() {
+    failover("three", 1_000, 30, Profile::default());
+}
+
+#[test]
+fn five_nodes_under_everything() {
+    failover("five", 500, 30, Profile { nodes: 5, clients: 5, ..Profile::default() });
+}
+
+#[test]
+fn snapshots_every_few_entries() {
+    let seen = failover("snapshots", 500, 30, Profile::default().with("snapshot-every", "7"));
+    assert!(seen.restores > 0, "no follower was ever so far behind");
+}
+
+#[test]
+fn a_restarted_leader_waits_for_the_operator() {
+    failover("no reopening", 300, 20, Profile::default().with("reopen", "false"));
+}
+
+#[test]
+fn a_network_that_loses_and_reorders_most() {
+    let hostile = Profile { drop: 150, repeat: 150, late: 300, late_ms: 100, ..Profile::default() };
+    failover("hostile", 300, 5, hostile);
+}
+
+#[test]
+fn disks_slower_than_the_network() {
+    let slow = Profile { flush_us: 40_000, strike_ms: 150, ..Profile::default() };
+    failover("slow disks", 300, 5, slow.with("snapshot-every", "11"));
+}
+
+#[test]
+fn disks_slower_than_a_promotion() {
+    failover(
+        "stalled disks",
+        200,
+        0,
+        Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() },
+    );
+}
+
+#[test]
+fn every_size_of_cluster() {
+    for nodes in [1, 2, 4, 7, 9] {
+        let profile = Profile { nodes, strike_ms: 600, ..Profile::default() };
+        failover(&format!("{nodes} nodes"), 30, 10, profile);
+    }
+}
+
+#[test]
+fn asynchronous_failover_forks_nothing_but_what_it_never_promised() {
+    // What was acknowledged may be gone, and reads may miss it; all invariants hold.
+    let forgiven = &["lost-append", "offset-conflict", "stale-read", "real-time-order"];
+    let profile = Profile { forgiven, ..Profile::default() }.with("mode", "async");
+    failover("async", 300, 30, profile);
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn every_planted_bug_is_caught_and_its_control_is_clean() {
+    let on = Profile::under;
+    every_bug_is_caught(&failover::ROW, &[
+        ("M01", on(3, &[PromoteWhileLeaderLives, PauseLeader]),
+            &["state-machine-safety", "acked-durability", "log-matching", "leader-append-only",
+              "divergence", "offset-conflict", "read-index", "stale-read"]),
+        ("M02", on(5, &[Promote, Isolate, CrashLeader, IsolateLeader]),
+            &["leader-completeness", "acked-durability"]),
+        ("M03", on(3, &[PromoteWhileLeaderLives, CrashOne, CrashFollower]),
+            &["acked-durability", "non-monotone"]),
+    ]);
+}
