@@ -20,10 +20,12 @@
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod bugs;
+pub mod consensus_from_log;
 pub mod disk;
 pub mod failover;
 pub mod feed;
 pub mod log;
+pub mod log_from_consensus;
 pub mod machine;
 pub mod multi_paxos;
 pub mod options;
@@ -47,5 +49,12 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] =
-    &[sequencer::ROW, failover::ROW, raft::ROW, multi_paxos::ROW, paxos::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[
+    sequencer::ROW,
+    failover::ROW,
+    raft::ROW,
+    multi_paxos::ROW,
+    paxos::ROW,
+    log_from_consensus::ROW,
+    consensus_from_log::ROW,
+];

@@ -132,10 +132,10 @@ impl Ordered {
     }
 
     /// Puts an entry that is known to be chosen at the end of the log, in memory: what of it is on
-    /// disk is its acceptor's. Where a value is chosen slot by slot no epoch is part of it, since
-    /// nodes learn the same value in different ballots.
-    pub fn learn<M>(&mut self, command: Command, out: &mut Outputs<M>) {
-        let (i, birth) = (self.log.last_index().next(), Epoch(0));
+    /// disk is its acceptor's. Where a value is chosen slot by slot no ballot is part of it, since
+    /// nodes learn the same value in different ones: its birth is 0, or names who asked for it.
+    pub fn learn<M>(&mut self, birth: Epoch, command: Command, out: &mut Outputs<M>) {
+        let i = self.log.last_index().next();
         let chain = self.log.put(LogEntry { index: i, birth, command });
         out.push(Output::Trace(TraceEvent::Append { i, birth, chain }));
     }

@@ -5,7 +5,7 @@
 use super::message::Body;
 use super::rules::Learned;
 use super::{Lead, MultiPaxos, Out, not_leader, send};
-use crate::machine::{Command, Index, LogEntry, NodeId, Offset, Record, Snapshot, reply_to};
+use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Record, Snapshot, reply_to};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::{Behind, CatchUp};
 
@@ -27,7 +27,7 @@ impl MultiPaxos {
             match self.rules.learn(self.state.open.get(&slot), ballot) {
                 Learned::Accepted => {
                     let entry = self.state.open.remove(&slot).expect("it was looked at");
-                    self.state.ordered.learn(entry.command, out);
+                    self.state.ordered.learn(Epoch(0), entry.command, out);
                 }
                 Learned::Skipped => self.take_chosen(slot, Command::Noop, out),
                 Learned::Unknown => break,
@@ -76,7 +76,7 @@ impl MultiPaxos {
         let birth = Ballot::CHOSEN.epoch();
         let entry = LogEntry { index, birth, command: command.clone() };
         self.disk.persist(Record::Append(entry), out);
-        self.state.ordered.learn(command, out);
+        self.state.ordered.learn(Epoch(0), command, out);
     }
 
     /// This node leads no longer.
@@ -129,7 +129,7 @@ impl MultiPaxos {
             }
             // A leader learns from its acceptors alone: its open slots are its own.
             _ if self.lead.is_some() => return,
-            CatchUp::Chosen { first, commands } => self.on_chosen(first, commands, out),
+            CatchUp::Chosen { entries, .. } => self.on_chosen(entries, out),
             CatchUp::Snapshot { snapshot, from: offset, values } => {
                 self.on_snapshot(snapshot, offset, values, out);
             }
@@ -140,10 +140,10 @@ impl MultiPaxos {
         }
     }
 
-    fn on_chosen(&mut self, first: Index, commands: Vec<Command>, out: &mut Out) {
-        for (slot, command) in (first.0..).zip(commands) {
-            if Index(slot) == self.state.ordered.log.last_index().next() {
-                self.take_chosen(Index(slot), command, out);
+    fn on_chosen(&mut self, entries: Vec<LogEntry>, out: &mut Out) {
+        for LogEntry { index, command, .. } in entries {
+            if index == self.state.ordered.log.last_index().next() {
+                self.take_chosen(index, command, out);
             }
         }
         self.execute(out);

@@ -11,8 +11,8 @@ use super::message::Body;
 use super::{Lead, MultiPaxos, Out, not_leader, send};
 use crate::log::command_weight;
 use crate::machine::{
-    Chain, Command, Index, LogEntry, NodeId, Output, Record, Reply, Role, Ticket, Time, TraceEvent,
-    reply_to,
+    Chain, Command, Epoch, Index, LogEntry, NodeId, Output, Record, Reply, Role, Ticket, Time,
+    TraceEvent, reply_to,
 };
 use crate::options::after;
 use crate::paxos::acceptor::Tally;
@@ -213,7 +213,7 @@ impl MultiPaxos {
             out.push(Output::Trace(TraceEvent::Chosen { slot, ballot, hash }));
             self.state.open.remove(&lead.first);
             lead.first = lead.first.next();
-            self.state.ordered.learn(proposal.command, out);
+            self.state.ordered.learn(Epoch(0), proposal.command, out);
         }
         self.execute(out);
     }

@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 
-use crate::machine::{Command, Epoch, Index, NodeId, Offset, Snapshot, Time};
+use crate::log::{command_weight, weight};
+use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Snapshot, Time};
 use crate::options::after;
 use crate::ordered::Ordered;
 use crate::pending::MESSAGE_BYTES_MAX;
@@ -23,12 +24,12 @@ pub enum CatchUp {
         /// How many delivered values are here, in hand or delivered.
         have: Offset,
     },
-    /// These commands are chosen, in slots one after the other.
+    /// These are chosen, in slots one after the other.
     Chosen {
-        /// The slot of the first.
-        first: Index,
-        /// The commands.
-        commands: Vec<Command>,
+        /// The slot before the first.
+        prev: Index,
+        /// What is chosen.
+        entries: Vec<LogEntry>,
     },
     /// What is lacking is summed up: a piece of the sum.
     Snapshot {
@@ -73,8 +74,8 @@ impl CatchUp {
             return Some(CatchUp::Snapshot { snapshot, from: have, values });
         }
         let entries = ordered.log.slice(from, MESSAGE_BYTES_MAX);
-        let commands: Vec<_> = entries.into_iter().map(|entry| entry.command).collect();
-        (!commands.is_empty()).then_some(CatchUp::Chosen { first: from, commands })
+        let prev = Index(from.0 - 1);
+        (!entries.is_empty()).then_some(CatchUp::Chosen { prev, entries })
     }
 
     /// The frame, with the sender's epoch in its header.
@@ -87,10 +88,11 @@ impl CatchUp {
                 w.u64(from.0);
                 w.u64(have.0);
             }
-            CatchUp::Chosen { first, commands } => {
-                w = Writer::frame(kind::CHOSEN, epoch, 12 + commands_bytes(commands));
-                w.u64(first.0);
-                w.commands(commands);
+            CatchUp::Chosen { prev, entries } => {
+                let weight: usize = entries.iter().map(weight).sum();
+                w = Writer::frame(kind::CHOSEN, epoch, 12 + weight);
+                w.u64(prev.0);
+                w.entries(entries);
             }
             CatchUp::Snapshot { snapshot, from, values } => {
                 let weight: usize = values.iter().map(|v| v.len() + 4).sum();
@@ -109,9 +111,8 @@ impl CatchUp {
         Ok(Some(match kind {
             kind::FETCH => CatchUp::Fetch { from: Index(r.u64()?), have: Offset(r.u64()?) },
             kind::CHOSEN => {
-                let first = r.u64()?;
-                let commands = r.commands(first)?;
-                CatchUp::Chosen { first: Index(first), commands }
+                let prev = Index(r.u64()?);
+                CatchUp::Chosen { prev, entries: r.entries(prev)? }
             }
             kind::SNAPSHOT => {
                 let snapshot = r.snapshot()?;
@@ -126,7 +127,7 @@ impl CatchUp {
 /// The bytes that commands take in a frame, about.
 #[must_use]
 pub fn commands_bytes(commands: &[Command]) -> usize {
-    commands.iter().map(|command| crate::log::command_weight(command)).sum()
+    commands.iter().map(|command| command_weight(command)).sum()
 }
 
 /// What this node knows that it lacks, and whom it asks.

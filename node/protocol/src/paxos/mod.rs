@@ -19,5 +19,5 @@ pub mod rules;
 pub mod synod;
 
 pub use keyed::{Paxos, ROW};
-pub use options::{Backoff, Options};
+pub use options::{Backoff, OPTIONS, Options};
 pub use rules::{Paper, Rules};

@@ -145,11 +145,11 @@ impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {
         self.news.pop_first()
     }
 
-    /// Forgets a decision: its owner keeps it elsewhere.
-    pub fn forget(&mut self, key: &K) {
-        self.decisions.remove(key);
-        self.proposers.remove(key);
-        self.news.remove(key);
+    /// Forgets all decisions before this one: their owner keeps them elsewhere.
+    pub fn forget_before(&mut self, key: &K) {
+        self.decisions = self.decisions.split_off(key);
+        self.proposers = self.proposers.split_off(key);
+        self.news = self.news.split_off(key);
     }
 
     /// When something is to be done if nothing comes.
@@ -355,7 +355,7 @@ impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {
     }
 
     /// A quorum accepted it: it is decided, for good. The disk keeps it above every ballot.
-    fn learn<M: From<Message<K>>>(&mut self, key: &K, value: Bytes, out: &mut Outputs<M>) {
+    pub fn learn<M>(&mut self, key: &K, value: Bytes, out: &mut Outputs<M>) {
         self.proposers.remove(key);
         let acceptor = self.decisions.entry(key.clone()).or_default();
         if decided(acceptor).is_some() {

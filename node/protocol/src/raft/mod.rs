@@ -164,6 +164,12 @@ impl Protocol for Raft {
 }
 
 impl Raft {
+    /// The delivered values, by offset.
+    #[must_use]
+    pub fn values(&self) -> &[bytes::Bytes] {
+        &self.state.ordered.replica.values
+    }
+
     fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
         if from == self.state.id || !self.state.members.contains(&from) {
             return;

@@ -42,6 +42,11 @@ fn entries() -> impl Strategy<Value = Vec<LogEntry>> {
     prop::collection::vec(entry, 0..6)
 }
 
+fn chosen(prev: Index, commands: Vec<Command>) -> CatchUp {
+    let entry = |(i, command)| LogEntry { index: Index(i), birth: Epoch(0), command };
+    CatchUp::Chosen { prev, entries: (prev.0 + 1..).zip(commands).map(entry).collect() }
+}
+
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     (any::<[u64; 5]>(), bytes()).prop_map(|([i, b, c, l, d], state)| Snapshot {
         index: Index(i),
@@ -60,7 +65,7 @@ fn body() -> impl Strategy<Value = Body> {
     let values = prop::collection::vec(bytes(), 0..5);
     let catch_up = prop_oneof![
         (slot(), any::<u64>()).prop_map(|(from, n)| CatchUp::Fetch { from, have: Offset(n) }),
-        (slot(), commands()).prop_map(|(first, commands)| CatchUp::Chosen { first, commands }),
+        (slot(), commands()).prop_map(|(prev, commands)| chosen(prev, commands)),
         (snapshot(), any::<u64>(), values).prop_map(|(snapshot, n, values)| {
             CatchUp::Snapshot { snapshot, from: Offset(n), values }
         }),
