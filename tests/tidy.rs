@@ -68,6 +68,7 @@ const HELPERS: &[&str] = &[
     "spec",
     // How `linearizable` judges what is no log.
     "fast",
+    "consensus",
     "search",
     "linearizable",
 ];

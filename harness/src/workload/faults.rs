@@ -62,13 +62,17 @@ fn spec(
     };
     refused(at, kind, workload, registry)?;
 
-    let mut known = vec!["every", "for", "at"];
+    let mut known = vec!["every", if fault.by_hand() { "after" } else { "for" }, "at"];
     known.extend(fault.keys().iter().map(|key| key.name));
     let section = Section::new("key", body, &known)?;
     let spec = FaultSpec {
         kind: kind.to_owned(),
         when: when(&section, workload, cut_short)?,
-        lasts: section.or("for", vec![FOR], durations)?,
+        lasts: section.or(
+            "for",
+            vec![if fault.by_hand() { Duration::ZERO } else { FOR }],
+            durations,
+        )?,
         keys: keys(fault, &section)?,
     };
     fault.check(&spec, workload.topology()).map_err(|error| {
@@ -100,6 +104,9 @@ fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<W
         if section.get("every").is_some() {
             return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));
         }
+        if let Some(after) = section.get("after") {
+            return Err(after.at.mistake("`after` beside `at`; a fault has one of them"));
+        }
         let mut times = Vec::new();
         for item in list(node) {
             let time = super::section::duration(item)?;
@@ -122,6 +129,12 @@ fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<W
         }
         times.sort_unstable();
         return Ok(When::At(times));
+    }
+    if let Some(node) = section.get("after") {
+        if section.get("every").is_some() {
+            return Err(node.at.mistake("`after` beside `every`; a fault has one of them"));
+        }
+        return super::section::duration(node).map(When::After);
     }
     let Some(node) = section.get("every") else { return Ok(When::Every(EVERY)) };
     let every = positive(node)?;

@@ -186,6 +186,7 @@ pub fn bite_words(bite: &Bite) -> String {
             bite.delayed_segments,
             format!("delayed {}", count(bite.delayed_segments, "segment", "segments")),
         ),
+        (bite.promoted, format!("opened epoch {}", bite.epoch)),
     ];
     let said: Vec<String> =
         parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();

@@ -9,6 +9,7 @@ use crate::budget::Meter;
 use crate::checkers::search::{RegisterSpace, Searched, search, search_space};
 use crate::checkers::{Finding, fast};
 use crate::history::{History, Value};
+use crate::models::consensus::Consensus;
 use crate::models::counter::{self, Counter};
 use crate::models::kv::{self, Kv};
 use crate::models::multi_register::MultiRegister;
@@ -103,6 +104,10 @@ pub(super) const OBJECTS: &[(&str, Run)] = &[
         };
         judge(&Mutex { held }, history, options, meter)
     }),
+    ("consensus", |history, options, meter| match &options.initial {
+        None | Some(Value::Null) => judge(&Consensus, history, options, meter),
+        Some(other) => Err(initial_error(format!("a key starts undecided, not as {other}"))),
+    }),
 ];
 
 impl Judged for Register {
@@ -168,6 +173,7 @@ impl Judged for Mutex {
         Some(fast::mutex::judge(self.held, ops))
     }
 }
+impl Judged for Consensus {}
 
 fn initial_error(message: String) -> CheckError {
     CheckError::Initial { message }

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{agree, agree_when_large, int, word};
 use crate::checkers::search::brute::{Drawer, pick};
 use crate::history::Value;
+use crate::models::consensus::{Consensus, Propose};
 use crate::models::counter::{self, Counter};
 use crate::models::kv::{self, Kv};
 use crate::models::multi_register::{Micro, MultiRegister};
@@ -255,4 +256,14 @@ fn multi_register() {
     };
     let spec = MultiRegister { initial: State::new(), null_says_nothing: false };
     agree("multi-register", &spec, &Drawer { honest, lost });
+}
+
+#[test]
+fn consensus() {
+    let honest = |rng: &mut ChaCha8Rng, state: &Option<Value>| {
+        let asked = int(pick(rng, 4));
+        Propose { decided: Some(state.clone().unwrap_or_else(|| asked.clone())), asked }
+    };
+    let lost = |op: &Propose| Propose { decided: None, ..op.clone() };
+    agree("consensus", &Consensus, &Drawer { honest, lost });
 }
