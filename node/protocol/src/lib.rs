@@ -13,12 +13,13 @@
 //! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself.
 //! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
-//!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
+//!   [`pending`], [`reads`] (a leader's requests) and [`asking`], [`feed`] (its followers); [`options`].
 //! * [`sequencer`]: one node orders for ever.
 //! * [`failover`]: an operator chooses who orders.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
+pub mod asking;
 pub mod bugs;
 pub mod consensus_from_log;
 pub mod disk;

@@ -4,7 +4,7 @@
 
 use super::message::Body;
 use super::rules::Learned;
-use super::{Lead, MultiPaxos, Out, not_leader, send};
+use super::{Lead, MultiPaxos, Out, send};
 use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Record, Snapshot, reply_to};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::{Behind, CatchUp};
@@ -84,9 +84,7 @@ impl MultiPaxos {
         for ticket in lead.pending.into_tickets() {
             reply_to(ticket, self.rules.answer_pending(&self.state), out);
         }
-        for reader in lead.rounds.into_waiters() {
-            reply_to(reader.ticket, not_leader(self.state.leader), out);
-        }
+        self.refuse_rounds(lead.rounds, out);
     }
 
     pub(super) fn take_snapshot_if_due(&mut self, out: &mut Out) {
@@ -107,6 +105,9 @@ impl MultiPaxos {
     }
 
     pub(super) fn ask_again_if_due(&mut self, out: &mut Out) {
+        if self.lead.is_some() {
+            return;
+        }
         self.behind.take_if(|behind| behind.upto <= self.state.ordered.commit);
         let Some(Behind { of, upto, again_at }) = self.behind else { return };
         if again_at <= self.now {

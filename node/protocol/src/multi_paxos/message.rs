@@ -70,6 +70,18 @@ pub enum Body {
         /// The round of the heartbeat.
         round: u64,
     },
+    /// What may a linearizable read asked now be answered from?
+    ReadIndex {
+        /// Unique over all incarnations of the sender.
+        token: u64,
+    },
+    /// The answer to it.
+    ReadIndexReply {
+        /// The token of the question.
+        token: u64,
+        /// The slot; None when the sender does not lead.
+        index: Option<Index>,
+    },
     /// A question of one who is behind, or the answer.
     CatchUp(CatchUp),
 }
@@ -85,6 +97,8 @@ pub mod kind {
     pub const ACCEPT: u8 = 6;
     pub const ACCEPTED: u8 = 7;
     pub const HEARD: u8 = 8;
+    pub const READ_INDEX: u8 = 9;
+    pub const READ_INDEX_REPLY: u8 = 10;
 }
 
 /// The kinds for whoever looks at frames on their way.
@@ -97,6 +111,8 @@ pub const FRAMES: &[FrameRow] = &[
     frame(kind::ACCEPT, "accept", FramePart::Decides),
     frame(kind::ACCEPTED, "accepted", FramePart::Moves),
     frame(kind::HEARD, "heard", FramePart::Moves),
+    frame(kind::READ_INDEX, "read-index", FramePart::Moves),
+    frame(kind::READ_INDEX_REPLY, "read-index-reply", FramePart::Moves),
     catch_up::FRAMES[0],
     catch_up::FRAMES[1],
     catch_up::FRAMES[2],
@@ -149,6 +165,15 @@ impl Wire for Message {
                 w = start(kind::HEARD, 8);
                 w.u64(*round);
             }
+            Body::ReadIndex { token } => {
+                w = start(kind::READ_INDEX, 8);
+                w.u64(*token);
+            }
+            Body::ReadIndexReply { token, index } => {
+                w = start(kind::READ_INDEX_REPLY, 17);
+                w.u64(*token);
+                w.option(index.map(|index| index.0));
+            }
             Body::CatchUp(catch_up) => return catch_up.encode(self.ballot.epoch()),
         }
         w.finish()
@@ -170,6 +195,10 @@ impl Wire for Message {
             }
             kind::ACCEPTED => Body::Accepted { first: Index(r.u64()?), count: r.u64()? },
             kind::HEARD => Body::Heard { round: r.u64()? },
+            kind::READ_INDEX => Body::ReadIndex { token: r.u64()? },
+            kind::READ_INDEX_REPLY => {
+                Body::ReadIndexReply { token: r.u64()?, index: r.option()?.map(Index) }
+            }
             other => match CatchUp::decode(other, &mut r)? {
                 Some(catch_up) => Body::CatchUp(catch_up),
                 None => return Err(WireError(format!("no message is of kind {other}"))),

@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::machine::{
     Boot, BootError, Command, Index, Input, Mark, NodeId, Output, Outputs, Protocol, Refusal,
@@ -34,7 +35,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::pending::Pending;
 use crate::raft::draw_timeout;
-use crate::reads::{Reader, Rounds, Want};
+use crate::reads::{Rounds, Want};
 use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
@@ -86,6 +87,8 @@ pub struct MultiPaxos {
     candidacy: Option<Candidacy>,
     /// What only a leader has.
     lead: Option<Lead>,
+    /// Linearizable reads that wait for a leader elsewhere.
+    asking: Asking,
     /// The chosen prefix that the disk was told of last.
     noted: Index,
     /// What is known to be chosen and lacking here.
@@ -102,7 +105,7 @@ struct Lead {
     peers: Vec<Peer>,
     heartbeat_at: Time,
     pending: Pending,
-    rounds: Rounds<Reader>,
+    rounds: Rounds<Waiter>,
 }
 
 impl Protocol for MultiPaxos {
@@ -140,6 +143,7 @@ impl Protocol for MultiPaxos {
             asked: None,
             candidacy: None,
             lead: None,
+            asking: Asking::new(boot.now.0),
             noted: hard.decided,
             behind: None,
         };
@@ -165,6 +169,8 @@ impl Protocol for MultiPaxos {
         }
         self.propose_to_all(out);
         self.start_read_round(out);
+        self.ask_for_read_index(out);
+        self.answer_granted_reads(out);
         self.take_snapshot_if_due(out);
         self.set_alarm(out);
     }
@@ -202,6 +208,10 @@ impl MultiPaxos {
             }
             Body::Accepted { first, count } => self.on_accepted(from, ballot, first, count, out),
             Body::Heard { round } => self.on_heard(from, ballot, round, out),
+            Body::ReadIndex { token } => self.on_read_index(from, token, out),
+            Body::ReadIndexReply { token, index } => {
+                self.on_read_index_reply(from, ballot, token, index, out);
+            }
             Body::CatchUp(catch_up) => self.on_catch_up(from, catch_up, out),
         }
     }
@@ -229,12 +239,10 @@ impl MultiPaxos {
                 lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
                 self.on_heartbeat_due(out);
             }
-            self.give_up_on_old_reads(out);
-            return;
-        }
-        if self.now >= self.election_at {
+        } else if self.now >= self.election_at {
             self.stand(out);
         }
+        self.give_up_on_old_reads(out);
         self.ask_again_if_due(out);
     }
 
@@ -297,6 +305,13 @@ impl MultiPaxos {
         self.state.members.clone().into_iter().filter(move |member| *member != id)
     }
 
+    fn set_leader(&mut self, leader: Option<NodeId>, out: &mut Out) {
+        if self.state.leader != leader {
+            self.state.leader = leader;
+            self.forget_asked_reads(out);
+        }
+    }
+
     fn set_role(&mut self, role: Role, out: &mut Out) {
         self.state.role = role;
         self.state.ordered.trace_role(role, self.state.hard.promised.epoch(), out);
@@ -312,7 +327,10 @@ impl MultiPaxos {
     fn set_alarm(&mut self, out: &mut Out) {
         let due = match &self.lead {
             Some(lead) => lead.heartbeat_at,
-            None => self.behind.map_or(self.election_at, |b| b.again_at.min(self.election_at)),
+            None => {
+                let asks = [self.behind.map(|behind| behind.again_at), self.asking.due()];
+                asks.into_iter().flatten().fold(self.election_at, Time::min)
+            }
         };
         if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
             self.wake_at = Some(due);

@@ -42,7 +42,7 @@ impl Promise {
 impl MultiPaxos {
     /// The leader is suspected: prepare a ballot, or ask first whether anyone else misses it.
     pub(super) fn stand(&mut self, out: &mut Out) {
-        self.state.leader = None;
+        self.set_leader(None, out);
         self.candidacy = None;
         if !self.state.options.pre_vote || self.state.members.len() == 1 {
             return self.campaign(out);
@@ -223,7 +223,7 @@ impl MultiPaxos {
 
     /// Becomes a follower in its promised ballot.
     pub(super) fn follow(&mut self, leader: Option<NodeId>, out: &mut Out) {
-        self.state.leader = leader;
+        self.set_leader(leader, out);
         self.asked = None;
         self.candidacy = None;
         if let Some(lead) = self.lead.take() {

@@ -80,7 +80,7 @@ impl MultiPaxos {
             rounds: Rounds::default(),
         });
         self.behind = None;
-        self.state.leader = Some(self.state.id);
+        self.set_leader(Some(self.state.id), out);
         self.set_role(Role::Leader, out);
         for slot in first.0..start.0 {
             let reported = reports.get(&Index(slot)).map_or(&[][..], Vec::as_slice);

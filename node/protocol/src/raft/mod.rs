@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::feed::Feed;
 use crate::machine::{
@@ -42,7 +43,6 @@ pub use rules::{Paper, Rules};
 pub use state::{HardState, State};
 
 use disk::Held;
-use reads::{Asking, Waiter};
 
 type Out = Outputs<Message>;
 
@@ -120,7 +120,6 @@ impl Protocol for Raft {
             election_at: boot.now,
             votes: BTreeSet::new(),
             lead: None,
-            // Nanoseconds since the machine's start: never the same in two incarnations.
             asking: Asking::new(boot.now.0),
         };
         if raft.state.members.len() > 1 {

@@ -83,6 +83,9 @@ fn body() -> impl Strategy<Value = Body> {
         }),
         (slot(), any::<u64>()).prop_map(|(first, count)| Body::Accepted { first, count }),
         any::<u64>().prop_map(|round| Body::Heard { round }),
+        any::<u64>().prop_map(|token| Body::ReadIndex { token }),
+        (any::<u64>(), prop::option::of(slot()))
+            .prop_map(|(token, index)| Body::ReadIndexReply { token, index }),
         catch_up.prop_map(Body::CatchUp),
     ]
 }

@@ -2,4 +2,6 @@
 
 mod bugs;
 mod codec;
+mod directed;
+mod lone;
 mod sweep;
