@@ -131,7 +131,9 @@ impl MultiPaxos {
             return;
         }
         self.set_promised(ballot, from, self.rules.promise_is_durable(), out);
-        self.follow(None, out);
+        if ballot > promised {
+            self.follow(None, out);
+        }
         self.reset_election_timer();
         let held = Held::Promise { to: from, ballot, from: slot };
         self.promise(self.disk.hard_mark(), held, out);
