@@ -96,7 +96,8 @@ impl Asking {
     /// Who can be answered with so much applied, in order.
     pub fn ready(&mut self, applied: Index) -> Vec<Reader> {
         let mut ready = Vec::new();
-        while let Some((_, readers)) = self.granted.pop_front_if(|(index, _)| *index <= applied) {
+        while self.granted.front().is_some_and(|(index, _)| *index <= applied) {
+            let (_, readers) = self.granted.pop_front().expect("it has a front");
             ready.extend(readers);
         }
         ready

@@ -25,7 +25,7 @@ enum Who {
 
 impl Asked {
     /// It is in the log.
-    pub(super) fn is_done(self, reply: Option<Reply>, replica: &Replica, out: &mut Out) {
+    pub(super) fn done(self, reply: Option<Reply>, replica: &Replica, out: &mut Out) {
         match self.who {
             Who::Client(ticket) => {
                 reply_to(ticket, reply.expect("what a client asked for has an answer"), out);

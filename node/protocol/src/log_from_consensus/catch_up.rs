@@ -2,6 +2,7 @@
 //! hears of it even when nothing new comes.
 //! It never takes anything for decided that its sender has not applied.
 
+use super::ask::Asked;
 use super::message::Message;
 use super::{LogFromConsensus, Out, encode};
 use crate::machine::{Epoch, Index, NodeId, Offset, send_to};
@@ -64,7 +65,9 @@ impl LogFromConsensus {
                 }
                 self.ordered.install(Epoch(0), snapshot, &mut self.synod.disk, out);
                 self.synod.forget_before(&index.next());
-                while let Some(asked) = self.asked.pop_front_if(|asked| asked.is_in_doubt()) {
+                // Only the oldest was ever proposed.
+                if self.asked.front().is_some_and(Asked::is_in_doubt) {
+                    let asked = self.asked.pop_front().expect("it has a front");
                     asked.give_up(out);
                 }
             }

@@ -48,13 +48,12 @@ impl Wire for Message {
 
     fn decode(bytes: Bytes) -> Result<Self, WireError> {
         let (kind, epoch, mut r) = Reader::frame(bytes)?;
-        let message = match CatchUp::decode(kind, &mut r)? {
-            Some(catch_up) => Message::CatchUp(catch_up),
-            None => {
-                let message = Single::read(kind, Ballot::read(epoch)?, &mut r)?;
-                let none = || WireError(format!("no message is of kind {kind}"));
-                Message::Slot(message.ok_or_else(none)?)
-            }
+        let message = if let Some(catch_up) = CatchUp::decode(kind, &mut r)? {
+            Message::CatchUp(catch_up)
+        } else {
+            let message = Single::read(kind, Ballot::read(epoch)?, &mut r)?;
+            let none = || WireError(format!("no message is of kind {kind}"));
+            Message::Slot(message.ok_or_else(none)?)
         };
         r.end()?;
         Ok(message)

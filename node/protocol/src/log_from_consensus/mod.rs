@@ -225,8 +225,9 @@ impl LogFromConsensus {
         let look_up = |sessions: &crate::session::Sessions, s| sessions.look_up(s);
         let done = ordered.commit_to(last, Epoch(0), false, look_up, out);
         for done in done {
-            if let Some(asked) = self.asked.pop_front_if(|asked| asked.name == done.birth) {
-                asked.is_done(done.reply, &self.ordered.replica, out);
+            if self.asked.front().is_some_and(|asked| asked.name == done.birth) {
+                let asked = self.asked.pop_front().expect("it has a front");
+                asked.done(done.reply, &self.ordered.replica, out);
             }
         }
     }

@@ -71,19 +71,6 @@ impl MultiPaxos {
         hashes
     }
 
-    pub(super) fn trace_accepted(
-        &self,
-        ballot: Ballot,
-        first: Index,
-        hashes: &[Chain],
-        out: &mut Out,
-    ) {
-        let ballot = ballot.epoch();
-        for (slot, hash) in (first.0..).zip(hashes.iter().copied()) {
-            out.push(Output::Trace(TraceEvent::Accepted { slot, ballot, hash }));
-        }
-    }
-
     /// The disk holds it: the proposer may count it.
     pub(super) fn acknowledge(
         &mut self,
@@ -95,5 +82,13 @@ impl MultiPaxos {
         } else {
             send(to, ballot, Body::Accepted { first, count }, out);
         }
+    }
+}
+
+/// The evidence that a run of slots was accepted, durably.
+pub(super) fn trace_accepted(ballot: Ballot, first: Index, hashes: &[Chain], out: &mut Out) {
+    let ballot = ballot.epoch();
+    for (slot, hash) in (first.0..).zip(hashes.iter().copied()) {
+        out.push(Output::Trace(TraceEvent::Accepted { slot, ballot, hash }));
     }
 }

@@ -43,6 +43,7 @@ pub use disk::Disk;
 pub use rules::{Learned, Paper, Rules};
 pub use state::{HardState, State};
 
+use accept::trace_accepted;
 use disk::Held;
 use prepare::{Asked, Candidacy};
 use propose::{Peer, Proposal};
@@ -262,7 +263,7 @@ impl MultiPaxos {
                 self.keep_promise(held, out);
                 continue;
             };
-            self.trace_accepted(ballot, first, &hashes, out);
+            trace_accepted(ballot, first, &hashes, out);
             let count = hashes.len() as u64;
             match &mut run {
                 Some(run) if run.0 == to && run.1 == ballot && run.2.0 + run.3 == first.0 => {
@@ -294,7 +295,7 @@ impl MultiPaxos {
             Held::OwnPromise(ballot) => self.on_own_promise(ballot, out),
             Held::Promise { to, ballot, from } => self.send_promise(to, ballot, from, out),
             Held::Accepted { to, ballot, first, hashes } => {
-                self.trace_accepted(ballot, first, &hashes, out);
+                trace_accepted(ballot, first, &hashes, out);
                 self.acknowledge((to, ballot, first, hashes.len() as u64), out);
             }
         }
@@ -325,12 +326,11 @@ impl MultiPaxos {
     /// Asks to be woken when the next thing is due. An alarm that is already early enough stays:
     /// a tick before its time is harmless, and an alarm a message would cost more.
     fn set_alarm(&mut self, out: &mut Out) {
-        let due = match &self.lead {
-            Some(lead) => lead.heartbeat_at,
-            None => {
-                let asks = [self.behind.map(|behind| behind.again_at), self.asking.due()];
-                asks.into_iter().flatten().fold(self.election_at, Time::min)
-            }
+        let due = if let Some(lead) = &self.lead {
+            lead.heartbeat_at
+        } else {
+            let asks = [self.behind.map(|behind| behind.again_at), self.asking.due()];
+            asks.into_iter().flatten().fold(self.election_at, Time::min)
         };
         if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
             self.wake_at = Some(due);

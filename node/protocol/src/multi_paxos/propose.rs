@@ -207,8 +207,9 @@ impl MultiPaxos {
         let quorum = self.rules.accept_quorum(self.state.members.len());
         let ballot = self.state.hard.promised.epoch();
         let Some(lead) = &mut self.lead else { return };
-        let is_chosen = |proposal: &mut Proposal| proposal.accepted.count() >= quorum;
-        while let Some(proposal) = lead.proposals.pop_front_if(is_chosen) {
+        let is_chosen = |proposal: &Proposal| proposal.accepted.count() >= quorum;
+        while lead.proposals.front().is_some_and(is_chosen) {
+            let proposal = lead.proposals.pop_front().expect("it has a front");
             let (slot, hash) = (lead.first.0, proposal.hash);
             out.push(Output::Trace(TraceEvent::Chosen { slot, ballot, hash }));
             self.state.open.remove(&lead.first);

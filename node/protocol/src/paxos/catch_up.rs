@@ -127,7 +127,7 @@ impl CatchUp {
 /// The bytes that commands take in a frame, about.
 #[must_use]
 pub fn commands_bytes(commands: &[Command]) -> usize {
-    commands.iter().map(|command| command_weight(command)).sum()
+    commands.iter().map(command_weight).sum()
 }
 
 /// What this node knows that it lacks, and whom it asks.
