@@ -1,48 +1,39 @@
-//! Linearizable reads at a node that does not lead (Ongaro's dissertation, 6.4.1): it asks the
-//! leader what index a read asked now may be answered from, waits until it has applied that much,
-//! and answers from what it has. Reads that come while a question is under way share the next one.
+//! Linearizable reads at one who does not lead: it asks the leader for an index, waits until it has
+//! applied that much, and answers from what it has. Reads that come while a question is under way
+//! share the next one.
 //!
-//! It never sends and never answers: it says what to ask, and whose turn it is. It never takes an
-//! answer to an older question for an answer to a newer one.
+//! It never sends and never answers: it says what to ask and who is to be answered.
 
 use std::collections::VecDeque;
 
 use crate::machine::{Index, NodeId, Time};
+use crate::options::after;
 use crate::reads::Reader;
 
-/// Who waits for a leader's round ([`crate::reads::Rounds`]).
+/// Who waits for a leader's round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waiter {
-    /// A client of the leader itself.
+    /// A client of the leader's own.
     Here(Reader),
-    /// Another node, with this question.
+    /// Another node, which asked with this token.
     At {
-        /// Who asks.
+        /// Which.
         node: NodeId,
-        /// Its question.
+        /// Unique over all its incarnations.
         token: u64,
     },
 }
 
 impl Waiter {
-    /// The client, if it is one of this node's.
+    /// Whether this node asked for it. One asks one question at a time: an older one of the same
+    /// node has no answer to wait for.
     #[must_use]
-    pub fn reader(self) -> Option<Reader> {
-        match self {
-            Waiter::Here(reader) => Some(reader),
-            Waiter::At { .. } => None,
-        }
-    }
-
-    /// Whether this is a question of that node. It has one at a time: an older one has nobody left
-    /// who waits for its answer.
-    #[must_use]
-    pub fn is_from(&self, from: NodeId) -> bool {
-        matches!(self, Waiter::At { node, .. } if *node == from)
+    pub fn is_at(&self, other: NodeId) -> bool {
+        matches!(self, Waiter::At { node, .. } if *node == other)
     }
 }
 
-/// The reads of a node that does not lead.
+/// The reads of one who does not lead.
 #[derive(Clone, Debug)]
 pub struct Asking {
     token: u64,
@@ -59,7 +50,8 @@ struct Asked {
 }
 
 impl Asking {
-    /// Questions are numbered from `token` on, which no earlier incarnation may have reached.
+    /// Nobody waits. Tokens go on from this one: the time of the boot, in nanoseconds since the
+    /// machine's start, is never the same in two incarnations.
     #[must_use]
     pub fn new(token: u64) -> Self {
         Asking { token, waiting: Vec::new(), asked: None, granted: VecDeque::new() }
@@ -76,58 +68,65 @@ impl Asking {
         self.waiting.push(reader);
     }
 
-    /// The question to ask now for everyone who waits, unless an answer is still to come; asked
-    /// again at `again_at`.
-    pub fn question(&mut self, again_at: Time) -> Option<u64> {
+    /// The token of a question to ask now for everyone who waits, unless an answer is still to
+    /// come. Without one it may be asked again after this time.
+    pub fn ask(&mut self, now: Time, patience_ns: u64) -> Option<u64> {
         if self.asked.is_some() || self.waiting.is_empty() {
             return None;
         }
         self.token += 1;
         let readers = std::mem::take(&mut self.waiting);
-        self.asked = Some(Asked { token: self.token, again_at, readers });
+        self.asked = Some(Asked { token: self.token, again_at: after(now, patience_ns), readers });
         Some(self.token)
     }
 
-    /// The leader's answer to a question; None: it does not lead. Returns who is refused.
-    pub fn answered(&mut self, token: u64, index: Option<Index>) -> Vec<Reader> {
-        let Some(asked) = self.asked.take_if(|asked| asked.token == token) else {
-            return Vec::new();
-        };
-        match index {
-            Some(index) => {
-                self.granted.push_back((index, asked.readers));
-                Vec::new()
-            }
-            None => asked.readers,
+    /// The answer to a question: they read at this index. False: it is the answer to another one.
+    pub fn grant(&mut self, token: u64, index: Index) -> bool {
+        let Some(asked) = self.asked.take_if(|asked| asked.token == token) else { return false };
+        self.granted.push_back((index, asked.readers));
+        true
+    }
+
+    /// Who was asked does not lead: those who waited for the answer.
+    pub fn refuse(&mut self, token: u64) -> Vec<Reader> {
+        let asked = self.asked.take_if(|asked| asked.token == token);
+        asked.map(|asked| asked.readers).unwrap_or_default()
+    }
+
+    /// Who can be answered with so much applied, in order.
+    pub fn ready(&mut self, applied: Index) -> Vec<Reader> {
+        let mut ready = Vec::new();
+        while self.granted.front().is_some_and(|(index, _)| *index <= applied) {
+            let (_, readers) = self.granted.pop_front().expect("it has a front");
+            ready.extend(readers);
         }
+        ready
     }
 
-    /// The next readers who may be answered from what is applied.
-    pub fn take_granted(&mut self, applied: Index) -> Option<Vec<Reader>> {
-        self.granted.front().filter(|(index, _)| *index <= applied)?;
-        self.granted.pop_front().map(|(_, readers)| readers)
-    }
-
-    /// Those whose question has no answer yet: the leader they would ask is another now.
+    /// The leader changed: those who have no index yet.
     pub fn forget(&mut self) -> Vec<Reader> {
-        let mut readers = self.asked.take().map(|asked| asked.readers).unwrap_or_default();
-        readers.append(&mut self.waiting);
-        readers
+        let asked = self.asked.take().map(|asked| asked.readers).unwrap_or_default();
+        asked.into_iter().chain(std::mem::take(&mut self.waiting)).collect()
     }
 
-    /// A question without an answer is asked again.
-    pub fn on_time(&mut self, now: Time) {
+    /// Those who waited for so long; a question without an answer is to be asked again before.
+    pub fn give_up(&mut self, now: Time, patience_ns: u64) -> Vec<Reader> {
         if let Some(asked) = self.asked.take_if(|asked| asked.again_at <= now) {
             self.waiting.extend(asked.readers);
         }
-    }
-
-    /// Keeps only those readers as `keep` says.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Reader) -> bool) {
+        let mut old = Vec::new();
+        let mut keep = |reader: &Reader| {
+            let late = after(reader.at, patience_ns) <= now;
+            if late {
+                old.push(*reader);
+            }
+            !late
+        };
         self.waiting.retain(&mut keep);
         for (_, readers) in &mut self.granted {
             readers.retain(&mut keep);
         }
         self.granted.retain(|(_, readers)| !readers.is_empty());
+        old
     }
 }

@@ -17,20 +17,25 @@
 //!   followers); [`options`].
 //! * [`sequencer`]: one node orders for ever.
 //! * [`failover`]: an operator chooses who orders.
-//! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
-//! * [`vsr`]: Viewstamped Replication Revisited, with a disk, in memory, and as published.
-//! * [`zab`]: Zab 1.0; likewise.
+//! * [`paxos`]: single decisions; [`log_from_consensus`] and [`consensus_from_log`] make each from
+//!   the other.
+//! * [`multi_paxos`]; [`raft`]; [`vsr`] (with a disk, in memory, and as published); [`zab`]: each
+//!   one's `rules.rs` is the index of its paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod asking;
 pub mod bugs;
+pub mod consensus_from_log;
 pub mod disk;
 pub mod failover;
 pub mod feed;
 pub mod log;
+pub mod log_from_consensus;
 pub mod machine;
+pub mod multi_paxos;
 pub mod options;
 pub mod ordered;
+pub mod paxos;
 pub mod pending;
 pub mod quorum;
 pub mod raft;
@@ -55,8 +60,12 @@ pub const PROTOCOLS: &[ProtocolRow] = &[
     sequencer::ROW,
     failover::ROW,
     raft::ROW,
+    multi_paxos::ROW,
     vsr::ROW,
     vsr::MEMORY_ROW,
     vsr::PAPER_ROW,
     zab::ROW,
+    paxos::ROW,
+    log_from_consensus::ROW,
+    consensus_from_log::ROW,
 ];

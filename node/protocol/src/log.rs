@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::machine::{Chain, Epoch, Index, LogEntry};
+use crate::machine::{Chain, Command, Epoch, Index, LogEntry};
 
 /// The entries after `base`.
 #[derive(Clone, Debug, Default)]
@@ -64,10 +64,16 @@ const ENTRY_OVERHEAD_BYTES: usize = 48;
 /// The bytes an entry counts for in limits of messages and queues.
 #[must_use]
 pub fn weight(entry: &LogEntry) -> usize {
-    match &entry.command {
-        crate::machine::Command::Append { value, .. } => value.len() + ENTRY_OVERHEAD_BYTES,
-        crate::machine::Command::Note(note) => note.len() + ENTRY_OVERHEAD_BYTES,
-        _ => ENTRY_OVERHEAD_BYTES,
+    command_weight(&entry.command)
+}
+
+/// The same, of what an entry says.
+#[must_use]
+pub fn command_weight(command: &Command) -> usize {
+    match command {
+        Command::Append { value, .. } => value.len() + ENTRY_OVERHEAD_BYTES,
+        Command::Note(note) => note.len() + ENTRY_OVERHEAD_BYTES,
+        Command::Noop | Command::Open => ENTRY_OVERHEAD_BYTES,
     }
 }
 
@@ -251,7 +257,6 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Command;
 
     fn log(births: &[u64]) -> Log {
         let mut log = Log::default();

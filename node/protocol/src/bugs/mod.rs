@@ -3,9 +3,19 @@
 
 use crate::machine::Build;
 
+mod d01_no_backoff;
+mod d02_learn_first;
 mod m01_no_fence;
 mod m02_promote_laggard;
 mod m03_epoch_volatile;
+mod p01_accept_any_ballot;
+mod p02_promise_volatile;
+mod p03_own_value;
+mod p04_lowest_ballot;
+mod p05_own_old_promise;
+mod p06_same_ballots;
+mod p07_apply_over_gap;
+mod p08_start_at_own_slot;
 mod q01_deliver_on_arrival;
 mod q02_skip_gap;
 mod q03_seq_volatile;
@@ -61,9 +71,19 @@ pub struct Bug {
 
 /// Every planted bug, in the order of their identifiers.
 pub const BUGS: &[Bug] = &[
+    d01_no_backoff::BUG,
+    d02_learn_first::BUG,
     m01_no_fence::BUG,
     m02_promote_laggard::BUG,
     m03_epoch_volatile::BUG,
+    p01_accept_any_ballot::BUG,
+    p02_promise_volatile::BUG,
+    p03_own_value::BUG,
+    p04_lowest_ballot::BUG,
+    p05_own_old_promise::BUG,
+    p06_same_ballots::BUG,
+    p07_apply_over_gap::BUG,
+    p08_start_at_own_slot::BUG,
     q01_deliver_on_arrival::BUG,
     q02_skip_gap::BUG,
     q03_seq_volatile::BUG,

@@ -45,7 +45,7 @@ impl Raft {
     pub(super) fn on_read_index(&mut self, from: NodeId, token: u64, out: &mut Out) {
         match &mut self.lead {
             Some(lead) => {
-                lead.rounds.retain_waiting(|waiter| !waiter.is_from(from));
+                lead.rounds.retain_waiting(|waiter: &Waiter| !waiter.is_at(from));
                 lead.rounds.wait(Waiter::At { node: from, token });
             }
             None => self.send(from, Body::ReadIndexReply { token, index: None }, out),
@@ -106,8 +106,8 @@ impl Raft {
             return;
         };
         // Two heartbeats: long enough for any answer that is still coming.
-        let again_at = after(self.now, 2 * self.state.options.heartbeat_ns);
-        let Some(token) = self.asking.question(again_at) else { return };
+        let patience = 2 * self.state.options.heartbeat_ns;
+        let Some(token) = self.asking.ask(self.now, patience) else { return };
         self.send(leader, Body::ReadIndex { token }, out);
     }
 
@@ -119,10 +119,15 @@ impl Raft {
         index: Option<Index>,
         out: &mut Out,
     ) {
-        for reader in self.asking.answered(token, index) {
-            reply_to(reader.ticket, not_leader(None), out);
+        let Some(index) = index else {
+            for reader in self.asking.refuse(token) {
+                reply_to(reader.ticket, not_leader(None), out);
+            }
+            return;
+        };
+        if !self.asking.grant(token, index) {
+            return;
         }
-        let Some(index) = index else { return };
         // The answer also says how far the leader has committed: no need to wait for a heartbeat.
         if term == self.state.hard.term && self.state.leader == Some(from) {
             let commit = self.rules.follower_commit(index, self.state.verified);
@@ -132,10 +137,8 @@ impl Raft {
 
     pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
         let applied = self.state.ordered.replica.applied;
-        while let Some(readers) = self.asking.take_granted(applied) {
-            for reader in readers {
-                answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-            }
+        for reader in self.asking.ready(applied) {
+            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
         }
     }
 
@@ -149,20 +152,16 @@ impl Raft {
     /// Reads wait at most 2T, as long as an election takes; a question without an answer is asked
     /// again before.
     pub(super) fn give_up_on_old_reads(&mut self, out: &mut Out) {
-        let now = self.now;
-        self.asking.on_time(now);
-        let patience = 2 * self.state.options.election_timeout_ns;
-        let mut old = Vec::new();
-        let mut keep = |reader: &Reader| {
-            let late = after(reader.at, patience) <= now;
-            if late {
-                old.push(*reader);
-            }
-            !late
-        };
-        self.asking.retain(&mut keep);
+        let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
+        let mut old = self.asking.give_up(now, patience);
         if let Some(lead) = &mut self.lead {
-            lead.rounds.retain(|waiter| waiter.reader().is_none_or(|reader| keep(&reader)));
+            lead.rounds.retain(|waiter| match waiter {
+                Waiter::Here(reader) if after(reader.at, patience) <= now => {
+                    old.push(*reader);
+                    false
+                }
+                Waiter::Here(_) | Waiter::At { .. } => true,
+            });
         }
         let leader = self.state.leader.filter(|_| self.state.role != Role::Leader);
         for reader in old {

@@ -41,7 +41,7 @@ impl Vsr {
     pub(super) fn on_read_index(&mut self, from: NodeId, token: u64, out: &mut Out) {
         match &mut self.lead {
             Some(lead) => {
-                lead.rounds.retain_waiting(|waiter| !waiter.is_from(from));
+                lead.rounds.retain_waiting(|waiter| !waiter.is_at(from));
                 lead.rounds.wait(Waiter::At { node: from, token });
             }
             None => self.send(from, Body::ReadIndexReply { token, index: None }, out),
@@ -100,8 +100,8 @@ impl Vsr {
             return;
         }
         // Two heartbeats: long enough for any answer that is still coming.
-        let again_at = after(self.now, 2 * self.state.options.heartbeat_ns);
-        if let Some(token) = self.asking.question(again_at) {
+        let patience = 2 * self.state.options.heartbeat_ns;
+        if let Some(token) = self.asking.ask(self.now, patience) {
             let primary = self.state.primary(self.state.hard.view);
             self.send(primary, Body::ReadIndex { token }, out);
         }
@@ -114,8 +114,13 @@ impl Vsr {
         index: Option<Index>,
         out: &mut Out,
     ) {
-        for reader in self.asking.answered(token, index) {
-            reply_to(reader.ticket, not_leader(None), out);
+        match index {
+            Some(index) => drop(self.asking.grant(token, index)),
+            None => {
+                for reader in self.asking.refuse(token) {
+                    reply_to(reader.ticket, not_leader(None), out);
+                }
+            }
         }
         // The answer also says how far the primary has committed: no need to wait for a Prepare.
         let normal = self.state.status == Status::Normal;
@@ -128,10 +133,8 @@ impl Vsr {
 
     pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
         let applied = self.state.ordered.replica.applied;
-        while let Some(readers) = self.asking.take_granted(applied) {
-            for reader in readers {
-                answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-            }
+        for reader in self.asking.ready(applied) {
+            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
         }
     }
 
@@ -145,20 +148,16 @@ impl Vsr {
     /// Reads wait at most 2T, as long as a view change takes; a question without an answer is asked
     /// again before.
     pub(super) fn give_up_on_old_reads(&mut self, out: &mut Out) {
-        let now = self.now;
-        self.asking.on_time(now);
-        let patience = 2 * self.state.options.election_timeout_ns;
-        let mut old = Vec::new();
-        let mut keep = |reader: &Reader| {
-            let late = after(reader.at, patience) <= now;
-            if late {
-                old.push(*reader);
-            }
-            !late
-        };
-        self.asking.retain(&mut keep);
+        let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
+        let mut old = self.asking.give_up(now, patience);
         if let Some(lead) = &mut self.lead {
-            lead.rounds.retain(|waiter| waiter.reader().is_none_or(|reader| keep(&reader)));
+            lead.rounds.retain(|waiter| match waiter {
+                Waiter::Here(reader) if after(reader.at, patience) <= now => {
+                    old.push(*reader);
+                    false
+                }
+                Waiter::Here(_) | Waiter::At { .. } => true,
+            });
         }
         let leader = self.leader().filter(|_| self.lead.is_none());
         for reader in old {

@@ -5,7 +5,7 @@ use schism_protocol::vsr::message::kind;
 
 use crate::world::Profile;
 use crate::world::Strike::{
-    CrashAll, CrashLeader, CrashOne, Halves, Isolate, IsolateLeader, PauseLeader, PauseOne,
+    CrashAll, CrashLeader, CrashOne, Isolate, IsolateLeader, PauseLeader, PauseOne,
 };
 use crate::world::profile::{Fate, Filter};
 use crate::world::trial::every_bug_is_caught;

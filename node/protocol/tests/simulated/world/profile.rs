@@ -31,6 +31,8 @@ pub struct Profile {
     pub disturbed_ms: u64,
     /// Sees every frame as it is sent, until the heal, and says what becomes of it.
     pub filter: Option<Filter>,
+    /// The same from the heal on: what is no fault and never ends, such as distance.
+    pub lasting: Option<Filter>,
     /// What clients may find under this profile, as the protocol does not promise otherwise.
     pub forgiven: &'static [&'static str],
 }
@@ -80,6 +82,7 @@ impl Default for Profile {
             lost_answers: 20,
             disturbed_ms: 2_500,
             filter: None,
+            lasting: None,
             forgiven: &[],
         }
     }
