@@ -63,6 +63,7 @@ const HELPERS: &[&str] = &[
     "spec",
     // How `linearizable` judges what is no log.
     "fifo",
+    "consensus",
     "search",
     "linearizable",
 ];

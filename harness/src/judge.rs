@@ -10,6 +10,7 @@ use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
 use crate::action::{Bite, NodeId};
 use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
+use crate::systems::System;
 use crate::workload::{Expect, SystemSpec, Workload};
 
 /// Every check passed, or the expectation was met.
@@ -24,7 +25,7 @@ pub const EXIT_UNKNOWN: u8 = 3;
 pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// What a workload asks of its evidence.
-pub fn settings(workload: &Workload, writes_evidence: bool) -> Settings {
+pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
     let mut fault_kinds: Vec<String> = workload.faults.iter().map(|f| f.kind.clone()).collect();
     fault_kinds.sort();
     fault_kinds.dedup();
@@ -35,7 +36,8 @@ pub fn settings(workload: &Workload, writes_evidence: bool) -> Settings {
         min_operations: workload.min_operations,
         fault_kinds,
         nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
-        writes_evidence,
+        writes_evidence: system.writes_evidence(),
+        traces: system.traces(),
     }
 }
 
@@ -87,11 +89,11 @@ pub fn judge_history(
 pub fn judge_run(
     evidence: &Evidence,
     workload: &Workload,
-    writes_evidence: bool,
+    system: &dyn System,
     seed: u64,
     directory: &str,
 ) -> VerdictFile {
-    let mut file = judge(evidence, &settings(workload, writes_evidence));
+    let mut file = judge(evidence, &settings(workload, system));
     file.workload.clone_from(&workload.name);
     file.system = system_name(&workload.system);
     file.bug.clone_from(&workload.bug);

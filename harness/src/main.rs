@@ -5,8 +5,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use schism::cli::{self, Program};
-use schism::systems::{BugRow, Catalogue, SystemRow};
-use schism_protocol::{BUGS, PROTOCOLS};
+use schism::systems::{BugRow, Catalogue, Progress, SystemRow};
+use schism::workload::Serves;
+use schism_protocol::{BUGS, PROTOCOLS, ProtocolRow};
+use schism_verify::{CommitQuorum, Traces};
 
 fn main() -> ExitCode {
     cli::main(&Program { catalogue: catalogue(), node })
@@ -14,18 +16,42 @@ fn main() -> ExitCode {
 
 /// The built-in protocols as systems under test, and the bugs that can be planted in them.
 fn catalogue() -> Catalogue {
-    let systems = PROTOCOLS.iter().map(|protocol| SystemRow {
-        name: protocol.name.to_string(),
-        about: protocol.about.to_string(),
-        options: protocol.options.iter().map(|option| option.name.to_string()).collect(),
-    });
     let bugs = BUGS.iter().map(|bug| BugRow {
         id: bug.id.to_string(),
         system: bug.protocol.to_string(),
         about: bug.about.to_string(),
         stands_for: bug.stands_for.to_string(),
     });
-    Catalogue { systems: systems.collect(), bugs: bugs.collect() }
+    Catalogue { systems: PROTOCOLS.iter().map(system).collect(), bugs: bugs.collect() }
+}
+
+/// A protocol's facts in the harness's own words.
+fn system(protocol: &ProtocolRow) -> SystemRow {
+    use schism_protocol as theirs;
+    SystemRow {
+        name: protocol.name.to_string(),
+        about: protocol.about.to_string(),
+        options: protocol.options.iter().map(|option| option.name.to_string()).collect(),
+        serves: match protocol.serves {
+            theirs::Serves::Log => Serves::Log,
+            theirs::Serves::Consensus => Serves::Consensus,
+        },
+        progress: match protocol.progress {
+            theirs::Progress::Majority => Progress::Majority,
+            theirs::Progress::FirstNode => Progress::FirstNode,
+            theirs::Progress::Promoted { majority } => Progress::Promoted { majority },
+        },
+        traces: Traces {
+            without: protocol.traces.without.to_vec(),
+            commit_quorum: match protocol.traces.commit_quorum {
+                theirs::CommitQuorum::Majority => CommitQuorum::Majority,
+                theirs::CommitQuorum::MajorityInMemory => CommitQuorum::MajorityInMemory,
+                theirs::CommitQuorum::Leader => CommitQuorum::Leader,
+                theirs::CommitQuorum::Acceptors => CommitQuorum::Acceptors,
+            },
+            epoch_outlives_crashes: protocol.traces.epoch_outlives_crashes,
+        },
+    }
 }
 
 fn node(args: Vec<OsString>) -> ExitCode {

@@ -65,11 +65,11 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     let saved = Saved::read(&args.path, &registry(catalogue))?;
     let program = std::env::current_exe().unwrap_or_default();
-    let system = systems::system(&saved.workload.system, saved.workload.bug.as_deref(), &program);
+    let (spec, bug) = (&saved.workload.system, saved.workload.bug.as_deref());
+    let system = systems::system(catalogue, spec, bug, &program);
     let seed = saved.plan.seed;
     let shown = args.path.display().to_string();
-    let mut verdict =
-        judge::judge_run(&saved.evidence, &saved.workload, system.writes_evidence(), seed, &shown);
+    let mut verdict = judge::judge_run(&saved.evidence, &saved.workload, &*system, seed, &shown);
     if let Some(before) = &saved.verdict {
         verdict.phases_ms.clone_from(&before.phases_ms);
         if saved.workload.rate.is_some() {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use schism_verify::checkers::CHECKERS;
+use schism_verify::models::MODELS;
 use schism_verify::verdict::KINDS;
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::screen;
 use super::session::pretty;
 use crate::faults::FAULTS;
 use crate::judge::EXIT_VALID;
-use crate::systems::Catalogue;
+use crate::systems::{Catalogue, SystemRow};
 use crate::workload;
 
 /// What there is: workloads, systems, faults, models, checkers, bugs, anomalies
@@ -63,12 +64,18 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
     let row = |name: &str, about: &str| (name.to_string(), about.to_string());
     match kind {
         "workloads" => workload::list().iter().map(|w| row(&w.name, &w.about)).collect(),
-        "systems" => catalogue.systems.iter().map(|s| row(&s.name, &s.about)).collect(),
+        "systems" => catalogue.systems.iter().map(system).collect(),
         "faults" => FAULTS.iter().map(|fault| row(fault.name(), fault.about())).collect(),
-        "models" => vec![row("log", "append, append-if, read, tail: one totally ordered log")],
+        "models" => MODELS.iter().map(|model| row(model.name, model.about)).collect(),
         "checkers" => CHECKERS.iter().map(|check| row(check.name, check.about)).collect(),
         "bugs" => catalogue.bugs.iter().map(|bug| row(&bug.id, &bug.about)).collect(),
         "anomalies" => KINDS.iter().map(|(_, name, about)| row(name, about)).collect(),
         _ => unreachable!("clap lets only the kinds of WHAT through"),
     }
+}
+
+/// A system with what is known of it.
+fn system(row: &SystemRow) -> (String, String) {
+    let facts = format!("{}; {}", row.serves.in_words(), row.progress.in_words());
+    (row.name.clone(), format!("{} ({facts})", row.about))
 }

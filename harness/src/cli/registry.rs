@@ -8,6 +8,7 @@ pub fn registry(catalogue: &Catalogue) -> Registry {
     let systems = catalogue.systems.iter().map(|row| SystemRow {
         name: row.name.clone(),
         options: row.options.clone(),
+        serves: row.serves,
         refuses: Vec::new(),
     });
     Registry {

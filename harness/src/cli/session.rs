@@ -59,8 +59,8 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     let program = std::env::current_exe().context("this program cannot find itself")?;
     let mut workload = request.workload.clone();
     workload.seed = Some(request.seed);
-    let system = systems::system(&workload.system, workload.bug.as_deref(), &program);
-    let writes_evidence = system.writes_evidence();
+    let (spec, bug) = (&workload.system, workload.bug.as_deref());
+    let system: Rc<dyn System> = systems::system(request.catalogue, spec, bug, &program).into();
     let plan = plan::draw(&workload, request.seed);
     let net = RunNet::claim().context("no address range on loopback is free for this run")?;
 
@@ -77,8 +77,8 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
 
     let launch =
         Launching { request, workload: &workload, plan, net, directory: &directory, program };
-    let finished = launch.run(system.into(), &started.timestamp().to_string())?;
-    judge_and_report(&directory, &workload, request, &finished, writes_evidence)
+    let finished = launch.run(Rc::clone(&system), &started.timestamp().to_string())?;
+    judge_and_report(&directory, &workload, request, &finished, &*system)
 }
 
 struct Launching<'a> {
@@ -182,13 +182,12 @@ fn judge_and_report(
     workload: &Workload,
     request: &Request<'_>,
     finished: &Finished,
-    writes_evidence: bool,
+    system: &dyn System,
 ) -> Result<Ended> {
     let saved = Saved::read(directory.path(), &registry(request.catalogue))?;
     let shown = directory.path().display().to_string();
     let began = std::time::Instant::now();
-    let mut verdict =
-        judge::judge_run(&saved.evidence, workload, writes_evidence, request.seed, &shown);
+    let mut verdict = judge::judge_run(&saved.evidence, workload, system, request.seed, &shown);
     verdict.phases_ms.clone_from(&finished.phases_ms);
     verdict.phases_ms.push(("judge".to_string(), began.elapsed().as_secs_f64() * 1e3));
     if workload.rate.is_some() {

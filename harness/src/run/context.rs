@@ -164,6 +164,8 @@ impl<R: Rt> Context<R> {
                 None => json!({"node": null, "epoch": null}),
             };
             self.remark("leader", value);
+            // Where a leader is promoted by hand, nothing is owed before someone is.
+            self.note_progress(false);
         }
     }
 

@@ -5,23 +5,35 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schism_verify::Traces;
+
 use super::lines::LinesClient;
-use super::{Client, Launch, Layout, NodeStatus, System};
-use crate::action::{Endpoint, Flow, NodeId, View};
+use super::{Client, Launch, Layout, NodeStatus, Progress, System};
+use crate::action::{NodeId, View};
 
 /// A command line with holes, and how long a node may take to answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandSystem {
     argv: Vec<String>,
     ready: Duration,
+    progress: Progress,
+    traces: Traces,
 }
 
 impl CommandSystem {
     /// `argv` may hold `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`,
-    /// `{delivered}` and `{seed}`, anywhere in an argument.
+    /// `{delivered}` and `{seed}`, anywhere in an argument. Nothing is known of it: a majority must
+    /// do, and all invariants hold of its traces.
     pub fn new(argv: Vec<String>, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
-        CommandSystem { argv, ready }
+        let (progress, traces) = (Progress::default(), Traces::default());
+        CommandSystem { argv, ready, progress, traces }
+    }
+
+    /// The same system, of which this is known.
+    #[must_use]
+    pub fn known(self, progress: Progress, traces: Traces) -> Self {
+        CommandSystem { progress, traces, ..self }
     }
 }
 
@@ -52,7 +64,7 @@ impl System for CommandSystem {
     }
 
     fn can_progress(&self, view: &View) -> bool {
-        has_connected_majority(view)
+        self.progress.can(view)
     }
 
     fn refuses(&self) -> &[(&'static str, &'static str)] {
@@ -61,6 +73,10 @@ impl System for CommandSystem {
 
     fn writes_evidence(&self) -> bool {
         self.argv.iter().any(|a| a.contains("{trace}") || a.contains("{delivered}"))
+    }
+
+    fn traces(&self) -> Traces {
+        self.traces.clone()
     }
 
     fn ready(&self) -> Duration {
@@ -100,44 +116,9 @@ fn leader(statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
     }
 }
 
-/// More than half of the nodes run, are not stopped, and reach each other in both directions.
-/// Stars and rings do not count: progress may happen there, but nobody promised it.
-fn has_connected_majority(view: &View) -> bool {
-    let able: Vec<NodeId> = NodeId::all(view.nodes.len() as u8)
-        .zip(&view.nodes)
-        .filter(|(_, node)| node.running && !node.paused)
-        .map(|(id, _)| id)
-        .collect();
-    let blocked = |from, to| {
-        view.blocked.contains(&Flow { from: Endpoint::Node(from), to: Endpoint::Node(to) })
-    };
-    let joined = |a, b| !blocked(a, b) && !blocked(b, a);
-    has_clique(&able, view.nodes.len() / 2 + 1, &joined)
-}
-
-/// Whether `size` of the candidates are all joined with each other.
-fn has_clique(
-    candidates: &[NodeId],
-    size: usize,
-    joined: &impl Fn(NodeId, NodeId) -> bool,
-) -> bool {
-    if size == 0 {
-        return true;
-    }
-    candidates.iter().enumerate().any(|(place, &first)| {
-        if candidates.len() - place < size {
-            return false;
-        }
-        let rest: Vec<NodeId> =
-            candidates[place + 1..].iter().copied().filter(|&other| joined(first, other)).collect();
-        has_clique(&rest, size - 1, joined)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::NodeView;
 
     #[test]
     fn holes_are_filled_once() {
@@ -167,29 +148,5 @@ mod tests {
         check(&[status("leader", 1, Some(1)), status("leader", 2, Some(2))], Some(2));
         check(&[status("leader", 1, Some(1)), status("follower", 2, Some(3))], Some(3));
         check(&[status("follower", 1, Some(2)), status("candidate", 2, None)], Some(2));
-    }
-
-    #[test]
-    fn progress_needs_a_majority_that_is_mutually_connected() {
-        let check = |nodes: u8, down: &[u8], cut: &[(u8, u8)], expected: bool| {
-            let mut view = View::default();
-            for node in 1..=nodes {
-                view.nodes.push(NodeView { running: !down.contains(&node), paused: false });
-            }
-            for &(from, to) in cut {
-                let (from, to) = (Endpoint::Node(NodeId(from)), Endpoint::Node(NodeId(to)));
-                view.blocked.insert(Flow { from, to });
-            }
-            assert_eq!(has_connected_majority(&view), expected, "{down:?} {cut:?}");
-        };
-        check(5, &[], &[], true);
-        check(5, &[1, 2], &[], true);
-        check(5, &[1, 2, 3], &[], false);
-        check(5, &[1, 2], &[(3, 4)], false);
-        check(3, &[], &[(1, 2)], true);
-        check(3, &[], &[(1, 2), (2, 3)], true);
-        check(3, &[], &[(1, 2), (2, 3), (3, 1)], false);
-        check(1, &[], &[], true);
-        check(4, &[4], &[(1, 2)], false);
     }
 }

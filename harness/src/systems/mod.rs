@@ -5,17 +5,21 @@
 pub mod builtin;
 pub mod command;
 pub mod lines;
+mod progress;
 mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use schism_verify::Traces;
 use schism_verify::history::{Level, Name, Value};
 
 use crate::action::{NodeId, View};
-use crate::workload::SystemSpec;
+use crate::workload::{Serves, SystemSpec};
 use crate::worlds::Local;
+
+pub use progress::Progress;
 
 /// The systems and planted bugs there are, in the order they are shown. `main.rs` makes the rows
 /// from the protocols' own tables, so that nothing else here names a protocol.
@@ -36,6 +40,12 @@ pub struct SystemRow {
     pub about: String,
     /// The options it takes.
     pub options: Vec<String>,
+    /// What clients may ask of it.
+    pub serves: Serves,
+    /// When it owes progress.
+    pub progress: Progress,
+    /// How the invariants read on its traces.
+    pub traces: Traces,
 }
 
 /// A planted bug.
@@ -52,10 +62,21 @@ pub struct BugRow {
 }
 
 /// The system of a workload, ready to be launched. `program` is this program, which built-in nodes
-/// are started from.
-pub fn system(spec: &SystemSpec, bug: Option<&str>, program: &Path) -> Box<dyn System> {
+/// are started from. Nothing is known of a system that is in no row.
+pub fn system(
+    catalogue: &Catalogue,
+    spec: &SystemSpec,
+    bug: Option<&str>,
+    program: &Path,
+) -> Box<dyn System> {
     Box::new(match spec {
-        SystemSpec::Named { name, options } => builtin::system(program, name, options, bug),
+        SystemSpec::Named { name, options } => {
+            let system = builtin::system(program, name, options, bug);
+            match catalogue.systems.iter().find(|row| row.name == *name) {
+                Some(row) => system.known(row.progress, row.traces.clone()),
+                None => system,
+            }
+        }
         SystemSpec::Command { command, ready, .. } => {
             command::CommandSystem::new(command.clone(), *ready)
         }
@@ -106,6 +127,10 @@ pub trait System {
     fn refuses(&self) -> &[(&'static str, &'static str)];
     /// Whether it writes trace and delivered files.
     fn writes_evidence(&self) -> bool;
+    /// How the invariants read on its traces.
+    fn traces(&self) -> Traces {
+        Traces::default()
+    }
     /// How long a node may take to answer `status`.
     fn ready(&self) -> std::time::Duration;
 }

@@ -30,6 +30,7 @@ mod faults;
 mod overrides;
 mod parse;
 mod section;
+mod serves;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
@@ -42,6 +43,7 @@ use schism_verify::verdict::Kind;
 
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
+pub use serves::Serves;
 
 /// What the command line changes in a workload, as it was typed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -78,6 +80,8 @@ pub struct SystemRow {
     pub name: String,
     /// The options it takes.
     pub options: Vec<String>,
+    /// What clients may ask of it.
+    pub serves: Serves,
     /// Faults it refuses, each with the reason.
     pub refuses: Vec<(String, String)>,
 }

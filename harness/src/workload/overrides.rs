@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::Overrides;
 use super::error::{Mistake, Place};
-use super::parse::{DEFAULT_OPERATIONS, KEYS};
+use super::parse::KEYS;
 use super::tree::{Key, Node, Tree, read};
+use super::{Overrides, Serves};
 
 /// Applies the flags, then each `--set` from left to right.
-pub(super) fn apply(root: &mut Node, overrides: &Overrides) -> Result<(), Mistake> {
+pub(super) fn apply(root: &mut Node, overrides: &Overrides, serves: Serves) -> Result<(), Mistake> {
     let flags = [
         ("seed", overrides.seed.map(|seed| seed.to_string())),
         ("nodes", overrides.nodes.clone()),
@@ -41,14 +41,20 @@ pub(super) fn apply(root: &mut Node, overrides: &Overrides) -> Result<(), Mistak
             let hint = super::error::meant(segments[0], KEYS.iter().copied(), "keys");
             return Err(at.mistake(format!("unknown key `{}`{hint}", segments[0])));
         }
-        prepare(root, &at, &segments)?;
+        prepare(root, &at, &segments, serves)?;
         set(root, &at, &segments, &value)?;
     }
     Ok(())
 }
 
+/// What stands under a key of a map.
+pub(super) fn find<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    let Tree::Map(entries) = &node.tree else { return None };
+    entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
+}
+
 /// Two keys have a short form, or a default, that a part of them starts from.
-fn prepare(root: &mut Node, at: &Place, segments: &[&str]) -> Result<(), Mistake> {
+fn prepare(root: &mut Node, at: &Place, segments: &[&str], serves: Serves) -> Result<(), Mistake> {
     if segments.len() < 2 {
         return Ok(());
     }
@@ -61,7 +67,7 @@ fn prepare(root: &mut Node, at: &Place, segments: &[&str]) -> Result<(), Mistake
             node.tree = Tree::Map(vec![(key, name)]);
         }
         ("operations", None) => {
-            let mix = DEFAULT_OPERATIONS.iter().map(|(name, weight)| {
+            let mix = serves.usual().iter().map(|(name, weight)| {
                 let key = Key { at: at.clone(), text: (*name).to_owned() };
                 (key, Node::word(at, weight.to_string()))
             });

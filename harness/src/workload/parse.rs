@@ -11,7 +11,10 @@ use super::builtin::Source;
 use super::error::{Mistake, Place, meant};
 use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
-use super::{Expect, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, overrides};
+use super::{
+    Expect, Overrides, Registry, Serves, SystemSpec, Workload, WorkloadError, faults, overrides,
+    serves,
+};
 use crate::units;
 
 /// Every key of a workload, in the order of the documentation.
@@ -37,13 +40,6 @@ pub(super) const KEYS: &[&str] = &[
     "min-operations",
     "expect",
 ];
-
-/// What may be written under `operations`: the log's, in the words of its client protocol.
-const OPERATIONS: &[&str] = &["append", "read", "append-if", "tail"];
-
-/// What clients do when the file does not say.
-pub(super) const DEFAULT_OPERATIONS: &[(&str, u32)] =
-    &[("append", 50), ("read", 40), ("append-if", 5), ("tail", 5)];
 
 /// Node addresses are 127.R.0.i with i up to 99; from 100 on they are clients'.
 const NODES_MAX: u64 = 99;
@@ -77,13 +73,15 @@ fn workload(
             root.found()
         )));
     }
-    overrides::apply(&mut root, changes)?;
+    let serves = serves::of_file(&root, changes, registry).unwrap_or_default();
+    overrides::apply(&mut root, changes, serves)?;
     let top = Section::new("key", &root, KEYS)?;
 
     let Some(system) = top.get("system") else {
         return Err(Place::start().mistake("no `system`; write one, such as `system: raft`"));
     };
-    let system = system_spec(system, registry)?;
+    let asked = system;
+    let system = system_spec(asked, registry)?;
     let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
     let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
     let duration_all = top.or("duration", Duration::from_secs(30), positive)?;
@@ -98,7 +96,7 @@ fn workload(
             units::parse_rate(word(node)?).map_err(|message| node.at.mistake(message))
         })?,
         seed: top.option("seed", |node| number(node, 0..=u64::MAX))?,
-        operations: top.or_else("operations", default_operations, operations)?,
+        operations: top.or_else("operations", || usual(serves), operations)?,
         retry: top.or("retry", false, boolean)?,
         read_level: top.or("read-level", Level::Linearizable, read_level)?,
         timeout: top.or("timeout", Duration::from_secs(1), positive)?,
@@ -111,6 +109,12 @@ fn workload(
         min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
         expect: top.or("expect", Expect::Valid, expect)?,
     };
+    serves::check(asked, &workload, registry)?;
+    if let Some(node) = top.get("retry").filter(|_| workload.retry)
+        && workload.serves() == Serves::Consensus
+    {
+        return Err(node.at.mistake("`retry` repeats appends, and this workload has none"));
+    }
     workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
     if let Some(node) = top.get("faults") {
         let duration = top.get("duration");
@@ -120,15 +124,26 @@ fn workload(
     Ok(workload)
 }
 
-fn default_operations() -> Vec<(String, u32)> {
-    DEFAULT_OPERATIONS.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
+fn usual(serves: Serves) -> Vec<(String, u32)> {
+    serves.usual().iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
 }
 
 fn operations(node: &Node) -> Result<Vec<(String, u32)>, Mistake> {
     // More would say no more: the finest mix is one in a million.
     const WEIGHT_MAX: u64 = 1_000_000;
-    let section = Section::new("operation", node, OPERATIONS)?;
+    let section = Section::new("operation", node, &serves::words())?;
     let mut weights = Vec::new();
+    if let Some((first, _)) = section.entries.first()
+        && let Some((other, _)) = section
+            .entries
+            .iter()
+            .find(|(key, _)| serves::asks(&key.text) != serves::asks(&first.text))
+    {
+        return Err(other.at.mistake(format!(
+            "`{}` beside `{}`: a system keeps a log or decides single values, not both",
+            other.text, first.text
+        )));
+    }
     for (key, value) in section.entries {
         weights.push((key.text.clone(), number(value, 0..=WEIGHT_MAX)? as u32));
     }

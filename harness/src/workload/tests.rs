@@ -18,8 +18,10 @@ pub(crate) fn registry() -> Registry {
             "check-quorum",
             "fixed-timeout",
         ]),
-        refuses: Vec::new(),
+        ..SystemRow::default()
     };
+    let paxos =
+        SystemRow { name: "paxos".to_owned(), serves: Serves::Consensus, ..SystemRow::default() };
     let frail = SystemRow {
         name: "frail".to_owned(),
         refuses: vec![("pause".to_owned(), "it cannot be stopped".to_owned())],
@@ -27,7 +29,7 @@ pub(crate) fn registry() -> Registry {
     };
     let bugs = ["R02", "R05", "R07", "R08", "R11", "R12", "R13", "R14", "R19", "R20", "R22", "R34"];
     Registry {
-        systems: vec![raft, frail],
+        systems: vec![raft, paxos, frail],
         bugs: bugs.iter().map(|id| ((*id).to_owned(), "raft".to_owned())).collect(),
         checks: words(&[
             "linearizable",

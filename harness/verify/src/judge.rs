@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use crate::checkers::{CHECKERS, Checker, Finding, finals};
+use crate::checkers::{CHECKERS, Checker, Finding, Traces, finals};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{History, Operation, Type};
 use crate::stopwatch::timed;
@@ -39,6 +39,8 @@ pub struct Settings {
     pub nodes: Vec<String>,
     /// Whether the system writes delivered and trace files, so that their absence is a doubt.
     pub writes_evidence: bool,
+    /// How the invariants read on the system's traces.
+    pub traces: Traces,
 }
 
 /// One check's finding.
@@ -203,6 +205,7 @@ impl Default for Settings {
             fault_kinds: Vec::new(),
             nodes: Vec::new(),
             writes_evidence: false,
+            traces: Traces::default(),
         }
     }
 }

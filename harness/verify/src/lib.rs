@@ -26,7 +26,7 @@ mod stopwatch;
 pub mod verdict;
 
 pub use budget::Budget;
-pub use checkers::Monitor;
 pub use checkers::linearizable::{CheckError, CheckOptions, FailedCas, check};
+pub use checkers::{CommitQuorum, Monitor, Traces};
 pub use history::History;
 pub use judge::{CheckResult, Evidence, Settings, doubts, judge, overall};

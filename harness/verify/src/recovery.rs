@@ -1,9 +1,10 @@
 //! How long the system took to come back after each heal, and when nothing was acknowledged.
 //! It never says whether that was good enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::history::{History, Level, Name, Type, nemesis};
+use crate::history::{History, Level, Name, Type, Value, nemesis};
+use crate::models::consensus;
 
 /// One heal, and what came after it.
 #[derive(Clone, PartialEq, Debug)]
@@ -105,7 +106,8 @@ pub fn silences(history: &History, min_ns: u64) -> Vec<Silence> {
     windows.filter(|window| window.to_ns - window.from_ns >= min_ns.max(1)).collect()
 }
 
-/// The ok operations that prove progress: all but local reads, which need nobody else.
+/// The ok operations that prove progress: all but local reads, which need nobody else. Of decisions
+/// the first answer for each key: what is decided can be repeated by anyone who knows it.
 pub(crate) struct Acknowledged {
     /// Times of return, ascending.
     pub returns: Vec<u64>,
@@ -115,11 +117,13 @@ pub(crate) struct Acknowledged {
 
 impl Acknowledged {
     pub fn of(history: &History) -> Self {
+        let decided = consensus::is_asked(history).then(|| first_answers(history));
         let mut spans: Vec<(u64, u64)> = history
             .operations()
             .iter()
             .filter(|op| history.outcome(op) == Type::Ok)
             .filter(|op| history.invoke(op).level != Some(Level::Local))
+            .filter(|op| decided.as_ref().is_none_or(|first| first.contains(&op.ret)))
             .filter_map(|op| Some((history.invoke(op).time?, history.ret(op)?.time?)))
             .collect();
         let mut returns: Vec<u64> = spans.iter().map(|span| span.1).collect();
@@ -138,6 +142,18 @@ impl Acknowledged {
         let at = self.first_after.partition_point(|(invoke, _)| *invoke <= time);
         self.first_after.get(at).map(|(_, ret)| *ret)
     }
+}
+
+/// The place of the first ok for each key.
+fn first_answers(history: &History) -> BTreeSet<Option<usize>> {
+    let mut first: BTreeMap<Option<&Value>, usize> = BTreeMap::new();
+    for op in history.operations() {
+        if let (Type::Ok, Some(ret)) = (history.outcome(op), op.ret) {
+            let earliest = first.entry(history.invoke(op).key.as_ref()).or_insert(ret);
+            *earliest = ret.min(*earliest);
+        }
+    }
+    first.into_values().map(Some).collect()
 }
 
 #[cfg(test)]

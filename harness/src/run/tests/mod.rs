@@ -108,7 +108,10 @@ impl Left {
 
     fn verdict(&self) -> String {
         let evidence = Evidence { history: self.parsed(), ..Evidence::default() };
-        let file = judge::judge(&evidence, &judge::settings(&self.workload, false));
+        let file = judge::judge(
+            &evidence,
+            &judge::settings(&self.workload, &FakeSystem(Rc::clone(&self.log))),
+        );
         let checks: Vec<_> = file.checks.iter().map(|c| (&c.name, &c.verdict, &c.reason)).collect();
         format!("{} {:?} {checks:?}", file.verdict, file.reason)
     }

@@ -4,6 +4,7 @@
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled, Stall};
 use crate::judge::{Evidence, Settings};
+use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `convergence`.
@@ -12,7 +13,8 @@ pub(super) const CHECKER: Checker = Checker {
     about: "after everything is healed, all nodes come to hold the same log",
     applies: |evidence, _| {
         let history = &evidence.history;
-        finals::start(history).is_some() || history.nemesis("settled").next().is_some()
+        let ended = finals::start(history).is_some();
+        (ended && !consensus::is_asked(history)) || history.nemesis("settled").next().is_some()
     },
     run,
 };

@@ -9,6 +9,7 @@ use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled};
 use crate::history::{Event, History, Type, Value};
 use crate::judge::{Evidence, Settings};
+use crate::models::consensus;
 use crate::models::log::{self, Answered};
 use crate::verdict::{Anomaly, Kind};
 
@@ -16,7 +17,10 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "durable",
     about: "every acknowledged append is in the final log of every node",
-    applies: |evidence, _| finals::start(&evidence.history).is_some(),
+    applies: |evidence, _| {
+        let history = &evidence.history;
+        finals::start(history).is_some() && !consensus::is_asked(history)
+    },
     run,
 };
 

@@ -47,6 +47,10 @@ const TRACE: &str = r#"{"boot":1}
 {"e":"role","at":7,"role":"follower","epoch":2,"last":2,"chain":"a2"}
 {"e":"truncate","at":7,"from":2,"epoch":2}
 {"e":"restore","at":8,"i":1,"chain":"a1","epoch":2}
+{"e":"recovered","at":8,"epoch":2}
+{"e":"proposed","at":8,"slot":1,"ballot":257,"hash":"a1"}
+{"e":"accepted","at":8,"slot":1,"ballot":257,"hash":"a1"}
+{"e":"chosen","at":8,"slot":1,"ballot":257,"hash":"a1"}
 {"boot":2}
 {"e":"boot","at":9,"epoch":1,"promise":"n1","first":2,"last":1,"chain":"a1"}
 "#;

@@ -2,6 +2,7 @@
 //! A check never gives up quietly: it is valid only if it ran to its end.
 
 mod bypass;
+pub mod consensus;
 mod convergence;
 mod durable;
 mod fifo;
@@ -17,12 +18,14 @@ mod progress;
 mod run_tests;
 pub mod search;
 mod survival;
+mod termination;
 mod told;
 mod total_order;
 
 use crate::history::Event;
 use crate::judge::{Evidence, Settings};
 use crate::verdict::{Anomaly, Verdict};
+pub use invariants::{CommitQuorum, Traces};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
 pub trait Monitor {
@@ -93,6 +96,7 @@ pub const CHECKERS: &[Checker] = &[
     total_order::CHECKER,
     durable::CHECKER,
     invariants::CHECKER,
+    termination::CHECKER,
     progress::CHECKER,
     convergence::CHECKER,
     bypass::CHECKER,

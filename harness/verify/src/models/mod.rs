@@ -6,6 +6,7 @@
 //! Write one file with a type that implements [`spec::Spec`], add its row here, and a row to
 //! `OBJECTS` of `checkers::linearizable`. The search then judges it.
 
+pub mod consensus;
 pub mod counter;
 pub mod kv;
 pub mod log;
@@ -113,6 +114,13 @@ pub const MODELS: &[Model] = &[
         operations: mutex::OPERATIONS,
         fits: |_| true,
     },
+    Model {
+        name: "consensus",
+        aliases: &[],
+        about: "one value decided for each key: propose",
+        operations: consensus::OPERATIONS,
+        fits: |_| true,
+    },
 ];
 
 /// The model of this name or alias.
@@ -176,6 +184,7 @@ mod tests {
         assert_eq!(of(&[("add", r#","value":1"#)]), None);
         assert_eq!(of(&[("release", "")]), Some("mutex"));
         assert_eq!(of(&[("pop", "")]), Some("stack"));
+        assert_eq!(of(&[("propose", r#","value":1"#)]), Some("consensus"));
         assert_eq!(of(&[("fly", "")]), None);
         assert_eq!(of(&[]), None);
     }

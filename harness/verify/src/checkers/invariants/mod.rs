@@ -1,12 +1,17 @@
 //! The invariants of a replicated log, from the traces of its nodes (design: protocols, section
-//! 1.8): I1 to I9 and I11, and of I10 what can be said without changes of membership.
+//! 1.8): I1 to I9 and I11, and of I10 what can be said without changes of membership; of them those
+//! that the system's row does not except.
 //!
-//! Decided by keys (epoch, index, chain). The traces are merged by the machine's one monotonic
+//! Decided by keys (epoch, index, chain), or (slot, ballot, hash). The traces are merged by the machine's one monotonic
 //! clock, which is asked for only where time is the question (I7 and I11). It shares no code with
 //! the protocol.
 
 mod log;
 mod node;
+#[cfg(test)]
+mod row_tests;
+mod rules;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -18,6 +23,7 @@ use super::{Checker, Finding};
 use crate::history::order::Names;
 use crate::judge::{Evidence, Settings};
 use node::Node;
+pub use rules::{CommitQuorum, Traces};
 use trace::{Said, What};
 use world::World;
 
@@ -45,7 +51,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         }
     }
     let lines = traces.values().map(|said| said.len() as u64).sum();
-    let mut world = World::new(&traces);
+    let mut world = World::new(&traces, &settings.traces);
     // A quorum cannot be counted without everybody's trace.
     world.counts_quorums = doubts.is_empty();
     let mut nodes: Vec<Node> = traces.keys().map(|node| Node::new(names.get(node))).collect();
@@ -62,7 +68,10 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
 /// times what a judgement rests on comes before what is judged.
 fn merged<'a>(traces: &'a BTreeMap<&str, Vec<Said>>) -> impl Iterator<Item = (usize, &'a Said)> {
     let mut rests: Vec<&[Said]> = traces.values().map(Vec::as_slice).collect();
-    let key = |said: &Said| (said.at, matches!(said.what, What::Commit { .. } | What::Read { .. }));
+    let key = |said: &Said| {
+        let what = &said.what;
+        (said.at, matches!(what, What::Commit { .. } | What::Read { .. } | What::Chosen(_)))
+    };
     std::iter::from_fn(move || {
         let heads = rests.iter().enumerate().filter_map(|(at, rest)| Some((at, rest.first()?)));
         let (at, _) = heads.min_by_key(|(_, said)| key(said))?;

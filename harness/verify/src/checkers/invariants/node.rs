@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use foldhash::fast::FixedState;
 
 use super::log::{At, Change, Disk, Log};
+use super::rules::Traces;
 use super::trace::What;
 use crate::history::Name;
 use crate::verdict::Kind;
@@ -60,12 +61,17 @@ impl Node {
     }
 
     /// Takes one line into account and says what it contradicts.
-    pub fn hear(&mut self, what: &What, faults: &mut Faults) {
+    pub fn hear(&mut self, what: &What, rules: &Traces, faults: &mut Faults) {
         match what {
             What::Boot { epoch, promise, first, last, chain } => {
+                if rules.epoch_outlives_crashes {
+                    self.remembers(*epoch, promise.as_ref(), faults);
+                }
                 self.boot(*epoch, promise.as_ref(), *first, (*last, *chain), faults);
             }
-            What::Promise { epoch, to } => self.promise(*epoch, to, faults),
+            What::Promise { slot: Some(_), .. } => {}
+            What::Promise { epoch, .. } if rules.of_acceptors() => self.vow(*epoch, faults),
+            What::Promise { epoch, to, .. } => self.promise(*epoch, to, faults),
             What::Role { leads, epoch, .. } => {
                 self.see(*epoch, "its role", faults);
                 self.leads = leads.then_some(*epoch);
@@ -116,7 +122,8 @@ impl Node {
                 self.starts.insert(i + 1);
             }
             What::Config { set } => self.configure(set, faults),
-            What::Read { .. } => {}
+            What::Recovered { epoch } => self.see(*epoch, "its recovery", faults),
+            What::Read { .. } | What::Proposed(_) | What::Accepted(_) | What::Chosen(_) => {}
         }
     }
 
@@ -133,15 +140,6 @@ impl Node {
         (last, chain): (u64, u64),
         faults: &mut Faults,
     ) {
-        if let Some((before, promised)) = &self.hard {
-            if epoch < *before {
-                let told = format!("restarted in epoch {epoch}, though its disk held {before}");
-                faults.push((Kind::NonMonotone, told));
-            } else if epoch == *before && promised.is_some() && promised.as_ref() != promise {
-                let told = format!("forgot at its restart whom it promised epoch {epoch}");
-                faults.push((Kind::AckedDurability, told));
-            }
-        }
         // What was on the disk before the first boot of the trace, nobody can say.
         if self.incarnation == 0 {
             self.disk.sure = Log::ending(last, chain);
@@ -170,6 +168,27 @@ impl Node {
         self.applied = None;
         self.starts.insert(first.max(1));
         self.fresh.clear();
+    }
+
+    /// What a restarted node must still know of epochs.
+    fn remembers(&self, epoch: u64, promise: Option<&Name>, faults: &mut Faults) {
+        let Some((before, promised)) = &self.hard else { return };
+        if epoch < *before {
+            let told = format!("restarted in epoch {epoch}, though its disk held {before}");
+            faults.push((Kind::NonMonotone, told));
+        } else if epoch == *before && promised.is_some() && promised.as_ref() != promise {
+            let told = format!("forgot at its restart whom it promised epoch {epoch}");
+            faults.push((Kind::AckedDurability, told));
+        }
+    }
+
+    /// An acceptor's promise of a ballot. The disk may know of a later one already.
+    fn vow(&mut self, ballot: u64, faults: &mut Faults) {
+        self.see(ballot, "a promise", faults);
+        if self.hard.as_ref().is_none_or(|(there, _)| *there < ballot) {
+            let told = format!("promised ballot {ballot} before that was on its disk");
+            faults.push((Kind::AckedDurability, told));
+        }
     }
 
     fn promise(&mut self, epoch: u64, to: &Name, faults: &mut Faults) {

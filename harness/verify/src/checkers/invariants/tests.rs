@@ -38,7 +38,7 @@ n2 apply i=1 chain=a1 client=c1 seq=1 result=0 fresh=true
 ";
 
 /// The traces that these lines make, and the time after the last.
-fn traces(text: &str) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn traces(text: &str) -> BTreeMap<String, Vec<u8>> {
     let mut traces: BTreeMap<String, String> = BTreeMap::new();
     for (at, line) in text.lines().filter(|line| !line.is_empty()).enumerate() {
         let mut words = line.split_whitespace();
@@ -49,7 +49,9 @@ fn traces(text: &str) -> BTreeMap<String, Vec<u8>> {
             let (field, value) = word.split_once('=').unwrap();
             let value = match field {
                 "set" => format!("{:?}", value.split(',').collect::<Vec<_>>()),
-                "chain" | "to" | "promise" | "client" | "role" | "kind" => format!("{value:?}"),
+                "chain" | "to" | "promise" | "client" | "role" | "kind" | "hash" => {
+                    format!("{value:?}")
+                }
                 _ => value.to_owned(),
             };
             write!(trace, ",\"{field}\":{value}").unwrap();

@@ -1,6 +1,7 @@
 //! Reading `trace/NODE.jsonl` (design: protocols, section 1.8). It never judges, and it reads over
 //! events it does not know: other protocols have more.
 
+use super::slots::Offer;
 use crate::checkers::lines::{self, Line};
 use crate::history::Name;
 use crate::history::order::Names;
@@ -19,19 +20,80 @@ pub(super) struct Said {
 /// An event of the protocol. The fields are the design's, word for word.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum What {
-    Boot { epoch: u64, promise: Option<Name>, first: u64, last: u64, chain: u64 },
-    Promise { epoch: u64, to: Name },
-    Role { leads: bool, epoch: u64, last: u64, chain: u64 },
-    Append { i: u64, birth: u64, chain: u64 },
-    Truncate { from: u64, epoch: u64 },
-    Persist { upto: u64, chain: u64, epoch: u64, promise: Option<Name> },
-    AckSent { i: u64, chain: u64, epoch: u64 },
-    Commit { i: u64, chain: u64, epoch: u64, as_leader: bool },
-    Apply { i: u64, chain: u64, session: Option<(Name, u64)>, result: Option<u64>, fresh: bool },
-    Snap { i: u64, chain: u64 },
-    Restore { i: u64, chain: u64, epoch: u64 },
-    Config { set: Vec<Name> },
-    Read { index: u64, request_at: u64 },
+    Boot {
+        epoch: u64,
+        promise: Option<Name>,
+        first: u64,
+        last: u64,
+        chain: u64,
+    },
+    /// `slot`: it binds this slot alone.
+    Promise {
+        epoch: u64,
+        to: Name,
+        slot: Option<u64>,
+    },
+    Role {
+        leads: bool,
+        epoch: u64,
+        last: u64,
+        chain: u64,
+    },
+    Append {
+        i: u64,
+        birth: u64,
+        chain: u64,
+    },
+    Truncate {
+        from: u64,
+        epoch: u64,
+    },
+    Persist {
+        upto: u64,
+        chain: u64,
+        epoch: u64,
+        promise: Option<Name>,
+    },
+    AckSent {
+        i: u64,
+        chain: u64,
+        epoch: u64,
+    },
+    Commit {
+        i: u64,
+        chain: u64,
+        epoch: u64,
+        as_leader: bool,
+    },
+    Apply {
+        i: u64,
+        chain: u64,
+        session: Option<(Name, u64)>,
+        result: Option<u64>,
+        fresh: bool,
+    },
+    Snap {
+        i: u64,
+        chain: u64,
+    },
+    Restore {
+        i: u64,
+        chain: u64,
+        epoch: u64,
+    },
+    Config {
+        set: Vec<Name>,
+    },
+    Read {
+        index: u64,
+        request_at: u64,
+    },
+    Recovered {
+        epoch: u64,
+    },
+    Proposed(Offer),
+    Accepted(Offer),
+    Chosen(Offer),
 }
 
 /// Reads the trace of this node, boot lines left out: the `boot` event says more.
@@ -60,6 +122,9 @@ struct Fields {
     seq: Option<u64>,
     result: Option<u64>,
     chain: Option<u64>,
+    slot: Option<u64>,
+    ballot: Option<u64>,
+    hash: Option<u64>,
     to: Option<Name>,
     promise: Option<Name>,
     client: Option<Name>,
@@ -91,6 +156,10 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             "seq" => f.seq = number(scanner)?,
             "result" => f.result = number(scanner)?,
             "chain" => f.chain = Some(chain(scanner)?),
+            // A slot may be the hash of a key: all 64 bits of it.
+            "slot" => f.slot = scanner.number_or_null(u64::MAX)?,
+            "ballot" => f.ballot = scanner.number_or_null(u64::MAX)?,
+            "hash" => f.hash = Some(chain(scanner)?),
             "to" => f.to = name_or_null(scanner, names)?,
             "promise" => f.promise = name_or_null(scanner, names)?,
             "client" => f.client = name_or_null(scanner, names)?,
@@ -119,6 +188,10 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
     let linked = || need(chain, "chain");
     let epoch = || need(f.epoch, "epoch");
     let i = || need(f.i, "i");
+    let offer = || {
+        let (slot, ballot) = (need(f.slot, "slot")?, need(f.ballot, "ballot")?);
+        Ok(Offer { slot, ballot, hash: need(f.hash, "hash")? })
+    };
     let what = match &*event {
         "boot" => What::Boot {
             epoch: epoch()?,
@@ -127,7 +200,9 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             last: need(f.last, "last")?,
             chain: linked()?,
         },
-        "promise" => What::Promise { epoch: epoch()?, to: f.to.ok_or_else(|| lacking("to"))? },
+        "promise" => {
+            What::Promise { epoch: epoch()?, to: f.to.ok_or_else(|| lacking("to"))?, slot: f.slot }
+        }
         "role" => What::Role {
             leads: f.leads.ok_or_else(|| lacking("role"))?,
             epoch: epoch()?,
@@ -163,6 +238,10 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             index: need(f.index, "index")?,
             request_at: need(f.request_at, "request_at")?,
         },
+        "recovered" => What::Recovered { epoch: epoch()? },
+        "proposed" => What::Proposed(offer()?),
+        "accepted" => What::Accepted(offer()?),
+        "chosen" => What::Chosen(offer()?),
         _ => return Ok(None),
     };
     Ok(Some((need(f.at, "at")?, what)))

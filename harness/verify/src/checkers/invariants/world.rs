@@ -1,4 +1,4 @@
-//! What nodes must agree on: I1, I3, I4, I5, I7, the cluster's part of I9, I11.
+//! What nodes must agree on: I1, I3, I4, I5, I7, the cluster's part of I9, I11, and the slots.
 //! It never decides by time, but for I7 and I11, which are about time.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,20 +7,24 @@ use foldhash::fast::FixedState;
 
 use super::log::At;
 use super::node::{Faults, Node};
+use super::rules::{CommitQuorum, Traces};
+use super::slots::Slots;
 use super::trace::{Said, What};
 use crate::checkers::told::Told;
 use crate::history::Name;
 use crate::verdict::Kind;
 
 /// Who said it: the node's place, its incarnation, the line.
-type Witness = (usize, u64, u32);
+pub(super) type Witness = (usize, u64, u32);
 
 /// Where a request was executed, its result, and who said so first.
 type Executed = (u64, Option<u64>, Witness);
 
 /// What all nodes together said.
-pub(super) struct World {
+pub(super) struct World<'a> {
     pub told: Told,
+    rules: &'a Traces,
+    slots: Slots,
     /// Whether everybody's trace is there.
     pub counts_quorums: bool,
     /// I1: who led each epoch.
@@ -37,9 +41,9 @@ pub(super) struct World {
     by_time: Vec<(u64, u64)>,
 }
 
-impl World {
+impl<'a> World<'a> {
     /// Commits are looked up from both sides of their time, so they are gathered first.
-    pub fn new(traces: &BTreeMap<&str, Vec<Said>>) -> Self {
+    pub fn new(traces: &BTreeMap<&str, Vec<Said>>, rules: &'a Traces) -> Self {
         let mut by_epoch: Vec<(u64, u64, u64)> = Vec::new();
         let mut by_time = Vec::new();
         for said in traces.values().flatten() {
@@ -60,6 +64,8 @@ impl World {
         }
         World {
             told: Told::default(),
+            rules,
+            slots: Slots::new(traces),
             counts_quorums: true,
             leaders: BTreeMap::new(),
             births: HashMap::default(),
@@ -73,7 +79,7 @@ impl World {
     /// The next line, of the node at this place.
     pub fn hear(&mut self, nodes: &mut [Node], at: usize, said: &Said) {
         let mut faults = Faults::new();
-        nodes[at].hear(&said.what, &mut faults);
+        nodes[at].hear(&said.what, self.rules, &mut faults);
         let me: Witness = (at, nodes[at].incarnation, said.line);
         match &said.what {
             What::Role { leads: true, epoch, .. } => {
@@ -92,7 +98,7 @@ impl World {
             What::Commit { i, chain, as_leader, .. } => {
                 self.agree(nodes, me, (*i, *chain, "committed"), &mut faults);
                 if *as_leader && self.counts_quorums {
-                    quorum(nodes, at, *i, *chain, &mut faults);
+                    self.quorum(nodes, at, *i, *chain, &mut faults);
                 }
             }
             What::Apply { i, chain, session, result, fresh } => {
@@ -120,7 +126,14 @@ impl World {
             }
             _ => {}
         }
-        for (kind, fault) in faults {
+        faults.retain(|(kind, _)| self.rules.applies(*kind));
+        let mut of_slots = Faults::new();
+        self.slots.hear(nodes, me, &said.what, &mut of_slots);
+        of_slots.retain(|(kind, _)| self.rules.applies_to_slots(*kind));
+        if !self.counts_quorums {
+            of_slots.retain(|(kind, _)| *kind != Kind::CommitQuorum);
+        }
+        for (kind, fault) in faults.into_iter().chain(of_slots) {
             let node = &nodes[at].name;
             let whole =
                 format!("{} {fault} (line {} of trace/{node}.jsonl)", name(nodes, me), me.2);
@@ -133,6 +146,9 @@ impl World {
         if (first.0, first.1) != (me.0, me.1) {
             let told = format!("leads epoch {epoch}, which {} leads too", name(nodes, first));
             faults.push((Kind::ElectionSafety, told));
+        }
+        if self.rules.of_acceptors() {
+            return; // it learns from its quorum what was chosen, slot by slot
         }
         let before = self.by_epoch.partition_point(|(committed_in, ..)| *committed_in < epoch);
         let Some(&(_, i, chain)) = before.checked_sub(1).map(|last| &self.by_epoch[last]) else {
@@ -170,6 +186,34 @@ impl World {
         }
     }
 
+    /// I7: those who must hold what a leader commits hold it.
+    fn quorum(&self, nodes: &[Node], at: usize, i: u64, chain: u64, faults: &mut Faults) {
+        let of = |node: &Node| match self.rules.commit_quorum {
+            CommitQuorum::MajorityInMemory => node.memory.holds(i, chain),
+            _ => node.disk.keeps(i, chain),
+        };
+        let (config, quorum, place) = match (self.rules.commit_quorum, &nodes[at].config) {
+            (CommitQuorum::Acceptors, _) => return,
+            (CommitQuorum::Leader, _) => (std::slice::from_ref(&nodes[at].name), 1, "on disk"),
+            (_, None) => return,
+            (CommitQuorum::Majority, Some(all)) => (&all[..], all.len() / 2 + 1, "on disk"),
+            (CommitQuorum::MajorityInMemory, Some(all)) => {
+                (&all[..], all.len() / 2 + 1, "in memory")
+            }
+        };
+        let keeps = |name: &&Name| nodes.iter().any(|node| node.name == **name && of(node));
+        let keepers: Vec<String> = config.iter().filter(keeps).map(ToString::to_string).collect();
+        if keepers.len() < quorum {
+            let who = if keepers.is_empty() { "nobody".to_owned() } else { keepers.join(", ") };
+            let told = format!(
+                "committed entry {i} as leader, but only {who} had it {place}; a quorum of {} is \
+                 {quorum}",
+                config.len()
+            );
+            faults.push((Kind::CommitQuorum, told));
+        }
+    }
+
     fn executes(
         &mut self,
         nodes: &[Node],
@@ -193,24 +237,6 @@ impl World {
     }
 }
 
-/// I7: a quorum of the leader's configuration keeps this entry on disk.
-fn quorum(nodes: &[Node], at: usize, i: u64, chain: u64, faults: &mut Faults) {
-    let Some(config) = &nodes[at].config else { return };
-    let keeps =
-        |name: &&Name| nodes.iter().any(|node| node.name == **name && node.disk.keeps(i, chain));
-    let keepers: Vec<String> = config.iter().filter(keeps).map(ToString::to_string).collect();
-    let quorum = config.len() / 2 + 1;
-    if keepers.len() < quorum {
-        let who = if keepers.is_empty() { "nobody".to_owned() } else { keepers.join(", ") };
-        let told = format!(
-            "committed entry {i} as leader, but only {who} had it on disk; a quorum of {} is \
-             {quorum}",
-            config.len()
-        );
-        faults.push((Kind::CommitQuorum, told));
-    }
-}
-
-fn name(nodes: &[Node], witness: Witness) -> String {
+pub(super) fn name(nodes: &[Node], witness: Witness) -> String {
     format!("{} (incarnation {})", nodes[witness.0].name, witness.1)
 }

@@ -7,6 +7,7 @@ use crate::budget::{Budget, Meter};
 use crate::checkers::search::Ended;
 use crate::checkers::search::brute::{Drawer, draw, linearizable, pick};
 use crate::history::Value;
+use crate::models::consensus::{Consensus, Propose};
 use crate::models::counter::{self, Counter};
 use crate::models::kv::{self, Kv};
 use crate::models::multi_register::{Micro, MultiRegister};
@@ -179,6 +180,16 @@ fn counter() {
         _ => Op::Add(pick(rng, 5).cast_signed() - 2),
     };
     agree("counter", &Counter { initial: 0 }, &Drawer { honest, lost: Clone::clone });
+}
+
+#[test]
+fn consensus() {
+    let honest = |rng: &mut ChaCha8Rng, state: &Option<Value>| {
+        let asked = int(pick(rng, 4));
+        Propose { decided: Some(state.clone().unwrap_or_else(|| asked.clone())), asked }
+    };
+    let lost = |op: &Propose| Propose { decided: None, ..op.clone() };
+    agree("consensus", &Consensus, &Drawer { honest, lost });
 }
 
 #[test]

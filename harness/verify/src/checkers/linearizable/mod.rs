@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use options::{CheckError, CheckOptions, FailedCas};
 
 use super::log::LogMonitor;
-use super::{Finding, Monitor};
+use super::{Finding, Monitor, consensus};
 use crate::budget::Meter;
 use crate::history::History;
 use crate::judge::CheckResult;
@@ -47,6 +47,13 @@ pub(super) fn find(history: &History, options: &CheckOptions) -> Result<Finding,
     let model = choose(history, options)?;
     if model.name == "log" {
         return log(history, options);
+    }
+    if model.name == consensus::NAME
+        && options.algorithm.as_deref().is_none_or(|name| name == consensus::NAME)
+        && options.initial.is_none()
+    {
+        models::consensus::validate(history)?;
+        return Ok(consensus::find(history));
     }
     let run = OBJECTS.iter().find(|(name, _)| *name == model.name).map(|(_, run)| run);
     let run = run.expect("every model but the log has a row in OBJECTS");

@@ -9,6 +9,7 @@ use crate::budget::Meter;
 use crate::checkers::search::{RegisterSpace, Searched, search, search_space};
 use crate::checkers::{Finding, fifo};
 use crate::history::{History, Value};
+use crate::models::consensus::Consensus;
 use crate::models::counter::{self, Counter};
 use crate::models::kv::Kv;
 use crate::models::multi_register::MultiRegister;
@@ -101,6 +102,10 @@ pub(super) const OBJECTS: &[(&str, Run)] = &[
         };
         judge(&Mutex { held }, history, options, meter)
     }),
+    ("consensus", |history, options, meter| match &options.initial {
+        None | Some(Value::Null) => judge(&Consensus, history, options, meter),
+        Some(other) => Err(initial_error(format!("a key starts undecided, not as {other}"))),
+    }),
 ];
 
 impl Judged for Register {
@@ -122,6 +127,7 @@ impl Judged for Queue {
 impl Judged for Set {}
 impl Judged for Counter {}
 impl Judged for Mutex {}
+impl Judged for Consensus {}
 
 fn initial_error(message: String) -> CheckError {
     CheckError::Initial { message }

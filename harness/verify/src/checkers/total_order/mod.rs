@@ -15,6 +15,7 @@ use super::{Checker, Finding};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
 use crate::judge::{Evidence, Settings};
+use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 use delivered::{Entry, Step};
 
@@ -22,7 +23,10 @@ use delivered::{Entry, Step};
 pub(super) const CHECKER: Checker = Checker {
     name: "total-order",
     about: "every node delivers the same entries in the same order, once each",
-    applies: |evidence, settings| !evidence.delivered.is_empty() || settings.writes_evidence,
+    applies: |evidence, settings| {
+        let expected = !evidence.delivered.is_empty() || settings.writes_evidence;
+        expected && !consensus::is_asked(&evidence.history)
+    },
     run,
 };
 

@@ -1,0 +1,141 @@
+//! When progress may be demanded of a system, as its row says it.
+//! It never asks the system: whoever is tested is not asked whether it should be able to.
+
+use crate::action::{Endpoint, Flow, NodeId, View};
+
+/// When a system owes progress once messages arrive in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Progress {
+    /// While a majority is up and mutually connected.
+    #[default]
+    Majority,
+    /// While n1 is up: it leads for ever.
+    FirstNode,
+    /// While the node that leads the highest epoch is up, and where `majority`, together with a
+    /// majority it is mutually connected to. Nobody leads: nothing is owed.
+    Promoted {
+        /// Whether its acknowledgements need a majority.
+        majority: bool,
+    },
+}
+
+impl Progress {
+    /// Whether progress may be demanded in this world.
+    pub fn can(self, view: &View) -> bool {
+        let majority = view.nodes.len() / 2 + 1;
+        match self {
+            Progress::Majority => has_clique(view, None, majority),
+            Progress::FirstNode => has_clique(view, Some(NodeId(1)), 1),
+            Progress::Promoted { majority: needed } => view.leader.is_some_and(|leader| {
+                has_clique(view, Some(leader), if needed { majority } else { 1 })
+            }),
+        }
+    }
+
+    /// In words: `progress while a majority is up and connected`.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Progress::Majority => "progress while a majority is up and connected",
+            Progress::FirstNode => "progress while n1 is up",
+            Progress::Promoted { majority: true } => {
+                "progress while the promoted node is up and connected with a majority"
+            }
+            Progress::Promoted { majority: false } => "progress while the promoted node is up",
+        }
+    }
+}
+
+/// Whether so many nodes (`with` among them) run, are not stopped, and reach each other in both
+/// directions. Stars and rings do not count: progress may happen there, but nobody promised it.
+fn has_clique(view: &View, with: Option<NodeId>, size: usize) -> bool {
+    let able: Vec<NodeId> = NodeId::all(view.nodes.len() as u8)
+        .zip(&view.nodes)
+        .filter(|(_, node)| node.running && !node.paused)
+        .map(|(id, _)| id)
+        .collect();
+    let blocked = |from, to| {
+        view.blocked.contains(&Flow { from: Endpoint::Node(from), to: Endpoint::Node(to) })
+    };
+    let joined = |a, b| !blocked(a, b) && !blocked(b, a);
+    let Some(first) = with else { return clique(&able, size, &joined) };
+    let others: Vec<NodeId> =
+        able.iter().copied().filter(|&other| other != first && joined(first, other)).collect();
+    able.contains(&first) && clique(&others, size - 1, &joined)
+}
+
+/// Whether `size` of the candidates are all joined with each other.
+fn clique(candidates: &[NodeId], size: usize, joined: &impl Fn(NodeId, NodeId) -> bool) -> bool {
+    if size == 0 {
+        return true;
+    }
+    candidates.iter().enumerate().any(|(place, &first)| {
+        if candidates.len() - place < size {
+            return false;
+        }
+        let rest: Vec<NodeId> =
+            candidates[place + 1..].iter().copied().filter(|&other| joined(first, other)).collect();
+        clique(&rest, size - 1, joined)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::NodeView;
+
+    fn view(nodes: u8, down: &[u8], cut: &[(u8, u8)], leader: Option<u8>) -> View {
+        let mut view = View { leader: leader.map(NodeId), ..View::default() };
+        for node in 1..=nodes {
+            view.nodes.push(NodeView { running: !down.contains(&node), paused: false });
+        }
+        for &(from, to) in cut {
+            let (from, to) = (Endpoint::Node(NodeId(from)), Endpoint::Node(NodeId(to)));
+            view.blocked.insert(Flow { from, to });
+        }
+        view
+    }
+
+    #[test]
+    fn progress_needs_a_majority_that_is_mutually_connected() {
+        let check = |nodes: u8, down: &[u8], cut: &[(u8, u8)], expected: bool| {
+            let can = Progress::Majority.can(&view(nodes, down, cut, None));
+            assert_eq!(can, expected, "{down:?} {cut:?}");
+        };
+        check(5, &[], &[], true);
+        check(5, &[1, 2], &[], true);
+        check(5, &[1, 2, 3], &[], false);
+        check(5, &[1, 2], &[(3, 4)], false);
+        check(3, &[], &[(1, 2)], true);
+        check(3, &[], &[(1, 2), (2, 3)], true);
+        check(3, &[], &[(1, 2), (2, 3), (3, 1)], false);
+        check(1, &[], &[], true);
+        check(4, &[4], &[(1, 2)], false);
+    }
+
+    #[test]
+    fn the_first_node_needs_nobody() {
+        let can = |view: &View| Progress::FirstNode.can(view);
+        assert!(can(&view(3, &[2, 3], &[(1, 2), (3, 1)], None)));
+        assert!(!can(&view(3, &[1], &[], Some(2))));
+        let mut stopped = view(3, &[], &[], Some(1));
+        stopped.nodes[0].paused = true;
+        assert!(!can(&stopped));
+    }
+
+    #[test]
+    fn a_promoted_node_owes_progress_with_whom_it_needs() {
+        let check = |down: &[u8], cut: &[(u8, u8)], leader: Option<u8>, both: bool, alone: bool| {
+            let view = view(5, down, cut, leader);
+            let can = |majority| Progress::Promoted { majority }.can(&view);
+            assert_eq!((can(true), can(false)), (both, alone), "{down:?} {cut:?} {leader:?}");
+        };
+        check(&[], &[], None, false, false);
+        check(&[], &[], Some(2), true, true);
+        check(&[2], &[], Some(2), false, false);
+        check(&[1, 3, 4], &[], Some(2), false, true);
+        check(&[1, 3], &[], Some(2), true, true);
+        check(&[1, 3], &[(4, 2)], Some(2), false, true);
+        // A majority without it is nothing to it.
+        check(&[], &[(2, 1), (2, 3), (2, 4)], Some(2), false, true);
+    }
+}

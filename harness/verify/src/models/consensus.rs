@@ -1,0 +1,86 @@
+//! Consensus: propose, one value decided for each key. As an object: a register that is written
+//! once, by the first proposal, and answers every proposal with what it holds.
+//! It never knows who decided, or how.
+
+use super::ModelError;
+use super::spec::{Call, Spec};
+use crate::history::{Event, History, Type, Value};
+
+/// The operations of consensus.
+pub const OPERATIONS: &[&str] = &["propose"];
+
+/// One decision.
+#[derive(Clone, Debug)]
+pub struct Consensus;
+
+/// A value asked for, and the value that was decided. None: no answer is known.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Propose {
+    /// What was asked for.
+    pub asked: Value,
+    /// What was answered.
+    pub decided: Option<Value>,
+}
+
+impl Spec for Consensus {
+    /// What is decided. None: nothing yet.
+    type State = Option<Value>;
+    type Op = Propose;
+
+    fn initial(&self) -> Option<Value> {
+        None
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Option<Propose>, String> {
+        let asked = asked(call.asked)?.clone();
+        let decided = call.answer().cloned();
+        if decided == Some(Value::Null) {
+            return Err("the ok propose answers null, which is no decision".into());
+        }
+        Ok((!call.failed()).then_some(Propose { asked, decided }))
+    }
+
+    fn step(&self, state: &Option<Value>, op: &Propose) -> Option<Option<Value>> {
+        let after = state.as_ref().unwrap_or(&op.asked);
+        let fits = op.decided.as_ref().is_none_or(|decided| decided == after);
+        fits.then(|| Some(after.clone()))
+    }
+
+    fn only_reads(&self, _: &Propose) -> bool {
+        false
+    }
+
+    fn show(&self, state: &Option<Value>) -> String {
+        state.as_ref().map_or("undecided".into(), |value| format!("decided {value}"))
+    }
+}
+
+/// What a proposal asks for, or what it lacks.
+pub fn asked(event: &Event) -> Result<&Value, String> {
+    if &*event.f != "propose" {
+        return Err(format!("`{}` is no operation of consensus: propose", event.f));
+    }
+    match &event.value {
+        None | Some(Value::Null) => Err("the propose has no `value`".into()),
+        Some(value) => Ok(value),
+    }
+}
+
+/// Whether clients of this history asked for decisions.
+pub fn is_asked(history: &History) -> bool {
+    let first = history.operations().first();
+    first.is_some_and(|operation| OPERATIONS.contains(&&*history.invoke(operation).f))
+}
+
+/// The first operation that cannot be read.
+pub fn validate(history: &History) -> Result<(), ModelError> {
+    for operation in history.operations() {
+        let asked = history.invoke(operation);
+        let answered = history.ret(operation).filter(|event| event.kind != Type::Info);
+        Consensus.read(&Call { asked, answered }).map_err(|message| {
+            let index = answered.unwrap_or(asked).index;
+            ModelError { index, message }
+        })?;
+    }
+    Ok(())
+}
