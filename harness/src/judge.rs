@@ -277,6 +277,10 @@ fn add(total: &mut Bite, bite: &Bite) {
     total.reset_connections += bite.reset_connections;
     total.refused_connections += bite.refused_connections;
     total.delayed_segments += bite.delayed_segments;
+    total.held_frames += bite.held_frames;
+    total.longest_hold_ms = total.longest_hold_ms.max(bite.longest_hold_ms);
+    total.dropped_frames += bite.dropped_frames;
+    total.duplicated_frames += bite.duplicated_frames;
 }
 
 fn in_words(bite: &Bite) -> String {
@@ -288,6 +292,10 @@ fn in_words(bite: &Bite) -> String {
         (bite.reset_connections, "connections reset"),
         (bite.refused_connections, "connections refused"),
         (bite.delayed_segments, "segments delayed"),
+        (bite.held_frames, "frames held"),
+        (bite.longest_hold_ms, "ms the longest of them"),
+        (bite.dropped_frames, "frames dropped"),
+        (bite.duplicated_frames, "frames doubled"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let words: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();

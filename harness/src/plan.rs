@@ -81,6 +81,7 @@ fn strikes_of(
             fault: spec.kind.clone(),
             at: at + piece.after,
             lasts: piece.lasts,
+            early: spec.when == When::Start,
             detail: piece.detail,
         }));
     }
@@ -91,6 +92,7 @@ fn strikes_of(
 fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Vec<Duration> {
     let mean = match when {
         When::At(times) => return times.clone(),
+        When::Start => return vec![Duration::ZERO],
         When::Every(mean) => *mean,
     };
     // Milliseconds: people read these times in plan.json. Never 0, so that the loop ends.

@@ -3,6 +3,7 @@
 //! such as `leader` into nodes, when the fault strikes.
 
 mod crash;
+mod frames;
 mod latency;
 mod partition;
 mod pause;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::action::{Effect, Endpoint, NodeId, NodeView, Overlay, Strike, View};
+use crate::action::{Effect, Endpoint, FrameKind, NodeId, NodeView, Overlay, Strike, View};
 
 /// The shape of the cluster, known before anything starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +49,9 @@ pub enum When {
     Every(Duration),
     /// At these times from the start of the disturbance.
     At(Vec<Duration>),
+    /// Once, before the first operation; how long it lasts counts from the start of the
+    /// disturbance all the same.
+    Start,
 }
 
 /// A kind of fault.
@@ -60,6 +64,15 @@ pub trait Fault: Sync {
     fn keys(&self) -> &'static [Key];
     /// Checks the keys' values; the error says what is wrong and what was meant.
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError>;
+    /// Whether it looks at the frames between the nodes. Then `check_frames` is asked too.
+    fn reads_frames(&self) -> bool {
+        false
+    }
+    /// Checks the keys' values against the frames that the system has.
+    fn check_frames(&self, spec: &FaultSpec, frames: &[FrameKind]) -> Result<(), KeyError> {
+        let _ = (spec, frames);
+        Ok(())
+    }
     /// Draws the choices of one strike: all randomness is here.
     fn choose(
         &self,
@@ -114,7 +127,7 @@ pub struct Piece {
 
 /// Every fault, in the order of `schism list faults`.
 pub static FAULTS: &[&dyn Fault] =
-    &[&crash::Crash, &pause::Pause, &partition::Partition, &latency::Latency];
+    &[&crash::Crash, &pause::Pause, &partition::Partition, &latency::Latency, &frames::Frames];
 
 /// The fault of this key.
 pub fn find(name: &str) -> Option<&'static dyn Fault> {
@@ -140,7 +153,9 @@ pub fn targets(effects: &[Effect]) -> BTreeSet<NodeId> {
         let Effect::Hold(overlay) = effect else { continue };
         match overlay {
             Overlay::Pause { nodes } | Overlay::Down { nodes } => targets.extend(nodes),
-            Overlay::Block { flows, .. } | Overlay::Delay { flows, .. } => {
+            Overlay::Block { flows, .. }
+            | Overlay::Delay { flows, .. }
+            | Overlay::Frames { flows, .. } => {
                 let mut touched: BTreeMap<NodeId, usize> = BTreeMap::new();
                 for end in flows.iter().flat_map(|flow| [flow.from, flow.to]) {
                     if let Endpoint::Node(node) = end {

@@ -10,6 +10,7 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::{FaultSpec, Registry, SystemSpec, When, Workload};
+use crate::action::FrameKind;
 use crate::faults::{FAULTS, Fault, find};
 
 /// How often a fault strikes when the file does not say, and for how long.
@@ -65,13 +66,18 @@ fn spec(
     let mut known = vec!["every", "for", "at"];
     known.extend(fault.keys().iter().map(|key| key.name));
     let section = Section::new("key", body, &known)?;
+    let when = when(&section, workload, cut_short)?;
+    // What is there from the start stays to the end of the disturbance.
+    let lasts = if when == When::Start { workload.disturbance() } else { FOR };
     let spec = FaultSpec {
         kind: kind.to_owned(),
-        when: when(&section, workload, cut_short)?,
-        lasts: section.or("for", vec![FOR], durations)?,
+        when,
+        lasts: section.or("for", vec![lasts], durations)?,
         keys: keys(fault, &section)?,
     };
-    fault.check(&spec, workload.topology()).map_err(|error| {
+    let checked = fault.check(&spec, workload.topology());
+    let frames = known_frames(fault, at, workload, registry)?;
+    checked.and_then(|()| fault.check_frames(&spec, frames)).map_err(|error| {
         let place = section
             .get(&error.key)
             .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
@@ -94,11 +100,36 @@ fn refused(
     }
 }
 
+/// The frames of the system under test, for a fault that needs to know them.
+fn known_frames<'a>(
+    fault: &dyn Fault,
+    at: &Place,
+    workload: &Workload,
+    registry: &'a Registry,
+) -> Result<&'a [FrameKind], Mistake> {
+    let row = match &workload.system {
+        SystemSpec::Named { name, .. } => registry.systems.iter().find(|row| row.name == *name),
+        SystemSpec::Command { .. } => None,
+    };
+    let frames = row.map_or(&[][..], |row| &row.frames);
+    if fault.reads_frames() && frames.is_empty() {
+        return Err(at.mistake(format!(
+            "nobody knows the messages of this system, so `{}` cannot tell one from the next; it \
+             works on built-in systems",
+            fault.name()
+        )));
+    }
+    Ok(frames)
+}
+
 fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
     let disturbance = workload.disturbance();
     if let Some(node) = section.get("at") {
         if section.get("every").is_some() {
             return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));
+        }
+        if matches!(&node.tree, Tree::Scalar { text, .. } if text == "start") {
+            return Ok(When::Start);
         }
         let mut times = Vec::new();
         for item in list(node) {

@@ -73,6 +73,7 @@ fn fault(spec: &FaultSpec) -> Value {
             let times: Vec<_> = times.iter().copied().map(format_duration).collect();
             body.insert("at".to_owned(), json!(times))
         }
+        When::Start => body.insert("at".to_owned(), json!("start")),
     };
     let lasts: Vec<Value> = spec.lasts.iter().map(|d| json!(format_duration(*d))).collect();
     body.insert("for".to_owned(), drawn(&lasts));

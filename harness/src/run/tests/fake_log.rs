@@ -228,6 +228,7 @@ impl Cluster for FakeLog {
                 Overlay::Pause { nodes } => bite.stopped = nodes.len() as u64,
                 Overlay::Block { .. } => bite.held_bytes = 1,
                 Overlay::Delay { .. } => bite.delayed_segments = 1,
+                Overlay::Frames { .. } => bite.held_frames = 1,
             }
             Ok(bite)
         })
@@ -242,6 +243,7 @@ impl Cluster for FakeLog {
         View {
             nodes: NodeId::all(self.nodes).map(|node| self.node_view(node)).collect(),
             blocked: blocks.flatten().collect(),
+            withheld: overlays.values().any(|overlay| matches!(overlay, Overlay::Frames { .. })),
             ..View::default()
         }
     }
