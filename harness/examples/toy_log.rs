@@ -27,6 +27,8 @@ struct Log {
     entries: Vec<Value>,
     operations: u64,
     lie: Option<String>,
+    /// How often it was promoted by hand.
+    promotions: u64,
 }
 
 fn main() -> std::io::Result<()> {
@@ -64,9 +66,13 @@ impl Log {
         let (word, body) = match request["op"].as_str() {
             Some("status") => (
                 "ok",
-                json!({"role": "leader", "epoch": 1, "leader": "n1",
-                                            "delivered": length}),
+                json!({"role": "leader", "epoch": 1 + self.promotions, "leader": "n1",
+                       "delivered": length}),
             ),
+            Some("promote") => {
+                self.promotions += 1;
+                ("ok", json!({"epoch": 1 + self.promotions}))
+            }
             Some("append-if") if number("expect") != Some(length) => {
                 ("fail", json!({"error": "conflict", "tail": length}))
             }

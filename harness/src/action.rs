@@ -187,10 +187,16 @@ pub enum Overlay {
     },
 }
 
-/// Something that happens once and is not healed (wipe, transfer, ...). None so far.
+/// Something that happens once and is not healed (wipe, transfer, ...).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Action {}
+pub enum Action {
+    /// The operator's hand: this node is asked to lead.
+    Promote {
+        /// Which.
+        node: NodeId,
+    },
+}
 
 /// What a fault wants done to the world.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -236,6 +242,10 @@ pub struct Bite {
     pub dropped_frames: u64,
     /// Frames that came twice.
     pub duplicated_frames: u64,
+    /// Nodes made leader by hand.
+    pub promoted: u64,
+    /// The epoch in which the last of them leads.
+    pub epoch: u64,
 }
 
 /// One strike of one fault, all its randomness drawn.

@@ -8,6 +8,9 @@
 //! silence. No strike starts after the disturbance; one that lasts beyond it is not cut short: it
 //! is healed in recovery, so that recovery has something to recover from.
 //!
+//! A fault that comes `after` others is planned behind each of their strikes; whether the leader is
+//! gone then is read off the world when it strikes.
+//!
 //! Every random stream has a name and depends on the seed and that name alone: `fault-crash-0` (the
 //! first `crash` of the workload), `client-3`, `heal`. Adding a client or a fault does not shift
 //! the others.
@@ -47,12 +50,27 @@ pub fn draw(workload: &Workload, seed: u64) -> Plan {
     let topology = workload.topology();
     let mut strikes = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut followers = Vec::new();
     for spec in &workload.faults {
         let nth = seen.entry(&spec.kind).or_default();
         let mut rng = stream(stream_seed(seed, &format!("fault-{}-{nth}", spec.kind)));
         *nth += 1;
-        strikes.extend(strikes_of(spec, disturbance, topology, &mut rng));
+        match starts(&spec.when, disturbance, &mut rng) {
+            Some(starts) => strikes.extend(strikes_of(spec, starts, topology, &mut rng)),
+            None => followers.push((spec, rng)),
+        }
     }
+    let others: Vec<Duration> = strikes.iter().map(|strike| strike.at).collect();
+    for (spec, mut rng) in followers {
+        let When::After(delay) = spec.when else { unreachable!("only these have no times") };
+        let starts = others.iter().map(|at| *at + delay).collect();
+        let mut following = strikes_of(spec, starts, topology, &mut rng);
+        for strike in &mut following {
+            strike.detail[faults::IF_LEADER_GONE] = true.into();
+        }
+        strikes.extend(following);
+    }
+    strikes.retain(|strike| strike.at < disturbance);
     // Stable: strikes at one time stay in the workload's order.
     strikes.sort_by_key(|strike| strike.at);
     for (id, strike) in strikes.iter_mut().enumerate() {
@@ -66,13 +84,13 @@ pub fn draw(workload: &Workload, seed: u64) -> Plan {
 
 fn strikes_of(
     spec: &FaultSpec,
-    disturbance: Duration,
+    starts: Vec<Duration>,
     topology: Topology,
     rng: &mut ChaCha8Rng,
 ) -> Vec<Strike> {
     let fault = faults::find(&spec.kind).expect("a workload names faults of the table");
     let mut strikes = Vec::new();
-    for at in starts(&spec.when, disturbance, rng) {
+    for at in starts {
         let lasts = spec.lasts[rng.random_range(0..spec.lasts.len())];
         let detail = fault.choose(spec, topology, rng);
         let pieces = fault.pieces(detail, lasts, topology).into_iter();
@@ -85,14 +103,15 @@ fn strikes_of(
             detail: piece.detail,
         }));
     }
-    strikes.retain(|strike| strike.at < disturbance);
     strikes
 }
 
-fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Vec<Duration> {
+/// None: it follows the strikes of others.
+fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Option<Vec<Duration>> {
     let mean = match when {
-        When::At(times) => return times.clone(),
-        When::Start => return vec![Duration::ZERO],
+        When::At(times) => return Some(times.clone()),
+        When::Start => return Some(vec![Duration::ZERO]),
+        When::After(_) => return None,
         When::Every(mean) => *mean,
     };
     // Milliseconds: people read these times in plan.json. Never 0, so that the loop ends.
@@ -105,7 +124,7 @@ fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Vec<Durat
         let gap_ms = rng.random_range(mean_ms / 2..=mean_ms + mean_ms / 2).max(1);
         at += Duration::from_millis(gap_ms);
     }
-    starts
+    Some(starts)
 }
 
 impl Plan {
@@ -161,10 +180,13 @@ mod tests {
     use super::*;
     use crate::workload::{Overrides, Registry, SystemRow, from_text};
 
-    fn workload(text: &str) -> Workload {
+    fn registry() -> Registry {
         let system = SystemRow { name: "raft".to_owned(), ..SystemRow::default() };
-        let registry = Registry { systems: vec![system], ..Registry::default() };
-        from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
+        Registry { systems: vec![system], ..Registry::default() }
+    }
+
+    fn workload(text: &str) -> Workload {
+        from_text("test.yaml", text, &Overrides::default(), &registry()).unwrap()
     }
 
     const STORM: &str = "
@@ -213,6 +235,25 @@ faults:
         let long = workload("{system: raft, duration: 1h, faults: [{partition: {every: 4s}}]}");
         let count = draw(&long, 7).strikes.len();
         assert!((850..=950).contains(&count), "3,600 s / 4 s = 900 strikes, not {count}");
+    }
+
+    #[test]
+    fn an_operator_is_planned_behind_every_strike_of_others() {
+        let text = "{system: raft, faults: [{promote: {after: 3s}}, \
+                    {crash: {target: leader, at: [2s, 9s, 27s], for: 5s}}]}";
+        let workload = workload(text);
+        let planned: Vec<String> = draw(&workload, 7)
+            .strikes
+            .iter()
+            .map(|strike| {
+                let gone = strike.detail[faults::IF_LEADER_GONE] == true;
+                format!("{} {}{}", strike.fault, strike.at.as_secs(), if gone { " if" } else { "" })
+            })
+            .collect();
+        // At 30 s the disturbance is over.
+        assert_eq!(planned, ["crash 2", "promote 5 if", "crash 9", "promote 12 if", "crash 27"]);
+        let again = from_text("w.yaml", &workload.to_yaml(), &Overrides::default(), &registry());
+        assert_eq!(again.unwrap().faults, workload.faults);
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //! It never decides what is true: it asks, shows, and says so with its exit code.
 
 mod check;
+mod compare;
+mod explain;
 mod hunt;
 mod interrupt;
 mod list;
+mod promote;
 mod real_time;
 mod registry;
 mod report;
@@ -46,6 +49,9 @@ enum Command {
     Check(check::Args),
     Report(report::Args),
     Hunt(hunt::Args),
+    Compare(compare::Args),
+    Explain(explain::Args),
+    Promote(promote::Args),
     List(list::Args),
     /// One node of a replicated log
     #[command(hide = true, disable_help_flag = true)]
@@ -78,6 +84,9 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Check(args) => check::main(&args, catalogue),
         Command::Report(args) => report::main(&args, catalogue),
         Command::Hunt(args) => hunt::main(&args, catalogue),
+        Command::Compare(args) => compare::main(&args, catalogue),
+        Command::Explain(args) => explain::main(&args),
+        Command::Promote(args) => promote::main(&args),
         Command::List(args) => Ok(list::main(&args, catalogue)),
         Command::Node(rest) => return (program.node)(rest.args),
         Command::Guard => return crate::worlds::processes::guard::main(),

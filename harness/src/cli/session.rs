@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use schism_verify::Monitor;
+use schism_verify::checkers::consensus::ConsensusMonitor;
 use schism_verify::checkers::log::LogMonitor;
 use tokio::runtime::{Builder, LocalOptions};
 
@@ -22,10 +23,11 @@ use crate::proxy::RunNet;
 use crate::report::{Report, html, junit, markdown};
 use crate::run::rt::Signal;
 use crate::run::{self, End, Finished, Setup, Stall};
+use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, RunDirectory, Saved, environment};
 use crate::systems::{self, Catalogue, Launch, System};
-use crate::workload::Workload;
+use crate::workload::{Serves, Workload};
 use crate::worlds::processes::{Processes, ProcessesConfig, layouts};
 
 /// One run, as asked for.
@@ -118,8 +120,12 @@ impl Launching<'_> {
             frames: if looked_at { system.frames() } else { Vec::new() },
         });
         let processes = Rc::new(processes.await?);
-        let monitor = RefCell::new(LogMonitor::new());
+        let mut monitor: Box<dyn Monitor> = match self.workload.serves() {
+            Serves::Log => Box::new(LogMonitor::new()),
+            Serves::Consensus => Box::new(ConsensusMonitor::new()),
+        };
         let clients = (0..self.workload.clients).map(ClientId);
+        let announced = Rc::new(RefCell::new(None));
         let interrupt = Rc::new(Signal::default());
         pass_on_signals(Rc::clone(&interrupt));
         let setup = Setup {
@@ -128,8 +134,9 @@ impl Launching<'_> {
             clients: clients.map(|client| processes.client_addresses(client)).collect(),
             direct: processes.direct_addresses(),
             history: Box::new(history),
-            monitor: Box::new(move |event| monitor.borrow_mut().observe(event)),
+            monitor: Box::new(move |event| monitor.observe(event)),
             stalls: stalls(&processes, rt),
+            ready: announce(self.directory, &processes, Rc::clone(&announced)),
             interrupt,
             keep_going: self.request.keep_going,
             progress,
@@ -137,7 +144,9 @@ impl Launching<'_> {
             system,
             plan: self.plan,
         };
-        Ok(run::run(setup).await?)
+        let finished = run::run(setup).await;
+        drop(announced.take());
+        Ok(finished?)
     }
 
     fn launches(&self, system: &dyn System) -> Result<BTreeMap<NodeId, Launch>> {
@@ -161,6 +170,21 @@ impl Launching<'_> {
         let mut block = StatusBlock::new(&workload.name, self.request.seed, workload.duration);
         Some(Box::new(move |progress| block.update(progress)))
     }
+}
+
+/// Says where the nodes are, for as long as what it puts there lives.
+fn announce(
+    directory: &RunDirectory,
+    processes: &Processes,
+    announced: Rc<RefCell<Option<Announced>>>,
+) -> Box<dyn FnOnce()> {
+    let nodes = (1..).map(|number| NodeId(number).to_string());
+    let live = Live { nodes: nodes.zip(processes.direct_addresses()).collect() };
+    let directory = directory.clone();
+    Box::new(move || match live.announce(&directory) {
+        Ok(live) => drop(announced.replace(Some(live))),
+        Err(error) => screen::remark(&format!("`schism promote` will not work: {error}")),
+    })
 }
 
 fn pass_on_signals(interrupt: Rc<Signal>) {
@@ -208,8 +232,12 @@ fn judge_and_report(
     Ok(Ended { directory: directory.path().to_path_buf(), verdict, summary })
 }
 
-/// Writes report.html, summary.md and junit.xml, and says the same for the terminal.
-pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
+/// What a renderer makes of a saved run.
+pub fn with_report<T>(
+    saved: &Saved,
+    verdict: &VerdictFile,
+    render: impl FnOnce(&Report<'_>) -> T,
+) -> T {
     let shown = saved.directory.path().display().to_string();
     let traces: Vec<_> = saved
         .evidence
@@ -226,10 +254,17 @@ pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
         traces: &traces,
         directory: &shown,
     };
-    saved.directory.write(store::REPORT, html::page(&report).as_bytes())?;
-    saved.directory.write(store::SUMMARY, markdown::summary(&report).as_bytes())?;
-    saved.directory.write(store::JUNIT, junit::xml(&report).as_bytes())?;
-    Ok(crate::report::terminal::summary(&report, screen::width(), screen::colour()))
+    render(&report)
+}
+
+/// Writes report.html, summary.md and junit.xml, and says the same for the terminal.
+pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
+    with_report(saved, verdict, |report| {
+        saved.directory.write(store::REPORT, html::page(report).as_bytes())?;
+        saved.directory.write(store::SUMMARY, markdown::summary(report).as_bytes())?;
+        saved.directory.write(store::JUNIT, junit::xml(report).as_bytes())?;
+        Ok(crate::report::terminal::summary(report, screen::width(), screen::colour()))
+    })
 }
 
 /// JSON for people too.

@@ -7,6 +7,7 @@ mod frames;
 mod latency;
 mod partition;
 mod pause;
+mod promote;
 mod shape;
 mod target;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::action::{Effect, Endpoint, FrameKind, NodeId, NodeView, Overlay, Strike, View};
+use crate::action::{Action, Effect, Endpoint, FrameKind, NodeId, NodeView, Overlay, Strike, View};
 
 /// The shape of the cluster, known before anything starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +53,8 @@ pub enum When {
     /// Once, before the first operation; how long it lasts counts from the start of the
     /// disturbance all the same.
     Start,
+    /// So long after every strike of another fault, if the leader is gone then.
+    After(Duration),
 }
 
 /// A kind of fault.
@@ -60,8 +63,13 @@ pub trait Fault: Sync {
     fn name(&self) -> &'static str;
     /// One line for `schism list faults`.
     fn about(&self) -> &'static str;
-    /// The keys it takes besides `every`, `for` and `at`.
+    /// The keys it takes besides `every`, `for`, `at` and `after`.
     fn keys(&self) -> &'static [Key];
+    /// An operator's act: it happens once (so there is no `for`), and may come `after` a strike
+    /// that took the leader away.
+    fn by_hand(&self) -> bool {
+        false
+    }
     /// Checks the keys' values; the error says what is wrong and what was meant.
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError>;
     /// Whether it looks at the frames between the nodes. Then `check_frames` is asked too.
@@ -126,8 +134,18 @@ pub struct Piece {
 }
 
 /// Every fault, in the order of `schism list faults`.
-pub static FAULTS: &[&dyn Fault] =
-    &[&crash::Crash, &pause::Pause, &partition::Partition, &latency::Latency, &frames::Frames];
+pub static FAULTS: &[&dyn Fault] = &[
+    &crash::Crash,
+    &pause::Pause,
+    &partition::Partition,
+    &latency::Latency,
+    &frames::Frames,
+    &promote::Promote,
+];
+
+/// In the choices of a strike that comes [`When::After`] another: it does nothing to a leader that
+/// is there.
+pub const IF_LEADER_GONE: &str = "if-leader-gone";
 
 /// The fault of this key.
 pub fn find(name: &str) -> Option<&'static dyn Fault> {
@@ -150,7 +168,13 @@ pub fn describe(strike: &Strike, effects: &[Effect], view: &View) -> String {
 pub fn targets(effects: &[Effect]) -> BTreeSet<NodeId> {
     let mut targets = BTreeSet::new();
     for effect in effects {
-        let Effect::Hold(overlay) = effect else { continue };
+        let overlay = match effect {
+            Effect::Hold(overlay) => overlay,
+            Effect::Once(Action::Promote { node }) => {
+                targets.insert(*node);
+                continue;
+            }
+        };
         match overlay {
             Overlay::Pause { nodes } | Overlay::Down { nodes } => targets.extend(nodes),
             Overlay::Block { flows, .. }

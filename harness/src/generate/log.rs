@@ -5,28 +5,20 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use schism_verify::history::{Event, Level, Type, Value};
 
-use super::Generator;
+use super::{Generator, Values};
 use crate::systems::Op;
 
 /// Reads ask for at most so many entries, and start at most so far before the known end: enough to
 /// compare neighbours, and no O(log) work per read.
 const READ_ENTRIES_MAX: u64 = 100;
 
-/// Values are process x this + counter. 10^8 leaves 90 million processes within JSON's 2^53, and a
-/// process that appends every 0.1 ms needs hours to use its share up.
-const VALUES_PER_PROCESS: u64 = 100_000_000;
-
-/// From this size on values are strings; below, whole numbers, which no size of a number exceeds.
-const STRING_BYTES_MIN: usize = 32;
-
 /// Draws operations on a log. One per client.
 #[derive(Clone, Debug)]
 pub struct LogGenerator {
     weights: Vec<(Kind, u32)>,
     total: u32,
-    value_bytes: usize,
+    values: Values,
     level: Level,
-    counter: u64,
     known_tail: u64,
 }
 
@@ -52,21 +44,12 @@ impl LogGenerator {
             operations.iter().map(|(name, weight)| (kind(name), *weight)).collect();
         let total = weights.iter().map(|(_, weight)| weight).sum();
         assert!(total > 0, "a workload has an operation to try");
-        LogGenerator { weights, total, value_bytes, level, counter: 0, known_tail: 0 }
+        LogGenerator { weights, total, values: Values::new(value_bytes), level, known_tail: 0 }
     }
 
-    /// A value nobody else appends: a whole number, or for large values a string of that many bytes
-    /// of JSON, quotes included.
+    /// A value nobody else appends.
     pub fn value(&mut self, process: u64) -> Value {
-        self.counter += 1;
-        if self.value_bytes < STRING_BYTES_MIN {
-            assert!(self.counter < VALUES_PER_PROCESS, "a generator is not used up in one run");
-            return Value::Int((process * VALUES_PER_PROCESS + self.counter).cast_signed());
-        }
-        let mut text = format!("p{process}-{}-", self.counter);
-        let padding = (self.value_bytes - 2).saturating_sub(text.len());
-        text.extend(std::iter::repeat_n('x', padding));
-        Value::Str(text.into())
+        self.values.next(process)
     }
 
     /// One past the last offset anyone was seen to know of.
@@ -120,6 +103,10 @@ impl Generator for LogGenerator {
         }
     }
 
+    fn probe(&mut self, process: u64) -> Op {
+        Op::Append { value: self.value(process), session: None, expect: None }
+    }
+
     fn observe(&mut self, event: &Event) {
         let after_append = event.offset.map(|offset| offset + 1);
         let seen = match event.kind {
@@ -138,6 +125,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng as _;
     use schism_verify::history::Process;
 
+    use super::super::STRING_BYTES_MIN;
     use super::*;
 
     fn mix(operations: &[(&str, u32)], value_bytes: usize) -> LogGenerator {

@@ -1,18 +1,58 @@
 //! Operations to try: one file per model.
 //! It never talks to anyone: it draws from a stream it is given and learns from events it is shown.
 
-pub mod log;
+mod consensus;
+mod log;
 
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::Event;
+use schism_verify::history::{Event, Value};
 
 use crate::systems::Op;
+
+pub use consensus::ConsensusGenerator;
+pub use log::LogGenerator;
 
 /// Draws operations for one client.
 pub trait Generator {
     /// The next operation, asked by process `process`. Values are unique as long as a process
     /// number belongs to one generator.
     fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Op;
-    /// Learns how far the log has come. Any event may be shown, of any process, in order.
+    /// An operation that shows by its ok that the system makes progress.
+    fn probe(&mut self, process: u64) -> Op;
+    /// Learns how far the run has come. Any event may be shown, of any process, in order.
     fn observe(&mut self, event: &Event);
+}
+
+/// Values are process x this + counter. 10^8 leaves 90 million processes within JSON's 2^53, and a
+/// process that asks every 0.1 ms needs hours to use its share up.
+const VALUES_PER_PROCESS: u64 = 100_000_000;
+
+/// From this size on values are strings; below, whole numbers, which no size of a number exceeds.
+const STRING_BYTES_MIN: usize = 32;
+
+/// Values nobody else asks for.
+#[derive(Clone, Debug)]
+pub struct Values {
+    bytes: usize,
+    counter: u64,
+}
+
+impl Values {
+    /// Of so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Values { bytes, counter: 0 }
+    }
+
+    /// A whole number, or for large values a string of that many bytes of JSON, quotes included.
+    pub fn next(&mut self, process: u64) -> Value {
+        self.counter += 1;
+        if self.bytes < STRING_BYTES_MIN {
+            assert!(self.counter < VALUES_PER_PROCESS, "a generator is not used up in one run");
+            return Value::Int((process * VALUES_PER_PROCESS + self.counter).cast_signed());
+        }
+        let mut text = format!("p{process}-{}-", self.counter);
+        let padding = (self.bytes - 2).saturating_sub(text.len());
+        text.extend(std::iter::repeat_n('x', padding));
+        Value::Str(text.into())
+    }
 }

@@ -10,11 +10,12 @@
 //! * [`facts`]: what the events say, once for all renderers: operations, strikes, leaders.
 //! * [`pictures`]: the drawings, one file each, with their table.
 //! * [`terminal`]: the live block while a run goes on, and the summary when it has ended.
-//! * [`html`]: the page.
+//! * [`html`]: the page; [`compare`]: several systems on one.
 //! * [`junit`], [`markdown`]: for machines.
 //! * [`live`], [`words`]: what is known while a run goes on; sentences all renderers share.
 //! * [`sample`]: made-up runs, to look at and to test with.
 
+pub mod compare;
 pub mod facts;
 pub mod html;
 pub mod junit;

@@ -9,11 +9,12 @@ use std::rc::Rc;
 use schism_verify::history::{Event, Name, Process, Type, Value};
 use serde_json::json;
 
+use super::decisions::Decisions;
 use super::processes::Processes;
 use super::recorder::Recorder;
 use super::rt::{Nanos, Rt, Signal};
 use crate::action::{NodeId, OverlayId, View};
-use crate::systems::{NodeStatus, System};
+use crate::systems::{NodeStatus, Op, System};
 use crate::worlds::Cluster;
 
 /// Shared by the tasks of one run.
@@ -42,6 +43,8 @@ pub struct Context<R> {
     pub active: RefCell<BTreeMap<OverlayId, ActiveOverlay>>,
     /// Nodes that died by themselves.
     pub dead: RefCell<BTreeMap<NodeId, String>>,
+    /// What was proposed for, and what is decided.
+    pub decisions: Decisions,
     /// The phase as the history calls it.
     pub phase: Cell<&'static str>,
     leader: Cell<Option<(NodeId, u64)>>,
@@ -84,6 +87,7 @@ impl<R: Rt> Context<R> {
             statuses: RefCell::default(),
             active: RefCell::default(),
             dead: RefCell::default(),
+            decisions: Decisions::default(),
             phase: Cell::new("starting"),
             leader: Cell::new(None),
             can_progress: Cell::new(None),
@@ -110,6 +114,19 @@ impl<R: Rt> Context<R> {
             other => Value::Other(other.to_string().into()),
         });
         self.recorder.record(&mut event)
+    }
+
+    /// Notes that an operation asked at `asked` is known to have happened. An append proves
+    /// progress, and of proposals the first for its key: whoever knows a decision can repeat it.
+    pub fn note_ok(&self, op: &Op, asked: Nanos) {
+        let proves = match op {
+            Op::Append { .. } => true,
+            Op::Propose { key, .. } => self.decisions.note_decided(key),
+            _ => false,
+        };
+        if proves {
+            self.recorder.note_progress(asked);
+        }
     }
 
     /// Announces a phase.

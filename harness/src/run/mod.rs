@@ -12,10 +12,11 @@
 //! * [`recorder`]: stamps and writes every event. `context`: what the tasks of a run share.
 //! * `worker`, `route`, `processes`: clients. `probe`: the steady hand.
 //! * `nemesis`: carries out the plan. `watch`, `statuses`: what is seen from outside.
-//! * `settle`: the end.
+//! * `settle`: the end. `decisions`: the end where values are decided.
 
 mod context;
 mod crew;
+mod decisions;
 mod nemesis;
 mod phases;
 mod probe;
@@ -73,6 +74,8 @@ pub struct Setup<R> {
     pub monitor: Monitor,
     /// When the machine itself stood still, since last asked.
     pub stalls: Box<dyn FnMut() -> Vec<Stall>>,
+    /// Is called once every node has answered.
+    pub ready: Box<dyn FnOnce()>,
     /// Someone wants the run to end.
     pub interrupt: Rc<Signal>,
     /// A violation does not end the disturbance.

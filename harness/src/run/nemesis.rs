@@ -11,11 +11,16 @@ use rand_chacha::rand_core::Rng;
 use serde_json::json;
 
 use super::context::{ActiveOverlay, Context};
-use super::rt::{Nanos, Rt, nanos};
-use crate::action::{Effect, OverlayId};
+use super::rt::{Nanos, Rt, nanos, within};
+use super::settle::why;
+use crate::action::{Action, Bite, Effect, NodeId, OverlayId};
 use crate::faults::{self, Topology};
 use crate::plan::{Plan, Strike};
+use crate::systems::{Answer, Op, Outcome};
 use crate::worlds::WorldError;
+
+/// A node answers a promotion once a majority has put it on disk; longer nobody waits at a prompt.
+const PROMOTE_MAX: Duration = Duration::from_secs(10);
 
 /// The one who breaks things.
 pub struct Nemesis<R> {
@@ -124,7 +129,12 @@ impl<R: Rt> Nemesis<R> {
                    "targets": targets, "describe": describe,
                    "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "effect": effect}),
         );
-        if matches!(effect, Effect::Hold(_)) {
+        if let Effect::Once(Action::Promote { node }) = effect {
+            let context = Rc::clone(&self.context);
+            let (fault, id) = (strike.fault.clone(), strike.id);
+            let promotion = async move { promote(&context, node, &fault, overlay, id).await };
+            self.context.rt.spawn(Box::pin(promotion));
+        } else {
             let active = ActiveOverlay {
                 fault: strike.fault.clone(),
                 strike: strike.id,
@@ -146,6 +156,31 @@ impl<R: Rt> Nemesis<R> {
         self.agenda.push(Reverse((at, self.planned, step)));
         self.planned += 1;
     }
+}
+
+/// Asks a node to lead and records its answer, while everything else goes on.
+async fn promote<R: Rt>(
+    context: &Context<R>,
+    node: NodeId,
+    fault: &str,
+    overlay: OverlayId,
+    strike: u64,
+) {
+    let mut client = context.system.client(context.direct.clone());
+    let deadline = context.rt.now() + nanos(PROMOTE_MAX);
+    let answer = within(&context.rt, deadline, client.invoke(node, &Op::Promote)).await;
+    let (bite, answer) = match answer {
+        Some(Outcome::Ok(Answer::Promoted(epoch))) => {
+            (Bite { promoted: 1, epoch, ..Bite::default() }, format!("{node} leads epoch {epoch}"))
+        }
+        Some(outcome) => (Bite::default(), why(&outcome)),
+        None => (Bite::default(), "timeout".to_string()),
+    };
+    context.remark(
+        fault,
+        json!({"phase": "heal", "overlay": overlay, "strike": strike, "bit": bite,
+               "effective": bite.is_effective(), "answer": answer}),
+    );
 }
 
 /// Removes one overlay and records what it had done.

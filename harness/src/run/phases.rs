@@ -13,10 +13,12 @@ use super::recorder::Recorder;
 use super::rt::{Nanos, Rt, Signal, nanos};
 use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
-use super::{End, Finished, RunError, Setup, probe, progress, settle, statuses, watch};
+use super::{End, Finished, RunError, Setup, decisions, probe, progress, settle, statuses, watch};
 use crate::action::ClientId;
-use crate::generate::log::LogGenerator;
-use crate::workload::Workload;
+use crate::generate::ConsensusGenerator;
+use crate::generate::Generator;
+use crate::generate::LogGenerator;
+use crate::workload::{Serves, Workload};
 use crate::worlds::WorldError;
 
 /// After a violation everything else is done within this.
@@ -59,7 +61,7 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
         trouble: None,
         bypass_checks,
     };
-    let played = script.play(&readiness, setup.clients).await;
+    let played = script.play(&readiness, setup.clients, setup.ready).await;
     context.clients_stop.set();
     context.over.set();
     let stopping = context.rt.now();
@@ -103,9 +105,11 @@ impl<R: Rt> Script<R> {
         &mut self,
         readiness: &Readiness,
         addresses: Vec<Vec<std::net::SocketAddr>>,
+        announce: Box<dyn FnOnce()>,
     ) -> Result<End, RunError> {
         let context = Rc::clone(&self.context);
         self.ready(readiness).await?;
+        announce();
         self.phase_ends("start", 0);
         let mut nemesis = Nemesis::new(Rc::clone(&context), &self.plan);
         let prepared = nemesis.prepare().await;
@@ -137,12 +141,7 @@ impl<R: Rt> Script<R> {
         self.phase_ends("recovery", from);
 
         if self.trouble.is_none() && end != End::Interrupted && !self.broken() {
-            let from = context.rt.now();
-            settle::settle(&context, self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2)).await;
-            self.phase_ends("settle", from);
-            let from = context.enter("final-reads");
-            settle::read_all(&context, self.hurry).await;
-            self.phase_ends("final-reads", from);
+            self.ask_everyone().await;
         }
         context.note_deaths();
         context.remark("bypass-check", json!({"checks": self.bypass_checks.get()}));
@@ -193,7 +192,7 @@ impl<R: Rt> Script<R> {
                 Rc::clone(&self.context),
                 id,
                 self.context.system.client(nodes),
-                Box::new(self.generator()),
+                self.generator(),
                 self.plan.rng(&format!("client-{number}")),
                 manner.clone(),
             );
@@ -203,9 +202,34 @@ impl<R: Rt> Script<R> {
         self.crew.spawn(&self.context.rt, probe);
     }
 
-    fn generator(&self) -> LogGenerator {
-        let workload = &self.workload;
-        LogGenerator::new(&workload.operations, workload.value_bytes, workload.read_level)
+    fn generator(&self) -> Box<dyn Generator> {
+        let Workload { operations, value_bytes, read_level, .. } = &self.workload;
+        match self.workload.serves() {
+            Serves::Log => Box::new(LogGenerator::new(operations, *value_bytes, *read_level)),
+            Serves::Consensus => Box::new(ConsensusGenerator::new(*value_bytes)),
+        }
+    }
+
+    /// What every node holds at the end: logs are awaited and read, decisions asked for again.
+    async fn ask_everyone(&mut self) {
+        let context = Rc::clone(&self.context);
+        let from = context.rt.now();
+        match self.workload.serves() {
+            Serves::Log => {
+                let hurry = self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2);
+                settle::settle(&context, hurry).await;
+                self.phase_ends("settle", from);
+                let from = context.enter("final-reads");
+                settle::read_all(&context, self.hurry).await;
+                self.phase_ends("final-reads", from);
+            }
+            Serves::Consensus => {
+                context.enter("final-reads");
+                let Workload { value_bytes, recovery, .. } = self.workload;
+                decisions::ask_all(&context, value_bytes, recovery, self.hurry).await;
+                self.phase_ends("final-reads", from);
+            }
+        }
     }
 
     async fn disturb(

@@ -119,7 +119,7 @@ impl<R: Rt> Recorder<R> {
         self.counts.get()
     }
 
-    /// When the latest-asked of the appends that are known to have happened was asked.
+    /// When the latest-asked operation that proves progress was asked.
     pub fn last_ok_asked(&self) -> Option<Nanos> {
         self.last_ok_asked.get()
     }
@@ -141,8 +141,8 @@ impl<R: Rt> Recorder<R> {
         self.inner.borrow_mut().error.take()
     }
 
-    /// Notes that an append asked at `asked` is known to have happened.
-    pub fn note_ok_append(&self, asked: Nanos) {
+    /// Notes that an operation asked at `asked` happened and proves progress.
+    pub fn note_progress(&self, asked: Nanos) {
         self.last_ok_asked.set(self.last_ok_asked.get().max(Some(asked)));
     }
 

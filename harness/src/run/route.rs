@@ -1,4 +1,5 @@
-//! Who asks whom: reads go home, appends to the last believed leader, hints are followed.
+//! Who asks whom: reads go home, appends and proposals to the last believed leader, hints are
+//! followed.
 //! It never asks anyone; it is told what was answered.
 
 use crate::action::NodeId;
@@ -57,8 +58,8 @@ impl Route {
 /// Whether the operation is the leader's business.
 fn leads(op: &Op) -> bool {
     match op {
-        Op::Append { .. } | Op::Open => true,
-        Op::Read { .. } | Op::Tail | Op::Status => false,
+        Op::Append { .. } | Op::Open | Op::Propose { .. } => true,
+        Op::Read { .. } | Op::Tail | Op::Promote | Op::Status => false,
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
 
     fn fail(error: &str, leader: Option<u8>) -> Outcome {
         let leader = leader.map(NodeId);
-        Outcome::Fail(Failure { error: Some(error.into()), leader, tail: None })
+        Outcome::Fail(Failure { error: Some(error.into()), leader, ..Failure::default() })
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub async fn read_all<R: Rt>(context: &Rc<Context<R>>, hurry: Option<Nanos>) -> 
     complete.get()
 }
 
-fn running<R: Rt>(context: &Context<R>) -> Vec<NodeId> {
+pub(super) fn running<R: Rt>(context: &Context<R>) -> Vec<NodeId> {
     let view = context.cluster.view();
     NodeId::all(context.nodes)
         .filter(|node| view.nodes.get(usize::from(node.0) - 1).is_some_and(|n| n.running))
@@ -162,9 +162,15 @@ fn page(outcome: &Outcome) -> Option<(u64, Option<u64>)> {
     }
 }
 
-fn why(outcome: &Outcome) -> String {
+pub(super) fn why(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Fail(failure) => failure.error.as_deref().unwrap_or("refused").to_string(),
+        Outcome::Fail(failure) => {
+            let error = failure.error.as_deref().unwrap_or("refused");
+            match &failure.detail {
+                Some(detail) => format!("{error}: {detail}"),
+                None => error.to_string(),
+            }
+        }
         Outcome::Info(error) => error.to_string(),
         Outcome::Ok(_) => String::new(),
     }

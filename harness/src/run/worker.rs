@@ -138,6 +138,7 @@ impl<R: Rt> Worker<R> {
         let mut event = invocation(self.process, &op);
         event.node = Some(self.context.name(self.route.first(&op)));
         let invoked = self.context.recorder.record(&mut event);
+        self.context.decisions.note_asked(&op);
         self.generator.observe(&event);
 
         let deadline = invoked + nanos(self.manner.timeout);
@@ -154,9 +155,7 @@ impl<R: Rt> Worker<R> {
         let returned = self.context.recorder.record(&mut event);
         self.generator.observe(&event);
         if went_well {
-            if matches!(op, Op::Append { .. }) {
-                self.context.recorder.note_ok_append(invoked);
-            }
+            self.context.note_ok(&op, invoked);
             let latency = returned - due.unwrap_or(invoked).min(returned);
             self.context.recorder.note_latency(latency, due.is_some());
         }
@@ -238,8 +237,9 @@ impl<R: Rt> Worker<R> {
 }
 
 /// The names of operations, made once: an event only counts one up.
-static NAMES: LazyLock<[Name; 6]> =
-    LazyLock::new(|| ["append", "append-if", "read", "tail", "open", "status"].map(Name::from));
+static NAMES: LazyLock<[Name; 8]> = LazyLock::new(|| {
+    ["append", "append-if", "read", "tail", "open", "status", "propose", "promote"].map(Name::from)
+});
 
 /// The invocation as the history says it.
 pub(super) fn invocation(process: u64, op: &Op) -> Event {
@@ -250,6 +250,8 @@ pub(super) fn invocation(process: u64, op: &Op) -> Event {
         Op::Tail => 3,
         Op::Open => 4,
         Op::Status => 5,
+        Op::Propose { .. } => 6,
+        Op::Promote => 7,
     };
     let mut event = Event::new(Process::Client(process), Type::Invoke, NAMES[name].clone());
     match op {
@@ -263,7 +265,11 @@ pub(super) fn invocation(process: u64, op: &Op) -> Event {
             event.limit = *limit;
             event.level = (*level == Level::Local).then_some(Level::Local);
         }
-        Op::Tail | Op::Open | Op::Status => {}
+        Op::Propose { key, value } => {
+            event.key = Some(key.clone());
+            event.value = Some(value.clone());
+        }
+        Op::Tail | Op::Open | Op::Promote | Op::Status => {}
     }
     event
 }
@@ -280,7 +286,8 @@ pub(super) fn fill_return(event: &mut Event, outcome: Outcome) {
                     event.tail = tail;
                 }
                 Answer::Tail(tail) => event.tail = Some(tail),
-                Answer::Opened(_) | Answer::Status(_) => {}
+                Answer::Decided(value) => event.value = Some(value),
+                Answer::Opened(_) | Answer::Promoted(_) | Answer::Status(_) => {}
             }
         }
         Outcome::Fail(Failure { error, tail, .. }) => {

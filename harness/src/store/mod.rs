@@ -3,7 +3,7 @@
 //! ```text
 //! runs/20261123-101500-raft-under-fire-7/
 //!   workload.yaml  plan.json  environment.json      before anything starts
-//!   history.jsonl                                   while it runs
+//!   history.jsonl  live.json                        while it runs
 //!   nodes/  trace/  delivered/                      by the nodes
 //!   verdict.json  report.html  summary.md  junit.xml
 //! ```
@@ -11,6 +11,7 @@
 //! It never overwrites another run, and never judges.
 
 pub mod environment;
+pub mod live;
 pub mod saved;
 pub mod verdict_file;
 

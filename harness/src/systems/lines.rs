@@ -189,6 +189,13 @@ fn try_write_request(line: &mut Vec<u8>, id: u64, op: &Op) -> io::Result<()> {
             write!(line, ",\"level\":\"{level}\"")?;
         }
         Op::Tail => line.extend_from_slice(b"\"tail\""),
+        Op::Propose { key, value } => {
+            line.extend_from_slice(b"\"propose\",\"key\":");
+            key.to_json(line);
+            line.extend_from_slice(b",\"value\":");
+            value.to_json(line);
+        }
+        Op::Promote => line.extend_from_slice(b"\"promote\""),
         Op::Status => line.extend_from_slice(b"\"status\""),
     }
     line.extend_from_slice(b"}\n");
@@ -209,6 +216,7 @@ struct Refusal {
     error: Option<String>,
     leader: Option<String>,
     tail: Option<u64>,
+    detail: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -234,6 +242,16 @@ struct Tail {
     tail: u64,
 }
 
+#[derive(Deserialize)]
+struct Decided {
+    value: Wire,
+}
+
+#[derive(Deserialize)]
+struct Promoted {
+    epoch: u64,
+}
+
 /// What an answer must look like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Asked {
@@ -241,6 +259,8 @@ enum Asked {
     Append,
     Read,
     Tail,
+    Propose,
+    Promote,
     Status,
 }
 
@@ -251,6 +271,8 @@ impl Asked {
             Op::Append { .. } => Asked::Append,
             Op::Read { .. } => Asked::Read,
             Op::Tail => Asked::Tail,
+            Op::Propose { .. } => Asked::Propose,
+            Op::Promote => Asked::Promote,
             Op::Status => Asked::Status,
         }
     }
@@ -269,6 +291,8 @@ fn parse_answer(line: &[u8], asked: Asked) -> (Option<u64>, Outcome) {
             tail: body.tail,
         }),
         Asked::Tail => parse(line, |body: Tail| Answer::Tail(body.tail)),
+        Asked::Propose => parse(line, |body: Decided| Answer::Decided(body.value.0)),
+        Asked::Promote => parse(line, |body: Promoted| Answer::Promoted(body.epoch)),
         Asked::Status => parse(line, |body: serde_json::Value| Answer::Status(status(&body))),
     }
 }
@@ -294,6 +318,7 @@ fn refused(refusal: Refusal) -> Outcome {
             error: Some(error.into()),
             leader: refusal.leader.and_then(|leader| NodeId::try_from(leader).ok()),
             tail: refusal.tail,
+            detail: refusal.detail.map(Name::from),
         }),
         Some(unlisted) => Outcome::Info(unlisted.into()),
         None => Outcome::Info("unexplained".into()),

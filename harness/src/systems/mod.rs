@@ -154,7 +154,7 @@ pub struct NodeStatus {
     pub delivered: Option<u64>,
 }
 
-/// An operation on a log, as asked of one node.
+/// An operation, as asked of one node.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Op {
     /// Opens a session.
@@ -179,6 +179,15 @@ pub enum Op {
     },
     /// Asks for the length.
     Tail,
+    /// Proposes a value for a key; what is decided for the key is answered.
+    Propose {
+        /// Which decision.
+        key: Value,
+        /// What is proposed.
+        value: Value,
+    },
+    /// The operator's hand: the node is to lead.
+    Promote,
     /// Asks a node about itself.
     Status,
 }
@@ -203,6 +212,8 @@ pub struct Failure {
     pub leader: Option<NodeId>,
     /// The log's length, when the node said so.
     pub tail: Option<u64>,
+    /// The node's own words, where it had some.
+    pub detail: Option<Name>,
 }
 
 /// An answer.
@@ -226,6 +237,10 @@ pub enum Answer {
     },
     /// The log's length.
     Tail(u64),
+    /// What is decided for the key.
+    Decided(Value),
+    /// The epoch the node leads now.
+    Promoted(u64),
     /// What the node says of itself.
     Status(NodeStatus),
 }

@@ -63,12 +63,16 @@ fn spec(
     };
     refused(at, kind, workload, registry)?;
 
-    let mut known = vec!["every", "for", "at"];
+    let mut known = vec!["every", if fault.by_hand() { "after" } else { "for" }, "at"];
     known.extend(fault.keys().iter().map(|key| key.name));
     let section = Section::new("key", body, &known)?;
     let when = when(&section, workload, cut_short)?;
     // What is there from the start stays to the end of the disturbance.
-    let lasts = if when == When::Start { workload.disturbance() } else { FOR };
+    let lasts = match when {
+        _ if fault.by_hand() => Duration::ZERO,
+        When::Start => workload.disturbance(),
+        _ => FOR,
+    };
     let spec = FaultSpec {
         kind: kind.to_owned(),
         when,
@@ -128,6 +132,9 @@ fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<W
         if section.get("every").is_some() {
             return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));
         }
+        if let Some(after) = section.get("after") {
+            return Err(after.at.mistake("`after` beside `at`; a fault has one of them"));
+        }
         if matches!(&node.tree, Tree::Scalar { text, .. } if text == "start") {
             return Ok(When::Start);
         }
@@ -153,6 +160,12 @@ fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<W
         }
         times.sort_unstable();
         return Ok(When::At(times));
+    }
+    if let Some(node) = section.get("after") {
+        if section.get("every").is_some() {
+            return Err(node.at.mistake("`after` beside `every`; a fault has one of them"));
+        }
+        return super::section::duration(node).map(When::After);
     }
     let Some(node) = section.get("every") else { return Ok(When::Every(EVERY)) };
     let every = positive(node)?;

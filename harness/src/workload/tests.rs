@@ -199,6 +199,11 @@ fn mistakes_in_faults_are_shown_where_they_stand() {
     check("  - crash: {for: [1s, 0s]}", "w.yaml:4:23: `0s` is too short");
     check("  - crash: {at: 40s}", "w.yaml:4:17: `40s` is after the disturbance, which lasts 28s");
     check("  - crash: {at: 1s, every: 2s}", "w.yaml:4:17: `at` beside `every`");
+    check("  - crash: {after: 1s}", "w.yaml:4:13: unknown key `after`");
+    check("  - promote: {for: 1s}", "w.yaml:4:15: unknown key `for`");
+    check("  - promote: {after: 1s, at: 2s}", "w.yaml:4:22: `after` beside `at`");
+    check("  - promote: {after: 1s, every: 2s}", "w.yaml:4:22: `after` beside `every`");
+    check("  - promote: {to: n4}", "w.yaml:4:19: `n4` is no node to promote");
     check("  - partition: {shape: [ring, star]}", "w.yaml:4:31: unknown shape `star`");
     check("  - partition: {shape: [[n1], [n2]]}", "w.yaml:4:24: n3 is in no group");
     check("  - latency: {delay: 50}", "w.yaml:4:22: `50` has no unit");

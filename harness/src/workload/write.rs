@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Expect, FaultSpec, SystemSpec, When, Workload};
+use crate::faults::{Fault, find};
 use crate::units::format_duration;
 
 impl Workload {
@@ -74,9 +75,12 @@ fn fault(spec: &FaultSpec) -> Value {
             body.insert("at".to_owned(), json!(times))
         }
         When::Start => body.insert("at".to_owned(), json!("start")),
+        When::After(delay) => body.insert("after".to_owned(), json!(format_duration(*delay))),
     };
     let lasts: Vec<Value> = spec.lasts.iter().map(|d| json!(format_duration(*d))).collect();
-    body.insert("for".to_owned(), drawn(&lasts));
+    if !find(&spec.kind).is_some_and(Fault::by_hand) {
+        body.insert("for".to_owned(), drawn(&lasts));
+    }
     body.extend(spec.keys.iter().map(|(key, values)| (key.clone(), drawn(values))));
     json!({ spec.kind.as_str(): body })
 }

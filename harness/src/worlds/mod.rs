@@ -1,8 +1,9 @@
-//! Where nodes live: a world applies effects and heals them. The real one is `processes`; a
-//! simulated one will stand beside it. Overlays are folded the same way in both.
+//! Where nodes live: a world applies effects and heals them. The real one is `processes`; beside it
+//! stands a small simulated one that tells stories.
 
 pub mod overlays;
 pub mod processes;
+pub mod simulated;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +16,8 @@ pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// A cluster that can be broken and healed.
 pub trait Cluster {
     /// Does it; returns once it is confirmed (process reaped, state T seen, links switched), never
-    /// waits for readiness of a node.
+    /// waits for readiness of a node. What is done in the clients' protocol (a promotion) is only
+    /// given its name here.
     fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>>;
     /// Removes exactly this overlay and says what it did. A restarted node has been started, not
     /// awaited.

@@ -30,10 +30,16 @@ pub struct UnknownOverlay(pub OverlayId);
 impl Overlays {
     /// Puts one on.
     pub fn add(&mut self, overlay: Overlay) -> OverlayId {
-        let id = OverlayId(self.next);
-        self.next += 1;
+        let id = self.name();
         let before = self.active.insert(id, overlay);
         assert!(before.is_none(), "an overlay's id is never used twice");
+        id
+    }
+
+    /// A name for something that happens once, so puts nothing on.
+    pub fn name(&mut self) -> OverlayId {
+        let id = OverlayId(self.next);
+        self.next += 1;
         id
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::{Event, Process, Type, Value, formats};
+use schism_verify::history::{Event, Name, Process, Type, Value, formats};
 use schism_verify::{Budget, CheckOptions, History, check};
 
 /// What happens when an operation takes effect: it fills in the answer.
@@ -22,18 +22,13 @@ type Ask = fn(&mut ChaCha8Rng, i64, &mut Event);
 fn main() {
     etcd();
     println!("{:<54} {:>10} {:>10} {:>10}", "history", "operations", "verdict", "median");
-    let unique: Ask = |rng, n, event| ask_register(rng, Some(n), event);
-    run(
-        "register, 20 clients, unique values, 1% lost",
-        &history(20, 1_000_000, 0.01, unique, register),
-        "",
-    );
     let queue_of: Ask = |rng, n, event| {
         event.f = if rng.random_bool(0.5) { "enqueue" } else { "dequeue" }.into();
         event.value = (&*event.f == "enqueue").then_some(Value::Int(n));
     };
+    without_search();
     run("queue, 5 clients", &history(5, 200, 0.0, queue_of, queue), "search");
-    run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, queue_of, queue), "");
+    run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, queue_of, queue), "fifo");
     let registers: [(&str, Ask); 2] = [
         ("register, 20 clients, values 0..5", |rng, _, event| ask_register(rng, None, event)),
         ("register, 20 clients, unique values", |rng, n, event| ask_register(rng, Some(n), event)),
@@ -44,6 +39,49 @@ fn main() {
             run(&name, &history(20, operations, lost, ask, register), "search");
         }
     }
+}
+
+/// What has an algorithm of its own.
+fn without_search() {
+    let unique: Ask = |rng, n, event| ask_register(rng, Some(n), event);
+    let name = "register, 20 clients, unique values, 1% lost";
+    run(name, &history(20, 1_000_000, 0.01, unique, register), "zones");
+    let kv_of: Ask = |rng, n, event| {
+        event.f = ["put", "append", "append", "append", "get"][rng.random_range(0..5usize)].into();
+        event.value = (&*event.f != "get").then(|| Value::Str(format!("{n};").into()));
+    };
+    run("kv, 20 clients, 1% lost", &history(20, 100_000, 0.01, kv_of, kv), "zones");
+    let grow: Ask = |rng, n, event| {
+        event.f = match rng.random_range(0..10_000) {
+            0 => "read",
+            1..5_000 => "add",
+            _ => "contains",
+        }
+        .into();
+        let element = if &*event.f == "add" { n } else { rng.random_range(100..100 + n) };
+        event.element = (&*event.f != "read").then_some(Value::Int(element));
+    };
+    let name = "set that grows, 20 clients, 1% lost";
+    run(name, &history(20, 200_000, 0.01, grow, set), "elements");
+    let once: Ask = |rng, n, event| {
+        event.f = ["add", "remove", "contains"][rng.random_range(0..3usize)].into();
+        // What was added some time ago is removed; that of other operations never was there.
+        let ago = if &*event.f == "remove" { 200 } else { rng.random_range(0..400) };
+        event.element = Some(Value::Int(if &*event.f == "add" { n } else { n - ago }));
+    };
+    let name = "set, elements once, 20 clients, 1% lost";
+    run(name, &history(20, 1_000_000, 0.01, once, set), "elements");
+    let steps: Ask = |rng, _, event| {
+        event.f = if rng.random_bool(0.5) { "add" } else { "read" }.into();
+        event.value = (&*event.f == "add").then_some(Value::Int(1));
+    };
+    let name = "counter, +1, 20 clients, 1% lost";
+    run(name, &history(20, 1_000_000, 0.01, steps, counter), "matching");
+    let turns: Ask = |rng, _, event| {
+        event.f = if rng.random_bool(0.5) { "acquire" } else { "release" }.into();
+    };
+    run("mutex, 20 clients", &history(20, 1_000_000, 0.0, turns, mutex), "turns");
+    run("mutex, 20 clients, 1% lost", &history(20, 1_000_000, 0.01, turns, mutex), "turns");
 }
 
 fn etcd() {
@@ -101,8 +139,12 @@ fn ask_register(rng: &mut ChaCha8Rng, unique: Option<i64>, event: &mut Event) {
     event.value = match &*event.f {
         "read" => None,
         "write" => Some(Value::Int(value)),
-        // From the last value known to be there, or at random: most fail.
-        _ => Some(Value::List([Value::Int(rng.random_range(0..5)), Value::Int(value)].into())),
+        // From one that was written of late, or at random: most fail.
+        _ => {
+            let from = rng.random_range(0..5);
+            let from = unique.map_or(from, |value| value - 1 - 4 * from);
+            Some(Value::List([Value::Int(from), Value::Int(value)].into()))
+        }
     };
 }
 
@@ -129,11 +171,67 @@ fn queue(state: &mut Vec<i64>, event: &mut Event) {
     }
 }
 
+/// The state is the numbers of the tokens.
+fn kv(state: &mut Vec<i64>, event: &mut Event) {
+    let Some(Value::Str(token)) = &event.value else {
+        let tokens: Vec<String> = state.iter().map(|token| format!("{token};")).collect();
+        let text = tokens.concat();
+        event.value = Some(if text.is_empty() { Value::Null } else { Value::Str(text.into()) });
+        return;
+    };
+    if &*event.f == "put" {
+        state.clear();
+    }
+    state.push(token.trim_end_matches(';').parse().unwrap());
+}
+
+/// The state is sorted.
+fn set(state: &mut Vec<i64>, event: &mut Event) {
+    let Some(Value::Int(element)) = event.element else {
+        event.value = Some(Value::List(state.iter().copied().map(Value::Int).collect()));
+        return;
+    };
+    let place = state.binary_search(&element);
+    match (&*event.f, place) {
+        ("add", Err(place)) => state.insert(place, element),
+        ("remove", Ok(place)) => drop(state.remove(place)),
+        ("contains", place) => event.value = Some(Value::Bool(place.is_ok())),
+        _ => {}
+    }
+}
+
+/// The state is one number, or none: 0.
+fn counter(state: &mut Vec<i64>, event: &mut Event) {
+    let count = state.first().copied().unwrap_or(0);
+    match &event.value {
+        Some(Value::Int(by)) => *state = vec![count + by],
+        _ => event.value = Some(Value::Int(count)),
+    }
+}
+
+/// Whoever cannot have it, or has nothing to release, is refused. The state is empty if it is free.
+fn mutex(state: &mut Vec<i64>, event: &mut Event) {
+    match (&*event.f, state.is_empty()) {
+        ("acquire", true) => state.push(1),
+        ("release", false) => state.clear(),
+        _ => event.kind = Type::Fail,
+    }
+}
+
+/// The same text for the same name, as in a history that was read from a file.
+fn name_of(names: &mut Vec<Name>, name: &str) -> Name {
+    if let Some(known) = names.iter().find(|known| &***known == name) {
+        return known.clone();
+    }
+    names.push(name.into());
+    names[names.len() - 1].clone()
+}
+
 /// Clients that ask as soon as they are answered; each operation takes effect at some moment
 /// between.
 fn history(clients: u64, operations: usize, lost: f64, ask: Ask, effect: Effect) -> History {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut state = Vec::new();
+    let (mut state, mut names) = (Vec::new(), Vec::new());
     let mut events = Vec::with_capacity(2 * operations);
     // Each client's process number, its open operation and whether that took effect.
     let mut open: Vec<(u64, Option<(Event, bool)>)> = (0..clients).map(|c| (c, None)).collect();
@@ -144,6 +242,7 @@ fn history(clients: u64, operations: usize, lost: f64, ask: Ask, effect: Effect)
             None if asked < operations => {
                 let mut event = Event::new(Process::Client(*process), Type::Invoke, "");
                 ask(&mut rng, asked.cast_signed() as i64 + 100, &mut event);
+                event.f = name_of(&mut names, &event.f);
                 asked += 1;
                 events.push(event.clone());
                 event.kind = Type::Ok;

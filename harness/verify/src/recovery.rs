@@ -196,4 +196,20 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(silences(&History::default(), 1), []);
     }
+
+    #[test]
+    fn what_is_decided_already_is_no_progress() {
+        let line = |time: u64, kind: &str, key: &str| {
+            format!(
+                r#"{{"time":{time},"process":1,"type":"{kind}","f":"propose","key":"{key}","value":1}}"#
+            )
+        };
+        let both = |time: u64, key: &str| {
+            format!("{}\n{}\n", line(time, "invoke", key), line(time + 1, "ok", key))
+        };
+        let known = both(10, "a") + &both(20, "a") + &both(30, "a");
+        let found = silences(&history(&(known.clone() + &both(40, "b"))), 15);
+        assert_eq!(found, [Silence { from_ns: 11, to_ns: 41 }]);
+        assert_eq!(silences(&history(&known), 15), [Silence { from_ns: 11, to_ns: 31 }]);
+    }
 }

@@ -88,26 +88,48 @@ fn our_own_histories_are_judged_right() {
     let rows = manifest(&root, "MANIFEST.tsv");
     let files = std::fs::read_dir(&root).unwrap().count();
     assert_eq!(rows.len() + 1, files, "every file has its row");
+    let mut used: Vec<(String, &str)> = Vec::new();
     for row in &rows {
         let (_, result) = judge(row, None);
         if row.model != "log" {
             judge(row, Some("search"));
         }
+        used.push((row.model.clone(), result.algorithm.unwrap()));
         if let Verdict::Violated(anomalies) = result.verdict {
             assert!(!anomalies[0].events.is_empty(), "{}", row.path.display());
         }
     }
+    for (model, fast) in FAST {
+        let of_model = |row: &&(String, &str)| row.0 == *model && row.1 == *fast;
+        let count = used.iter().filter(of_model).count();
+        assert!(count >= 2, "`{fast}` judged {count} histories of a {model}");
+    }
 }
+
+/// Every model that can be judged without a search, with the algorithm that does it.
+const FAST: &[(&str, &str)] = &[
+    ("register", "zones"),
+    ("kv", "zones"),
+    ("queue", "fifo"),
+    ("set", "elements"),
+    ("counter", "matching"),
+    ("mutex", "turns"),
+];
 
 #[test]
 fn histories_of_other_tools_are_judged_right() {
     let Some(root) = others("histories_of_other_tools_are_judged_right") else { return };
     let rows = manifest(&root, "histories/MANIFEST.tsv");
     assert!(rows.len() > 100, "the manifest has {} rows", rows.len());
+    let mut without_search = 0;
     for row in &rows {
-        judge(row, None);
+        let (_, fastest) = judge(row, None);
         judge(row, Some("search"));
+        if fastest.algorithm != Some("search") {
+            without_search += 1;
+        }
     }
+    assert!(without_search >= 6, "two algorithms judged {without_search} histories");
 }
 
 #[test]

@@ -199,6 +199,7 @@ impl<'a> Operation<'a> {
                 format!("{} {entries}, tail {tail}", values.len())
             }
             (_, _, Some(tail)) => format!("tail {tail}"),
+            ("propose", Some(value), _) => show(value),
             (_, Some(value), None) if ret.value != self.invoke.value => show(value),
             _ => "ok".into(),
         }

@@ -12,7 +12,8 @@ use super::facts::Facts;
 use super::pictures::{PICTURES, Picture, Place};
 use super::{Report, words};
 
-const STYLE: &str = include_str!("style.css");
+/// The style of every page.
+pub const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
 pub fn page(report: &Report<'_>) -> String {
@@ -87,7 +88,7 @@ fn legend(picture: &Picture) -> Markup {
 
 /// Hatching of nodes that were down or paused: in SVG only a pattern can, and it is shared by all
 /// pictures of the page.
-const HATCHES: &str = concat!(
+pub const HATCHES: &str = concat!(
     r#"<svg class="defs" width="0" height="0" aria-hidden="true">"#,
     r#"<defs>"#,
     r#"<pattern id="hatch-down" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">"#,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::Traces;
 use schism_verify::history::Value;
 
 use super::virtual_time::Virtual;
@@ -15,7 +16,9 @@ use crate::action::{
 };
 use crate::run::rt::Rt;
 use crate::systems::command::CommandSystem;
-use crate::systems::{Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, System};
+use crate::systems::{
+    Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, Progress, System,
+};
 use crate::worlds::{Cluster, Death, Local, WorldError};
 
 /// How a log lies.
@@ -31,6 +34,12 @@ pub enum Lie {
     NeverAgree,
     /// No lie: statuses leave out how much was delivered.
     SayLittle,
+    /// No lie: n1 leads until another is promoted by hand.
+    ByHand,
+    /// Answers this proposal (counted from 1) with its own value, whatever was decided.
+    DecideAgain(u64),
+    /// Answers this proposal with a value nobody proposed.
+    Invent(u64),
 }
 
 /// The one log, and what is broken round it.
@@ -39,6 +48,9 @@ pub struct FakeLog {
     pub nodes: u8,
     pub lie: Lie,
     pub entries: RefCell<Vec<Value>>,
+    pub decided: RefCell<BTreeMap<Value, Value>>,
+    proposed: Cell<u64>,
+    promoted: Cell<(NodeId, u64)>,
     pub overlays: RefCell<BTreeMap<OverlayId, Overlay>>,
     pub deaths: RefCell<Vec<Death>>,
     pub stopped: Cell<bool>,
@@ -50,18 +62,26 @@ pub struct FakeLog {
 
 impl FakeLog {
     pub fn new(rt: &Virtual, nodes: u8, lie: Lie) -> Rc<Self> {
+        let progress = match lie {
+            Lie::ByHand => Progress::Promoted { majority: false },
+            _ => Progress::Majority,
+        };
         Rc::new(FakeLog {
             rt: rt.clone(),
             nodes,
             lie,
             entries: RefCell::default(),
+            decided: RefCell::default(),
+            proposed: Cell::new(0),
+            promoted: Cell::new((NodeId(1), 1)),
             overlays: RefCell::default(),
             deaths: RefCell::default(),
             stopped: Cell::new(false),
             made: Cell::new(0),
             asked: Cell::new(0),
             appended: Cell::new(0),
-            judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1)),
+            judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
+                .known(progress, Traces::default(), Vec::new()),
         })
     }
 
@@ -94,6 +114,9 @@ impl FakeLog {
             let node = &view.nodes[usize::from(node.0) - 1];
             node.running && !node.paused
         };
+        if self.lie == Lie::ByHand {
+            return Some(self.promoted.get().0).filter(able);
+        }
         let can = self.judge_of_progress.can_progress(&view);
         NodeId::all(self.nodes).find(able).filter(|_| can)
     }
@@ -107,7 +130,7 @@ impl FakeLog {
         let length = entries.len() as u64;
         if expect.is_some_and(|expect| expect != length) {
             let error = Some("conflict".into());
-            return Outcome::Fail(Failure { error, leader: None, tail: Some(length) });
+            return Outcome::Fail(Failure { error, tail: Some(length), ..Failure::default() });
         }
         self.appended.set(self.appended.get() + 1);
         if self.lie != Lie::ForgetAppend(self.appended.get()) {
@@ -116,12 +139,24 @@ impl FakeLog {
         Outcome::Ok(Answer::Appended { offset: length, duplicate: false })
     }
 
+    fn decide(&self, key: &Value, value: &Value) -> Value {
+        let mut decided = self.decided.borrow_mut();
+        let first = decided.entry(key.clone()).or_insert_with(|| value.clone()).clone();
+        self.proposed.set(self.proposed.get() + 1);
+        match self.lie {
+            Lie::DecideAgain(at) if at <= self.proposed.get() && first != *value => value.clone(),
+            Lie::Invent(at) if at == self.proposed.get() => Value::Int(-1),
+            _ => first,
+        }
+    }
+
     fn answer(&self, node: NodeId, op: &Op) -> Outcome {
         match op {
             Op::Append { value, expect, .. } => match self.leader() {
                 Some(leader) if leader == node => self.append(value, *expect),
                 leader => {
-                    Outcome::Fail(Failure { error: Some("not-leader".into()), leader, tail: None })
+                    let error = Some("not-leader".into());
+                    Outcome::Fail(Failure { error, leader, ..Failure::default() })
                 }
             },
             Op::Read { from, limit, .. } => {
@@ -132,13 +167,23 @@ impl FakeLog {
                 Outcome::Ok(Answer::Read { values, tail: Some(length as u64) })
             }
             Op::Tail => Outcome::Ok(Answer::Tail(self.entries.borrow().len() as u64)),
+            Op::Propose { key, value } => Outcome::Ok(Answer::Decided(self.decide(key, value))),
+            Op::Promote if self.lie == Lie::ByHand => {
+                let epoch = self.promoted.get().1 + 1;
+                self.promoted.set((node, epoch));
+                Outcome::Ok(Answer::Promoted(epoch))
+            }
+            Op::Promote => {
+                let (error, detail) = (Some("refused".into()), Some("it elects".into()));
+                Outcome::Fail(Failure { error, detail, ..Failure::default() })
+            }
             Op::Open => Outcome::Ok(Answer::Opened("c1".into())),
             Op::Status => {
                 let delivered = self.entries.borrow().len() as u64;
                 let apart = if self.lie == Lie::NeverAgree { u64::from(node.0) } else { 0 };
                 Outcome::Ok(Answer::Status(NodeStatus {
                     role: if self.leader() == Some(node) { "leader" } else { "follower" }.into(),
-                    epoch: 1,
+                    epoch: self.promoted.get().1,
                     leader: self.leader(),
                     delivered: (self.lie != Lie::SayLittle).then_some(delivered + apart),
                 }))
@@ -167,8 +212,9 @@ impl Client for FakeClient {
                 return Outcome::Fail(Failure { error, ..Failure::default() });
             }
             let cut = view.blocked.contains(&Flow { from: client, to: Endpoint::Node(node) });
-            let silent = log.silent() && !matches!(op, Op::Status);
-            let stuck = log.leader().is_none() && !matches!(op, Op::Status);
+            let needs_leader = !matches!(op, Op::Status | Op::Promote);
+            let silent = log.silent() && needs_leader;
+            let stuck = log.leader().is_none() && needs_leader;
             if seen.paused || cut || silent || stuck {
                 std::future::pending::<()>().await;
             }
@@ -212,9 +258,10 @@ impl System for FakeSystem {
 
 impl Cluster for FakeLog {
     fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
-        let Effect::Hold(overlay) = effect;
         let id = OverlayId(self.made.replace(self.made.get() + 1));
-        self.overlays.borrow_mut().insert(id, overlay);
+        if let Effect::Hold(overlay) = effect {
+            self.overlays.borrow_mut().insert(id, overlay);
+        }
         Box::pin(async move { Ok(id) })
     }
 

@@ -1,6 +1,8 @@
 //! The whole pipeline over a fake log in virtual time: honest, and lying.
 
+mod decisions;
 mod fake_log;
+mod promote;
 mod virtual_time;
 mod workers;
 
@@ -9,6 +11,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::checkers::consensus::ConsensusMonitor;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::history::{Event, Process, Type, Value};
 use schism_verify::{Evidence, History, Monitor};
@@ -20,7 +23,7 @@ use super::{End, Finished, RunError, Setup};
 use crate::action::NodeId;
 use crate::judge;
 use crate::plan;
-use crate::workload::{Overrides, Registry, SystemRow, Workload, from_text};
+use crate::workload::{Overrides, Registry, Serves, SystemRow, Workload, from_text};
 use crate::worlds::Death;
 
 const FAULTS: &str = "
@@ -60,7 +63,9 @@ impl Write for Shared {
 
 fn workload(text: &str) -> Workload {
     let fake = SystemRow { name: "fake".into(), ..SystemRow::default() };
-    let registry = Registry { systems: vec![fake], ..Registry::default() };
+    let decides =
+        SystemRow { name: "decides".into(), serves: Serves::Consensus, ..SystemRow::default() };
+    let registry = Registry { systems: vec![fake, decides], ..Registry::default() };
     from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
 }
 
@@ -74,7 +79,10 @@ fn run(
     let workload = workload(text);
     let (rt, file) = (Virtual::default(), Shared::default());
     let log = FakeLog::new(&rt, workload.nodes, lie);
-    let mut monitor = LogMonitor::new();
+    let mut monitor: Box<dyn Monitor> = match workload.serves() {
+        Serves::Log => Box::new(LogMonitor::new()),
+        Serves::Consensus => Box::new(ConsensusMonitor::new()),
+    };
     let mut setup = Setup {
         rt: rt.clone(),
         plan: plan::draw(&workload, seed),
@@ -86,6 +94,7 @@ fn run(
         history: Box::new(file.clone()),
         monitor: Box::new(move |event| monitor.observe(event)),
         stalls: Box::new(Vec::new),
+        ready: Box::new(|| ()),
         interrupt: Rc::new(Signal::default()),
         keep_going: false,
         progress: None,

@@ -34,7 +34,8 @@ impl Client for Scripted {
             Op::Append { session: Some((client, seq)), .. } => format!("append {client}/{seq}"),
             Op::Append { .. } => "append".to_string(),
             Op::Read { .. } => "read".to_string(),
-            Op::Tail | Op::Status => "tail".to_string(),
+            Op::Propose { key, .. } => format!("propose {key}"),
+            Op::Tail | Op::Promote | Op::Status => "tail".to_string(),
         };
         self.asked.borrow_mut().push(format!("{node} {what}"));
         let answer = self.answers.pop_front().unwrap_or("nothing");
@@ -52,14 +53,15 @@ impl Client for Scripted {
 fn outcome(answer: &str, op: &Op) -> Option<Outcome> {
     let (word, rest) = answer.split_once(' ').unwrap_or((answer, ""));
     let fail = |error: &str, leader: Option<NodeId>| {
-        Outcome::Fail(Failure { error: Some(error.into()), leader, tail: None })
+        Outcome::Fail(Failure { error: Some(error.into()), leader, ..Failure::default() })
     };
     match word {
         "ok" => Some(Outcome::Ok(match op {
             Op::Open => Answer::Opened(rest.into()),
             Op::Append { .. } => Answer::Appended { offset: 0, duplicate: false },
             Op::Read { .. } => Answer::Read { values: vec![], tail: Some(0) },
-            Op::Tail | Op::Status => Answer::Tail(0),
+            Op::Propose { value, .. } => Answer::Decided(value.clone()),
+            Op::Tail | Op::Promote | Op::Status => Answer::Tail(0),
         })),
         "fail" => Some(fail(rest, None)),
         "hint" => Some(fail("not-leader", NodeId::try_from(rest.to_string()).ok())),
@@ -85,6 +87,10 @@ impl Generator for Listed {
             "tail" => Op::Tail,
             _ => Op::Append { value: Value::Int(1), session: None, expect: None },
         }
+    }
+
+    fn probe(&mut self, _: u64) -> Op {
+        Op::Tail
     }
 
     fn observe(&mut self, _: &Event) {}

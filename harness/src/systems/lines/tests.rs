@@ -37,6 +37,9 @@ fn requests_are_as_the_contract_shows_them() {
     );
     check(Op::Tail, r#"{"id":7,"op":"tail"}"#);
     check(Op::Open, r#"{"id":7,"op":"open"}"#);
+    let propose = Op::Propose { key: Value::Str("k1".into()), value: Value::Int(5) };
+    check(propose, r#"{"id":7,"op":"propose","key":"k1","value":5}"#);
+    check(Op::Promote, r#"{"id":7,"op":"promote"}"#);
     check(Op::Status, r#"{"id":7,"op":"status"}"#);
 }
 
@@ -48,7 +51,7 @@ fn every_answer_is_classified() {
     };
     let fail = |error: &str, leader: Option<u8>, tail| {
         let leader = leader.map(NodeId);
-        Outcome::Fail(Failure { error: Some(error.into()), leader, tail })
+        Outcome::Fail(Failure { error: Some(error.into()), leader, tail, ..Failure::default() })
     };
     let info = |error: &str| Outcome::Info(error.into());
     let appended = |offset, duplicate| Outcome::Ok(Answer::Appended { offset, duplicate });
@@ -102,6 +105,19 @@ fn every_answer_is_classified() {
         &Op::Status,
         r#"{"id":6,"ok":{"role":"leader","epoch":3,"leader":"n2","delivered":45,"more":[1]}}"#,
         Outcome::Ok(Answer::Status(status)),
+    );
+    let propose = &Op::Propose { key: Value::Str("k1".into()), value: Value::Int(5) };
+    let decided = Outcome::Ok(Answer::Decided(Value::Int(3)));
+    check(propose, r#"{"id":7,"ok":{"value":3}}"#, decided);
+    check(propose, r#"{"id":7,"ok":{}}"#, info("malformed-answer"));
+    check(propose, r#"{"id":7,"info":{"error":"timeout"}}"#, info("timeout"));
+    check(&Op::Promote, r#"{"id":1,"ok":{"epoch":4}}"#, Outcome::Ok(Answer::Promoted(4)));
+    let mut refused = Failure { error: Some("refused".into()), ..Failure::default() };
+    refused.detail = Some("it chooses by itself".into());
+    check(
+        &Op::Promote,
+        r#"{"id":1,"fail":{"error":"refused","detail":"it chooses by itself"}}"#,
+        Outcome::Fail(refused),
     );
     check(&Op::Status, r#"{"ok":{}}"#, Outcome::Ok(Answer::Status(NodeStatus::default())));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::spawn_blocking;
 
-use crate::action::{Bite, Effect, Link, NodeId, NodeView, Overlay, OverlayId, View};
+use crate::action::{Action, Bite, Effect, Link, NodeId, NodeView, Overlay, OverlayId, View};
 use crate::worlds::overlays::{NodeShape, links_of};
 use crate::worlds::{Cluster, Death, Local, WorldError};
 
@@ -17,7 +17,8 @@ impl Cluster for Processes {
         Box::pin(async move {
             match effect {
                 Effect::Hold(overlay) => self.put_on(overlay).await,
-                Effect::Once(action) => match action {},
+                // Clients' words, not the world's: it is only given a name.
+                Effect::Once(Action::Promote { .. }) => Ok(self.overlays.borrow_mut().name()),
             }
         })
     }

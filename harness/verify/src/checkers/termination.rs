@@ -106,16 +106,15 @@ fn missing(
     let keys: BTreeSet<_> = before.map(|op| history.invoke(op).key.as_ref()).collect();
     let mut doubts = Vec::new();
     let ends = nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default();
-    for node in &settings.nodes {
-        match ends.iter().find(|end| end.node == *node) {
+    for node in settings.nodes.iter().map(String::as_str) {
+        match ends.iter().find(|end| end.node == node) {
             None => doubts.push(format!("{node} was not asked at the end")),
             Some(end) if !end.complete => {
                 let why = end.why.as_deref().unwrap_or("it was not asked for everything");
                 doubts.push(format!("{node} could not be read to its end: {why}"));
             }
             Some(_) => {
-                let asked = |key: &&Option<&Value>| !waits.contains_key(&(node.as_str(), **key));
-                let left = keys.iter().filter(asked).count();
+                let left = keys.iter().filter(|key| !waits.contains_key(&(node, **key))).count();
                 if left > 0 {
                     doubts.push(format!("{node} was not asked again for {left} keys"));
                 }

@@ -3,6 +3,8 @@
 
 mod tokens;
 
+pub(crate) use tokens::{Grammar, Ways};
+
 use super::spec::{Call, Spec, Timed};
 use crate::history::Value;
 

@@ -1,5 +1,6 @@
 //! What a system's row changes in the invariants: which do not apply, who must hold what is
-//! committed, and the rules of slots and ballots. For each a lie it must catch, a truth it must pass.
+//! committed, and the rules of slots and ballots. For each a lie it must catch, and a truth it must
+//! pass.
 
 use super::tests::traces;
 use super::{CHECKER, CommitQuorum, Traces};

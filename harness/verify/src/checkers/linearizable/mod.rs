@@ -76,7 +76,8 @@ fn choose(history: &History, options: &CheckOptions) -> Result<&'static Model, C
 
 fn log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
     if let Some(algorithm) = options.algorithm.as_deref().filter(|name| *name != "log") {
-        return Err(CheckError::Algorithm { algorithm: algorithm.into(), model: "log" });
+        let (algorithm, known) = (algorithm.into(), "log".into());
+        return Err(CheckError::NoSuchAlgorithm { algorithm, known });
     }
     if let Some(initial) = &options.initial {
         let message = format!("a log starts empty, not as {initial}");
@@ -191,7 +192,18 @@ mod tests {
         let error = |options| check(&history, &options).unwrap_err().to_string();
         assert!(error(options("tree", "")).starts_with("`tree` is no model; there are log, "));
         assert!(error(options("queue", "")).contains("`push` is no operation of this model"));
-        assert!(error(options("", "fifo")).contains("`fifo` cannot judge this history"));
+        assert!(
+            error(options("", "fifo"))
+                .contains("`fifo` cannot judge this history: it takes queues, not")
+        );
+        assert_eq!(
+            error(options("", "zones")),
+            "`zones` is no algorithm for this model; there are fifo, search"
+        );
+        assert_eq!(
+            error(options("log", "search")),
+            "`search` is no algorithm for this model; there are log"
+        );
         let wrong =
             CheckOptions { initial: Some(crate::history::Value::Int(3)), ..options("", "") };
         assert_eq!(error(wrong), "the initial value: found 3; expected a list");

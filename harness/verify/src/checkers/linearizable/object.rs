@@ -41,13 +41,13 @@ pub(super) fn judge<S: Judged>(
     meter: &Meter,
 ) -> Result<Finding, CheckError> {
     let forced = options.algorithm.as_deref();
-    let wrong = || CheckError::Algorithm {
-        algorithm: forced.unwrap_or_default().into(),
-        model: "history of this model",
-    };
-    if forced.is_some_and(|name| name != "search" && (name != S::FAST || name.is_empty())) {
-        return Err(wrong());
+    if let Some(name) = forced.filter(|name| *name != "search" && *name != S::FAST) {
+        let fast = Some(S::FAST).filter(|name| !name.is_empty());
+        let known: Vec<&str> = fast.into_iter().chain(["search"]).collect();
+        let known = known.join(", ");
+        return Err(CheckError::NoSuchAlgorithm { algorithm: name.into(), known });
     }
+    let wrong = || CheckError::Algorithm { algorithm: S::FAST, takes: S::TAKES };
     let objects = objects(spec, history)?;
     let one = |object: &Object<S::Op>| judge_object(spec, history, object, options, meter);
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;

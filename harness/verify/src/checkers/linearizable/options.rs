@@ -71,15 +71,21 @@ pub enum CheckError {
         /// What was found and what was expected.
         message: String,
     },
-    /// The algorithm that was asked for cannot judge this history.
-    #[error(
-        "the algorithm `{algorithm}` cannot judge this history of a {model}; `search` can judge any but a log"
-    )]
-    Algorithm {
+    /// The algorithm that was asked for is none for this model.
+    #[error("`{algorithm}` is no algorithm for this model; there are {known}")]
+    NoSuchAlgorithm {
         /// What was asked for.
         algorithm: String,
-        /// The model.
-        model: &'static str,
+        /// What there is.
+        known: String,
+    },
+    /// The algorithm that was asked for cannot judge this history.
+    #[error("`{algorithm}` cannot judge this history: it takes {takes}; `search` takes any")]
+    Algorithm {
+        /// What was asked for.
+        algorithm: &'static str,
+        /// The histories that it can judge.
+        takes: &'static str,
     },
 }
 

@@ -13,9 +13,9 @@ use crate::models::spec::Timed;
 type Tokens<'a> = HashMap<&'a str, u32, FixedState>;
 
 /// How strings come about: from a base, by appends.
-struct Grammar<'a> {
+pub(crate) struct Grammar<'a> {
     /// What an append of the first token finds: absent, or the empty string. None: either.
-    empty: Option<Value>,
+    pub(crate) empty: Option<Value>,
     /// A string can begin with an append.
     starts_empty: bool,
     bases: Tokens<'a>,
@@ -23,6 +23,21 @@ struct Grammar<'a> {
     /// Each token with the number of operations that append it.
     appends: Tokens<'a>,
     append_lengths: BTreeSet<usize>,
+    /// Somebody appends the empty string.
+    appends_nothing: bool,
+    /// There are bases that are neither absent nor strings.
+    other_bases: bool,
+}
+
+/// The ways to put a string together.
+pub(crate) enum Ways {
+    /// It cannot come about.
+    None,
+    /// Where each token of this string starts, and the end. The first cut is the end of the base:
+    /// 0 where it began with an append.
+    One(Vec<usize>),
+    /// More than one.
+    Many,
 }
 
 /// Replaces appends by what they certainly did. Exact: every order that explains the operations
@@ -42,9 +57,12 @@ pub(super) fn refine(initial: &Value, ops: &mut Vec<Timed<Op>>) {
     let mut seen_tokens: HashSet<String, FixedState> = HashSet::default();
     {
         let grammar = Grammar::new(initial, ops);
+        if grammar.can_refuse() {
+            return; // an append may have had to come where there was a string
+        }
         for (value, &held) in &shown {
             let Value::Str(text) = value else { continue };
-            let Some(cuts) = grammar.only_way(text) else {
+            let Ways::One(cuts) = grammar.ways(text) else {
                 // Ambiguous: everything that occurs anywhere may have been seen.
                 let occurs = |token: &&&str| text.contains(**token);
                 seen_bases.extend(grammar.bases.keys().filter(occurs).map(ToString::to_string));
@@ -100,7 +118,8 @@ pub(super) fn refine(initial: &Value, ops: &mut Vec<Timed<Op>>) {
 }
 
 impl<'a> Grammar<'a> {
-    fn new(initial: &'a Value, ops: &'a [Timed<Op>]) -> Self {
+    /// What the initial value and the operations, seen or not, can put together.
+    pub(crate) fn new(initial: &'a Value, ops: &'a [Timed<Op>]) -> Self {
         let mut grammar = Grammar {
             empty: None,
             starts_empty: false,
@@ -108,14 +127,15 @@ impl<'a> Grammar<'a> {
             base_lengths: BTreeSet::new(),
             appends: Tokens::default(),
             append_lengths: BTreeSet::new(),
+            appends_nothing: false,
+            other_bases: false,
         };
         let mut empties: Vec<&Value> = Vec::new();
-        let mut odd = false;
         grammar.base(initial, &mut empties);
         for timed in ops {
             match &timed.op {
                 Op::Put(value) | Op::Cas(_, value) => grammar.base(value, &mut empties),
-                Op::Append(Value::Str(token)) if token.is_empty() => odd = true,
+                Op::Append(Value::Str(token)) if token.is_empty() => grammar.appends_nothing = true,
                 Op::Append(Value::Str(token)) => {
                     *grammar.appends.entry(token).or_default() += 1;
                     grammar.append_lengths.insert(token.len());
@@ -126,7 +146,7 @@ impl<'a> Grammar<'a> {
         grammar.starts_empty = !empties.is_empty();
         // An append of nothing turns absent into empty, so nothing is known then.
         grammar.empty = match &empties[..] {
-            [only] if !odd => Some((*only).clone()),
+            [only] if !grammar.appends_nothing => Some((*only).clone()),
             _ => None,
         };
         grammar
@@ -139,13 +159,18 @@ impl<'a> Grammar<'a> {
                 self.base_lengths.insert(text.len());
             }
             Value::Str(_) | Value::Null if !empties.contains(&value) => empties.push(value),
-            _ => {}
+            Value::Str(_) | Value::Null => {}
+            _ => self.other_bases = true,
         }
     }
 
-    /// Where each token of this string starts, and the end, if there is exactly one way to put it
-    /// together. The first cut is the end of the base: 0 where it began with an append.
-    fn only_way(&self, text: &str) -> Option<Vec<usize>> {
+    /// Whether the key may hold what nobody can append to, and somebody appends.
+    pub(crate) fn can_refuse(&self) -> bool {
+        self.other_bases && (self.appends_nothing || !self.appends.is_empty())
+    }
+
+    /// How this string can have been put together.
+    pub(crate) fn ways(&self, text: &str) -> Ways {
         const MANY: u8 = 2; // more than one way is all that matters
         let mut ways = vec![0u8; text.len() + 1];
         // Where the token that ends here starts; `NONE` for a base.
@@ -168,15 +193,17 @@ impl<'a> Grammar<'a> {
                 }
             }
         }
-        if ways[text.len()] != 1 {
-            return None;
+        match ways[text.len()] {
+            0 => return Ways::None,
+            1 => {}
+            _ => return Ways::Many,
         }
         let mut cuts = vec![text.len()];
         while from[*cuts.last().expect("never empty")] != NONE {
             cuts.push(from[*cuts.last().expect("never empty")]);
         }
         cuts.reverse();
-        Some(cuts)
+        Ways::One(cuts)
     }
 }
 

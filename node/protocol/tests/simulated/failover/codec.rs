@@ -21,12 +21,10 @@ fn body() -> impl Strategy<Value = Body> {
         some_values.clone().prop_map(|(snapshot, from, values)| {
             Body::PulledValues { snapshot, from: Offset(from), values }
         }),
-        (run(), index(), index(), round.clone()).prop_map(
-            |((prev, entries), commit, open, round)| {
-                Body::Append { prev, commit, open, round, entries }
-            }
-        ),
-        (index(), any::<bool>(), round.clone()).prop_map(|(matched, whole, round)| Body::Matched {
+        (run(), index(), index(), round).prop_map(|((prev, entries), commit, open, round)| {
+            Body::Append { prev, commit, open, round, entries }
+        }),
+        (index(), any::<bool>(), round).prop_map(|(matched, whole, round)| Body::Matched {
             matched,
             whole,
             round

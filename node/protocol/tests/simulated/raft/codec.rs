@@ -13,21 +13,19 @@ fn body() -> impl Strategy<Value = Body> {
         any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
         id().prop_map(|last| Body::Vote { last }),
         any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
-        (run(), index(), round.clone()).prop_map(|((prev, entries), commit, round)| {
+        (run(), index(), round).prop_map(|((prev, entries), commit, round)| {
             Body::Append { prev, commit, round, entries }
         }),
-        (index(), round.clone()).prop_map(|(matched, round)| Body::Matched { matched, round }),
-        (index(), any::<Option<u64>>(), index(), round.clone()).prop_map(
+        (index(), round).prop_map(|(matched, round)| Body::Matched { matched, round }),
+        (index(), any::<Option<u64>>(), index(), round).prop_map(
             |(prev, conflict, first, round)| {
                 Body::Mismatch { prev, conflict: conflict.map(Epoch), first, round }
             }
         ),
-        (snapshot(), round.clone(), any::<u64>(), values()).prop_map(
-            |(snapshot, round, from, values)| {
-                Body::Snapshot { snapshot, round, from: Offset(from), values }
-            }
-        ),
-        (index(), any::<u64>(), round.clone()).prop_map(|(index, have, round)| {
+        (snapshot(), round, any::<u64>(), values()).prop_map(|(snapshot, round, from, values)| {
+            Body::Snapshot { snapshot, round, from: Offset(from), values }
+        }),
+        (index(), any::<u64>(), round).prop_map(|(index, have, round)| {
             Body::SnapshotHave { index, have: Offset(have), round }
         }),
         any::<u64>().prop_map(|token| Body::ReadIndex { token }),

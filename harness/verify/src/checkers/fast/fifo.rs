@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::{NEVER, Span, certificate};
 use crate::checkers::linearizable::Certificate;
 use crate::history::Value;
 use crate::models::queue::Op;
@@ -17,16 +18,6 @@ struct Life {
     /// None: nobody is known to have taken it.
     took: Option<Span>,
 }
-
-/// When an operation was invoked and returned. What is there at the start came before rank 0.
-#[derive(Clone, Copy)]
-struct Span {
-    id: Option<u32>,
-    invoke: i64,
-    ret: i64,
-}
-
-const NEVER: i64 = i64::MAX;
 
 /// Judges a queue. None: a value is put in twice, so this cannot.
 pub fn judge(initial: &[Value], ops: &[Timed<Op>]) -> Option<Result<(), Certificate>> {
@@ -42,7 +33,7 @@ pub fn judge(initial: &[Value], ops: &[Timed<Op>]) -> Option<Result<(), Certific
     for op in ops {
         match &op.op {
             Op::Put(value) => {
-                let before = lives.insert(value, Life { put: span(op), took: None });
+                let before = lives.insert(value, Life { put: Span::of(op), took: None });
                 before.is_none().then_some(())?;
             }
             Op::Took(_) | Op::Empty if op.is_lost() => return None,
@@ -59,11 +50,6 @@ pub fn judge(initial: &[Value], ops: &[Timed<Op>]) -> Option<Result<(), Certific
     }))
 }
 
-fn span(op: &Timed<Op>) -> Span {
-    let ret = if op.is_lost() { NEVER } else { i64::from(op.ret) };
-    Span { id: Some(op.id), invoke: i64::from(op.invoke), ret }
-}
-
 /// What is taken was put in before, and is taken once.
 fn one_by_one(
     lives: &mut HashMap<&Value, Life, FixedState>,
@@ -71,7 +57,7 @@ fn one_by_one(
 ) -> Result<(), Certificate> {
     for op in ops {
         let Op::Took(value) = &op.op else { continue };
-        let took = span(op);
+        let took = Span::of(op);
         let Some(life) = lives.get_mut(value) else {
             return proof(&[took], "{0}, but nobody ever put that value in".into());
         };
@@ -143,7 +129,7 @@ fn in_order(lives: &[Life], lost: &[i64]) -> Result<(), Certificate> {
 
 /// Whoever found the queue empty did so at an instant at which it can have been.
 fn empty(lives: &[Life], lost: &[i64], ops: &[Timed<Op>]) -> Result<(), Certificate> {
-    let empties: Vec<Span> = ops.iter().filter(|op| op.op == Op::Empty).map(span).collect();
+    let empties: Vec<Span> = ops.iter().filter(|op| op.op == Op::Empty).map(Span::of).collect();
     if empties.is_empty() {
         return Ok(());
     }
@@ -228,17 +214,6 @@ fn never_empty(lives: &[Life], lost: &[i64], found: Span) -> Vec<Span> {
 }
 
 fn proof(spans: &[Span], why: String) -> Result<(), Certificate> {
-    // What was there at the start has no operation: it is named in words.
-    let mut why = why;
-    let mut ops = Vec::new();
-    for (at, span) in spans.iter().enumerate() {
-        match span.id {
-            Some(id) => {
-                why = why.replace(&format!("{{{at}}}"), &format!("{{{}}}", ops.len()));
-                ops.push(id);
-            }
-            None => why = why.replace(&format!("{{{at}}}"), "a value that was there at the start"),
-        }
-    }
-    Err(Certificate { ops, why })
+    let ids: Vec<Option<u32>> = spans.iter().map(|span| span.id).collect();
+    Err(certificate(&ids, "a value that was there at the start", &why))
 }

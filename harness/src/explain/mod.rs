@@ -1,0 +1,109 @@
+//! A small run told step by step: who said what to whom, when it arrived, what each node did about
+//! it, and where the nine steps of the lecture notes happen.
+//!
+//! ```text
+//! schism explain raft
+//! ```
+//!
+//! A story is data; [`terminal`] and [`page`] draw it. Nothing here runs a protocol:
+//! `worlds::simulated` does, and writes the story down.
+
+pub mod page;
+mod picture;
+pub mod steps;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+
+use steps::Step;
+
+/// What happened, in order of time. All times are simulated nanoseconds since the start.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Story {
+    /// The system's name.
+    pub system: String,
+    /// The system in one line.
+    pub about: String,
+    /// How many nodes, n1 first.
+    pub nodes: u8,
+    /// Everything random came from it.
+    pub seed: u64,
+    /// What the director had done, each with its start.
+    pub chapters: Vec<(u64, String)>,
+    /// Messages that changed something, by the time they were sent.
+    pub messages: Vec<Message>,
+    /// What nodes and clients did, by time.
+    pub notes: Vec<Note>,
+    /// Messages without news, by name: heartbeats nobody acts on.
+    pub undrawn: BTreeMap<String, u64>,
+    /// The end.
+    pub end_ns: u64,
+}
+
+/// A message between nodes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Message {
+    /// Who sent it: 1 is n1.
+    pub from: u8,
+    /// To whom.
+    pub to: u8,
+    /// Its name, from the protocol's table of frames.
+    pub name: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// When it left.
+    pub sent_ns: u64,
+    /// When it arrived; None: the receiver was down.
+    pub arrives_ns: Option<u64>,
+    /// Which of the nine steps it is.
+    pub step: Option<Step>,
+}
+
+/// Something that happened at one node.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Note {
+    /// When.
+    pub at_ns: u64,
+    /// Where: 1 is n1.
+    pub node: u8,
+    /// What.
+    pub what: What,
+    /// Which of the nine steps it is.
+    pub step: Option<Step>,
+}
+
+/// What happened at a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// It started, for the first time or again.
+    Starts,
+    /// It was killed.
+    Crashes,
+    /// It has this role now, in this epoch.
+    Role(String, u64),
+    /// A client asks it something.
+    Asked(String),
+    /// It answers.
+    Answers(String),
+    /// It does this, in the protocol's own words.
+    Does(String),
+}
+
+impl What {
+    /// The words for it.
+    pub fn words(&self) -> String {
+        match self {
+            What::Starts => "starts".into(),
+            What::Crashes => "CRASHES".into(),
+            What::Role(role, epoch) => format!("{role}, epoch {epoch}"),
+            What::Asked(what) => format!("client: {what}"),
+            What::Answers(what) => format!("answers {what}"),
+            What::Does(what) => what.clone(),
+        }
+    }
+}
+
+/// A time in milliseconds, as both renderers show it.
+pub fn millis(at_ns: u64) -> String {
+    format!("{:.1}", at_ns as f64 / 1e6)
+}

@@ -1,0 +1,29 @@
+//! A cluster in this process, in virtual time: machines, links that take a few milliseconds, disks
+//! that take less. Small and friendly: it loses nothing but what a crash loses. The one place
+//! beside `main.rs` that knows our protocols.
+//!
+//! It never judges; the simulated cluster of the protocols' own tests does, under every fault.
+
+mod describe;
+mod script;
+mod stage;
+
+use schism_protocol::{PROTOCOLS, ProtocolRow};
+
+use crate::explain::Story;
+use stage::Stage;
+
+/// Performs the script for a system and writes down what happened. An error says what there is.
+pub fn tell(system: &str, nodes: u8, seed: u64) -> Result<Story, String> {
+    let row = row(system)?;
+    let mut stage = Stage::new(row, nodes, seed);
+    script::perform(&mut stage)?;
+    Ok(stage.finish())
+}
+
+fn row(system: &str) -> Result<&'static ProtocolRow, String> {
+    PROTOCOLS.iter().find(|row| row.name == system).ok_or_else(|| {
+        let known: Vec<&str> = PROTOCOLS.iter().map(|row| row.name).collect();
+        format!("unknown system {system:?}; there are: {}", known.join(", "))
+    })
+}

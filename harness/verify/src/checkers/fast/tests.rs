@@ -1,0 +1,244 @@
+//! What the certificates of the fast paths say, on the smallest lies that they catch, and truths
+//! beside them. That they prove what they say is shown in `linearizable::agreement`.
+
+use crate::checkers::linearizable::{CheckOptions, check};
+use crate::history::{Event, History, Process, Type, Value};
+use crate::verdict::Verdict;
+
+fn value(text: &str) -> Value {
+    Value::from_json(&serde_json::from_str(text).unwrap())
+}
+
+/// Statements stand between two spaces: `a: read -> 1` was invoked and returned at once, `a> read`
+/// was invoked, `a< 1` returned. A dot answers nothing, and `!` refuses.
+fn history(text: &str) -> History {
+    let mut events: Vec<Event> = Vec::new();
+    for statement in text.split("  ") {
+        let process = Process::Client(u64::from(statement.as_bytes()[0] - b'a'));
+        let (how, rest) = (&statement[1..2], statement[2..].trim());
+        let (asked, answered) = match how {
+            ":" => rest.split_once(" -> ").map(|(asked, answered)| (Some(asked), Some(answered))),
+            ">" => Some((Some(rest), None)),
+            _ => Some((None, Some(rest))),
+        }
+        .unwrap();
+        if let Some(asked) = asked {
+            let (f, argument) = asked.split_once(' ').unwrap_or((asked, ""));
+            let mut event = Event::new(process, Type::Invoke, f);
+            event.value = (!argument.is_empty()).then(|| value(argument));
+            events.push(event);
+        }
+        if let Some(answered) = answered {
+            let asked = events.iter().rfind(|event| event.process == process).unwrap();
+            let kind = if answered == "!" { Type::Fail } else { Type::Ok };
+            let mut event = Event { kind, ..asked.clone() };
+            if kind == Type::Ok && answered != "." {
+                event.value = Some(value(answered));
+            }
+            events.push(event);
+        }
+    }
+    for (index, event) in events.iter_mut().enumerate() {
+        event.index = index as u64;
+    }
+    History::from_events(events).unwrap()
+}
+
+/// The sentence, or nothing if it is valid; judged by this algorithm and no other.
+fn said(model: &str, initial: &str, algorithm: &str, text: &str) -> String {
+    let options = CheckOptions {
+        model: Some(model.into()),
+        algorithm: Some(algorithm.into()),
+        initial: (!initial.is_empty()).then(|| value(initial)),
+        null_says_nothing: true,
+        ..CheckOptions::default()
+    };
+    let result = check(&history(text), &options).unwrap_or_else(|error| panic!("{text}: {error}"));
+    assert_eq!(result.algorithm, Some(algorithm));
+    match result.verdict {
+        Verdict::Valid => String::new(),
+        Verdict::Violated(anomalies) => anomalies[0].explanation.clone(),
+        Verdict::Unknown { reason } => panic!("{text}: {reason}"),
+    }
+}
+
+#[test]
+fn registers() {
+    let check =
+        |text: &str, sentence: &str| assert_eq!(said("register", "0", "zones", text), sentence);
+    check("a: write 1 -> .  b: read -> 1", "");
+    check("a> write 1  b: read -> 0  b: read -> 1  c: read -> 1", "");
+    check("a> cas [0,1]  b: read -> 0  b: read -> 1  c: cas [1,2] -> .  b: read -> 2", "");
+    // A read that answers null says nothing of a register that starts with a value.
+    check("a: write 1 -> .  b: read -> null  b: read -> 1", "");
+    // Values that nobody found may be written twice, and written by lost writes.
+    check("a: write 1 -> .  b: write 1 -> .  c> write 2  b: write 3 -> .  b: read -> 3", "");
+    check("a: read -> 7", "p0's read -> 7, but nobody ever wrote the value that it found");
+    check(
+        "a> cas [7,8]  b: read -> 8",
+        "p1's read -> 8 needs p0's cas [7,8] (unanswered), which needs a value that nobody ever \
+         wrote",
+    );
+    check(
+        "a: read -> 1  b: write 1 -> .",
+        "p0's read -> 1 returned before p1's write 1 was invoked, but needs what only p1's write 1 \
+         writes",
+    );
+    check(
+        "a: cas [0,1] -> .  b: read -> 0",
+        "p0's cas [0,1] replaced the value that p1's read -> 0 found, and returned before p1's \
+         read -> 0 was invoked; nobody wrote it again",
+    );
+    check(
+        "a> cas [0,1]  b: read -> 1  c: read -> 0",
+        "p1's read -> 1 needs what p0's cas [0,1] (unanswered) wrote in place of the value that \
+         p2's read -> 0 found, and returned before p2's read -> 0 was invoked; nobody wrote it \
+         again",
+    );
+    check(
+        "a: cas [0,1] -> .  b: cas [0,2] -> .",
+        "p0's cas [0,1] and p1's cas [0,2] both replaced one value, which was written only once",
+    );
+    check(
+        "a: cas [1,2] -> .  b: cas [2,1] -> .",
+        "p1's cas [2,1] needs what p0's cas [1,2] writes, and that in turn what p1's cas [2,1] \
+         writes: round in a circle, and nobody else writes either",
+    );
+    check(
+        "a: write 1 -> .  b: read -> 0",
+        "from the start until p1's read -> 0 it held one value all the time, or what cas made of \
+         it, but p0's write 1 was invoked and returned in between, and needs another value",
+    );
+    check(
+        "a> write 1  b> write 2  c: read -> 1  d: read -> 2  c: read -> 1  d: read -> 2",
+        "from p2's read -> 1 until p2's read -> 1 it held one value all the time, or what cas \
+         made of it, and from p3's read -> 2 until p3's read -> 2 another, but these times overlap",
+    );
+}
+
+#[test]
+fn keys() {
+    let check = |text: &str, sentence: &str| assert_eq!(said("kv", "", "zones", text), sentence);
+    check(
+        "a: append \"x;\" -> .  b> append \"y;\"  c: append \"z;\" -> .  c: get -> \"x;y;z;\"",
+        "",
+    );
+    check("a: put \"p\" -> .  a: append \"x\" -> .  b: get -> \"px\"  a: put \"q\" -> .", "");
+    check(
+        "a: append \"x;\" -> .  b: append \"y;\" -> .  c: get -> \"y;x;\"",
+        "p0's append \"x;\" returned before p1's append \"y;\" was invoked, but needs what only \
+         p1's append \"y;\" writes; p2's get -> \"y;x;\" shows that p0's append \"x;\" took effect",
+    );
+    check(
+        "a: get -> \"z\"  b: append \"x\" -> .",
+        "p0's get -> \"z\", but nothing that was ever written makes that value",
+    );
+    check(
+        "a> append \"x\"  b> append \"y\"  c> append \"z\"  d: get -> \"xz\"  d: get -> \"xyz\"",
+        "p3's get -> \"xz\" and p3's get -> \"xyz\" show p2's append \"z\" (unanswered) after two \
+         different values, but it was asked once",
+    );
+    check(
+        "a: append \"x\" -> .  b: put \"p\" -> .  c: get -> \"x\"",
+        "from the start until p2's get -> \"x\" it held one value all the time, or what \
+         cas made of it, but p1's put \"p\" was invoked and returned in between, and needs another \
+         value",
+    );
+}
+
+#[test]
+fn sets() {
+    let check =
+        |text: &str, sentence: &str| assert_eq!(said("set", "[0]", "elements", text), sentence);
+    check("a> add 1  b: read -> [0]  b: read -> [0,1]  c: contains 1 -> true", "");
+    check("a: add 1 -> .  b: remove 1 -> .  c: contains 1 -> false  c: contains 0 -> true", "");
+    check("a: read -> [0,7]", "p0's read -> [0,7], but nobody ever added what it found");
+    check("a: read -> []", "p0's read -> [] missed an element that was there from the start");
+    check(
+        "a> add 1  b> add 2  c> read  d> read  c< [0,1]  d< [0,2]",
+        "p2's read -> [0,1] and p3's read -> [0,2] each saw an element that the other missed, but \
+         nothing is ever removed",
+    );
+    check(
+        "a> add 1  b: read -> [0,1]  c: read -> [0]",
+        "p2's read -> [0] missed an element that p1's read -> [0,1] saw, and p1's read -> [0,1] \
+         had returned before",
+    );
+    check(
+        "a: add 1 -> .  b: remove 0 -> .  c: contains 1 -> false",
+        "p0's add 1, p2's contains 1 -> false contradict each other: their element can have \
+         changed once at most, and at no moment so that all of them are right",
+    );
+    check(
+        "a: remove 0 -> .  b: contains 0 -> true",
+        "p0's remove 0, p1's contains 0 -> true contradict each other: their element can have \
+         changed once at most, and at no moment so that all of them are right",
+    );
+}
+
+#[test]
+fn counters() {
+    let check =
+        |text: &str, sentence: &str| assert_eq!(said("counter", "5", "matching", text), sentence);
+    check("a> add 2  b: read -> 5  b: read -> 7  c: add 2 -> .  b: read -> 9", "");
+    check("a: read -> 6  b: add 2 -> .", "p0's read -> 6, but it starts at 5 and every add adds 2");
+    check("a: read -> 9  b: add 2 -> .", "p0's read -> 9, but only 1 add was invoked at all");
+    check(
+        "a: read -> 7  b: add 2 -> .",
+        "p0's read -> 7 needs 1 add since the start, but only 0 adds were invoked before it returned",
+    );
+    check(
+        "a> add 2  b: read -> 7  c: read -> 5",
+        "p2's read -> 5 saw less than p1's read -> 7, which had returned before p2's read -> 5 was \
+         invoked",
+    );
+    check(
+        "a: add 2 -> .  b: read -> 7  a: add 2 -> .  c: add 2 -> .  b: read -> 9",
+        "2 adds were acknowledged between p1's read -> 7 and p1's read -> 9, p2's add 2 among \
+         them, which is more than the second read shows",
+    );
+}
+
+#[test]
+fn mutexes() {
+    let check = |text: &str, sentence: &str| assert_eq!(said("mutex", "", "turns", text), sentence);
+    check("a: acquire -> .  a> release  b: acquire -> .", "");
+    check("a: acquire -> .  b: acquire -> !  a: release -> .  b: acquire -> .", "");
+    check(
+        "a: acquire -> .  b: acquire -> .",
+        "p1's acquire returned, but at no moment until then can the mutex have been free for it: \
+         it was held before",
+    );
+    check(
+        "a: release -> .",
+        "p0's release returned, but at no moment until then can the mutex have been held for it: \
+         it was free before",
+    );
+    check(
+        "a> acquire  b> acquire  a< .  b< .",
+        "p1's acquire returned, but at no moment until then can the mutex have been free for it: \
+         it was free before, and then came p0's acquire",
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_words() {
+    let refused = |model: &str, algorithm: &str, text: &str| {
+        let (model, algorithm) = (Some(model.into()), Some(algorithm.into()));
+        let options = CheckOptions { model, algorithm, ..CheckOptions::default() };
+        check(&history(text), &options).unwrap_err().to_string()
+    };
+    let twice = "a: write 1 -> .  b: write 1 -> .  b: read -> 1";
+    assert_eq!(
+        refused("register", "zones", twice),
+        "`zones` cannot judge this history: it takes histories in which no value that was found \
+         has two writers, the initial value included, and no failed cas says anything; `search` \
+         takes any"
+    );
+    let sum = "a: add 1 -> .  b: add 2 -> .";
+    assert!(refused("counter", "matching", sum).contains("to which every add adds the same"));
+    let both = "a: add 1 -> .  b: remove 1 -> .  c: read -> []";
+    assert!(refused("set", "elements", both).contains("from which nothing is removed"));
+    assert!(refused("mutex", "fifo", "a: acquire -> .").contains("there are turns, search"));
+    assert!(refused("stack", "fifo", "a: push 1 -> .").contains("queues, not stacks"));
+}
