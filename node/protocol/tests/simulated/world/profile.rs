@@ -31,6 +31,8 @@ pub struct Profile {
     pub disturbed_ms: u64,
     /// Sees every frame as it is sent, until the heal, and says what becomes of it.
     pub filter: Option<Filter>,
+    /// Waits that a filter may draw from.
+    pub waits_ms: Vec<u64>,
     /// What clients may find under this profile, as the protocol does not promise otherwise.
     pub forgiven: &'static [&'static str],
 }
@@ -45,6 +47,9 @@ pub enum Fate {
     Drop,
     /// So many ms later than it would have come. Others may overtake it.
     Delay(u64),
+    /// It waits, and all behind it on its way, until its receiver has sent a frame of a greater
+    /// epoch that it has itself moved to.
+    Hold,
 }
 
 /// Randomness of a filter, from the seed of the run.
@@ -80,6 +85,7 @@ impl Default for Profile {
             lost_answers: 20,
             disturbed_ms: 2_500,
             filter: None,
+            waits_ms: Vec::new(),
             forgiven: &[],
         }
     }
