@@ -78,10 +78,11 @@ impl Cluster {
             if receiver.is_some_and(|receiver| receiver != to) {
                 continue;
             }
-            let goes = |held: &mut Held| {
+            let goes = |held: &Held| {
                 receiver.is_none() || held.epoch.is_none_or(|epoch| epoch < moved[to])
             };
-            while let Some(held) = queue.pop_front_if(goes) {
+            while queue.front().is_some_and(goes) {
+                let held = queue.pop_front().expect("it was just seen");
                 waited_ms.extend(held.epoch.map(|_| (self.now - held.since) / MS));
                 free.push((from, to, held.bytes));
             }
