@@ -59,3 +59,21 @@ fn an_initial_value_counts() {
     bench.schism(&["check", "h.edn", "--initial", "7"]).exits(0);
     bench.schism(&["check", "h.edn", "--initial", "8"]).exits(1);
 }
+
+/// A file in another format and back has the verdict it had.
+#[test]
+fn a_converted_history_keeps_its_verdict() {
+    let bench = Bench::new();
+    bench.write("h.edn", STALE_EDN);
+    for (to, back) in [("jsonl", "h.jsonl"), ("edn", "again.edn")] {
+        let done = bench.schism(&["check", "h.edn", "--to", to]).exits(0);
+        bench.write(back, &done.stdout);
+        bench.schism(&["check", back, "--model", "register"]).exits(1);
+    }
+    let done = bench.schism(&["check", "h.edn", "--to", "porcupine-json"]).exits(0);
+    let page = json(&done.stdout);
+    assert_eq!(page["Partitions"][0]["History"].as_array().unwrap().len(), 3);
+    assert_eq!(page["Annotations"][0]["Description"], "non-linearizable");
+    let refused = bench.schism(&["check", "h.edn", "--to", "csv"]).exits(2);
+    assert!(refused.stderr.contains("porcupine-json"), "{}", refused.stderr);
+}

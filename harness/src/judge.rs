@@ -77,25 +77,24 @@ fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) 
 /// Judges a history by itself: its linearizability as `options` say, and whatever else it has the
 /// evidence for.
 pub fn judge_history(
-    history: History,
+    evidence: &Evidence,
     options: &CheckOptions,
-) -> Result<(Evidence, VerdictFile), CheckError> {
+) -> Result<VerdictFile, CheckError> {
     // Without operations nothing tells the model; with a model named, nothing contradicts it.
+    let history = &evidence.history;
     let asked = !history.operations().is_empty() || options.model.is_some();
-    let linearizable = if asked { Some(schism_verify::check(&history, options)?) } else { None };
-    let evidence = Evidence { history, ..Evidence::default() };
+    let linearizable = if asked { Some(schism_verify::check(history, options)?) } else { None };
     let mut settings = Settings::default();
-    let others = CHECKERS.iter().filter(|checker| {
-        checker.name != "linearizable" && (checker.applies)(&evidence, &settings)
-    });
+    let others = CHECKERS
+        .iter()
+        .filter(|checker| checker.name != "linearizable" && (checker.applies)(evidence, &settings));
     let others: Vec<String> = others.map(|checker| checker.name.to_string()).collect();
     let mut results: Vec<CheckResult> = linearizable.into_iter().collect();
     if !others.is_empty() {
         settings.checks = others;
-        results.extend(schism_verify::judge(&evidence, &settings));
+        results.extend(schism_verify::judge(evidence, &settings));
     }
-    let file = summed_up(&evidence, &settings, &results);
-    Ok((evidence, file))
+    Ok(summed_up(evidence, &settings, &results))
 }
 
 /// Judges a run by its own workload.
@@ -220,7 +219,7 @@ fn operations(history: &History) -> OperationsFile {
         }
         let invoke = history.invoke(operation);
         let ret = history.ret(operation).filter(|ret| ret.kind == Type::Ok);
-        let times = ret.and_then(|ret| Some((invoke.time?, ret.time?)));
+        let times = ret.and_then(|ret| Some((invoke.time()?, ret.time()?)));
         if let Some((asked, answered)) = times.filter(|_| invoke.index < final_reads) {
             latencies.push(answered.saturating_sub(asked));
         }

@@ -1,21 +1,23 @@
 //! `schism check`: judge a history again.
 
-use std::io::Read;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use schism_verify::history::formats::{self, FORMATS};
+use anyhow::Result;
+use schism_verify::history::formats::{self, FORMATS, Format};
+use schism_verify::history::{History, Note, ReadError};
 use schism_verify::models::MODELS;
-use schism_verify::{Budget, CheckError, CheckOptions, FailedCas};
+use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
+use super::convert::{TARGETS, convert};
 use super::registry::registry;
 use super::screen;
 use super::session::pretty;
 use crate::judge;
 use crate::report::{Report, html, terminal};
 use crate::store::verdict_file::VerdictFile;
-use crate::store::{self, Saved};
+use crate::store::{self, HISTORY, Saved};
 use crate::systems::{self, Catalogue};
 use crate::units::{parse_duration, parse_size};
 
@@ -23,7 +25,8 @@ use crate::units::{parse_duration, parse_size};
 #[derive(clap::Args)]
 #[command(after_help = "Example: schism check runs/latest\n\
     Example: schism check history.jsonl --json\n\
-    Example: schism check jepsen.edn --model cas-register --report page.html")]
+    Example: schism check jepsen.edn --model cas-register --report page.html\n\
+    Example: schism check history.jsonl --to edn > history.edn")]
 pub struct Args {
     /// A run directory, a history file, or - for stdin
     #[arg(value_name = "FILE|RUN")]
@@ -55,10 +58,20 @@ pub struct Args {
     /// Write the report to this file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Write the history to stdout in this format instead of judging it
+    #[arg(long, value_name = "FORMAT", value_parser = names(TARGETS.iter().map(|row| row.name)))]
+    #[arg(conflicts_with_all = ["json", "report"])]
+    to: Option<String>,
 }
 
 /// Judges; for a run directory with what its workload asks.
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+    if let Some(to) = &args.to {
+        let file = if args.path.is_dir() { args.path.join(HISTORY) } else { args.path.clone() };
+        let (options, history) = read_file(args, &file)?;
+        let failed = |error| anyhow::anyhow!("{}: {error}", file.display());
+        return convert(to, &history, &options).map_err(failed);
+    }
     if args.path.is_dir() { check_run(args, catalogue) } else { check_file(args) }
 }
 
@@ -94,21 +107,12 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 
 fn check_file(args: &Args) -> Result<u8> {
     let shown = args.path.display().to_string();
-    let bytes = read(&args.path)?;
-    let named = |row: &&formats::Row| args.format.as_deref() == Some(row.name);
-    let format = FORMATS
-        .iter()
-        .find(named)
-        .map_or_else(|| formats::Format::recognise(&bytes), |row| row.format);
-    let (history, notes) =
-        (format.row().parse)(&bytes).map_err(|error| anyhow::anyhow!("{shown}:{error}"))?;
-    for note in notes {
-        let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
-        screen::remark(&format!("{shown}{line}: {}", note.message));
-    }
-    let options = options(args, format)?;
-    let (evidence, verdict) = judge::judge_history(history, &options)
-        .map_err(|error| anyhow::anyhow!("{shown}{}: {error}", place(&error, format, &bytes)))?;
+    let (options, history) = read_file(args, &args.path)?;
+    let evidence = Evidence { history, ..Evidence::default() };
+    let verdict = judge::judge_history(&evidence, &options).map_err(|error| {
+        let place = place(&error, &evidence.history);
+        anyhow::anyhow!("{shown}{place}: {error}")
+    })?;
     let verdict =
         VerdictFile { workload: shown.clone(), replay: format!("schism check {shown}"), ..verdict };
     let report = Report {
@@ -123,16 +127,25 @@ fn check_file(args: &Args) -> Result<u8> {
     show(args, &verdict, &report)
 }
 
-/// `:LINE` of the operation that the model cannot read, where lines are events.
-fn place(error: &CheckError, format: formats::Format, bytes: &[u8]) -> String {
+/// A history file, and how it is to be judged.
+fn read_file(args: &Args, file: &Path) -> Result<(CheckOptions, History)> {
+    let named = args.format.as_deref().and_then(Format::named);
+    let (format, history, notes) = read(file, named)?;
+    for note in notes {
+        let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
+        screen::remark(&format!("{}{line}: {}", file.display(), note.message));
+    }
+    Ok((options(args, format)?, history))
+}
+
+/// `:LINE` of the operation that the model cannot read.
+fn place(error: &CheckError, history: &History) -> String {
     let CheckError::Operation(error) = error else { return String::new() };
-    let again = (format == formats::Format::Jsonl).then(|| (format.row().parse)(bytes));
-    let line = again.and_then(Result::ok).and_then(|(h, _)| h.line_of(bytes, error.index));
-    line.map(|line| format!(":{line}")).unwrap_or_default()
+    history.line_of(error.index).map(|line| format!(":{line}")).unwrap_or_default()
 }
 
 /// What the format means by itself, changed by what was asked for.
-fn options(args: &Args, format: formats::Format) -> Result<CheckOptions> {
+fn options(args: &Args, format: Format) -> Result<CheckOptions> {
     let mut options = CheckOptions::for_format(format);
     if let Some(text) = &args.initial {
         options = options.with_initial(format, text)?;
@@ -156,14 +169,23 @@ fn names(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleVa
     names.collect::<Vec<_>>().into()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).context("stdin cannot be read")?;
-        return Ok(bytes);
-    }
-    std::fs::read(path).with_context(|| {
-        format!("{} cannot be read; give a run directory or a history file", path.display())
+/// Reads a file or stdin in blocks, in the format named or the one it looks like.
+fn read(path: &Path, format: Option<Format>) -> Result<(Format, History, Vec<Note>)> {
+    let read = if path.as_os_str() == "-" {
+        formats::read(std::io::stdin().lock(), format)
+    } else {
+        File::open(path).map_err(ReadError::Io).and_then(|file| formats::read(file, format))
+    };
+    let shown = path.display();
+    read.map_err(|error| match error {
+        ReadError::Parse(error) => anyhow::anyhow!("{shown}:{error}"),
+        ReadError::Io(error) if shown.to_string() == "-" => {
+            anyhow::Error::new(error).context("stdin cannot be read")
+        }
+        ReadError::Io(error) => {
+            let what = "cannot be read; give a run directory or a history file";
+            anyhow::Error::new(error).context(format!("{shown} {what}"))
+        }
     })
 }
 

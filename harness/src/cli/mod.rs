@@ -4,6 +4,7 @@
 
 mod check;
 mod compare;
+mod convert;
 mod explain;
 mod hunt;
 mod interrupt;

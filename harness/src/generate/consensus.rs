@@ -53,7 +53,7 @@ impl Generator for ConsensusGenerator {
     }
 
     fn observe(&mut self, event: &Event) {
-        self.newest = self.newest.max(event.time.unwrap_or(0) / KEY_EVERY_NS);
+        self.newest = self.newest.max(event.time().unwrap_or(0) / KEY_EVERY_NS);
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
 
     fn at(generator: &mut ConsensusGenerator, ms: u64) {
         let mut event = Event::new(Process::Client(0), Type::Ok, "propose");
-        event.time = Some(ms * 1_000_000);
+        event.set_time(Some(ms * 1_000_000));
         generator.observe(&event);
     }
 

@@ -108,10 +108,10 @@ impl Generator for LogGenerator {
     }
 
     fn observe(&mut self, event: &Event) {
-        let after_append = event.offset.map(|offset| offset + 1);
+        let after_append = event.offset().map(|offset| offset + 1);
         let seen = match event.kind {
-            Type::Ok => event.tail.max(after_append),
-            Type::Fail => event.tail, // a conflict that names the length
+            Type::Ok => event.tail().max(after_append),
+            Type::Fail => event.tail(), // a conflict that names the length
             Type::Invoke | Type::Info => None,
         };
         self.known_tail = self.known_tail.max(seen.unwrap_or(0));
@@ -182,7 +182,7 @@ mod tests {
     fn reads_stay_near_the_end_that_was_seen() {
         let mut generator = mix(&[("read", 1)], 8);
         let mut event = Event::new(Process::Client(1), Type::Ok, "append");
-        event.offset = Some(9_999);
+        event.set_offset(Some(9_999));
         generator.observe(&event);
         assert_eq!(generator.known_tail(), 10_000);
         let ops = draw(&mut generator, 0, 1_000, 0);
@@ -200,7 +200,8 @@ mod tests {
         let mut generator = usual();
         let mut show = |kind, offset, tail| {
             let mut event = Event::new(Process::Client(1), kind, "append-if");
-            (event.offset, event.tail) = (offset, tail);
+            event.set_offset(offset);
+            event.set_tail(tail);
             generator.observe(&event);
             generator.known_tail()
         };

@@ -70,32 +70,35 @@ impl Sample {
     fn plant_stale_read(&mut self) -> Anomaly {
         let strike = self.start_of("partition");
         let old = self.target_of("partition");
-        let after = |event: &&Event| event.time > Some(strike + 150_000_000);
+        let after = |event: &&Event| event.time() > Some(strike + 150_000_000);
         let append = |event: &&Event| event.kind == Type::Ok && &*event.f == "append";
         let seen = self.events.iter().filter(after).find(append).expect("appends go on").clone();
         let begun = self.invoke_of(&seen);
         let late = |event: &&Event| {
-            event.time > seen.time && &*event.f == "read" && event.kind == Type::Invoke
+            event.time() > seen.time() && &*event.f == "read" && event.kind == Type::Invoke
         };
         let asked = self.events.iter().find(late).expect("reads go on").clone();
-        let back = |event: &&mut Event| event.index > asked.index && event.process == asked.process;
+        let back =
+            |event: &&mut Event| event.index > asked.index && event.process() == asked.process();
         let answer = self.events.iter_mut().find(back).expect("the sample's reads are answered");
-        let length = seen.offset.expect("an ok append has an offset") + 1;
-        (answer.kind, answer.tail, answer.error) = (Type::Ok, Some(length.saturating_sub(3)), None);
+        let length = seen.offset().expect("an ok append has an offset") + 1;
+        answer.kind = Type::Ok;
+        answer.set_tail(Some(length.saturating_sub(3)));
+        answer.set_error(None);
         answer.node = Some(old.clone());
         let explanation = format!(
             "process {} read length {} from {old} after process {} had already seen length \
              {length} from {}",
-            asked.process.to_string().trim_start_matches('p'),
+            asked.process().to_string().trim_start_matches('p'),
             length.saturating_sub(3),
-            seen.process.to_string().trim_start_matches('p'),
+            seen.process().to_string().trim_start_matches('p'),
             seen.node.as_deref().unwrap_or("?"),
         );
         Anomaly {
             kind: Kind::StaleRead,
             explanation,
             events: vec![begun, seen.index, asked.index, answer.index],
-            time_ns: answer.time,
+            time_ns: answer.time(),
         }
     }
 
@@ -103,17 +106,17 @@ impl Sample {
     fn plant_lost_append(&mut self) -> Anomaly {
         let strike = self.start_of("partition");
         let lost = |event: &&Event| {
-            event.time > Some(strike + 90_000_000)
+            event.time() > Some(strike + 90_000_000)
                 && event.kind == Type::Ok
                 && &*event.f == "append"
         };
         let lost = self.events.iter().find(lost).expect("appends go on").clone();
-        let read = self.events.iter().rev().filter(|event| event.level == Some(Level::Local));
+        let read = self.events.iter().rev().filter(|event| event.level() == Some(Level::Local));
         let read: Vec<u64> =
             read.filter(|event| event.node.as_deref() == Some("n3")).map(|e| e.index).collect();
         let (from, to) = (read.iter().min(), read.iter().max());
         let (from, to) = (*from.expect("n3 is read"), *to.expect("n3 is read"));
-        let offset = lost.offset.expect("an ok append has an offset");
+        let offset = lost.offset().expect("an ok append has an offset");
         let value = lost.value.clone().unwrap_or(Value::Null);
         Anomaly {
             kind: Kind::LostAppend,
@@ -124,7 +127,7 @@ impl Sample {
                 lost.node.as_deref().unwrap_or("?"),
             ),
             events: vec![self.invoke_of(&lost), lost.index, from, to],
-            time_ns: self.events[to as usize].time,
+            time_ns: self.events[to as usize].time(),
         }
     }
 
@@ -135,13 +138,13 @@ impl Sample {
     }
 
     fn start_of(&self, fault: &str) -> u64 {
-        let strike = |event: &&Event| event.process == Process::Nemesis && &*event.f == fault;
+        let strike = |event: &&Event| event.process() == Process::Nemesis && &*event.f == fault;
         let first = self.events.iter().find(strike);
-        first.and_then(|event| event.time).expect("the script has this fault")
+        first.and_then(Event::time).expect("the script has this fault")
     }
 
     fn invoke_of(&self, ret: &Event) -> u64 {
-        let own = |event: &&Event| event.process == ret.process && event.kind == Type::Invoke;
+        let own = |event: &&Event| event.process() == ret.process() && event.kind == Type::Invoke;
         let before = self.events[..ret.index as usize].iter().rev();
         before.clone().find(own).expect("a return has an invoke").index
     }

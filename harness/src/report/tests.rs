@@ -169,10 +169,12 @@ fn text_from_outside_is_escaped_everywhere() {
     let hostile = "<script>alert(1)</script>\"'&\u{1b}[2J";
     let (mut events, mut verdict) = stale();
     for event in &mut events {
-        if event.process != Process::Nemesis {
-            (event.f, event.node, event.key) =
-                (hostile.into(), Some(hostile.into()), Some(Value::Str(hostile.into())));
-            (event.value, event.error) = (Some(Value::Str(hostile.into())), Some(hostile.into()));
+        if event.process() != Process::Nemesis {
+            let value = Some(Value::Str(hostile.into()));
+            (event.f, event.node) = (hostile.into(), Some(hostile.into()));
+            event.set_key(value.clone());
+            event.value = value;
+            event.set_error(Some(hostile.into()));
         } else if &*event.f == "partition" {
             event.f = hostile.into();
             let Some(Value::Other(text)) = &event.value else { continue };
@@ -260,7 +262,7 @@ fn nothing_at_all_renders() {
 fn a_history_without_times_renders() {
     let (mut events, verdict) = stale();
     for event in &mut events {
-        event.time = None;
+        event.set_time(None);
     }
     let text = with(&events, &verdict, |report| terminal::summary(report, 100, false));
     assert!(text.contains("since event 2; n4 led epoch 4, at event 5"), "{text}");
@@ -272,12 +274,12 @@ fn absurd_times_take_neither_memory_nor_time() {
     let (mut events, verdict) = stale();
     let count = events.len() as u64;
     for (place, event) in (0..).zip(&mut events) {
-        event.time = Some(u64::MAX / count * place);
+        event.set_time(Some(u64::MAX / count * place));
     }
     let page = with(&events, &verdict, html::page);
     assert!(page.len() < 300_000, "{} bytes", page.len());
     for event in &mut events {
-        event.time = Some(u64::MAX);
+        event.set_time(Some(u64::MAX));
     }
     assert!(with(&events, &verdict, html::page).len() < 300_000);
 }

@@ -22,6 +22,9 @@ use crate::worlds::WorldError;
 /// A node answers a promotion once a majority has put it on disk; longer nobody waits at a prompt.
 const PROMOTE_MAX: Duration = Duration::from_secs(10);
 
+/// Between two tries of the operator's last word: longer than a look at the statuses takes.
+const LAST_WORD_EVERY: Duration = Duration::from_millis(150);
+
 /// The one who breaks things.
 pub struct Nemesis<R> {
     context: Rc<Context<R>>,
@@ -181,6 +184,25 @@ async fn promote<R: Rt>(
         json!({"phase": "heal", "overlay": overlay, "strike": strike, "bit": bite,
                "effective": bite.is_effective(), "answer": answer}),
     );
+}
+
+/// The operator's last word: where everything is healed and nobody leads, he promotes nodes in turn
+/// until one does. Whether progress may be demanded then.
+pub async fn promote_someone<R: Rt>(context: &Context<R>) -> bool {
+    let deadline = context.rt.now() + nanos(PROMOTE_MAX);
+    let mut client = context.system.client(context.direct.clone());
+    for node in (0..context.nodes).cycle().map(|number| NodeId(number + 1)) {
+        if context.note_progress(false) || context.rt.now() >= deadline {
+            break;
+        }
+        let answer = within(&context.rt, deadline, client.invoke(node, &Op::Promote)).await;
+        if let Some(Outcome::Ok(Answer::Promoted(epoch))) = answer {
+            context.remark("operator", json!({"node": node, "epoch": epoch}));
+        }
+        // A restarted node needs a moment, and so does the look at the statuses.
+        context.rt.sleep(LAST_WORD_EVERY).await;
+    }
+    context.note_progress(false)
 }
 
 /// Removes one overlay and records what it had done.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::crew::Crew;
-use super::nemesis::{Nemesis, heal_all, heal_enough};
+use super::nemesis::{Nemesis, heal_all, heal_enough, promote_someone};
 use super::recorder::Recorder;
 use super::rt::{Nanos, Rt, Signal, nanos};
 use super::statuses::Readiness;
@@ -255,7 +255,10 @@ impl<R: Rt> Script<R> {
     async fn recover(&mut self, end: End) -> Result<(), WorldError> {
         let context = Rc::clone(&self.context);
         if end == End::Done {
-            let can = heal_enough(&context, &mut self.plan.rng("heal")).await?;
+            let mut can = heal_enough(&context, &mut self.plan.rng("heal")).await?;
+            if !can && context.system.waits_for_operator() {
+                can = promote_someone(&context).await;
+            }
             if can {
                 let healed = context.remark("healed", json!({"what": "enough"}));
                 self.await_progress(healed).await;

@@ -91,7 +91,7 @@ impl<R: Rt> Recorder<R> {
         let time = inner.last_time.map_or(now, |last| now.max(last + 1));
         inner.last_time = Some(time);
         event.index = inner.next_index;
-        event.time = Some(time);
+        event.set_time(Some(time));
         inner.next_index += 1;
         if self.closed.get() {
             return time;
@@ -102,7 +102,7 @@ impl<R: Rt> Recorder<R> {
             inner.violations.push(anomaly);
             self.violated.set();
         }
-        let remark = event.process == Process::Nemesis;
+        let remark = event.process() == Process::Nemesis;
         if remark || inner.buffer.len() >= BUFFER_BYTES {
             self.write_out(inner);
         }
@@ -171,7 +171,7 @@ impl<R: Rt> Recorder<R> {
     }
 
     fn count(&self, event: &Event) {
-        if event.process == Process::Nemesis {
+        if event.process() == Process::Nemesis {
             return;
         }
         let mut counts = self.counts.get();

@@ -257,16 +257,16 @@ pub(super) fn invocation(process: u64, op: &Op) -> Event {
     match op {
         Op::Append { value, session, expect } => {
             event.value = Some(value.clone());
-            event.session.clone_from(session);
-            event.expect = *expect;
+            event.set_session(session.clone());
+            event.set_expect(*expect);
         }
         Op::Read { from, limit, level } => {
-            event.from = Some(*from);
-            event.limit = *limit;
-            event.level = (*level == Level::Local).then_some(Level::Local);
+            event.set_from(Some(*from));
+            event.set_limit(*limit);
+            event.set_level((*level == Level::Local).then_some(Level::Local));
         }
         Op::Propose { key, value } => {
-            event.key = Some(key.clone());
+            event.set_key(Some(key.clone()));
             event.value = Some(value.clone());
         }
         Op::Tail | Op::Open | Op::Promote | Op::Status => {}
@@ -280,24 +280,24 @@ pub(super) fn fill_return(event: &mut Event, outcome: Outcome) {
         Outcome::Ok(answer) => {
             event.kind = Type::Ok;
             match answer {
-                Answer::Appended { offset, .. } => event.offset = Some(offset),
+                Answer::Appended { offset, .. } => event.set_offset(Some(offset)),
                 Answer::Read { values, tail } => {
                     event.value = Some(Value::List(values.into()));
-                    event.tail = tail;
+                    event.set_tail(tail);
                 }
-                Answer::Tail(tail) => event.tail = Some(tail),
+                Answer::Tail(tail) => event.set_tail(Some(tail)),
                 Answer::Decided(value) => event.value = Some(value),
                 Answer::Opened(_) | Answer::Promoted(_) | Answer::Status(_) => {}
             }
         }
         Outcome::Fail(Failure { error, tail, .. }) => {
             event.kind = Type::Fail;
-            event.error = error;
-            event.tail = tail;
+            event.set_error(error);
+            event.set_tail(tail);
         }
         Outcome::Info(error) => {
             event.kind = Type::Info;
-            event.error = Some(error);
+            event.set_error(Some(error));
         }
     }
 }

@@ -68,6 +68,10 @@ impl System for CommandSystem {
         self.progress.can(view)
     }
 
+    fn waits_for_operator(&self) -> bool {
+        matches!(self.progress, Progress::Promoted { .. })
+    }
+
     fn refuses(&self) -> &[(&'static str, &'static str)] {
         &[]
     }
@@ -110,7 +114,12 @@ fn fill(argument: &str, holes: &[(&str, String)]) -> String {
 /// A node that leads by its own word counts before one that is only named; the highest epoch wins.
 fn leader(statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
     let own = statuses.iter().filter(|(_, s)| s.role == "leader").map(|(&node, s)| (s.epoch, node));
+    // Whoever says of itself that it does not lead, in that epoch or later, does not.
+    let denies = |leader: &NodeId, epoch| {
+        statuses.get(leader).is_some_and(|own| own.role != "leader" && own.epoch >= epoch)
+    };
     let named = statuses.values().filter_map(|s| s.leader.map(|leader| (s.epoch, leader)));
+    let named = named.filter(|(epoch, leader)| !denies(leader, *epoch));
     let (own, named) = (own.max(), named.max());
     match (own, named) {
         (Some((epoch, node)), Some((newer, other))) => {

@@ -125,6 +125,10 @@ pub trait System {
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId>;
     /// Whether progress may be demanded of the system in this world.
     fn can_progress(&self, view: &View) -> bool;
+    /// Whether nobody leads before an operator promotes a node.
+    fn waits_for_operator(&self) -> bool {
+        false
+    }
     /// Faults it refuses, each with the reason.
     fn refuses(&self) -> &[(&'static str, &'static str)];
     /// Whether it writes trace and delivered files.

@@ -1,7 +1,6 @@
 //! Values of a log as they come over the wire, read in one pass.
 
 use std::fmt;
-use std::sync::Arc;
 
 use schism_verify::history::Value;
 use serde::de::{
@@ -65,7 +64,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
 /// Compact JSON.
 fn text(value: serde_json::Value) -> Value {
-    Value::Other(Arc::from(value.to_string()))
+    Value::Other(value.to_string().into())
 }
 
 #[cfg(test)]

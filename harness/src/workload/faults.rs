@@ -10,8 +10,7 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::{FaultSpec, Registry, SystemSpec, When, Workload};
-use crate::action::FrameKind;
-use crate::faults::{FAULTS, Fault, find};
+use crate::faults::{FAULTS, Fault, FrameKind, find};
 
 /// How often a fault strikes when the file does not say, and for how long.
 const EVERY: Duration = Duration::from_secs(5);

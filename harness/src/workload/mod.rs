@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use schism_verify::verdict::Kind;
 
-use crate::action::FrameKind;
+use crate::faults::FrameKind;
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
 pub use serves::Serves;

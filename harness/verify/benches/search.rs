@@ -59,7 +59,7 @@ fn without_search() {
         }
         .into();
         let element = if &*event.f == "add" { n } else { rng.random_range(100..100 + n) };
-        event.element = (&*event.f != "read").then_some(Value::Int(element));
+        event.set_element((&*event.f != "read").then_some(Value::Int(element)));
     };
     let name = "set that grows, 20 clients, 1% lost";
     run(name, &history(20, 200_000, 0.01, grow, set), "elements");
@@ -67,7 +67,7 @@ fn without_search() {
         event.f = ["add", "remove", "contains"][rng.random_range(0..3usize)].into();
         // What was added some time ago is removed; that of other operations never was there.
         let ago = if &*event.f == "remove" { 200 } else { rng.random_range(0..400) };
-        event.element = Some(Value::Int(if &*event.f == "add" { n } else { n - ago }));
+        event.set_element(Some(Value::Int(if &*event.f == "add" { n } else { n - ago })));
     };
     let name = "set, elements once, 20 clients, 1% lost";
     run(name, &history(20, 1_000_000, 0.01, once, set), "elements");
@@ -187,7 +187,7 @@ fn kv(state: &mut Vec<i64>, event: &mut Event) {
 
 /// The state is sorted.
 fn set(state: &mut Vec<i64>, event: &mut Event) {
-    let Some(Value::Int(element)) = event.element else {
+    let Some(Value::Int(element)) = event.element().cloned() else {
         event.value = Some(Value::List(state.iter().copied().map(Value::Int).collect()));
         return;
     };

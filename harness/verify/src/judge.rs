@@ -49,6 +49,7 @@ pub struct Settings {
 
 /// One check's finding.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct CheckResult {
     /// Its name: `linearizable`, `total-order`, ...
     pub name: &'static str,
@@ -132,7 +133,7 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
     }
     let reads_at = finals::start(history);
     let counts = |op: &&Operation| {
-        history.outcome(op) == Type::Ok && reads_at.is_none_or(|start| op.invoke < start)
+        history.outcome(op) == Type::Ok && reads_at.is_none_or(|start| op.invoke() < start)
     };
     let ok = history.operations().iter().filter(counts).count() as u64;
     if ok < settings.min_operations {

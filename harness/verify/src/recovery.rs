@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::history::{History, Level, Name, Type, Value, nemesis};
+use crate::history::{Event, History, Level, Name, Type, Value, nemesis};
 use crate::models::consensus;
 
 /// One heal, and what came after it.
@@ -92,8 +92,8 @@ pub fn silences(history: &History, min_ns: u64) -> Vec<Silence> {
     let operations = history.operations();
     let work: Vec<u64> = operations
         .iter()
-        .filter(|op| history.invoke(op).level != Some(Level::Local))
-        .flat_map(|op| [history.invoke(op).time, history.ret(op).and_then(|event| event.time)])
+        .filter(|op| history.invoke(op).level() != Some(Level::Local))
+        .flat_map(|op| [history.invoke(op).time(), history.ret(op).and_then(Event::time)])
         .flatten()
         .collect();
     let (Some(&first), Some(&last)) = (work.iter().min(), work.iter().max()) else {
@@ -122,9 +122,9 @@ impl Acknowledged {
             .operations()
             .iter()
             .filter(|op| history.outcome(op) == Type::Ok)
-            .filter(|op| history.invoke(op).level != Some(Level::Local))
-            .filter(|op| decided.as_ref().is_none_or(|first| first.contains(&op.ret)))
-            .filter_map(|op| Some((history.invoke(op).time?, history.ret(op)?.time?)))
+            .filter(|op| history.invoke(op).level() != Some(Level::Local))
+            .filter(|op| decided.as_ref().is_none_or(|first| first.contains(&op.ret())))
+            .filter_map(|op| Some((history.invoke(op).time()?, history.ret(op)?.time()?)))
             .collect();
         let mut returns: Vec<u64> = spans.iter().map(|span| span.1).collect();
         returns.sort_unstable();
@@ -148,8 +148,8 @@ impl Acknowledged {
 fn first_answers(history: &History) -> BTreeSet<Option<usize>> {
     let mut first: BTreeMap<Option<&Value>, usize> = BTreeMap::new();
     for op in history.operations() {
-        if let (Type::Ok, Some(ret)) = (history.outcome(op), op.ret) {
-            let earliest = first.entry(history.invoke(op).key.as_ref()).or_insert(ret);
+        if let (Type::Ok, Some(ret)) = (history.outcome(op), op.ret()) {
+            let earliest = first.entry(history.invoke(op).key()).or_insert(ret);
             *earliest = ret.min(*earliest);
         }
     }

@@ -32,6 +32,7 @@ pub struct Anomaly {
 /// The closed list of anomalies (`schism list anomalies`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 #[allow(missing_docs)] // KINDS says what each means
 pub enum Kind {
     LostAppend,

@@ -54,7 +54,7 @@ fn focus(operations: &[&Operation<'_>], kind: Kind) -> Focus {
             .and_then(|append| append.invoke.value.clone())
             .map_or(Focus::Nothing, Focus::Value),
         _ => append
-            .and_then(|append| append.ret?.offset)
+            .and_then(|append| append.ret?.offset())
             .or_else(|| differing(operations))
             .map_or(Focus::Nothing, Focus::Offset),
     }

@@ -86,7 +86,7 @@ fn read(bytes: &[u8]) -> Vec<Line> {
 pub(super) fn from_events(events: &[Event], timed: bool, end_ns: u64) -> Vec<Reign> {
     let mut reigns: Vec<Reign> = Vec::new();
     let mut open = false;
-    for event in events.iter().filter(|e| e.process == Process::Nemesis && *e.f == *"leader") {
+    for event in events.iter().filter(|e| e.process() == Process::Nemesis && *e.f == *"leader") {
         let at = event_time(event, timed);
         if let Some(last) = reigns.last_mut().filter(|_| open) {
             last.to_ns = at;

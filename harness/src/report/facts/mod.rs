@@ -49,7 +49,7 @@ impl<'a> Facts<'a> {
     /// Reads the report's events and traces.
     pub fn new(report: &Report<'a>) -> Facts<'a> {
         let events = report.events;
-        let timed = events.iter().all(|event| event.time.is_some());
+        let timed = events.iter().all(|event| event.time().is_some());
         let clock = |event: &Event| event_time(event, timed);
         let end_ns = events.iter().map(&clock).max().unwrap_or(0);
         let mut facts = Facts {
@@ -64,7 +64,7 @@ impl<'a> Facts<'a> {
             nodes: nodes(report),
             end_ns,
         };
-        for event in events.iter().filter(|event| event.process == Process::Nemesis) {
+        for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
             facts.remark(event, clock(event));
         }
         facts.reigns = leaders::from_traces(report, &facts.strikes, end_ns);
@@ -140,7 +140,7 @@ pub struct Moment {
 
 /// An event's time, or its place where the history has no times.
 pub(super) fn event_time(event: &Event, timed: bool) -> u64 {
-    match event.time {
+    match event.time() {
         Some(time) if timed => time,
         _ => event.index.saturating_mul(UNTIMED_STEP_NS),
     }

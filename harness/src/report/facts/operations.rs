@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use std::collections::BTreeMap;
 
-use schism_verify::history::{Event, Level, Name, Process, Type, Value};
+use schism_verify::history::{Event, Level, Process, Type, Value};
 
 use super::event_time;
 
@@ -54,7 +54,7 @@ pub(super) fn pair(events: &[Event], timed: bool) -> Vec<Operation<'_>> {
     let mut open: BTreeMap<u64, usize> = BTreeMap::new();
     let mut operations: Vec<Operation<'_>> = Vec::with_capacity(events.len() / 2);
     for event in events {
-        let Process::Client(process) = event.process else { continue };
+        let Process::Client(process) = event.process() else { continue };
         let at = event_time(event, timed);
         if event.kind == Type::Invoke {
             open.insert(process, operations.len());
@@ -118,10 +118,10 @@ impl<'a> Operation<'a> {
     pub fn length_seen(&self) -> Option<u64> {
         let ret = self.ret.filter(|event| event.kind == Type::Ok)?;
         match &*self.invoke.f {
-            "append" | "append-if" => ret.offset.map(|offset| offset + 1),
-            "read" | "tail" => ret.tail.or_else(|| match &ret.value {
+            "append" | "append-if" => ret.offset().map(|offset| offset + 1),
+            "read" | "tail" => ret.tail().or_else(|| match &ret.value {
                 Some(Value::List(values)) => {
-                    Some(self.invoke.from.unwrap_or(0) + values.len() as u64)
+                    Some(self.invoke.from().unwrap_or(0) + values.len() as u64)
                 }
                 _ => None,
             }),
@@ -133,12 +133,12 @@ impl<'a> Operation<'a> {
     pub fn entries(&self) -> Option<(u64, &'a [Value])> {
         let ret = self.ret.filter(|event| event.kind == Type::Ok && &*event.f == "read")?;
         let Some(Value::List(values)) = &ret.value else { return None };
-        Some((self.invoke.from.unwrap_or(0), values))
+        Some((self.invoke.from().unwrap_or(0), values))
     }
 
     fn seen(&self, focus: &Focus) -> Option<String> {
         let (from, values) = self.entries()?;
-        let tail = self.ret.and_then(|ret| ret.tail);
+        let tail = self.ret.and_then(Event::tail);
         let tail = tail.map_or(String::new(), |tail| format!(", tail {tail}"));
         match focus {
             Focus::Nothing => None,
@@ -157,22 +157,22 @@ impl<'a> Operation<'a> {
     }
 
     fn error(&self, otherwise: &str) -> String {
-        let error: Option<&Name> = self.ret.and_then(|event| event.error.as_ref());
+        let error = self.ret.and_then(Event::error);
         error.map_or_else(|| otherwise.to_owned(), |error| cut(error, 24))
     }
 
     fn question(&self) -> String {
         let asked = self.invoke;
         let mut text = cut(&asked.f, 16);
-        if let Some(key) = &asked.key {
+        if let Some(key) = &asked.key() {
             let _ = write!(text, " {}", show(key));
         }
         match &*asked.f {
             "read" => {
-                if asked.level == Some(Level::Local) {
+                if asked.level() == Some(Level::Local) {
                     text += " local";
                 }
-                if let Some(from) = asked.from.filter(|&from| from > 0) {
+                if let Some(from) = asked.from().filter(|&from| from > 0) {
                     let _ = write!(text, " {from}..");
                 }
             }
@@ -182,7 +182,7 @@ impl<'a> Operation<'a> {
                 }
             }
         }
-        if let Some(expect) = asked.expect {
+        if let Some(expect) = asked.expect() {
             let _ = write!(text, " at {expect}");
         }
         text
@@ -190,10 +190,10 @@ impl<'a> Operation<'a> {
 
     fn answer(&self) -> String {
         let Some(ret) = self.ret else { return String::new() };
-        if let Some(offset) = ret.offset {
+        if let Some(offset) = ret.offset() {
             return offset.to_string();
         }
-        match (&*self.invoke.f, &ret.value, ret.tail) {
+        match (&*self.invoke.f, &ret.value, ret.tail()) {
             (_, Some(Value::List(values)), Some(tail)) if !values.is_empty() => {
                 let entries = if values.len() == 1 { "entry" } else { "entries" };
                 format!("{} {entries}, tail {tail}", values.len())

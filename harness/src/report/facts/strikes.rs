@@ -44,7 +44,7 @@ pub enum Sides {
 /// Reads every strike that had a start. Skips and unknown events are passed over.
 pub(super) fn read(events: &[Event], timed: bool) -> Vec<Strike> {
     let mut strikes: Vec<Strike> = Vec::new();
-    for event in events.iter().filter(|event| event.process == Process::Nemesis) {
+    for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
         let value = object(event.value.as_ref());
         let at = event_time(event, timed);
         match value["phase"].as_str() {

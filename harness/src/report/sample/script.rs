@@ -56,7 +56,7 @@ impl Script {
         self.say(end + 500 * MS, "phase", Value::Str("final-reads".into()));
         let mut latencies = self.clients(end);
         let operations = self.count(&mut latencies);
-        self.events.sort_by_key(|event| (event.time, event.kind != Type::Invoke));
+        self.events.sort_by_key(|event| (event.time(), event.kind != Type::Invoke));
         for (index, event) in self.events.iter_mut().enumerate() {
             event.index = index as u64;
         }
@@ -86,7 +86,8 @@ impl Script {
 
     fn say(&mut self, at: u64, f: &str, value: Value) {
         let mut event = Event::new(Process::Nemesis, Type::Info, f);
-        (event.time, event.value) = (Some(at), Some(value));
+        event.set_time(Some(at));
+        event.value = Some(value);
         self.events.push(event);
     }
 
@@ -233,38 +234,45 @@ impl Script {
         let mut latencies = Vec::new();
         for (place, (from, to, process, f, node, lost)) in spans.into_iter().enumerate() {
             let mut invoke = Event::new(Process::Client(process), Type::Invoke, f);
-            invoke.time = Some(from);
+            invoke.set_time(Some(from));
             invoke.node = Some(format!("n{node}").into());
-            let mut ret = Event { time: Some(to), kind: Type::Ok, ..invoke.clone() };
+            let mut ret = invoke.clone();
+            ret.set_time(Some(to));
+            ret.kind = Type::Ok;
             match f {
                 "append" => invoke.value = i64::try_from(place).ok().map(Value::Int),
-                "read" => invoke.from = Some((log.len() as u64).saturating_sub(20)),
+                "read" => invoke.set_from(Some((log.len() as u64).saturating_sub(20))),
                 _ => {}
             }
-            (ret.value, ret.from) = (invoke.value.clone(), invoke.from);
+            ret.value.clone_from(&invoke.value);
+            ret.set_from(invoke.from());
             if lost && f == "append" {
-                (ret.kind, ret.error) = (Type::Info, Some("timeout".into()));
+                ret.kind = Type::Info;
+                ret.set_error(Some("timeout".into()));
             } else if lost {
-                (ret.kind, ret.error) = (Type::Fail, Some("timeout".into()));
+                ret.kind = Type::Fail;
+                ret.set_error(Some("timeout".into()));
             } else {
                 latencies.push(to - from);
                 if f == "append" {
-                    ret.offset = Some(log.len() as u64);
+                    ret.set_offset(Some(log.len() as u64));
                     log.extend(invoke.value.clone());
                 } else {
-                    ret.tail = Some(log.len() as u64);
+                    ret.set_tail(Some(log.len() as u64));
                 }
             }
             self.events.extend([invoke, ret]);
         }
         for node in 1..=5_u64 {
             let mut invoke = Event::new(Process::Client(1_000 + node), Type::Invoke, "read");
-            invoke.time = Some(end + (600 + node) * MS);
+            invoke.set_time(Some(end + (600 + node) * MS));
             invoke.node = Some(format!("n{node}").into());
-            invoke.level = Some(Level::Local);
+            invoke.set_level(Some(Level::Local));
             let mut ret = invoke.clone();
-            (ret.time, ret.kind) = (Some(end + (640 + 3 * node) * MS), Type::Ok);
-            (ret.value, ret.tail) = (Some(Value::List(log.clone().into())), Some(log.len() as u64));
+            ret.set_time(Some(end + (640 + 3 * node) * MS));
+            ret.kind = Type::Ok;
+            ret.value = Some(Value::List(log.clone().into()));
+            ret.set_tail(Some(log.len() as u64));
             self.events.extend([invoke, ret]);
         }
         latencies
@@ -277,7 +285,7 @@ impl Script {
             latencies.get(place).map_or(0.0, |&nanos| nanos as f64 / 1e6)
         };
         let of = |kind| {
-            let clients = self.events.iter().filter(|event| event.process != Process::Nemesis);
+            let clients = self.events.iter().filter(|event| event.process() != Process::Nemesis);
             clients.filter(|event| event.kind == kind).count() as u64
         };
         OperationsFile {

@@ -39,12 +39,12 @@ fn clients_race_for_keys_and_every_node_is_asked_for_all_again() {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     for operation in history.operations() {
         let invoke = history.invoke(operation);
-        let key = invoke.key.clone().unwrap();
+        let key = invoke.key().clone().unwrap();
         if invoke.index < start {
             before
                 .entry(key)
                 .or_insert_with(std::collections::BTreeSet::new)
-                .insert(invoke.process);
+                .insert(invoke.process());
         } else if history.outcome(operation) == Type::Ok {
             *after.entry(key).or_insert(0) += 1;
         }

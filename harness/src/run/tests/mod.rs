@@ -163,7 +163,7 @@ fn events_are_stamped_strictly_in_order() {
     let history = left.parsed();
     for (place, pair) in history.events().windows(2).enumerate() {
         assert_eq!(pair[0].index, place as u64);
-        assert!(pair[0].time < pair[1].time, "times grow at {place}");
+        assert!(pair[0].time() < pair[1].time(), "times grow at {place}");
     }
 }
 
@@ -172,7 +172,9 @@ fn every_process_waits_after_a_fail() {
     let history = run(FAULTS, 1, Lie::Honest, |_, _| {}).parsed();
     let mut failed_at = std::collections::BTreeMap::new();
     for event in history.events() {
-        let (Process::Client(process), Some(time)) = (event.process, event.time) else { continue };
+        let (Process::Client(process), Some(time)) = (event.process(), event.time()) else {
+            continue;
+        };
         match event.kind {
             Type::Fail => drop(failed_at.insert(process, time)),
             Type::Invoke => {
@@ -189,7 +191,7 @@ fn a_lie_ends_the_disturbance_and_the_rest_takes_five_seconds_at_most() {
     let left = run(FAULTS, 1, Lie::ForgetAppend(500), |_, _| {});
     assert_eq!(left.end(), End::Violation);
     assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
-    let seen = left.parsed().nemesis("phase").nth(2).and_then(|event| event.time).unwrap();
+    let seen = left.parsed().nemesis("phase").nth(2).and_then(Event::time).unwrap();
     let after = left.ended_at.checked_sub(Duration::from_nanos(seen)).unwrap();
     assert!(after <= Duration::from_secs(5), "{after:?} after the violation");
     assert_eq!(left.said("final-read").len(), 5, "final reads still happen");

@@ -129,8 +129,8 @@ fn check(retry: bool, ops: &str, answers: &[&'static str], asked: &[&str], recor
     let line = |event: &Event| {
         let kind = format!("{:?}", event.kind).to_lowercase();
         let node = event.node.as_deref().unwrap_or("-");
-        let error = event.error.as_deref().map(|e| format!(" {e}")).unwrap_or_default();
-        format!("{} {kind} {node}{error}", event.process)
+        let error = event.error().map(|e| format!(" {e}")).unwrap_or_default();
+        format!("{} {kind} {node}{error}", event.process())
     };
     let lines: Vec<String> = history.events().iter().map(line).collect();
     assert_eq!(lines, recorded, "{ops}: {answers:?}");

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::invariants::{Deed, deeds};
 use super::{Checker, Finding};
 use crate::history::nemesis::{self, Stall};
-use crate::history::{History, Process, Type};
+use crate::history::{Event, History, Level, Process, Type};
 use crate::judge::{Evidence, Settings};
 use crate::recovery::Acknowledged;
 use crate::verdict::{Anomaly, Kind};
@@ -58,10 +58,10 @@ struct Remark {
 
 fn reigns(history: &History) -> Vec<Reign> {
     let mut reigns: Vec<(u64, Reign)> = Vec::new();
-    let remarks = history.events().iter().filter(|event| event.process == Process::Nemesis);
+    let remarks = history.events().iter().filter(|event| event.process() == Process::Nemesis);
     for event in remarks {
         let Some(remark) = nemesis::read::<Remark>(event) else { continue };
-        let (Some(overlay), Some(time)) = (remark.overlay, event.time) else { continue };
+        let (Some(overlay), Some(time)) = (remark.overlay, event.time()) else { continue };
         let adaptive = remark.effect.pointer("/hold/frames/meddling/what/hold");
         match remark.phase.as_str() {
             "start" if adaptive.is_some_and(|until| until == "moved") => {
@@ -142,14 +142,14 @@ fn withheld(evidence: &Evidence, deeds: &[(String, Deed)], from: u64, to: u64, f
     let history = &evidence.history;
     let within = |time: u64| from < time && time < to;
     let ok = history.operations().iter().find(|op| {
-        let ret = history.ret(op).and_then(|event| event.time);
+        let ret = history.ret(op).and_then(Event::time);
         history.outcome(op) == Type::Ok
-            && history.invoke(op).level.is_none_or(|level| level != crate::history::Level::Local)
-            && history.invoke(op).time.is_some_and(|time| time >= from)
+            && history.invoke(op).level().is_none_or(|level| level != Level::Local)
+            && history.invoke(op).time().is_some_and(|time| time >= from)
             && ret.is_some_and(within)
     });
     if let Some(ret) = ok.and_then(|op| history.ret(op)) {
-        let at = ms(ret.time.unwrap_or(0));
+        let at = ms(ret.time().unwrap_or(0));
         found.doubts.push(format!(
             "an operation was acknowledged at {at} ms, under the adversary: it shows nothing"
         ));
@@ -206,7 +206,7 @@ fn decided_after(
     }
     let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
     let stalled = nemesis::stalled_ns(&stalls, lifted, deadline);
-    let end = history.events().last().and_then(|event| event.time).unwrap_or(0);
+    let end = history.events().last().and_then(Event::time).unwrap_or(0);
     for (kind, what) in late {
         let told = format!("{what} within {} ms after the adversary let go", ms(limit));
         if end < deadline {

@@ -36,7 +36,7 @@ fn run(evidence: &Evidence, _: &Settings) -> Finding {
             kind: Kind::Bypass,
             explanation: format!("the nodes talked past the proxy: {what}"),
             events: vec![event.index],
-            time_ns: event.time,
+            time_ns: event.time(),
         });
     }
     let (looks, mut doubts) = match nemesis::all::<Looked>(history, "bypass-check") {

@@ -76,7 +76,7 @@ impl ConsensusMonitor {
     fn take(&mut self, event: &Event, process: u64) -> Result<Vec<Anomaly>, String> {
         if event.kind == Type::Invoke {
             self.operations += 1;
-            let (key, value) = (event.key.clone(), asked(event)?.clone());
+            let (key, value) = (event.key().cloned(), asked(event)?.clone());
             let decision = self.keys.entry(key.clone()).or_default();
             let in_time = decision.asks(&value, event.index);
             if let (Some(at), Some(first)) = (decision.unasked, &decision.first)
@@ -130,7 +130,7 @@ impl ConsensusMonitor {
 
 impl Monitor for ConsensusMonitor {
     fn observe(&mut self, event: &Event) -> Option<Anomaly> {
-        let Process::Client(process) = event.process else { return None };
+        let Process::Client(process) = event.process() else { return None };
         let key = self.key_of(event, process);
         match self.take(event, process) {
             Ok(found) => self.keep(event, key.as_ref(), found),
@@ -155,7 +155,7 @@ impl ConsensusMonitor {
     /// The key an event is about: a return is about what its process asked first.
     fn key_of(&self, event: &Event, process: u64) -> Option<Value> {
         if event.kind == Type::Invoke {
-            return event.key.clone();
+            return event.key().cloned();
         }
         self.open.get(&process).and_then(|open| open.first()).and_then(|open| open.key.clone())
     }
@@ -176,12 +176,12 @@ impl Decision {
             kind,
             explanation,
             events,
-            time_ns: event.time,
+            time_ns: event.time(),
         };
         let by = |process: Process| format!("{process} was told");
         let asked = self.asked.get(&answer).copied().unwrap_or_default();
         if asked.first.is_none() && self.first.as_ref().is_none_or(|first| first.value != answer) {
-            let told = format!("{} {answer}, which nobody had proposed", by(event.process));
+            let told = format!("{} {answer}, which nobody had proposed", by(event.process()));
             found.push(says(Kind::Integrity, told, vec![event.index]));
         }
         match &self.first {
@@ -190,7 +190,7 @@ impl Decision {
                     "{} {}, and {} {answer}",
                     by(first.process),
                     first.value,
-                    by(event.process)
+                    by(event.process())
                 );
                 found.push(says(Kind::Agreement, told, vec![first.index, event.index]));
             }
@@ -201,15 +201,15 @@ impl Decision {
                 {
                     let told = format!(
                         "{} {answer}, though every proposal of it had failed for certain",
-                        by(event.process)
+                        by(event.process())
                     );
                     found.push(says(Kind::Validity, told, vec![failed, event.index]));
                 }
                 self.first = Some(Answer {
                     value: answer.clone(),
-                    process: event.process,
+                    process: event.process(),
                     index: event.index,
-                    time: event.time,
+                    time: event.time(),
                 });
             }
         }
@@ -229,7 +229,7 @@ impl Decision {
             kind: Kind::Integrity,
             explanation: format!("{node} decided twice: it answered {value}, and later {answer}"),
             events: vec![*index, event.index],
-            time_ns: event.time,
+            time_ns: event.time(),
         })
     }
 
@@ -248,7 +248,7 @@ impl Decision {
                 first.process
             ),
             events: vec![first.index, event.index],
-            time_ns: event.time.or(first.time),
+            time_ns: event.time().or(first.time),
         })
     }
 }

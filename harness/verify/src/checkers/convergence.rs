@@ -33,7 +33,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         (_, None) => doubts.push("the run never waited for its nodes to settle".into()),
         (Ok(settled), Some(event)) => {
             let settled = settled.last().expect("there is an event");
-            let to = event.time.unwrap_or(0);
+            let to = event.time().unwrap_or(0);
             let waited = settled.waited_ms.saturating_mul(1_000_000);
             let stalled = nemesis::stalled_ns(&stalls, to.saturating_sub(waited), to);
             if settled.converged {
@@ -54,7 +54,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                         counts.join(", ")
                     ),
                     events: vec![event.index],
-                    time_ns: event.time,
+                    time_ns: event.time(),
                 });
             }
             if settled.converged {

@@ -102,7 +102,7 @@ fn anomaly(
     had: bool,
     log: &finals::FinalLog,
 ) -> Anomaly {
-    let who = append.invoke.process;
+    let who = append.invoke.process();
     let by = append.ret.node.as_ref().map(|node| format!(" by {node}")).unwrap_or_default();
     let instead = match there {
         Some(value) => format!("{node} ended with {value} there"),
@@ -118,6 +118,6 @@ fn anomaly(
             append.value, append.offset
         ),
         events,
-        time_ns: append.ret.time,
+        time_ns: append.ret.time(),
     }
 }

@@ -33,15 +33,15 @@ pub(crate) fn logs(history: &History, nodes: &[String]) -> BTreeMap<String, Fina
     }
     let mut pages: BTreeMap<String, BTreeMap<u64, (u64, Vec<Value>)>> = BTreeMap::new();
     let start = start(history).unwrap_or(usize::MAX);
-    for op in history.operations().iter().filter(|op| op.invoke > start) {
+    for op in history.operations().iter().filter(|op| op.invoke() > start) {
         let (invoke, Some(ret)) = (history.invoke(op), history.ret(op)) else { continue };
-        let local = invoke.level == Some(Level::Local) || ret.level == Some(Level::Local);
+        let local = invoke.level() == Some(Level::Local) || ret.level() == Some(Level::Local);
         let Some(node) = ret.node.as_ref().or(invoke.node.as_ref()) else { continue };
         if ret.kind != Type::Ok || !local {
             continue;
         }
         let Ok(Asked::Read { from, .. }) = log::asked(invoke) else { continue };
-        let question = Asked::Read { from, limit: invoke.limit, local };
+        let question = Asked::Read { from, limit: invoke.limit(), local };
         if let Ok(Answered::Read(values, _)) = log::answered(&question, ret) {
             let page = (ret.index, values.to_vec());
             pages.entry(node.to_string()).or_default().insert(from, page);

@@ -3,7 +3,7 @@
 
 use super::{Checker, Finding, finals};
 use crate::history::nemesis::{self, Settled, Stall};
-use crate::history::{History, Level, Value};
+use crate::history::{Event, History, Level, Value};
 use crate::judge::{Evidence, Settings, is_run};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
@@ -109,7 +109,7 @@ fn demanded(history: &History) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut since = None;
     for event in history.nemesis("can-progress") {
-        let Some(time) = event.time else { continue };
+        let Some(time) = event.time() else { continue };
         match (&event.value, since) {
             (Some(Value::Bool(true)), None) => since = Some(time),
             (Some(Value::Bool(false)), Some(from)) => {
@@ -135,8 +135,8 @@ impl Work {
         let mut spans: Vec<(u64, u64)> = Vec::new();
         for op in history.operations() {
             let (invoke, ret) = (history.invoke(op), history.ret(op));
-            if let (Some(from), false) = (invoke.time, invoke.level == Some(Level::Local)) {
-                spans.push((from, ret.and_then(|event| event.time).unwrap_or(u64::MAX)));
+            if let (Some(from), false) = (invoke.time(), invoke.level() == Some(Level::Local)) {
+                spans.push((from, ret.and_then(Event::time).unwrap_or(u64::MAX)));
             }
         }
         spans.sort_unstable();
@@ -158,14 +158,14 @@ impl Work {
 fn end_of_work(history: &History) -> u64 {
     let settled = history.nemesis("settled").last().and_then(|event| {
         let waited = nemesis::read::<Settled>(event)?.waited_ms.saturating_mul(1_000_000);
-        Some(event.time?.saturating_sub(waited))
+        Some(event.time()?.saturating_sub(waited))
     });
     // Clients are stopped when everything is healed and progress has been demanded.
     let all = Some(Value::Other("{\"what\":\"all\"}".into()));
     let healed = history.nemesis("healed").filter(|event| event.value == all).last();
-    let healed = healed.and_then(|event| event.time);
-    let reads = finals::start(history).and_then(|at| history.events()[at].time);
-    let last = history.events().last().and_then(|event| event.time);
+    let healed = healed.and_then(Event::time);
+    let reads = finals::start(history).and_then(|at| history.events()[at].time());
+    let last = history.events().last().and_then(Event::time);
     let stopped = [healed, settled, reads].into_iter().flatten().min();
     stopped.or(last).unwrap_or(0)
 }
@@ -183,7 +183,7 @@ fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
 /// The first and the last event of a span.
 fn around(history: &History, span: Span) -> Vec<u64> {
     let inside = |event: &&crate::history::Event| {
-        event.time.is_some_and(|time| span.from <= time && time <= span.to)
+        event.time().is_some_and(|time| span.from <= time && time <= span.to)
     };
     let first = history.events().iter().find(inside);
     let last = history.events().iter().rfind(inside);

@@ -37,7 +37,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                     last.unwrap_or_default()
                 ),
                 events: vec![event.index],
-                time_ns: event.time,
+                time_ns: event.time(),
             });
         } else if how == DISK_REFUSED {
             let why = why.unwrap_or_else(|| "its disk refused".into());

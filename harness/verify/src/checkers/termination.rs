@@ -43,7 +43,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     let mut told = Told::default();
     let mut doubts = missing(history, settings, start, &waits);
     for ((node, key), wait) in &waits {
-        let (Some(from), Some(to)) = (wait.first.time, wait.last.time) else {
+        let (Some(from), Some(to)) = (wait.first.time(), wait.last.time()) else {
             doubts.push("the history has no times".into());
             break;
         };
@@ -82,12 +82,12 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
 
 fn waits(history: &History, start: usize) -> BTreeMap<Place<'_>, Wait<'_>> {
     let mut waits: BTreeMap<Place<'_>, Wait<'_>> = BTreeMap::new();
-    for operation in history.operations().iter().filter(|operation| operation.invoke > start) {
+    for operation in history.operations().iter().filter(|operation| operation.invoke() > start) {
         let invoke = history.invoke(operation);
         let last = history.ret(operation).unwrap_or(invoke);
         let node = invoke.node.as_deref().unwrap_or("a node");
         let first = Wait { first: invoke, last, answered: false };
-        let wait = waits.entry((node, invoke.key.as_ref())).or_insert(first);
+        let wait = waits.entry((node, invoke.key())).or_insert(first);
         if !wait.answered {
             (wait.last, wait.answered) = (last, last.kind == Type::Ok);
         }
@@ -102,8 +102,8 @@ fn missing(
     start: usize,
     waits: &BTreeMap<Place<'_>, Wait<'_>>,
 ) -> Vec<String> {
-    let before = history.operations().iter().filter(|operation| operation.invoke < start);
-    let keys: BTreeSet<_> = before.map(|op| history.invoke(op).key.as_ref()).collect();
+    let before = history.operations().iter().filter(|operation| operation.invoke() < start);
+    let keys: BTreeSet<_> = before.map(|op| history.invoke(op).key()).collect();
     let mut doubts = Vec::new();
     let ends = nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default();
     for node in settings.nodes.iter().map(String::as_str) {
@@ -130,9 +130,9 @@ fn owed(history: &History) -> Vec<(u64, u64)> {
     let mut since = None;
     for event in history.nemesis("can-progress") {
         match (&event.value, since) {
-            (Some(Value::Bool(true)), None) => since = event.time,
+            (Some(Value::Bool(true)), None) => since = event.time(),
             (Some(Value::Bool(false)), Some(from)) => {
-                spans.push((from, event.time.unwrap_or(from)));
+                spans.push((from, event.time().unwrap_or(from)));
                 since = None;
             }
             _ => {}

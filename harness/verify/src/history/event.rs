@@ -2,50 +2,64 @@
 //! It never knows a model: which fields an operation needs is the model's to say.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A short word: an operation, a node, a kind of fault.
-pub type Name = Arc<str>;
+use super::{List, Name};
 
 /// One event. Absent fields of a return keep the invoke's value.
+///
+/// Histories hold tens of millions of these, so an event is 88 bytes: what nearly every event has
+/// stands in it, and what few have (see the methods) is kept apart and costs memory only there.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// Its position in the history: 0, 1, 2, ...
     pub index: u64,
-    /// Nanoseconds since the first node was started; None where the file gives none.
-    pub time: Option<u64>,
-    /// Who.
-    pub process: Process,
-    /// Invocation, or how it returned.
-    pub kind: Type,
-    /// The operation: `append`, `read`, ...; for the nemesis the fault's kind or `phase`.
-    pub f: Name,
-    /// The object it is about, where there is more than one.
-    pub key: Option<Value>,
+    /// [`NO_TIME`] where the file gives none.
+    time: u64,
+    /// [`NEMESIS`] for the one who breaks things.
+    process: u64,
     /// What was asked or answered. None: absent.
     pub value: Option<Value>,
-    /// Answer of an append.
-    pub offset: Option<u64>,
-    /// Condition of an append-if.
-    pub expect: Option<u64>,
-    /// First offset of a read.
-    pub from: Option<u64>,
-    /// At most so many entries.
-    pub limit: Option<u64>,
-    /// The log's length.
-    pub tail: Option<u64>,
-    /// How fresh a read must be; None: linearizable.
-    pub level: Option<Level>,
-    /// The element of a set operation.
-    pub element: Option<Value>,
-    /// Session and number of an append: ("c3", 9).
-    pub session: Option<(Name, u64)>,
-    /// Why it failed, or why nobody knows.
-    pub error: Option<Name>,
+    /// The operation: `append`, `read`, ...; for the nemesis the fault's kind or `phase`.
+    pub f: Name,
     /// Which node was asked.
     pub node: Option<Name>,
+    /// Two numbers, each the field that `numbered` says.
+    numbers: [u64; 2],
+    rare: Option<Box<Rare>>,
+    numbered: [Number; 2],
+    /// Invocation, or how it returned.
+    pub kind: Type,
+}
+
+/// Stands for no time: later than any time that a history may say.
+const NO_TIME: u64 = u64::MAX;
+
+/// Stands for the nemesis among the processes, which end at 2^53.
+const NEMESIS: u64 = u64::MAX;
+
+/// The numbers an event may carry. A question or an answer of the log has at most two of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Number {
+    None,
+    Offset,
+    Expect,
+    From,
+    Limit,
+    Tail,
+}
+
+/// What few events have.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Rare {
+    key: Option<Value>,
+    element: Option<Value>,
+    session: Option<(Name, u64)>,
+    error: Option<Name>,
+    level: Option<Level>,
+    /// Numbers beyond the two that stand in the event.
+    numbers: Vec<(Number, u64)>,
 }
 
 /// Who acts.
@@ -106,37 +120,223 @@ pub enum Value {
     /// A whole number.
     Int(i64),
     /// A string.
-    Str(Arc<str>),
+    Str(Name),
     /// An array.
-    List(Arc<[Value]>),
+    List(List),
     /// Anything else (an object, a fraction), kept as compact JSON text.
-    Other(Arc<str>),
+    Other(Name),
 }
 
 impl Event {
     /// An event with nothing but who, what kind and which operation.
     pub fn new(process: Process, kind: Type, f: impl Into<Name>) -> Self {
-        Event {
+        let mut event = Event {
             index: 0,
-            time: None,
-            process,
-            kind,
-            f: f.into(),
-            key: None,
+            time: NO_TIME,
+            process: NEMESIS,
             value: None,
-            offset: None,
-            expect: None,
-            from: None,
-            limit: None,
-            tail: None,
-            level: None,
-            element: None,
-            session: None,
-            error: None,
+            f: f.into(),
             node: None,
+            numbers: [0; 2],
+            rare: None,
+            numbered: [Number::None; 2],
+            kind,
+        };
+        event.set_process(process);
+        event
+    }
+
+    /// Nanoseconds since the first node was started; None where the file gives none.
+    pub fn time(&self) -> Option<u64> {
+        (self.time != NO_TIME).then_some(self.time)
+    }
+
+    /// Sets the time, which is below 2^64 - 1.
+    pub fn set_time(&mut self, time: Option<u64>) {
+        self.time = time.unwrap_or(NO_TIME);
+    }
+
+    /// Who.
+    pub fn process(&self) -> Process {
+        match self.process {
+            NEMESIS => Process::Nemesis,
+            number => Process::Client(number),
         }
     }
+
+    /// Whether a client asked or was answered, and not the nemesis remarked.
+    pub fn is_client(&self) -> bool {
+        self.process != NEMESIS
+    }
+
+    /// Sets who.
+    pub fn set_process(&mut self, process: Process) {
+        self.process = match process {
+            Process::Nemesis => NEMESIS,
+            Process::Client(number) => {
+                assert!(number != NEMESIS, "process numbers are below 2^64 - 1");
+                number
+            }
+        };
+    }
+
+    /// Answer of an append.
+    pub fn offset(&self) -> Option<u64> {
+        self.number(Number::Offset)
+    }
+
+    /// Sets the answer of an append.
+    pub fn set_offset(&mut self, offset: Option<u64>) {
+        self.set_number(Number::Offset, offset);
+    }
+
+    /// Condition of an append-if.
+    pub fn expect(&self) -> Option<u64> {
+        self.number(Number::Expect)
+    }
+
+    /// Sets the condition of an append-if.
+    pub fn set_expect(&mut self, expect: Option<u64>) {
+        self.set_number(Number::Expect, expect);
+    }
+
+    /// First offset of a read.
+    pub fn from(&self) -> Option<u64> {
+        self.number(Number::From)
+    }
+
+    /// Sets the first offset of a read.
+    pub fn set_from(&mut self, from: Option<u64>) {
+        self.set_number(Number::From, from);
+    }
+
+    /// At most so many entries.
+    pub fn limit(&self) -> Option<u64> {
+        self.number(Number::Limit)
+    }
+
+    /// Sets how many entries at most.
+    pub fn set_limit(&mut self, limit: Option<u64>) {
+        self.set_number(Number::Limit, limit);
+    }
+
+    /// The log's length.
+    pub fn tail(&self) -> Option<u64> {
+        self.number(Number::Tail)
+    }
+
+    /// Sets the log's length.
+    pub fn set_tail(&mut self, tail: Option<u64>) {
+        self.set_number(Number::Tail, tail);
+    }
+
+    /// The object it is about, where there is more than one.
+    pub fn key(&self) -> Option<&Value> {
+        self.rare.as_ref()?.key.as_ref()
+    }
+
+    /// Sets the object it is about.
+    pub fn set_key(&mut self, key: Option<Value>) {
+        self.set_rare(key, |rare| &mut rare.key);
+    }
+
+    /// The element of a set operation.
+    pub fn element(&self) -> Option<&Value> {
+        self.rare.as_ref()?.element.as_ref()
+    }
+
+    /// Sets the element of a set operation.
+    pub fn set_element(&mut self, element: Option<Value>) {
+        self.set_rare(element, |rare| &mut rare.element);
+    }
+
+    /// Session and number of an append: ("c3", 9).
+    pub fn session(&self) -> Option<&(Name, u64)> {
+        self.rare.as_ref()?.session.as_ref()
+    }
+
+    /// Sets session and number of an append.
+    pub fn set_session(&mut self, session: Option<(Name, u64)>) {
+        self.set_rare(session, |rare| &mut rare.session);
+    }
+
+    /// Why it failed, or why nobody knows.
+    pub fn error(&self) -> Option<&str> {
+        self.rare.as_ref()?.error.as_deref()
+    }
+
+    /// Sets why it failed, or why nobody knows.
+    pub fn set_error(&mut self, error: Option<Name>) {
+        self.set_rare(error, |rare| &mut rare.error);
+    }
+
+    /// How fresh a read must be; None: linearizable.
+    pub fn level(&self) -> Option<Level> {
+        self.rare.as_ref()?.level
+    }
+
+    /// Sets how fresh a read must be.
+    pub fn set_level(&mut self, level: Option<Level>) {
+        self.set_rare(level, |rare| &mut rare.level);
+    }
+
+    fn number(&self, name: Number) -> Option<u64> {
+        for (numbered, number) in self.numbered.iter().zip(self.numbers) {
+            if *numbered == name {
+                return Some(number);
+            }
+        }
+        let more = &self.rare.as_ref()?.numbers;
+        more.iter().find(|(numbered, _)| *numbered == name).map(|(_, number)| *number)
+    }
+
+    /// The numbers stay in the order of [`Number`], the first two in the event: equal events are
+    /// equal however they were made.
+    fn set_number(&mut self, name: Number, number: Option<u64>) {
+        let [first, second] = self.numbered;
+        match number {
+            // As every parser and recorder goes: in order, and nothing there yet.
+            Some(number) if first == Number::None && self.rare.is_none() => {
+                (self.numbered[0], self.numbers[0]) = (name, number);
+                return;
+            }
+            Some(number) if second == Number::None && first < name && first != Number::None => {
+                (self.numbered[1], self.numbers[1]) = (name, number);
+                return;
+            }
+            _ => {}
+        }
+        let mut all = Vec::new();
+        for other in NUMBERS {
+            let value = if other == name { number } else { self.number(other) };
+            all.extend(value.map(|value| (other, value)));
+        }
+        let mut all = all.into_iter();
+        for at in 0..self.numbers.len() {
+            (self.numbered[at], self.numbers[at]) = all.next().unwrap_or((Number::None, 0));
+        }
+        let more: Vec<(Number, u64)> = all.collect();
+        if self.rare.is_some() || !more.is_empty() {
+            self.rare.get_or_insert_default().numbers = more;
+            self.tidy();
+        }
+    }
+
+    fn set_rare<T>(&mut self, value: Option<T>, field: fn(&mut Rare) -> &mut Option<T>) {
+        if value.is_some() || self.rare.is_some() {
+            *field(self.rare.get_or_insert_default()) = value;
+            self.tidy();
+        }
+    }
+
+    /// Nothing rare is kept where there is none of it, so that equal events are equal.
+    fn tidy(&mut self) {
+        self.rare.take_if(|rare| **rare == Rare::default());
+    }
 }
+
+const NUMBERS: [Number; 5] =
+    [Number::Offset, Number::Expect, Number::From, Number::Limit, Number::Tail];
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

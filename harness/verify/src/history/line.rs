@@ -10,8 +10,8 @@ impl Event {
     pub fn to_json_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"index\":");
         digits(out, self.index);
-        optional(out, "time", self.time);
-        match self.process {
+        optional(out, "time", self.time());
+        match self.process() {
             Process::Client(number) => optional(out, "process", Some(number)),
             Process::Nemesis => out.extend_from_slice(b",\"process\":\"nemesis\""),
         }
@@ -22,31 +22,31 @@ impl Event {
             Type::Info => b",\"type\":\"info\"",
         });
         text(out, "f", Some(&self.f));
-        for (name, field) in [("key", &self.key), ("value", &self.value)] {
+        for (name, field) in [("key", self.key()), ("value", self.value.as_ref())] {
             if let Some(field) = field {
                 label(out, name);
                 field.to_json(out);
             }
         }
-        optional(out, "offset", self.offset);
-        optional(out, "expect", self.expect);
-        optional(out, "from", self.from);
-        optional(out, "limit", self.limit);
-        optional(out, "tail", self.tail);
-        out.extend_from_slice(match self.level {
+        optional(out, "offset", self.offset());
+        optional(out, "expect", self.expect());
+        optional(out, "from", self.from());
+        optional(out, "limit", self.limit());
+        optional(out, "tail", self.tail());
+        out.extend_from_slice(match self.level() {
             None => b"",
             Some(Level::Linearizable) => b",\"level\":\"linearizable\"",
             Some(Level::Local) => b",\"level\":\"local\"",
         });
-        if let Some(element) = &self.element {
+        if let Some(element) = self.element() {
             label(out, "element");
             element.to_json(out);
         }
-        if let Some((client, seq)) = &self.session {
+        if let Some((client, seq)) = self.session() {
             text(out, "client", Some(client));
             optional(out, "seq", Some(*seq));
         }
-        text(out, "error", self.error.as_deref());
+        text(out, "error", self.error());
         text(out, "node", self.node.as_deref());
         out.extend_from_slice(b"}\n");
     }
@@ -135,77 +135,114 @@ fn digits(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&buffer[at..]);
 }
 
-/// The bit of a field we know, to find duplicates.
-fn bit(name: &str) -> Option<u32> {
-    let place = match name {
-        "index" => 0,
-        "time" => 1,
-        "process" => 2,
-        "type" => 3,
-        "f" => 4,
-        "key" => 5,
-        "value" => 6,
-        "offset" => 7,
-        "expect" => 8,
-        "from" => 9,
-        "limit" => 10,
-        "tail" => 11,
-        "level" => 12,
-        "element" => 13,
-        "client" => 14,
-        "seq" => 15,
-        "error" => 16,
-        "node" => 17,
-        _ => return None,
-    };
-    Some(1 << place)
+/// The fields that contracts.md names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Index,
+    Time,
+    Process,
+    Type,
+    F,
+    Key,
+    Value,
+    Offset,
+    Expect,
+    From,
+    Limit,
+    Tail,
+    Level,
+    Element,
+    Client,
+    Seq,
+    Error,
+    Node,
 }
 
-/// Reads an event from a line. Its index is [`NO_INDEX`] where the line gives none. Fields that
-/// contracts.md does not name are read over; null in an optional field is absence, but for values.
+impl Field {
+    fn named(name: &str) -> Option<Field> {
+        Some(match name {
+            "index" => Field::Index,
+            "time" => Field::Time,
+            "process" => Field::Process,
+            "type" => Field::Type,
+            "f" => Field::F,
+            "key" => Field::Key,
+            "value" => Field::Value,
+            "offset" => Field::Offset,
+            "expect" => Field::Expect,
+            "from" => Field::From,
+            "limit" => Field::Limit,
+            "tail" => Field::Tail,
+            "level" => Field::Level,
+            "element" => Field::Element,
+            "client" => Field::Client,
+            "seq" => Field::Seq,
+            "error" => Field::Error,
+            "node" => Field::Node,
+            _ => return None,
+        })
+    }
+
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// A time beyond this is refused: the number after it stands for no time.
+const TIME_MAX: u64 = u64::MAX - 1;
+
+/// Reads an event from a line.
+#[cfg(test)]
 pub(super) fn parse_line(line: &str, names: &mut Names) -> Result<Event, ScanError> {
-    let mut event = Event::new(Process::Nemesis, Type::Info, names.get(""));
+    read_event(&mut Scanner::new(line), names)
+}
+
+/// Reads an event, and nothing may follow it. Its index is [`NO_INDEX`] where none is given.
+/// Fields that contracts.md does not name are read over; null in an optional field is absence,
+/// but for values.
+pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result<Event, ScanError> {
+    let mut event = Event::new(Process::Nemesis, Type::Info, names.none());
     event.index = NO_INDEX;
     let mut seen = 0u32;
     let mut client = None;
     let mut seq = None;
-    let mut scanner = Scanner::new(line);
     scanner.object(|scanner, name| {
-        let Some(field) = bit(name) else {
+        let Some(field) = Field::named(name) else {
             return scanner.skip().map(drop);
         };
-        if seen & field != 0 {
+        if seen & field.bit() != 0 {
             return Err(scanner.expected(&format!("each field once, but `{name}` comes twice")));
         }
-        seen |= field;
-        match name {
-            "index" => {
+        seen |= field.bit();
+        match field {
+            Field::Index => {
                 event.index = scanner.number_or_null(INTEGER_MAX)?.unwrap_or(NO_INDEX);
             }
-            "time" => event.time = scanner.number_or_null(u64::MAX)?,
-            "process" => event.process = process(scanner)?,
-            "type" => event.kind = kind(scanner)?,
-            "f" => event.f = names.get(&scanner.string()?),
-            "key" => event.key = Some(value(scanner)?),
-            "value" => event.value = Some(value(scanner)?),
-            "offset" => event.offset = scanner.number_or_null(INTEGER_MAX)?,
-            "expect" => event.expect = scanner.number_or_null(INTEGER_MAX)?,
-            "from" => event.from = scanner.number_or_null(INTEGER_MAX)?,
-            "limit" => event.limit = scanner.number_or_null(INTEGER_MAX)?,
-            "tail" => event.tail = scanner.number_or_null(INTEGER_MAX)?,
-            "level" => event.level = level(scanner)?,
-            "element" => event.element = Some(value(scanner)?),
-            "client" => client = name_or_other(scanner, names)?,
-            "seq" => seq = scanner.number_or_null(INTEGER_MAX)?,
-            "error" => event.error = name_or_other(scanner, names)?,
-            _ => event.node = name_or_other(scanner, names)?,
+            Field::Time => event.set_time(scanner.number_or_null(TIME_MAX)?),
+            Field::Process => event.set_process(process(scanner)?),
+            Field::Type => event.kind = kind(scanner)?,
+            Field::F => event.f = names.get(&scanner.string()?),
+            // Values repeat as names do not, so they are not shared.
+            Field::Key => event.set_key(Some(scanner.value()?)),
+            Field::Value => event.value = Some(scanner.value()?),
+            Field::Offset => event.set_offset(scanner.number_or_null(INTEGER_MAX)?),
+            Field::Expect => event.set_expect(scanner.number_or_null(INTEGER_MAX)?),
+            Field::From => event.set_from(scanner.number_or_null(INTEGER_MAX)?),
+            Field::Limit => event.set_limit(scanner.number_or_null(INTEGER_MAX)?),
+            Field::Tail => event.set_tail(scanner.number_or_null(INTEGER_MAX)?),
+            Field::Level => event.set_level(level(scanner)?),
+            Field::Element => event.set_element(Some(scanner.value()?)),
+            Field::Client => client = name_or_other(scanner, names)?,
+            Field::Seq => seq = scanner.number_or_null(INTEGER_MAX)?,
+            Field::Error => event.set_error(name_or_other(scanner, names)?),
+            Field::Node => event.node = name_or_other(scanner, names)?,
         }
         Ok(())
     })?;
     scanner.end()?;
-    event.session = client.zip(seq);
-    for name in ["process", "type", "f"] {
-        if bit(name).is_none_or(|field| seen & field == 0) {
+    event.set_session(client.zip(seq));
+    for (field, name) in [(Field::Process, "process"), (Field::Type, "type"), (Field::F, "f")] {
+        if seen & field.bit() == 0 {
             let message = format!("the field `{name}` is missing");
             return Err(ScanError { at: 0, message, cut: false });
         }
@@ -225,13 +262,16 @@ fn process(scanner: &mut Scanner<'_>) -> Result<Process, ScanError> {
 }
 
 fn kind(scanner: &mut Scanner<'_>) -> Result<Type, ScanError> {
-    let error = scanner.expected("a type: \"invoke\", \"ok\", \"fail\" or \"info\"");
+    let before = scanner.here();
     match &*scanner.string()? {
         "invoke" => Ok(Type::Invoke),
         "ok" => Ok(Type::Ok),
         "fail" => Ok(Type::Fail),
         "info" => Ok(Type::Info),
-        _ => Err(error),
+        _ => {
+            scanner.go_back(before);
+            Err(scanner.expected("a type: \"invoke\", \"ok\", \"fail\" or \"info\""))
+        }
     }
 }
 
@@ -245,11 +285,6 @@ fn level(scanner: &mut Scanner<'_>) -> Result<Option<Level>, ScanError> {
         "local" => Ok(Some(Level::Local)),
         _ => Err(error),
     }
-}
-
-/// Values repeat as errors and nodes do not, so they are not shared.
-fn value(scanner: &mut Scanner<'_>) -> Result<Value, ScanError> {
-    scanner.value()
 }
 
 fn name_or_other(

@@ -2,25 +2,43 @@
 //! A `History` that exists is well formed: its events are ordered and its operations paired. It
 //! never knows a model.
 
+mod builder;
 mod event;
 pub mod formats;
 mod line;
+mod lines;
 pub mod nemesis;
 pub(crate) mod order;
 pub(crate) mod scan;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub use event::{Event, Level, Name, Phase, Process, Type, Value};
+use std::io::Read;
+
+pub use builder::Builder;
+pub use event::{Event, Level, Phase, Process, Type, Value};
+pub use formats::ReadError;
+use lines::Lines;
+pub use shared::{List, Name};
 
 /// Events in the order of real time, with the operations they make up.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     events: Vec<Event>,
     operations: Vec<Operation>,
-    /// Positions in `events`, sorted by the event's index; empty where both orders agree.
-    by_index: Vec<usize>,
+    /// Positions in `events` in the order of the file, which is also that of the events' indexes;
+    /// empty where both orders agree.
+    by_index: Vec<u32>,
+    lines: Lines,
+}
+
+/// Histories are equal if they say the same, on whatever lines.
+impl PartialEq for History {
+    fn eq(&self, other: &History) -> bool {
+        self.events == other.events && self.operations == other.operations
+    }
 }
 
 /// One operation of a process: positions of its events in [`History::events`].
@@ -28,10 +46,21 @@ pub struct History {
 pub struct Operation {
     /// Who asked.
     pub process: u64,
+    invoke: u32,
+    /// `u32::MAX`: it never returned.
+    ret: u32,
+}
+
+impl Operation {
     /// The position of its invocation.
-    pub invoke: usize,
+    pub fn invoke(&self) -> usize {
+        self.invoke as usize
+    }
+
     /// The position of its return. None: it never returned, which means info.
-    pub ret: Option<usize>,
+    pub fn ret(&self) -> Option<usize> {
+        (self.ret != u32::MAX).then_some(self.ret as usize)
+    }
 }
 
 /// Something a reader of the verdict should know about the file.
@@ -62,15 +91,37 @@ impl History {
         formats::parse(bytes).map(|(_, history, notes)| (history, notes))
     }
 
+    /// Reads a history in any known format from a file or a stream. JSON lines are read in blocks,
+    /// so that a file larger than memory can still be a history that fits.
+    pub fn read(file: impl Read) -> Result<(History, Vec<Note>), ReadError> {
+        formats::read(file, None).map(|(_, history, notes)| (history, notes))
+    }
+
+    /// A history to be made event by event.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
     /// Orders and pairs events given in the order of their file; the line of an error is the
     /// event's position, from 1.
     pub fn from_events(events: Vec<Event>) -> Result<History, ParseError> {
-        order::order(events, &[]).map(|(history, _)| history)
+        order::order(events, Lines::default()).map(|(history, _)| history)
     }
 
     /// Every event, in the order of real time.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// Every event, in the order of the file, which is that of the indexes.
+    pub(crate) fn in_file_order(&self) -> impl Iterator<Item = &Event> {
+        let places = 0..if self.by_index.is_empty() { self.events.len() } else { 0 };
+        places.chain(self.by_index.iter().map(|&at| at as usize)).map(|at| &self.events[at])
+    }
+
+    /// Whether the indexes grow in the order of real time.
+    pub(crate) fn counts_up(&self) -> bool {
+        self.by_index.is_empty()
     }
 
     /// Every operation, in the order of invocation.
@@ -87,47 +138,42 @@ impl History {
             }
             return self.events.binary_search_by_key(&index, |event| event.index).ok();
         }
-        let found = self.by_index.binary_search_by_key(&index, |&at| self.events[at].index);
-        found.ok().map(|at| self.by_index[at])
+        let index_of = |&at: &u32| self.events[at as usize].index;
+        let found = self.by_index.binary_search_by_key(&index, index_of);
+        found.ok().map(|at| self.by_index[at] as usize)
     }
 
-    /// The line, from 1, of the event with this index in the JSON lines it was read from.
-    pub fn line_of(&self, bytes: &[u8], index: u64) -> Option<u64> {
+    /// The line, from 1, of the event with this index in the file it was read from.
+    pub fn line_of(&self, index: u64) -> Option<u64> {
         let position = self.position(index)?;
         let in_file = if self.by_index.is_empty() {
             position
         } else {
-            self.by_index.iter().position(|&at| at == position)?
+            self.by_index.iter().position(|&at| at as usize == position)?
         };
-        let filled = |line: &&[u8]| !line.iter().all(u8::is_ascii_whitespace);
-        let lines = bytes.split(|&byte| byte == b'\n').zip(1u64..);
-        lines.filter(|(line, _)| filled(line)).nth(in_file).map(|(_, number)| number)
+        Some(self.lines.line(in_file))
     }
 
     /// The operation that the event with this index belongs to.
     pub fn operation_of(&self, index: u64) -> Option<&Operation> {
         let position = self.position(index)?;
-        let process = match self.events[position].process {
-            Process::Client(process) => process,
-            Process::Nemesis => return None,
-        };
+        let Process::Client(process) = self.events[position].process() else { return None };
         // Operations are sorted by invocation, and a process has few that overlap a moment: walk
         // back from the last one invoked by then.
-        let after = self.operations.partition_point(|op| op.invoke <= position);
-        self.operations[..after]
-            .iter()
-            .rev()
-            .find(|op| op.process == process && (op.invoke == position || op.ret == Some(position)))
+        let after = self.operations.partition_point(|op| op.invoke() <= position);
+        self.operations[..after].iter().rev().find(|op| {
+            op.process == process && (op.invoke() == position || op.ret() == Some(position))
+        })
     }
 
     /// The invocation of an operation.
     pub fn invoke(&self, operation: &Operation) -> &Event {
-        &self.events[operation.invoke]
+        &self.events[operation.invoke()]
     }
 
     /// The return of an operation, if it returned.
     pub fn ret(&self, operation: &Operation) -> Option<&Event> {
-        operation.ret.map(|position| &self.events[position])
+        operation.ret().map(|position| &self.events[position])
     }
 
     /// How an operation ended: ok, fail, or info (also when it never returned).
@@ -137,7 +183,7 @@ impl History {
 
     /// The nemesis's remarks of this kind, in order.
     pub fn nemesis<'a>(&'a self, f: &'a str) -> impl Iterator<Item = &'a Event> {
-        let of_nemesis = self.events.iter().filter(|event| event.process == Process::Nemesis);
+        let of_nemesis = self.events.iter().filter(|event| !event.is_client());
         of_nemesis.filter(move |event| &*event.f == f)
     }
 }

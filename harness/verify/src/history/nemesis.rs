@@ -93,11 +93,12 @@ struct Remark {
 /// Every strike, in the order they were applied.
 pub fn strikes(history: &History) -> Vec<Strike> {
     let mut strikes: Vec<Strike> = Vec::new();
-    let remarks = history.events().iter().filter(|event| event.process == super::Process::Nemesis);
+    let remarks =
+        history.events().iter().filter(|event| event.process() == super::Process::Nemesis);
     for event in remarks {
         let Some(remark) = read::<Remark>(event) else { continue };
         let Some(overlay) = remark.overlay else { continue };
-        let at = event.time.unwrap_or(0);
+        let at = event.time().unwrap_or(0);
         match remark.phase.as_str() {
             "start" => strikes.push(Strike {
                 fault: event.f.clone(),
@@ -124,7 +125,7 @@ pub fn strikes(history: &History) -> Vec<Strike> {
 /// When each phase began, in order.
 pub fn phases(history: &History) -> Vec<(String, u64)> {
     let phase = |event: &Event| match &event.value {
-        Some(Value::Str(name)) => Some((name.to_string(), event.time.unwrap_or(0))),
+        Some(Value::Str(name)) => Some((name.to_string(), event.time().unwrap_or(0))),
         _ => None,
     };
     history.nemesis("phase").filter_map(phase).collect()

@@ -1,15 +1,17 @@
 //! From events in the order of their file to a history: pairing, then the order of real time.
 //! It never knows a model.
 
-use foldhash::fast::FixedState;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::FixedState;
+
+use super::lines::Lines;
 use super::{Event, History, Name, Note, Operation, ParseError, Process, Type};
 
 /// What is known of a process while its events are paired, in file order.
 #[derive(Default)]
 struct Thread {
-    /// The file position of the open invocation.
+    /// The number of the open operation.
     open: Option<usize>,
     /// The time of its last event.
     time: Option<u64>,
@@ -18,58 +20,71 @@ struct Thread {
 }
 
 /// Pairs invocations and returns in file order, then sorts by (time, invoke before return).
-/// `lines[i]` is the line of event `i`; where it is empty, lines count events from 1.
 pub(super) fn order(
     mut events: Vec<Event>,
-    lines: &[u64],
+    lines: Lines,
 ) -> Result<(History, Vec<Note>), ParseError> {
-    let line = |at: usize| lines.get(at).copied().unwrap_or(at as u64 + 1);
+    if events.len() >= EVENTS_MAX {
+        let message = format!("a history has at most {EVENTS_MAX} events");
+        return Err(ParseError { line: lines.line(EVENTS_MAX), column: None, message });
+    }
     let mut notes = Vec::new();
-    let pairs = pair(&events, &line, &mut notes)?;
+    let mut operations = pair(&events, &lines, &mut notes)?;
     number(&mut events, &mut notes);
 
     // Without a time on every event, file order is the order.
-    let timed = events.iter().all(|event| event.time.is_some());
-    if !timed && events.iter().any(|event| event.time.is_some()) {
+    let timed = events.iter().all(|event| event.time().is_some());
+    if !timed && events.iter().any(|event| event.time().is_some()) {
         let message = "some events carry no time, so the file's order is taken as the order";
         notes.push(Note { line: None, message: message.into() });
     }
-    let key = |event: &Event| (event.time, event.kind != Type::Invoke);
+    let key = |event: &Event| (event.time(), event.kind != Type::Invoke);
     if !timed || events.is_sorted_by_key(key) {
-        return Ok((History { events, operations: pairs, by_index: Vec::new() }, notes));
+        return Ok((History { events, operations, by_index: Vec::new(), lines }, notes));
     }
     // The sort is stable, so events that tie keep the file's order.
-    let mut places: Vec<usize> = (0..events.len()).collect();
-    places.sort_by_key(|&at| key(&events[at]));
+    let mut places: Vec<u32> = (0..events.len() as u32).collect();
+    places.sort_by_key(|&at| key(&events[at as usize]));
     let mut rank = vec![0; events.len()];
-    for (position, &at) in places.iter().enumerate() {
-        rank[at] = position;
+    for (position, at) in (0..).zip(places) {
+        rank[at as usize] = position;
     }
-    let mut slots: Vec<Option<Event>> = events.into_iter().map(Some).collect();
-    let take = |&at: &usize| slots[at].take().expect("a permutation names each place once");
-    let events: Vec<Event> = places.iter().map(take).collect();
-    let mut operations: Vec<Operation> = pairs
-        .into_iter()
-        .map(|op| Operation { invoke: rank[op.invoke], ret: op.ret.map(|at| rank[at]), ..op })
-        .collect();
+    for op in &mut operations {
+        op.invoke = rank[op.invoke as usize];
+        op.ret = rank.get(op.ret as usize).copied().unwrap_or(u32::MAX);
+    }
     operations.sort_by_key(|op| op.invoke);
-    Ok((History { events, operations, by_index: rank }, notes))
+    permute(&mut events, rank.clone());
+    Ok((History { events, operations, by_index: rank, lines }, notes))
+}
+
+/// Positions are 32 bits wide, and the last stands for none.
+const EVENTS_MAX: usize = u32::MAX as usize;
+
+/// Moves each event to its rank, in place: a second copy might not fit into memory.
+fn permute(events: &mut [Event], mut rank: Vec<u32>) {
+    for at in 0..events.len() {
+        while rank[at] as usize != at {
+            let to = rank[at] as usize;
+            events.swap(at, to);
+            rank.swap(at, to);
+        }
+    }
 }
 
 /// Operations with file positions, in the order of invocation in the file.
 fn pair(
     events: &[Event],
-    line: &dyn Fn(usize) -> u64,
+    lines: &Lines,
     notes: &mut Vec<Note>,
 ) -> Result<Vec<Operation>, ParseError> {
     let mut threads: HashMap<u64, Thread, FixedState> = HashMap::default();
     let mut operations: Vec<Operation> = Vec::with_capacity(events.len() / 2);
-    let mut open: HashMap<u64, usize, FixedState> = HashMap::default();
     for (at, event) in events.iter().enumerate() {
-        let error = |message: String| ParseError { line: line(at), column: None, message };
-        let Process::Client(process) = event.process else { continue };
+        let error = |message: String| ParseError { line: lines.line(at), column: None, message };
+        let Process::Client(process) = event.process() else { continue };
         let thread = threads.entry(process).or_default();
-        if let (Some(before), Some(now)) = (thread.time, event.time)
+        if let (Some(before), Some(now)) = (thread.time, event.time())
             && now < before
         {
             return Err(error(format!(
@@ -77,56 +92,58 @@ fn pair(
                  process must be in order"
             )));
         }
-        thread.time = event.time.or(thread.time);
+        thread.time = event.time().or(thread.time);
         if event.kind == Type::Invoke {
             if let Some(first) = thread.open {
+                let first = operations[first].invoke();
                 return Err(error(format!(
                     "process {process} invokes `{}` while its `{}` of line {} is still open; a \
                      process has at most one open operation",
                     event.f,
                     events[first].f,
-                    line(first)
+                    lines.line(first)
                 )));
             }
             if thread.retired {
                 thread.retired = false;
                 notes.push(Note {
-                    line: Some(line(at)),
+                    line: Some(lines.line(at)),
                     message: format!(
                         "process {process} goes on after an info, which should have retired its \
                          number; the earlier operation is still taken as open for ever"
                     ),
                 });
             }
-            thread.open = Some(at);
-            open.insert(process, operations.len());
-            operations.push(Operation { process, invoke: at, ret: None });
+            thread.open = Some(operations.len());
+            operations.push(Operation { process, invoke: at as u32, ret: u32::MAX });
             continue;
         }
-        let Some(invoke) = thread.open.take() else {
+        let Some(number) = thread.open.take() else {
             return Err(error(format!(
                 "process {process} returns from `{}` but has no open operation; expected an \
                  invoke before it",
                 event.f
             )));
         };
+        let invoke = operations[number].invoke();
         if events[invoke].f != event.f {
             return Err(error(format!(
                 "process {process} returns from `{}` but line {} invoked `{}`",
                 event.f,
-                line(invoke),
+                lines.line(invoke),
                 events[invoke].f
             )));
         }
         thread.retired = event.kind == Type::Info;
-        operations[open[&process]].ret = Some(at);
+        operations[number].ret = at as u32;
     }
     Ok(operations)
 }
 
 /// Keeps the indexes the file gives if they grow, and counts the events otherwise.
 fn number(events: &mut [Event], notes: &mut Vec<Note>) {
-    if events.is_sorted_by(|a, b| a.index < b.index) && events.first().is_none_or(given) {
+    // An absent index is the greatest, so if they grow only the last can be absent.
+    if events.is_sorted_by(|a, b| a.index < b.index) && events.last().is_none_or(given) {
         return;
     }
     let any = events.iter().any(given);
@@ -148,12 +165,23 @@ fn given(event: &Event) -> bool {
 pub(super) const NO_INDEX: u64 = u64::MAX;
 
 /// The name, shared with one read before where there is one: histories repeat few words.
-#[derive(Default)]
 pub(crate) struct Names {
     known: HashSet<Name, FixedState>,
+    none: Name,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names { known: HashSet::default(), none: Name::from("") }
+    }
 }
 
 impl Names {
+    /// The empty name, to be filled in.
+    pub(crate) fn none(&self) -> Name {
+        self.none.clone()
+    }
+
     /// The shared name of this text.
     pub(crate) fn get(&mut self, text: &str) -> Name {
         if let Some(name) = self.known.get(text) {

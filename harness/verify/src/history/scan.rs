@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::Value;
+use super::{List, Value};
 
 /// How deep lists and objects may nest. Ours nest at most 4 deep (a nemesis's effect); a hostile
 /// line must not exhaust the stack.
@@ -28,13 +28,25 @@ pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Elements of lists that are still open: kept from list to list, so that each list needs one
+    /// allocation, of its size.
+    elements: Vec<Value>,
 }
+
+/// All numbers of so many digits fit into an i64.
+const SHORT_DIGITS_MAX: usize = 18;
 
 type Scan<T> = Result<T, ScanError>;
 
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a str) -> Self {
-        Scanner { text, at: 0, depth: 0 }
+        Scanner { text, at: 0, depth: 0, elements: Vec::new() }
+    }
+
+    /// Goes on with another text.
+    pub fn start(&mut self, text: &'a str) {
+        (self.text, self.at, self.depth) = (text, 0, 0);
+        self.elements.clear();
     }
 
     /// Reads one object, handing each field's name to `field`, which must read its value.
@@ -60,6 +72,16 @@ impl<'a> Scanner<'a> {
         }
         self.depth -= 1;
         self.expect(b'}', "`,` or `}`")
+    }
+
+    /// The place, to come back to.
+    pub fn here(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back to a place in the same text, to say what is wrong there.
+    pub fn go_back(&mut self, to: usize) {
+        self.at = to;
     }
 
     /// Nothing but white space may be left.
@@ -103,6 +125,9 @@ impl<'a> Scanner<'a> {
 
     /// A whole number from 0 to `max`.
     pub fn number(&mut self, max: u64) -> Scan<u64> {
+        if let Some(number) = self.short_number().filter(|&number| number <= max) {
+            return Ok(number);
+        }
         let what = || format!("a whole number from 0 to {max}");
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
             return Err(self.expected(&what()));
@@ -114,6 +139,27 @@ impl<'a> Scanner<'a> {
             message: format!("found `{}`, expected {}", shorten(digits), what()),
             cut: self.at == self.text.len(),
         })
+    }
+
+    /// A number of few digits and nothing else, as nearly all are. Otherwise nothing is read.
+    fn short_number(&mut self) -> Option<u64> {
+        self.peek();
+        let bytes = &self.text.as_bytes()[self.at..];
+        let mut number = 0;
+        let mut length = 0;
+        while let Some(byte @ b'0'..=b'9') = bytes.get(length) {
+            if length == SHORT_DIGITS_MAX {
+                return None;
+            }
+            number = number * 10 + u64::from(byte - b'0');
+            length += 1;
+        }
+        let more = matches!(bytes.get(length), Some(b'-' | b'+' | b'.' | b'e' | b'E'));
+        if length == 0 || more {
+            return None;
+        }
+        self.at += length;
+        Some(number)
     }
 
     /// A whole number, or null for None.
@@ -153,6 +199,9 @@ impl<'a> Scanner<'a> {
                 Ok(Value::Other(tree.to_string().into()))
             }
             b'-' | b'0'..=b'9' => {
+                if let Some(number) = self.short_number() {
+                    return Ok(Value::Int(number.cast_signed()));
+                }
                 let start = self.at;
                 let text = self.digits_and_more();
                 if let Ok(number) = text.parse() {
@@ -212,12 +261,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn list(&mut self) -> Scan<Value> {
-        let mut values = Vec::new();
+        let start = self.elements.len();
         self.elements(|scanner| {
-            values.push(scanner.value()?);
+            let value = scanner.value()?;
+            scanner.elements.push(value);
             Ok(())
         })?;
-        Ok(Value::List(values.into()))
+        Ok(Value::List(List::of(self.elements.drain(start..))))
     }
 
     fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Scan<()>) -> Scan<()> {

@@ -108,6 +108,8 @@ fn indexes_of_the_file_are_kept_if_they_count_up() {
     assert_eq!(numbered(7, 7), (vec![0, 1], 1));
     let (history, _) = History::parse(format!("{ASK}{OK}").as_bytes()).unwrap();
     assert_eq!(history.events()[1].index, 1);
+    let half = format!("{}{OK}", ASK.replace('{', "{\"index\":7,"));
+    assert_eq!(History::parse(half.as_bytes()).unwrap().0.events()[1].index, 1);
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -126,25 +128,47 @@ fn value() -> impl Strategy<Value = Value> {
 
 prop_compose! {
     fn event()(
-        (index, time, process) in (0..1u64 << 53, any::<Option<u64>>(), prop::option::of(0..9u64)),
+        (index, time, process) in (0..1u64 << 53, prop::option::of(0..u64::MAX), prop::option::of(0..9u64)),
         kind in prop_oneof![Just(Type::Invoke), Just(Type::Ok), Just(Type::Fail), Just(Type::Info)],
         (f, error, node) in (any::<String>(), any::<Option<String>>(), any::<Option<String>>()),
         (key, val, element) in (prop::option::of(value()), prop::option::of(value()), prop::option::of(value())),
         numbers in prop::collection::vec(prop::option::of(0..1u64 << 53), 5),
         level in prop_oneof![Just(None), Just(Some(Level::Local)), Just(Some(Level::Linearizable))],
         session in prop::option::of((any::<String>(), 0..1u64 << 53)),
+        first in 0..5usize,
     ) -> Event {
         let process = process.map_or(Process::Nemesis, Process::Client);
         let mut event = Event::new(process, kind, f);
-        (event.index, event.time, event.level) = (index, time, level);
-        (event.key, event.value, event.element) = (key, val, element);
-        [event.offset, event.expect, event.from, event.limit, event.tail] =
-            numbers.try_into().unwrap();
-        event.session = session.map(|(client, seq)| (client.into(), seq));
-        event.error = error.map(Into::into);
+        (event.index, event.value) = (index, val);
+        event.set_time(time);
+        event.set_level(level);
+        event.set_key(key);
+        event.set_element(element);
+        type Set = fn(&mut Event, Option<u64>);
+        let mut set: Vec<(Set, Option<u64>)> = vec![
+            (Event::set_offset, numbers[0]),
+            (Event::set_expect, numbers[1]),
+            (Event::set_from, numbers[2]),
+            (Event::set_limit, numbers[3]),
+            (Event::set_tail, numbers[4]),
+        ];
+        set.rotate_left(first);
+        for (set, number) in set {
+            set(&mut event, number);
+        }
+        event.set_session(session.map(|(client, seq)| (client.into(), seq)));
+        event.set_error(error.map(Into::into));
         event.node = node.map(Into::into);
         event
     }
+}
+
+#[test]
+fn an_event_is_small() {
+    assert_eq!(
+        (size_of::<Event>(), size_of::<Value>(), size_of::<super::Operation>()),
+        (88, 16, 16)
+    );
 }
 
 proptest! {
@@ -160,6 +184,30 @@ proptest! {
         let text = std::str::from_utf8(&line).unwrap();
         let names = &mut super::order::Names::default();
         prop_assert_eq!(super::line::parse_line(text, names).unwrap(), event);
+    }
+
+    #[test]
+    fn an_event_says_what_it_was_told(
+        event in event(),
+        numbers in prop::collection::vec(prop::option::of(0..9u64), 5),
+    ) {
+        let mut event = event;
+        let rare = event.clone();
+        event.set_tail(numbers[4]);
+        event.set_from(numbers[2]);
+        event.set_offset(numbers[0]);
+        event.set_limit(numbers[3]);
+        event.set_expect(numbers[1]);
+        let told = [event.offset(), event.expect(), event.from(), event.limit(), event.tail()];
+        prop_assert_eq!(&told[..], &numbers[..]);
+        prop_assert_eq!((event.key(), event.error()), (rare.key(), rare.error()));
+        prop_assert_eq!((event.level(), event.session()), (rare.level(), rare.session()));
+        event.set_tail(rare.tail());
+        event.set_offset(rare.offset());
+        event.set_expect(rare.expect());
+        event.set_limit(rare.limit());
+        event.set_from(rare.from());
+        prop_assert_eq!(event, rare);
     }
 
     #[test]

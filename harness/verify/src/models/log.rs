@@ -1,10 +1,8 @@
 //! The log: append, append-if, read, tail, as typed operations (contracts.md, "History").
 //! It never says whether an answer is right, only what it says.
 
-use std::sync::Arc;
-
 use super::ModelError;
-use crate::history::{Event, History, Level, Type, Value};
+use crate::history::{Event, History, Level, List, Type, Value};
 
 /// The operations of the log.
 pub const OPERATIONS: &[&str] = &["append", "append-if", "read", "tail"];
@@ -41,26 +39,26 @@ pub enum Answered {
     /// Where the value is.
     Appended(u64),
     /// Entries, and the length where it was given.
-    Read(Arc<[Value]>, Option<u64>),
+    Read(List, Option<u64>),
     /// The length.
     Tail(u64),
 }
 
 /// What an invocation asks, or what it lacks.
 pub fn asked(event: &Event) -> Result<Asked, String> {
-    let local = event.level == Some(Level::Local);
+    let local = event.level() == Some(Level::Local);
     match &*event.f {
         "append" | "append-if" => {
             let value = event.value.clone().unwrap_or(Value::Null);
             check_entry(&value, &event.f)?;
-            let expect = match (&*event.f, event.expect) {
+            let expect = match (&*event.f, event.expect()) {
                 ("append", _) => None,
                 (_, Some(expect)) => Some(expect),
                 (_, None) => return Err("the append-if has no `expect`".into()),
             };
             Ok(Asked::Append { value, expect })
         }
-        "read" => Ok(Asked::Read { from: event.from.unwrap_or(0), limit: event.limit, local }),
+        "read" => Ok(Asked::Read { from: event.from().unwrap_or(0), limit: event.limit(), local }),
         "tail" => Ok(Asked::Tail { local }),
         other => Err(format!("`{other}` is no operation of the log: {}", OPERATIONS.join(", "))),
     }
@@ -73,22 +71,22 @@ pub fn answered(asked: &Asked, event: &Event) -> Result<Answered, String> {
         Asked::Append { value, expect } => {
             same("value", event.value.as_ref(), Some(value))?;
             if expect.is_some() {
-                same("expect", event.expect.as_ref(), expect.as_ref())?;
+                same("expect", event.expect().as_ref(), expect.as_ref())?;
             }
-            let offset = event.offset.or(*expect);
+            let offset = event.offset().or(*expect);
             offset.map(Answered::Appended).ok_or_else(|| "the ok append has no `offset`".into())
         }
         Asked::Read { from, limit, .. } => {
-            same("from", event.from.as_ref(), Some(from))?;
-            same("limit", event.limit.as_ref(), limit.as_ref())?;
+            same("from", event.from().as_ref(), Some(from))?;
+            same("limit", event.limit().as_ref(), limit.as_ref())?;
             let Some(Value::List(values)) = &event.value else {
                 return Err("the ok read has no `value`: a list of entries".into());
             };
             values.iter().try_for_each(|value| check_entry(value, "read"))?;
-            Ok(Answered::Read(values.clone(), event.tail))
+            Ok(Answered::Read(values.clone(), event.tail()))
         }
         Asked::Tail { .. } => {
-            event.tail.map(Answered::Tail).ok_or_else(|| "the ok tail has no `tail`".into())
+            event.tail().map(Answered::Tail).ok_or_else(|| "the ok tail has no `tail`".into())
         }
     }
 }
@@ -96,13 +94,13 @@ pub fn answered(asked: &Asked, event: &Event) -> Result<Answered, String> {
 /// Whether a fail is the refusal of an append-if whose condition did not hold.
 pub fn is_conflict(asked: &Asked, event: &Event) -> bool {
     let conditional = matches!(asked, Asked::Append { expect: Some(_), .. });
-    conditional && event.error.as_deref() == Some("conflict")
+    conditional && event.error() == Some("conflict")
 }
 
 /// Whether the question or the answer says that it is local.
 pub fn is_local(asked: &Asked, event: &Event) -> bool {
     let said = matches!(asked, Asked::Read { local: true, .. } | Asked::Tail { local: true });
-    said || event.level == Some(Level::Local)
+    said || event.level() == Some(Level::Local)
 }
 
 /// Reads every operation of the history and says which one lacks what.

@@ -93,7 +93,7 @@ pub const MODELS: &[Model] = &[
         about: "a set: add, remove, contains, read of all",
         operations: set::OPERATIONS,
         fits: |history| {
-            history.events().iter().any(|event| event.element.is_some())
+            history.events().iter().any(|event| event.element().is_some())
                 || oks(history).any(answers_list)
         },
     },
@@ -133,7 +133,7 @@ pub fn named(name: &str) -> Option<&'static Model> {
 pub fn infer(history: &History) -> Option<&'static Model> {
     let mut used: Vec<&str> = Vec::new();
     for event in history.events() {
-        if event.process != Process::Nemesis && !used.contains(&&*event.f) {
+        if event.process() != Process::Nemesis && !used.contains(&&*event.f) {
             used.push(&event.f);
         }
     }
@@ -143,12 +143,12 @@ pub fn infer(history: &History) -> Option<&'static Model> {
 }
 
 fn oks(history: &History) -> impl Iterator<Item = &Event> {
-    let client = |event: &&Event| event.process != Process::Nemesis;
+    let client = |event: &&Event| event.process() != Process::Nemesis;
     history.events().iter().filter(client).filter(|event| event.kind == Type::Ok)
 }
 
 fn lacks_offset(event: &Event) -> bool {
-    event.f.starts_with("append") && event.offset.is_none()
+    event.f.starts_with("append") && event.offset().is_none()
 }
 
 fn answers_list(event: &Event) -> bool {

@@ -107,7 +107,7 @@ fn micros(value: &Value) -> Result<Vec<(bool, &Value, &Value)>, String> {
         || format!("found {value}; expected a list of [\"r\", name, value] and [\"w\", ...]");
     let Value::List(parts) = value else { return Err(wrong()) };
     let mut micros = Vec::new();
-    for part in parts.iter() {
+    for part in parts {
         let Value::List(part) = part else { return Err(wrong()) };
         let [Value::Str(f), name, value] = &part[..] else { return Err(wrong()) };
         match &**f {

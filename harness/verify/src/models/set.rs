@@ -38,7 +38,7 @@ impl Spec for Set {
 
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
         // Jepsen writes the element of an add as its value.
-        let element = || match (&call.asked.element, call.f()) {
+        let element = || match (call.asked.element(), call.f()) {
             (Some(element), _) => Ok(element.clone()),
             (None, "contains") => {
                 call.argument().cloned().ok_or_else(|| "the contains has no `element`".to_owned())

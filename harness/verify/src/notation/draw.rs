@@ -12,7 +12,7 @@ use crate::history::{Event, History, Operation, Type, Value};
 pub fn draw(history: &History, events: &[u64]) -> String {
     let mut operations: Vec<&Operation> =
         events.iter().filter_map(|&index| history.operation_of(index)).collect();
-    operations.sort_by_key(|op| op.invoke);
+    operations.sort_by_key(|op| op.invoke());
     operations.dedup();
     let labels: Vec<String> = operations.iter().map(|op| label(history, op)).collect();
     let names: Vec<String> = operations.iter().map(|op| name(history, op)).collect();
@@ -20,14 +20,14 @@ pub fn draw(history: &History, events: &[u64]) -> String {
 
     // Every event gets the first column that leaves room for the labels that end there.
     let mut moments: Vec<usize> =
-        operations.iter().flat_map(|op| [Some(op.invoke), op.ret]).flatten().collect();
+        operations.iter().flat_map(|op| [Some(op.invoke()), op.ret()]).flatten().collect();
     moments.sort_unstable();
     let mut columns: Vec<usize> = Vec::new();
     for (at, moment) in moments.iter().enumerate() {
         let mut column = columns.last().map_or(0, |last| last + STEP);
         for (op, label) in operations.iter().zip(&labels) {
-            if op.ret == Some(*moment) {
-                let from = moments[..at].iter().position(|m| *m == op.invoke);
+            if op.ret() == Some(*moment) {
+                let from = moments[..at].iter().position(|m| *m == op.invoke());
                 let from = columns[from.expect("an operation is invoked before it returns")];
                 column = column.max(from + label.chars().count() + 5);
             }
@@ -38,11 +38,11 @@ pub fn draw(history: &History, events: &[u64]) -> String {
 
     let mut out = String::new();
     for ((op, label), name) in operations.iter().zip(&labels).zip(&names) {
-        let from = column(op.invoke);
+        let from = column(op.invoke());
         out.push_str(
             &[format!("{name:margin$}"), " ".repeat(from), format!("|--{label}")].concat(),
         );
-        match op.ret {
+        match op.ret() {
             Some(ret) => {
                 let fill = column(ret) - from - label.chars().count() - 3;
                 out.push_str(&"-".repeat(fill));
@@ -67,7 +67,7 @@ fn name(history: &History, op: &Operation) -> String {
     node.map_or_else(|| format!("p{}", op.process), |node| format!("p{} {node}", op.process))
 }
 
-fn label(history: &History, op: &Operation) -> String {
+pub(crate) fn label(history: &History, op: &Operation) -> String {
     let invoke = history.invoke(op);
     let asked = question(invoke);
     match history.ret(op) {
@@ -82,26 +82,26 @@ fn question(event: &Event) -> String {
     let parts = [
         Some(event.f.to_string()),
         value.map(short),
-        number("if length is", event.expect),
-        number("from", event.from),
+        number("if length is", event.expect()),
+        number("from", event.from()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn answer(event: &Event) -> String {
-    let error = event.error.as_deref();
+    let error = event.error();
     match event.kind {
         Type::Fail => {
-            let tail = event.tail.map(|tail| format!(" (length {tail})")).unwrap_or_default();
+            let tail = event.tail().map(|tail| format!(" (length {tail})")).unwrap_or_default();
             format!("fail {}{tail}", error.unwrap_or("")).trim_end().to_owned()
         }
         Type::Info => format!("nobody knows {}", error.unwrap_or("")).trim_end().to_owned(),
         _ => {
             let list = matches!(event.value, Some(Value::List(_)));
-            let value = event.value.as_ref().filter(|_| list || event.offset.is_none());
+            let value = event.value.as_ref().filter(|_| list || event.offset().is_none());
             let value = value.map(short);
-            let offset = event.offset.map(|offset| format!("offset {offset}"));
-            let tail = event.tail.map(|tail| format!("length {tail}"));
+            let offset = event.offset().map(|offset| format!("offset {offset}"));
+            let tail = event.tail().map(|tail| format!("length {tail}"));
             let parts: Vec<String> = [value, offset, tail].into_iter().flatten().collect();
             parts.join(", ")
         }

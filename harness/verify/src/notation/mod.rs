@@ -5,4 +5,5 @@ mod draw;
 mod read;
 
 pub use draw::draw;
+pub(crate) use draw::label;
 pub use read::{NotationError, read};

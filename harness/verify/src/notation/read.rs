@@ -54,14 +54,15 @@ pub fn read(text: &str) -> Result<History, NotationError> {
         let how = letters.next().ok_or_else(unknown)?;
         let rest = letters.as_str().trim();
         let mut push = |mut event: Event, time: u64| {
-            event.time = Some(time);
+            event.set_time(Some(time));
             event.index = events.len() as u64;
             events.push(event);
         };
         match how {
             '>' => push(question(process, rest).ok_or_else(unknown)?, time),
             '<' => {
-                let open = events.iter().rfind(|e| e.process == process && e.kind == Type::Invoke);
+                let open =
+                    events.iter().rfind(|e| e.process() == process && e.kind == Type::Invoke);
                 let open = open.ok_or_else(unknown)?.clone();
                 let event = answer(&open, rest).ok_or_else(unknown)?;
                 event_at(&mut events, event, time);
@@ -81,7 +82,7 @@ pub fn read(text: &str) -> Result<History, NotationError> {
 }
 
 fn event_at(events: &mut Vec<Event>, mut event: Event, time: u64) {
-    event.time = Some(time);
+    event.set_time(Some(time));
     event.index = events.len() as u64;
     events.push(event);
 }
@@ -94,21 +95,21 @@ fn question(process: Process, text: &str) -> Option<Event> {
     let mut words = text.split_whitespace().peekable();
     let local = words.next_if_eq(&"local").is_some();
     let mut event = Event::new(process, Type::Invoke, words.next()?);
-    event.level = local.then_some(Level::Local);
+    event.set_level(local.then_some(Level::Local));
     event.node = node.map(Into::into);
     match &*event.f {
         "append" => event.value = Some(value(words.next()?)),
         "append-if" => {
             event.value = Some(value(words.next()?));
             words.next_if_eq(&"at")?;
-            event.expect = Some(words.next()?.parse().ok()?);
+            event.set_expect(Some(words.next()?.parse().ok()?));
         }
         "read" => {
             if let Some(from) = words.next_if(|word| *word != "limit") {
-                event.from = Some(from.parse().ok()?);
+                event.set_from(Some(from.parse().ok()?));
             }
             if words.next_if_eq(&"limit").is_some() {
-                event.limit = Some(words.next()?.parse().ok()?);
+                event.set_limit(Some(words.next()?.parse().ok()?));
             }
         }
         "tail" => {}
@@ -116,27 +117,27 @@ fn question(process: Process, text: &str) -> Option<Event> {
     }
     if let Some(session) = words.next() {
         let (client, seq) = session.split_once('/')?;
-        event.session = Some((client.into(), seq.parse().ok()?));
+        event.set_session(Some((client.into(), seq.parse().ok()?)));
     }
     words.next().is_none().then_some(event)
 }
 
 fn answer(open: &Event, text: &str) -> Option<Event> {
-    let mut event = Event::new(open.process, Type::Ok, open.f.clone());
+    let mut event = Event::new(open.process(), Type::Ok, open.f.clone());
     event.node.clone_from(&open.node);
-    event.session.clone_from(&open.session);
+    event.set_session(open.session().cloned());
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
     match first {
         "?" => event.kind = Type::Info,
         "fail" => {
             event.kind = Type::Fail;
-            event.error = (!rest.is_empty()).then(|| rest.into());
+            event.set_error((!rest.is_empty()).then(|| rest.into()));
         }
         "conflict" => {
             event.kind = Type::Fail;
-            event.error = Some("conflict".into());
+            event.set_error(Some("conflict".into()));
             if !rest.is_empty() {
-                event.tail = Some(rest.parse().ok()?);
+                event.set_tail(Some(rest.parse().ok()?));
             }
         }
         _ if &*open.f == "read" => {
@@ -144,11 +145,11 @@ fn answer(open: &Event, text: &str) -> Option<Event> {
             let values: Vec<Value> = list.split_whitespace().map(value).collect();
             event.value = Some(Value::List(values.into()));
             if let Some(tail) = tail.trim().strip_prefix("of ") {
-                event.tail = Some(tail.parse().ok()?);
+                event.set_tail(Some(tail.parse().ok()?));
             }
         }
-        _ if &*open.f == "tail" => event.tail = Some(text.parse().ok()?),
-        _ => event.offset = Some(text.parse().ok()?),
+        _ if &*open.f == "tail" => event.set_tail(Some(text.parse().ok()?)),
+        _ => event.set_offset(Some(text.parse().ok()?)),
     }
     Some(event)
 }

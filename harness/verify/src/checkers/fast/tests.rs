@@ -29,9 +29,10 @@ fn history(text: &str) -> History {
             events.push(event);
         }
         if let Some(answered) = answered {
-            let asked = events.iter().rfind(|event| event.process == process).unwrap();
+            let asked = events.iter().rfind(|event| event.process() == process).unwrap();
             let kind = if answered == "!" { Type::Fail } else { Type::Ok };
-            let mut event = Event { kind, ..asked.clone() };
+            let mut event = asked.clone();
+            event.kind = kind;
             if kind == Type::Ok && answered != "." {
                 event.value = Some(value(answered));
             }

@@ -61,7 +61,7 @@ pub(super) fn explain<S: Judged>(
         say(&mut sentence, format_args!("; it contradicts {} operations together", others.len()));
     }
     proof.push(culprit);
-    anomaly(history, &proof, sentence, event.time)
+    anomaly(history, &proof, sentence, event.time())
 }
 
 /// The states that were possible until this rank, if they can be found quickly.
@@ -87,7 +87,7 @@ pub(super) fn near<Op>(history: &History, object: &Object<Op>, rank: u32) -> Ano
         name(history, culprit),
         event.index
     );
-    anomaly(history, &[culprit], sentence, event.time)
+    anomaly(history, &[culprit], sentence, event.time())
 }
 
 /// The first return that cannot be explained by what comes before it. A search that looks ahead
@@ -162,7 +162,7 @@ pub(super) fn name_certificate<Op>(
         sentence.insert_str(0, &format!("key {key}: "));
     }
     let returns = certificate.ops.iter().filter_map(|&id| history.ret(operation(history, id)));
-    let time = returns.filter_map(|event| event.time).max();
+    let time = returns.filter_map(Event::time).max();
     anomaly(history, &certificate.ops, sentence, time)
 }
 
@@ -192,7 +192,7 @@ fn name(history: &History, id: u32) -> String {
     let op = operation(history, id);
     let asked = history.invoke(op);
     let mut text = format!("p{}'s {}", op.process, asked.f);
-    for part in [&asked.element, &asked.value].into_iter().flatten() {
+    for part in [asked.element(), asked.value.as_ref()].into_iter().flatten() {
         if *part != Value::Null {
             say(&mut text, format_args!(" {}", short(part)));
         }

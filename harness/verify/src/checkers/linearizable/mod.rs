@@ -8,10 +8,12 @@ mod explain;
 mod object;
 mod objects;
 mod options;
+mod own;
 
 use std::time::Duration;
 
 pub use options::{CheckError, CheckOptions, FailedCas};
+pub use own::check_model;
 
 use super::log::LogMonitor;
 use super::{Finding, Monitor, consensus};

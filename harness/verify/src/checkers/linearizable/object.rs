@@ -12,7 +12,7 @@ use super::options::{CheckError, CheckOptions};
 use crate::budget::Meter;
 use crate::checkers::Finding;
 use crate::checkers::search::Ended;
-use crate::history::{History, Type, Value};
+use crate::history::{Event, History, Type, Value};
 use crate::models::ModelError;
 use crate::models::spec::{Call, Timed};
 use crate::verdict::{Anomaly, Verdict};
@@ -146,14 +146,19 @@ fn objects<S: Judged>(spec: &S, history: &History) -> Result<Vec<Object<S::Op>>,
             let index = answered.unwrap_or(asked).index;
             ModelError { index, message }
         })?;
-        let key = asked.key.as_ref().or(answered.and_then(|event| event.key.as_ref()));
+        let key = asked.key().or(answered.and_then(Event::key));
         let Some(op) = op else { continue };
         let place = *places.entry(key).or_insert_with(|| {
             objects.push(Object { key: key.cloned(), ops: Vec::new() });
             objects.len() - 1
         });
-        let ret = operation.ret.filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
-        objects[place].ops.push(Timed { op, id: id as u32, invoke: operation.invoke as u32, ret });
+        let ret = operation.ret().filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
+        objects[place].ops.push(Timed {
+            op,
+            id: id as u32,
+            invoke: operation.invoke() as u32,
+            ret,
+        });
     }
     Ok(objects)
 }

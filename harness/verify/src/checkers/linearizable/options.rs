@@ -52,6 +52,7 @@ impl Default for CheckOptions {
 
 /// Why a history could not be judged at all.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckError {
     /// No model has this name.
     #[error("`{name}` is no model; there are {}", names())]

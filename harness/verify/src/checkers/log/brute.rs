@@ -30,9 +30,9 @@ struct Op {
 impl Op {
     fn new(history: &History, op: &crate::history::Operation) -> Self {
         let kind = history.outcome(op);
-        let ret = op.ret.filter(|_| kind != Type::Info).unwrap_or(usize::MAX);
+        let ret = op.ret().filter(|_| kind != Type::Info).unwrap_or(usize::MAX);
         let answer = history.ret(op).cloned();
-        Op { invoke: op.invoke, ret, kind, asked: history.invoke(op).clone(), answer }
+        Op { invoke: op.invoke(), ret, kind, asked: history.invoke(op).clone(), answer }
     }
 
     fn is_append(&self) -> bool {
@@ -40,7 +40,7 @@ impl Op {
     }
 
     fn is_local(&self) -> bool {
-        self.asked.level == Some(Level::Local)
+        self.asked.level() == Some(Level::Local)
     }
 
     /// It needs a place in the order.
@@ -59,19 +59,19 @@ impl Op {
 
     fn refusal_tail(&self) -> Option<u64> {
         let answer = self.answer.as_ref()?;
-        let conflict = self.asked.expect.is_some() && answer.error.as_deref() == Some("conflict");
-        if conflict { answer.tail } else { None }
+        let conflict = self.asked.expect().is_some() && answer.error() == Some("conflict");
+        if conflict { answer.tail() } else { None }
     }
 
     /// Takes effect on a log; None: it cannot, here.
     fn apply(&self, log: &[Value]) -> Option<Vec<Value>> {
         let length = log.len() as u64;
         if let Some(tail) = self.refusal_tail() {
-            return (tail == length && self.asked.expect != Some(tail)).then(|| log.to_vec());
+            return (tail == length && self.asked.expect() != Some(tail)).then(|| log.to_vec());
         }
         if self.is_append() {
-            let fits = self.asked.expect.is_none_or(|expect| expect == length);
-            let offset = self.answer.as_ref().and_then(|answer| answer.offset);
+            let fits = self.asked.expect().is_none_or(|expect| expect == length);
+            let offset = self.answer.as_ref().and_then(Event::offset);
             if !fits || offset.is_some_and(|offset| offset != length) {
                 return None;
             }
@@ -85,19 +85,19 @@ impl Op {
     /// Whether this read or tail is right about a log of which `length` entries are there.
     fn explains(&self, log: &[Value], length: u64) -> bool {
         let answer = self.answer.as_ref().expect("only answered reads are asked");
-        if answer.tail.is_some_and(|tail| tail != length) {
+        if answer.tail().is_some_and(|tail| tail != length) {
             return false;
         }
         let Some(Value::List(values)) = &answer.value else { return true };
         let count = values.len() as u64;
-        let from = self.asked.from.unwrap_or(0);
+        let from = self.asked.from().unwrap_or(0);
         let there = &log[..length as usize];
         let wanted = there.get(from as usize..).unwrap_or(&[]);
-        let wanted = &wanted[..wanted.len().min(self.asked.limit.unwrap_or(99) as usize)];
-        if answer.tail.is_some() {
+        let wanted = &wanted[..wanted.len().min(self.asked.limit().unwrap_or(99) as usize)];
+        if answer.tail().is_some() {
             return wanted.starts_with(values); // fewer than asked for is fine
         }
-        if self.asked.limit.is_none_or(|limit| count < limit) && count == 0 && from > 0 {
+        if self.asked.limit().is_none_or(|limit| count < limit) && count == 0 && from > 0 {
             return length <= from;
         }
         wanted == &**values
@@ -155,7 +155,9 @@ fn honest(rng: &mut ChaCha8Rng) -> Vec<Event> {
         match open[who].take() {
             None => {
                 let asked = question(process, events.len() as u64, distinct, rng);
-                events.push(Event { time: Some(time), ..asked.clone() });
+                let mut event = asked.clone();
+                event.set_time(Some(time));
+                events.push(event);
                 open[who] = Some((asked, rng.random_bool(0.15)));
             }
             Some((asked, is_lost)) => {
@@ -169,8 +171,8 @@ fn honest(rng: &mut ChaCha8Rng) -> Vec<Event> {
                     perform(&asked, &mut log, rng)
                 };
                 answer.kind = kind;
-                answer.time = Some(time);
-                answer.process = process;
+                answer.set_time(Some(time));
+                answer.set_process(process);
                 events.push(answer);
             }
         }
@@ -186,46 +188,46 @@ fn question(process: Process, number: u64, distinct: bool, rng: &mut ChaCha8Rng)
         event.value = Some(Value::Int(value));
     }
     if f == "append-if" {
-        event.expect = Some(rng.random_range(0..5));
+        event.set_expect(Some(rng.random_range(0..5)));
     }
     if f == "read" {
-        event.from = rng.random_bool(0.5).then(|| rng.random_range(0..4));
-        event.limit = rng.random_bool(0.5).then(|| rng.random_range(0..4));
+        event.set_from(rng.random_bool(0.5).then(|| rng.random_range(0..4)));
+        event.set_limit(rng.random_bool(0.5).then(|| rng.random_range(0..4)));
     }
     if !f.starts_with("append") && rng.random_bool(0.2) {
-        event.level = Some(Level::Local);
+        event.set_level(Some(Level::Local));
     }
     event
 }
 
 /// Performs an operation on the log and answers it truthfully.
 fn perform(asked: &Event, log: &mut Vec<Value>, rng: &mut ChaCha8Rng) -> (Type, Event) {
-    let mut answer = Event::new(asked.process, Type::Ok, asked.f.clone());
+    let mut answer = Event::new(asked.process(), Type::Ok, asked.f.clone());
     let mut length = log.len() as u64;
     if asked.f.starts_with("append") {
-        if asked.expect.is_some_and(|expect| expect != length) {
-            answer.error = Some("conflict".into());
-            answer.tail = rng.random_bool(0.7).then_some(length);
+        if asked.expect().is_some_and(|expect| expect != length) {
+            answer.set_error(Some("conflict".into()));
+            answer.set_tail(rng.random_bool(0.7).then_some(length));
             return (Type::Fail, answer);
         }
         if rng.random_bool(0.1) {
-            answer.error = Some("overloaded".into());
+            answer.set_error(Some("overloaded".into()));
             return (Type::Fail, answer);
         }
         log.push(asked.value.clone().unwrap());
-        answer.offset = Some(length);
+        answer.set_offset(Some(length));
         return (Type::Ok, answer);
     }
-    if asked.level == Some(Level::Local) {
+    if asked.level() == Some(Level::Local) {
         length = rng.random_range(0..=length);
     }
-    answer.tail = Some(length);
+    answer.set_tail(Some(length));
     if &*asked.f == "read" {
         let there = &log[..length as usize];
-        let wanted = there.get(asked.from.unwrap_or(0) as usize..).unwrap_or(&[]);
-        let mut count = wanted.len().min(asked.limit.unwrap_or(99) as usize);
+        let wanted = there.get(asked.from().unwrap_or(0) as usize..).unwrap_or(&[]);
+        let mut count = wanted.len().min(asked.limit().unwrap_or(99) as usize);
         if rng.random_bool(0.5) {
-            answer.tail = None;
+            answer.set_tail(None);
         } else if rng.random_bool(0.2) {
             count = rng.random_range(0..=count);
         }
@@ -255,8 +257,8 @@ fn tamper_once(events: &mut [Event], rng: &mut ChaCha8Rng) {
     };
     let event = &mut events[at];
     match rng.random_range(0..5) {
-        0 if event.offset.is_some() => event.offset = event.offset.map(|o| nudge(o, rng)),
-        1 if event.tail.is_some() => event.tail = event.tail.map(|t| nudge(t, rng)),
+        0 if event.offset().is_some() => event.set_offset(event.offset().map(|o| nudge(o, rng))),
+        1 if event.tail().is_some() => event.set_tail(event.tail().map(|t| nudge(t, rng))),
         2 => {
             if let Some(Value::List(values)) = &event.value {
                 let mut values = values.to_vec();
@@ -271,18 +273,18 @@ fn tamper_once(events: &mut [Event], rng: &mut ChaCha8Rng) {
                 event.value = Some(Value::List(values.into()));
             }
         }
-        3 if event.kind == Type::Ok && event.offset.is_some() => {
+        3 if event.kind == Type::Ok && event.offset().is_some() => {
             event.kind = Type::Fail;
-            event.offset = None;
+            event.set_offset(None);
         }
         _ => {
             // Shift one event in time, but never past another of its process.
-            let time = events[other].time;
-            let process = events[at].process;
-            let before = events[..at].iter().rfind(|e| e.process == process);
-            let after = events[at + 1..].iter().find(|e| e.process == process);
-            if before.is_none_or(|e| e.time <= time) && after.is_none_or(|e| time <= e.time) {
-                events[at].time = time;
+            let time = events[other].time();
+            let process = events[at].process();
+            let before = events[..at].iter().rfind(|e| e.process() == process);
+            let after = events[at + 1..].iter().find(|e| e.process() == process);
+            if before.is_none_or(|e| e.time() <= time) && after.is_none_or(|e| time <= e.time()) {
+                events[at].set_time(time);
             }
         }
     }

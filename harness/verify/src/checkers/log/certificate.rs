@@ -261,10 +261,10 @@ struct Who<'a>(&'a Ops);
 
 impl Who<'_> {
     fn name(&self, op: OpId) -> String {
-        let op = self.0.get(op);
-        match &op.node {
-            Some(node) => format!("process {} on {node}", op.process),
-            None => format!("process {}", op.process),
+        let process = self.0.process(op);
+        match self.0.node(op) {
+            Some(node) => format!("process {process} on {node}"),
+            None => format!("process {process}"),
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Pending {
     pub op: OpId,
     pub value: Value,
     pub expect: Option<u64>,
-    pub invoke_rank: u64,
+    pub invoke_rank: u32,
 }
 
 /// A position that nothing can explain.
@@ -44,7 +44,7 @@ pub(super) fn fill(
     bounds: &Bounds,
 ) -> Result<(), Box<Hole>> {
     pending.sort_by_key(|append| append.invoke_rank);
-    let rank = |at: u64| bounds.deadline(at + 1).map_or(u64::MAX, |step| step.rank);
+    let rank = |at: u64| bounds.deadline(at + 1).map_or(u32::MAX, |step| step.rank);
     let mut used = vec![false; pending.len()];
     let mut conditional: HashMap<u64, Vec<usize>, FixedState> = HashMap::default();
     for (number, append) in pending.iter().enumerate() {

@@ -45,7 +45,7 @@ pub struct LogMonitor {
     /// The first event that could not be understood.
     malformed: Option<String>,
     /// How many events were observed.
-    rank: u64,
+    rank: u32,
 }
 
 impl LogMonitor {
@@ -75,7 +75,7 @@ impl LogMonitor {
     fn take(&mut self, event: &Event, process: u64) -> Result<usize, String> {
         if event.kind == Type::Invoke {
             let asked = log::asked(event)?;
-            let at = self.log(event.key.as_ref());
+            let at = self.log(event.key());
             let open = self.logs[at].1.invoke(event, self.rank, asked);
             self.open.entry(process).or_default().push((at, open));
             return Ok(at);
@@ -106,8 +106,8 @@ impl LogMonitor {
 
 impl Monitor for LogMonitor {
     fn observe(&mut self, event: &Event) -> Option<Anomaly> {
-        let Process::Client(process) = event.process else { return None };
-        self.rank += 1;
+        let Process::Client(process) = event.process() else { return None };
+        self.rank = self.rank.checked_add(1).expect("fewer than 2^32 events");
         match self.take(event, process) {
             Ok(at) => {
                 let fresh = self.logs[at].1.report.fresh();

@@ -36,7 +36,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub fn invoke(&mut self, event: &Event, rank: u64, asked: Asked) -> Open {
+    pub fn invoke(&mut self, event: &Event, rank: u32, asked: Asked) -> Open {
         let is_append = matches!(asked, Asked::Append { .. });
         let op = self.ops.open(event, rank, is_append);
         if let Asked::Append { value, .. } = &asked {
@@ -49,7 +49,7 @@ impl Core {
     }
 
     /// An operation returned. An error says what the event lacks.
-    pub fn ret(&mut self, open: Open, event: &Event, rank: u64) -> Result<(), String> {
+    pub fn ret(&mut self, open: Open, event: &Event, rank: u32) -> Result<(), String> {
         self.ops.close(open.op, event, rank);
         let local = log::is_local(&open.asked, event);
         match event.kind {
@@ -198,7 +198,7 @@ impl Core {
             self.case(open.op, event).failed_yet_visible(by, at, value, open.op);
         }
         if log::is_conflict(&open.asked, event) {
-            let Some(tail) = event.tail else {
+            let Some(tail) = event.tail() else {
                 self.silent_conflicts += 1;
                 return;
             };
@@ -241,7 +241,7 @@ impl Core {
     fn claim(&mut self, op: OpId, event: &Event, length: u64) {
         if length > self.bounds.length() {
             let rank = self.ops.get(op).ret_rank;
-            self.bounds.claim(Step { length, op, rank, time_ns: event.time });
+            self.bounds.claim(Step { length, op, rank, time_ns: event.time() });
             // After other anomalies a length too great says nothing new.
             if length > self.asked && self.report.is_clean() {
                 let asked = self.asked;
@@ -251,6 +251,6 @@ impl Core {
     }
 
     fn case(&mut self, op: OpId, event: &Event) -> Case<'_> {
-        Case { ops: &self.ops, report: &mut self.report, subject: op, time_ns: event.time }
+        Case { ops: &self.ops, report: &mut self.report, subject: op, time_ns: event.time() }
     }
 }

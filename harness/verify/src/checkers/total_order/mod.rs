@@ -201,7 +201,7 @@ impl<'a> Order<'a> {
                 *asked.entry(value).or_default() += 1;
             }
         }
-        if !history.operations().iter().any(|op| history.invoke(op).process != Process::Nemesis) {
+        if !history.operations().iter().any(|op| history.invoke(op).process() != Process::Nemesis) {
             return; // nobody recorded what was asked for
         }
         let mut offsets: Vec<&u64> = self.one.keys().collect();
@@ -243,10 +243,12 @@ impl<'a> Order<'a> {
                 kind: Kind::Validity,
                 explanation: format!(
                     "the append of {} by {} was acknowledged at offset {}, but {instead}",
-                    append.value, append.invoke.process, append.offset
+                    append.value,
+                    append.invoke.process(),
+                    append.offset
                 ),
                 events: vec![append.invoke.index, append.ret.index],
-                time_ns: append.ret.time,
+                time_ns: append.ret.time(),
             });
         }
         // What was delivered after the settling may still be on its way to others.

@@ -2,15 +2,17 @@
 //! them. File order is the order. It never reads what is no array.
 
 use super::cut_note;
-use crate::history::line::parse_line;
+use crate::history::line::read_event;
+use crate::history::lines::Lines;
 use crate::history::order::{Names, order};
+use crate::history::scan::Scanner;
 use crate::history::{History, Note, ParseError};
 
 /// Reads an array. One that ends too early is noted.
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let (text, _) = super::edn::text(bytes)?;
     let mut names = Names::default();
-    let (mut events, mut lines, mut cut) = (Vec::new(), Vec::new(), None);
+    let (mut events, mut lines, mut cut) = (Vec::new(), Lines::default(), None);
     let mut cursor = Cursor { text, at: 0, line: 1 };
     let error = |line, message: String| ParseError { line, column: None, message };
     if cursor.next() != Some(b'[') {
@@ -42,15 +44,15 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
             cut = Some(line);
             break;
         };
-        let mut event = parse_line(object, &mut names).map_err(|wrong| {
+        let mut event = read_event(&mut Scanner::new(object), &mut names).map_err(|wrong| {
             let before = object[..wrong.at].bytes().filter(|byte| *byte == b'\n').count();
             error(line + before as u64, wrong.message)
         })?;
-        event.time = None;
+        event.set_time(None);
         events.push(event);
         lines.push(line);
     }
-    let (history, mut notes) = order(events, &lines)?;
+    let (history, mut notes) = order(events, lines)?;
     notes.extend(cut.map(cut_note));
     Ok((history, notes))
 }

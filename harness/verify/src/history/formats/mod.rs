@@ -5,11 +5,15 @@ pub mod array;
 pub mod edn;
 pub mod jsonl;
 pub mod porcupine;
+pub mod write;
+
+use std::io::Read;
 
 use super::{History, Note, ParseError, Value};
 
 /// One format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Format {
     /// Our own JSON lines.
     Jsonl,
@@ -140,6 +144,35 @@ fn has_quoted_names(bytes: &[u8]) -> bool {
 pub fn parse(bytes: &[u8]) -> Result<(Format, History, Vec<Note>), ParseError> {
     let format = Format::recognise(bytes);
     let (history, notes) = (format.row().parse)(bytes)?;
+    Ok((format, history, notes))
+}
+
+/// Why a file or a stream is not a history.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It can, and is no history.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
+
+/// Reads a file or a stream in this format, or in the one it looks like, and says which that was.
+/// Only JSON lines are read in blocks; other formats are held in memory whole.
+pub fn read(
+    mut file: impl Read,
+    format: Option<Format>,
+) -> Result<(Format, History, Vec<Note>), ReadError> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(jsonl::BLOCK_BYTES as u64).read_to_end(&mut bytes)?;
+    let format = format.unwrap_or_else(|| Format::recognise(&bytes));
+    let (history, notes) = if format == Format::Jsonl {
+        jsonl::read(bytes, file)?
+    } else {
+        file.read_to_end(&mut bytes)?;
+        (format.row().parse)(&bytes)?
+    };
     Ok((format, history, notes))
 }
 

@@ -3,14 +3,16 @@
 //! It never reads lines of other loggers.
 
 use super::{cut_note, edn};
+use crate::history::lines::Lines;
 use crate::history::order::{NO_INDEX, Names, order};
+use crate::history::scan::INTEGER_MAX;
 use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
 
 /// Reads such a log. A last line cut off is noted.
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let (text, _) = edn::text(bytes)?;
     let mut names = Names::default();
-    let (mut events, mut lines, mut cut) = (Vec::new(), Vec::new(), None);
+    let (mut events, mut lines, mut cut) = (Vec::new(), Lines::default(), None);
     for (at, line) in text.split_inclusive('\n').enumerate() {
         let number = at as u64 + 1;
         let Some(start) = line.find("jepsen.util") else {
@@ -27,7 +29,7 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
             Err(message) => return Err(ParseError { line: number, column: None, message }),
         }
     }
-    let (history, mut notes) = order(events, &lines)?;
+    let (history, mut notes) = order(events, lines)?;
     notes.extend(cut.map(cut_note));
     Ok((history, notes))
 }
@@ -38,8 +40,8 @@ fn event(line: &str, names: &mut Names) -> Result<Option<Event>, String> {
     let process = match words.next() {
         Some(":nemesis") => Process::Nemesis,
         Some(word) => match word.parse() {
-            Ok(number) => Process::Client(number),
-            Err(_) => return Ok(None),
+            Ok(number) if number <= INTEGER_MAX => Process::Client(number),
+            _ => return Ok(None),
         },
         None => return Err("the line ends where a process should be".into()),
     };
@@ -62,7 +64,7 @@ fn event(line: &str, names: &mut Names) -> Result<Option<Event>, String> {
     if process == Process::Nemesis {
         event.value = Some(Value::Str(rest.into()));
     } else if rest == ":timed-out" {
-        event.error = Some(names.get("timed-out"));
+        event.set_error(Some(names.get("timed-out")));
     } else if rest.is_empty() {
         return Err(format!("found no value after :{f}"));
     } else {
@@ -91,8 +93,8 @@ INFO  jepsen.util - 1\t:ok\t:read\t-3
         let events = history.events();
         assert_eq!(events.len(), 5);
         assert_eq!(events[0].value, Some(Value::List([Value::Int(1), Value::Int(2)].into())));
-        assert_eq!((events[1].process, &*events[1].f), (Process::Nemesis, "start"));
-        assert_eq!((events[3].kind, events[3].error.as_deref()), (Type::Info, Some("timed-out")));
+        assert_eq!((events[1].process(), &*events[1].f), (Process::Nemesis, "start"));
+        assert_eq!((events[3].kind, events[3].error()), (Type::Info, Some("timed-out")));
         assert_eq!(events[4].value, Some(Value::Int(-3)));
         assert_eq!(history.operations().len(), 2);
     }

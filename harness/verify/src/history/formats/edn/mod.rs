@@ -9,8 +9,10 @@ mod tests;
 use reader::{Edn, Reader, Wrong, line_feeds};
 
 use super::cut_note;
+use crate::history::lines::Lines;
 use crate::history::order::{NO_INDEX, Names, order};
-use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
+use crate::history::scan::INTEGER_MAX;
+use crate::history::{Event, History, Level, Name, Note, ParseError, Process, Type, Value};
 
 /// Reads EDN. A file that ends inside an event is noted.
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
@@ -23,12 +25,12 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
         Err(wrong) if wrong.cut || torn => cut = Some(read.line),
         Err(wrong) => return Err(wrong.error),
     }
-    let Read { mut events, lines, .. } = read;
-    let keyed = keyed(&events);
+    let Read { mut events, lines, keys_told, .. } = read;
+    let keyed = !keys_told && keyed(&events);
     if keyed {
-        events.iter_mut().filter(|event| event.process != Process::Nemesis).for_each(split);
+        events.iter_mut().filter(|event| event.is_client()).for_each(split);
     }
-    let (history, mut notes) = order(events, &lines)?;
+    let (history, mut notes) = order(events, lines)?;
     if keyed {
         let message = "every value is a pair, so the first of each was taken as a key";
         notes.push(Note { line: None, message: message.into() });
@@ -70,8 +72,10 @@ pub(super) fn text(bytes: &[u8]) -> Result<(&str, bool), ParseError> {
 #[derive(Default)]
 struct Read {
     events: Vec<Event>,
-    lines: Vec<u64>,
+    lines: Lines,
     names: Names,
+    /// Some event has a `:key`, if only nil: values are not tuples.
+    keys_told: bool,
     /// The line of the event that is being read.
     line: u64,
 }
@@ -103,6 +107,8 @@ fn event(reader: &mut Reader<'_>, read: &mut Read) -> Result<(), Wrong> {
         let message = "found a value, expected a map with :process, :type and :f".into();
         return Err(Wrong { error: ParseError { line, column: None, message }, cut: false });
     };
+    let is_key = |name: &Edn| matches!(name, Edn::Keyword(word) if word == "key");
+    read.keys_told |= fields.iter().any(|(name, _)| is_key(name));
     let event = of_fields(fields, &mut read.names).map_err(|message| {
         let error = ParseError { line, column: None, message };
         Wrong { error, cut: false }
@@ -116,6 +122,7 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
     let mut event = Event::new(Process::Nemesis, Type::Info, names.get(""));
     event.index = NO_INDEX;
     let (mut process, mut kind, mut f) = (false, false, false);
+    let (mut client, mut seq) = (None, None);
     for (name, value) in fields {
         let Edn::Keyword(name) = name else { continue };
         let name = name.rsplit('/').next().unwrap_or_default();
@@ -123,17 +130,21 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             continue;
         }
         let whole = |value: Edn, name: &str| match value.into_value() {
-            Value::Int(number) if number >= 0 => Ok(number as u64),
-            other => Err(format!("`:{name}` is {other}; expected a whole number, not negative")),
+            Value::Int(number) if is_whole(number) => Ok(number as u64),
+            other => Err(format!(
+                "`:{name}` is {other}; expected a whole number from 0 to {INTEGER_MAX}"
+            )),
         };
         match name {
             "process" => {
                 process = true;
-                event.process = match value {
-                    Edn::Plain(Value::Int(number)) if number >= 0 => Process::Client(number as u64),
+                event.set_process(match value {
+                    Edn::Plain(Value::Int(number)) if is_whole(number) => {
+                        Process::Client(number as u64)
+                    }
                     Edn::Keyword(_) | Edn::Plain(Value::Str(_)) => Process::Nemesis,
                     _ => return Err("`:process` is neither a number nor :nemesis".into()),
-                };
+                });
             }
             "type" => {
                 kind = true;
@@ -149,42 +160,56 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             }
             "f" => {
                 f = true;
-                event.f = match value.into_value() {
-                    Value::Str(text) => names.get(&text),
-                    other => names.get(&other.to_string()),
-                };
+                event.f = word(value, names);
             }
             "index" => event.index = whole(value, name)?,
-            "key" => event.key = Some(value.into_value()),
+            "key" => event.set_key(Some(value.into_value())),
             "value" => match value {
                 Edn::Tuple(pair) => {
-                    event.key = Some(pair.0.into_value());
+                    event.set_key(Some(pair.0.into_value()));
                     event.value = Some(pair.1.into_value());
                 }
                 value => event.value = Some(value.into_value()),
             },
-            "element" => event.element = Some(value.into_value()),
-            "offset" => event.offset = Some(whole(value, name)?),
-            "expect" => event.expect = Some(whole(value, name)?),
-            "from" => event.from = Some(whole(value, name)?),
-            "limit" => event.limit = Some(whole(value, name)?),
-            "tail" => event.tail = Some(whole(value, name)?),
-            "error" | "node" => {
-                let text = match value.into_value() {
-                    Value::Str(text) => names.get(&text),
-                    other => names.get(&other.to_string()),
-                };
-                *(if name == "node" { &mut event.node } else { &mut event.error }) = Some(text);
+            "element" => event.set_element(Some(value.into_value())),
+            "offset" => event.set_offset(Some(whole(value, name)?)),
+            "expect" => event.set_expect(Some(whole(value, name)?)),
+            "from" => event.set_from(Some(whole(value, name)?)),
+            "limit" => event.set_limit(Some(whole(value, name)?)),
+            "tail" => event.set_tail(Some(whole(value, name)?)),
+            "client" => client = Some(word(value, names)),
+            "seq" => seq = Some(whole(value, name)?),
+            "level" => {
+                event.set_level(Some(match &*word(value, names) {
+                    "linearizable" => Level::Linearizable,
+                    "local" => Level::Local,
+                    _ => return Err("`:level` is neither :linearizable nor :local".into()),
+                }));
             }
+            "error" => event.set_error(Some(word(value, names))),
+            "node" => event.node = Some(word(value, names)),
             _ => {}
         }
     }
+    event.set_session(client.zip(seq));
     for (there, name) in [(process, "process"), (kind, "type"), (f, "f")] {
         if !there {
             return Err(format!("the field `:{name}` is missing"));
         }
     }
     Ok(event)
+}
+
+fn is_whole(number: i64) -> bool {
+    u64::try_from(number).is_ok_and(|number| number <= INTEGER_MAX)
+}
+
+/// A text, or anything else as JSON.
+fn word(value: Edn, names: &mut Names) -> Name {
+    match value.into_value() {
+        Value::Str(text) => names.get(&text),
+        other => names.get(&other.to_string()),
+    }
 }
 
 fn type_error(found: &Value) -> String {
@@ -194,11 +219,11 @@ fn type_error(found: &Value) -> String {
 /// Whether values are `[k v]` tuples of independent keys. A tuple is a plain vector in older
 /// files, so this looks at all of them: every client's invocation must have a pair, and there must
 /// be one that would make no sense as it stands.
-fn keyed(events: &[Event]) -> bool {
-    let of_clients = events.iter().filter(|event| event.process != Process::Nemesis);
+pub(super) fn keyed(events: &[Event]) -> bool {
+    let of_clients = events.iter().filter(|event| event.is_client());
     let mut sure = false;
     for event in of_clients {
-        if event.key.is_some() {
+        if event.key().is_some() {
             return false;
         }
         let pair = match &event.value {
@@ -220,6 +245,6 @@ fn keyed(events: &[Event]) -> bool {
 
 fn split(event: &mut Event) {
     let Some(Value::List(pair)) = event.value.take() else { return };
-    event.key = Some(pair[0].clone());
+    event.set_key(Some(pair[0].clone()));
     event.value = Some(pair[1].clone());
 }

@@ -63,7 +63,7 @@ fn values_of_every_kind_are_read() {
 fn pairs_are_keys_only_if_nothing_else_makes_sense() {
     let key = |text: &str| {
         let (history, _) = parse(text.as_bytes()).unwrap();
-        history.events()[0].key.as_ref().map(ToString::to_string)
+        history.events()[0].key().map(ToString::to_string)
     };
     let op = |f: &str, asked: &str, answered: &str| {
         format!(

@@ -1,0 +1,113 @@
+//! One order of an object's operations that explains their answers, or as much of one as was
+//! found: a depth-first search with a bound. It never decides anything; it draws.
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::FixedState;
+
+use super::OPERATIONS_MAX;
+use crate::history::{Event, History, Type, Value};
+use crate::models::spec::{Call, Spec, Timed};
+
+/// Operations in an order that explains them.
+pub(super) struct Order {
+    /// The number of each operation in the history, and the state after it in words.
+    pub steps: Vec<(u32, String)>,
+}
+
+/// So many states are tried for each object: a second or so.
+const TRIES_MAX: usize = 100_000;
+
+/// The longest order found for each key; operations that the model cannot read are left out.
+pub(super) fn orders<S: Spec>(spec: &S, history: &History) -> Vec<Order> {
+    let mut objects: Vec<Vec<Timed<S::Op>>> = Vec::new();
+    let mut places: HashMap<Option<&Value>, usize, FixedState> = HashMap::default();
+    for (id, operation) in history.operations().iter().enumerate() {
+        let asked = history.invoke(operation);
+        let answered = history.ret(operation).filter(|event| event.kind != Type::Info);
+        let Ok(Some(op)) = spec.read(&Call { asked, answered }) else { continue };
+        let key = asked.key().or(answered.and_then(Event::key));
+        let place = *places.entry(key).or_insert_with(|| {
+            objects.push(Vec::new());
+            objects.len() - 1
+        });
+        let ret = operation.ret().filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
+        let invoke = operation.invoke() as u32;
+        objects[place].push(Timed { op, id: id as u32, invoke, ret });
+    }
+    let small = objects.iter().filter(|ops| ops.len() <= OPERATIONS_MAX);
+    small.map(|ops| Order { steps: longest(spec, ops) }).collect()
+}
+
+/// One operation tried, with what may be tried instead of it.
+struct Choice<State> {
+    op: usize,
+    state: State,
+    instead: Vec<usize>,
+}
+
+fn longest<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> Vec<(u32, String)> {
+    let certain = ops.iter().filter(|op| !op.is_lost()).count();
+    let mut path: Vec<Choice<S::State>> = Vec::new();
+    let mut done = vec![0u64; ops.len().div_ceil(64)];
+    let mut seen: HashSet<(Vec<u64>, S::State), FixedState> = HashSet::default();
+    let (mut best, mut best_count, mut count) = (Vec::new(), 0, 0);
+    let mut options = enabled(ops, &done);
+    let mut tries = 0;
+    loop {
+        if count > best_count {
+            best_count = count;
+            best = path.iter().map(|choice| (choice.op, choice.state.clone())).collect();
+        }
+        tries += 1;
+        if count == certain || tries > TRIES_MAX {
+            break;
+        }
+        let state = path.last().map_or_else(|| spec.initial(), |choice| choice.state.clone());
+        let mut next = None;
+        while let Some(op) = options.pop() {
+            let Some(state) = spec.step(&state, &ops[op].op) else { continue };
+            flip(&mut done, op);
+            if seen.insert((done.clone(), state.clone())) {
+                next = Some((op, state));
+                break;
+            }
+            flip(&mut done, op);
+        }
+        if let Some((op, state)) = next {
+            count += usize::from(!ops[op].is_lost());
+            path.push(Choice { op, state, instead: options });
+            options = enabled(ops, &done);
+        } else if let Some(choice) = path.pop() {
+            flip(&mut done, choice.op);
+            count -= usize::from(!ops[choice.op].is_lost());
+            options = choice.instead;
+        } else {
+            break;
+        }
+    }
+    best.into_iter().map(|(op, state)| (ops[op].id, spec.show(&state))).collect()
+}
+
+fn flip(done: &mut [u64], op: usize) {
+    done[op / 64] ^= 1 << (op % 64);
+}
+
+/// What may come next: whatever was invoked before any of the rest returned. The last is tried
+/// first: the one that returns first, and lost ones only when nothing else goes.
+fn enabled<Op>(ops: &[Timed<Op>], done: &[u64]) -> Vec<usize> {
+    let mut first_return = u32::MAX;
+    let mut open = Vec::new();
+    for (at, op) in ops.iter().enumerate() {
+        if op.invoke > first_return {
+            break;
+        }
+        if done[at / 64] >> (at % 64) & 1 == 0 {
+            first_return = first_return.min(op.ret);
+            open.push(at);
+        }
+    }
+    open.retain(|&at| ops[at].invoke < first_return);
+    open.sort_by_key(|&at| std::cmp::Reverse((ops[at].ret, at)));
+    open
+}
