@@ -71,3 +71,48 @@ fn partition_one_way() {
 fn latency() {
     check("latency: {links: all, delay: 5ms, jitter: 5ms, at: 300ms, for: 1s}", "latency");
 }
+
+#[test]
+fn frames_held() {
+    check("frames: {kind: append-entries, at: 300ms, for: 1s}", "frames");
+}
+
+#[test]
+fn frames_delayed() {
+    check("frames: {until: delay, delay: 5ms, jitter: 5ms, at: 300ms, for: 1s}", "frames");
+}
+
+#[test]
+fn frames_dropped() {
+    check("frames: {do: drop, probability: 0.2, at: 300ms, for: 1s}", "frames");
+}
+
+#[test]
+fn frames_doubled() {
+    check("frames: {do: duplicate, at: 300ms, for: 1s}", "frames");
+}
+
+#[test]
+fn the_adversary_withholds_every_decision() {
+    let bench = Bench::new();
+    bench.schism(&["run", "flp", "--duration", "10s", "--seed", "11"]).exits(0);
+    let verdict = bench.verdict();
+    let checks = verdict["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "adversary").unwrap();
+    assert_eq!(check["verdict"], "valid");
+    assert!(check["operations"].as_u64().unwrap() >= 20, "epochs: {check}");
+    let said = check["notes"].to_string();
+    assert!(said.contains("a client was answered") && said.contains("relaxed"), "{said}");
+}
+
+#[test]
+fn frames_of_strangers_are_refused() {
+    let bench = Bench::new();
+    bench.write("own.yaml", "system: {command: [\"./n\", \"{client}\"]}\nfaults: [frames]\n");
+    let refused = bench.schism(&["run", "own.yaml"]).exits(2);
+    assert!(
+        refused.stderr.contains("nobody knows the messages of this system"),
+        "{}",
+        refused.stderr
+    );
+}

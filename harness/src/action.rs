@@ -88,6 +88,67 @@ pub enum Distribution {
     Pareto,
 }
 
+/// What is done to which frames.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Meddling {
+    /// The name of a kind of frame of the system, `decides` (all that carry what would decide), or
+    /// `any`.
+    pub kind: String,
+    /// The share of these frames that is met.
+    pub probability: f64,
+    /// What becomes of them.
+    pub what: FrameFate,
+}
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrameFate {
+    /// It vanishes; those behind it go on. Outside TCP's promises.
+    Drop,
+    /// It comes twice. Outside TCP's promises.
+    Duplicate,
+    /// It waits, and all behind it on its flow with it.
+    Hold(Until),
+}
+
+/// How long a held frame waits. At the heal every wait ends.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// Until the heal.
+    Heal,
+    /// Until its receiver has sent a frame of a greater epoch that it has itself moved to, on
+    /// whichever flow: then the held one decides nothing any more.
+    Moved,
+    /// For a time drawn from this.
+    Delay(Delay),
+}
+
+/// A kind of frame on the links between the nodes of a system. A frame is a length (u32, little
+/// endian), its kind (u8), its epoch (u64, little endian) and a body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FrameKind {
+    /// Its first byte.
+    pub kind: u8,
+    /// What people call it: `append-entries`.
+    pub name: String,
+    /// What it can do to a decision.
+    pub part: FramePart,
+}
+
+/// What a frame can do to a decision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FramePart {
+    /// It carries what would decide, in its epoch.
+    Decides,
+    /// It shows that its sender has moved to its epoch.
+    Moves,
+    /// Its epoch is only asked about: it shows nothing.
+    Asks,
+}
+
 /// Something that holds until it is healed. A link's or node's state is the fold of the overlays
 /// on it: a block wins, delays add, a node runs when no overlay pauses it or keeps it down.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -106,6 +167,13 @@ pub enum Overlay {
         flows: BTreeSet<Flow>,
         /// How slow.
         delay: Delay,
+    },
+    /// Frames on these flows, all between nodes, are meddled with.
+    Frames {
+        /// Which directions.
+        flows: BTreeSet<Flow>,
+        /// Which frames, and what becomes of them.
+        meddling: Meddling,
     },
     /// These nodes are stopped (SIGSTOP) and go on at the heal.
     Pause {
@@ -162,6 +230,18 @@ pub struct Bite {
     pub refused_connections: u64,
     /// Segments delayed.
     pub delayed_segments: u64,
+    /// Frames that were made to wait; those behind them are not counted.
+    pub held_frames: u64,
+    /// The median of their waits, those that the heal ended included.
+    pub median_hold_ms: u64,
+    /// The longest of them.
+    pub longest_hold_ms: u64,
+    /// How many different epochs they had.
+    pub held_epochs: u64,
+    /// Frames dropped.
+    pub dropped_frames: u64,
+    /// Frames that came twice.
+    pub duplicated_frames: u64,
     /// Nodes made leader by hand.
     pub promoted: u64,
     /// The epoch in which the last of them leads.
@@ -180,6 +260,9 @@ pub struct Strike {
     pub at: Duration,
     /// How long it holds.
     pub lasts: Duration,
+    /// It strikes before the first operation, though it lasts as if it had come at `at`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
     /// The fault's own choices (target, shape, style, and what it needs to resolve them without
     /// further randomness).
     pub detail: serde_json::Value,
@@ -192,6 +275,8 @@ pub struct View {
     pub nodes: Vec<NodeView>,
     /// Flows that are blocked now.
     pub blocked: BTreeSet<Flow>,
+    /// Frames are dropped, or held for as long as someone likes: nobody owes progress then.
+    pub withheld: bool,
     /// Whom the system's own statuses name as leader of the highest epoch, if anyone.
     pub leader: Option<NodeId>,
     /// The number of clients.
@@ -218,6 +303,24 @@ impl ClientId {
     /// The node this client asks first and reads from.
     pub fn home(self, nodes: u8) -> NodeId {
         NodeId((self.0 % u16::from(nodes)) as u8 + 1)
+    }
+}
+
+impl Meddling {
+    /// Whether no progress may be demanded of a system that meets this.
+    pub fn withholds(&self) -> bool {
+        matches!(self.what, FrameFate::Drop | FrameFate::Hold(Until::Heal | Until::Moved))
+    }
+
+    /// The kinds that it meets; None for a name that is none of theirs.
+    pub fn met<'a>(&self, kinds: &'a [FrameKind]) -> Option<Vec<&'a FrameKind>> {
+        let met = kinds.iter().filter(|row| match self.kind.as_str() {
+            "any" => true,
+            "decides" => row.part == FramePart::Decides,
+            name => row.name == name,
+        });
+        let met: Vec<_> = met.collect();
+        (!met.is_empty()).then_some(met)
     }
 }
 

@@ -2,6 +2,7 @@
 //! the question and writes down the answer. It never reads a live run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schism_verify::checkers::CHECKERS;
 use schism_verify::history::{Event, History, Type, Value};
@@ -11,6 +12,7 @@ use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 use crate::action::{Bite, NodeId};
 use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
 use crate::systems::System;
+use crate::units::parse_duration;
 use crate::workload::{Expect, SystemSpec, Workload};
 
 /// Every check passed, or the expectation was met.
@@ -38,7 +40,18 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
         writes_evidence: system.writes_evidence(),
         traces: system.traces(),
+        timeout_ns: timeout(&workload.system).as_nanos() as u64,
     }
+}
+
+/// T. The built-in protocols' option has one name and one default; others do not say theirs.
+fn timeout(system: &SystemSpec) -> Duration {
+    const DEFAULT: Duration = Duration::from_millis(150);
+    let given = match system {
+        SystemSpec::Named { options, .. } => options.get("election-timeout"),
+        SystemSpec::Command { .. } => None,
+    };
+    given.and_then(|text| parse_duration(text).ok()).unwrap_or(DEFAULT)
 }
 
 /// Judges; the caller adds what only it knows (workload, seed, phases).
@@ -186,6 +199,7 @@ fn check_file(result: &CheckResult) -> CheckFile {
             Verdict::Violated(anomalies) => anomalies.clone(),
             Verdict::Valid | Verdict::Unknown { .. } => Vec::new(),
         },
+        notes: result.notes.clone(),
     }
 }
 
@@ -276,6 +290,10 @@ fn add(total: &mut Bite, bite: &Bite) {
     total.reset_connections += bite.reset_connections;
     total.refused_connections += bite.refused_connections;
     total.delayed_segments += bite.delayed_segments;
+    total.held_frames += bite.held_frames;
+    total.longest_hold_ms = total.longest_hold_ms.max(bite.longest_hold_ms);
+    total.dropped_frames += bite.dropped_frames;
+    total.duplicated_frames += bite.duplicated_frames;
     total.promoted += bite.promoted;
     total.epoch = total.epoch.max(bite.epoch);
 }
@@ -289,6 +307,10 @@ fn in_words(bite: &Bite) -> String {
         (bite.reset_connections, "connections reset"),
         (bite.refused_connections, "connections refused"),
         (bite.delayed_segments, "segments delayed"),
+        (bite.held_frames, "frames held"),
+        (bite.longest_hold_ms, "ms the longest of them"),
+        (bite.dropped_frames, "frames dropped"),
+        (bite.duplicated_frames, "frames doubled"),
         (bite.promoted, "nodes promoted"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);

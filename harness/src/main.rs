@@ -4,10 +4,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use schism::action::{FrameKind, FramePart};
 use schism::cli::{self, Program};
 use schism::systems::{BugRow, Catalogue, Progress, SystemRow};
 use schism::workload::Serves;
-use schism_protocol::{BUGS, PROTOCOLS, ProtocolRow};
+use schism_protocol::{BUGS, FrameRow, PROTOCOLS, ProtocolRow};
 use schism_verify::{CommitQuorum, Traces};
 
 fn main() -> ExitCode {
@@ -51,7 +52,17 @@ fn system(protocol: &ProtocolRow) -> SystemRow {
             },
             epoch_outlives_crashes: protocol.traces.epoch_outlives_crashes,
         },
+        frames: protocol.frames.iter().map(frame).collect(),
     }
+}
+
+fn frame(row: &FrameRow) -> FrameKind {
+    let part = match row.part {
+        schism_protocol::FramePart::Decides => FramePart::Decides,
+        schism_protocol::FramePart::Moves => FramePart::Moves,
+        schism_protocol::FramePart::Asks => FramePart::Asks,
+    };
+    FrameKind { kind: row.kind, name: row.name.to_string(), part }
 }
 
 fn node(args: Vec<OsString>) -> ExitCode {

@@ -99,6 +99,7 @@ fn strikes_of(
             fault: spec.kind.clone(),
             at: at + piece.after,
             lasts: piece.lasts,
+            early: spec.when == When::Start,
             detail: piece.detail,
         }));
     }
@@ -109,6 +110,7 @@ fn strikes_of(
 fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Option<Vec<Duration>> {
     let mean = match when {
         When::At(times) => return Some(times.clone()),
+        When::Start => return Some(vec![Duration::ZERO]),
         When::After(_) => return None,
         When::Every(mean) => *mean,
     };

@@ -9,6 +9,7 @@ pub fn registry(catalogue: &Catalogue) -> Registry {
         name: row.name.clone(),
         options: row.options.clone(),
         serves: row.serves,
+        frames: row.frames.clone(),
         refuses: Vec::new(),
     });
     Registry {

@@ -15,6 +15,7 @@ use super::real_time::{RealTime, monotonic_ns};
 use super::registry::registry;
 use super::screen::{self, StatusBlock};
 use crate::action::{ClientId, NodeId};
+use crate::faults::{self, Fault};
 use crate::judge::{self, EXIT_INTERRUPTED};
 use crate::plan;
 use crate::proxy::RunNet;
@@ -106,6 +107,8 @@ impl Launching<'_> {
         let (rt, origin) = (RealTime::new(), monotonic_ns());
         let environment = environment::describe(origin, started);
         self.directory.write(store::ENVIRONMENT, &pretty(&environment))?;
+        let kinds = self.workload.faults.iter().filter_map(|spec| faults::find(&spec.kind));
+        let looked_at = kinds.into_iter().any(Fault::reads_frames);
         let processes = Processes::start(ProcessesConfig {
             net: self.net,
             launches,
@@ -113,6 +116,7 @@ impl Launching<'_> {
             directory: self.directory.path().to_path_buf(),
             guard: self.program,
             seed: self.plan.seed,
+            frames: if looked_at { system.frames() } else { Vec::new() },
         });
         let processes = Rc::new(processes.await?);
         let mut monitor = monitor(self.workload)?;

@@ -99,7 +99,8 @@ impl Fault for Latency {
     }
 }
 
-fn delay(detail: &Value) -> Delay {
+/// The delay of a drawn strike.
+pub(super) fn delay(detail: &Value) -> Delay {
     const CHECKED: &str = "checked when it was read";
     Delay {
         delay: duration(&detail["delay"]).expect(CHECKED),
@@ -108,7 +109,8 @@ fn delay(detail: &Value) -> Delay {
     }
 }
 
-fn duration(value: &Value) -> Result<Duration, String> {
+/// A duration that a link may be slow by.
+pub(super) fn duration(value: &Value) -> Result<Duration, String> {
     let duration = match value {
         Value::String(text) => parse_duration(text)?,
         // Nothing needs no unit.
@@ -121,7 +123,7 @@ fn duration(value: &Value) -> Result<Duration, String> {
     Ok(duration)
 }
 
-fn distribution(value: &Value) -> Result<Distribution, String> {
+pub(super) fn distribution(value: &Value) -> Result<Distribution, String> {
     serde_json::from_value(value.clone()).map_err(|_| {
         format!(
             "unknown distribution `{}`; distributions are fixed, uniform, normal, exponential, \
@@ -131,7 +133,8 @@ fn distribution(value: &Value) -> Result<Distribution, String> {
     })
 }
 
-fn flows(links: &Value, topology: Topology) -> Result<BTreeSet<Flow>, String> {
+/// The flows that `links` names.
+pub(super) fn flows(links: &Value, topology: Topology) -> Result<BTreeSet<Flow>, String> {
     const HOW: &str = "links are all, peers, clients, or {from: n1, to: n2}";
     let nodes = || NodeId::all(topology.nodes);
     let mut flows = BTreeSet::new();

@@ -3,6 +3,7 @@
 //! such as `leader` into nodes, when the fault strikes.
 
 mod crash;
+mod frames;
 mod latency;
 mod partition;
 mod pause;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
+pub use crate::action::FrameKind;
 use crate::action::{Action, Effect, Endpoint, NodeId, NodeView, Overlay, Strike, View};
 
 /// The shape of the cluster, known before anything starts.
@@ -49,6 +51,9 @@ pub enum When {
     Every(Duration),
     /// At these times from the start of the disturbance.
     At(Vec<Duration>),
+    /// Once, before the first operation; how long it lasts counts from the start of the
+    /// disturbance all the same.
+    Start,
     /// So long after every strike of another fault, if the leader is gone then.
     After(Duration),
 }
@@ -68,6 +73,15 @@ pub trait Fault: Sync {
     }
     /// Checks the keys' values; the error says what is wrong and what was meant.
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError>;
+    /// Whether it looks at the frames between the nodes. Then `check_frames` is asked too.
+    fn reads_frames(&self) -> bool {
+        false
+    }
+    /// Checks the keys' values against the frames that the system has.
+    fn check_frames(&self, spec: &FaultSpec, frames: &[FrameKind]) -> Result<(), KeyError> {
+        let _ = (spec, frames);
+        Ok(())
+    }
     /// Draws the choices of one strike: all randomness is here.
     fn choose(
         &self,
@@ -121,8 +135,14 @@ pub struct Piece {
 }
 
 /// Every fault, in the order of `schism list faults`.
-pub static FAULTS: &[&dyn Fault] =
-    &[&crash::Crash, &pause::Pause, &partition::Partition, &latency::Latency, &promote::Promote];
+pub static FAULTS: &[&dyn Fault] = &[
+    &crash::Crash,
+    &pause::Pause,
+    &partition::Partition,
+    &latency::Latency,
+    &frames::Frames,
+    &promote::Promote,
+];
 
 /// In the choices of a strike that comes [`When::After`] another: it does nothing to a leader that
 /// is there.
@@ -158,7 +178,9 @@ pub fn targets(effects: &[Effect]) -> BTreeSet<NodeId> {
         };
         match overlay {
             Overlay::Pause { nodes } | Overlay::Down { nodes } => targets.extend(nodes),
-            Overlay::Block { flows, .. } | Overlay::Delay { flows, .. } => {
+            Overlay::Block { flows, .. }
+            | Overlay::Delay { flows, .. }
+            | Overlay::Frames { flows, .. } => {
                 let mut touched: BTreeMap<NodeId, usize> = BTreeMap::new();
                 for end in flows.iter().flat_map(|flow| [flow.from, flow.to]) {
                     if let Endpoint::Node(node) = end {

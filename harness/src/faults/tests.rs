@@ -39,6 +39,7 @@ pub fn effects(spec: &FaultSpec, nodes: u8, clients: u16, view: &View) -> (Strik
         fault: spec.kind.clone(),
         at: Duration::ZERO,
         lasts: Duration::from_secs(1),
+        early: false,
         detail: fault.choose(spec, topology, &mut rng()),
     };
     let effects = resolve(&strike, topology, view);
@@ -128,7 +129,9 @@ fn every_value() -> Vec<FaultSpec> {
 fn is_empty(effect: &Effect) -> bool {
     let Effect::Hold(overlay) = effect else { return false };
     match overlay {
-        Overlay::Block { flows, .. } | Overlay::Delay { flows, .. } => flows.is_empty(),
+        Overlay::Block { flows, .. }
+        | Overlay::Delay { flows, .. }
+        | Overlay::Frames { flows, .. } => flows.is_empty(),
         Overlay::Pause { nodes } | Overlay::Down { nodes } => nodes.is_empty(),
     }
 }
@@ -161,6 +164,7 @@ proptest! {
                     fault: spec.kind.clone(),
                     at: piece.after,
                     lasts: piece.lasts,
+                    early: false,
                     detail: piece.detail,
                 };
                 let effects = resolve(&strike, topology, &view);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use crate::action::{Bite, Delay, OverlayId, Style};
+use crate::action::{Bite, Delay, FrameFate, FrameKind, Meddling, OverlayId, Style};
 
+use super::holds::Holds;
 use super::shape::{FlowShape, LinkShape, Passage};
 
 /// One overlay's doings on all links.
@@ -17,11 +18,16 @@ pub(super) struct Counters {
     reset_connections: AtomicU64,
     refused_connections: AtomicU64,
     delayed_segments: AtomicU64,
+    frames: Arc<Holds>,
 }
 
 /// The counters of every overlay that was ever on a link.
 #[derive(Debug, Default)]
-pub(super) struct Registry(Mutex<BTreeMap<OverlayId, Arc<Counters>>>);
+pub(super) struct Registry {
+    counters: Mutex<BTreeMap<OverlayId, Arc<Counters>>>,
+    /// The frames on links between nodes; none if nobody may look at them.
+    kinds: Vec<FrameKind>,
+}
 
 /// What a link does now: never changed, only replaced.
 #[derive(Debug, Default)]
@@ -39,12 +45,29 @@ pub(super) struct LinkState {
 pub(super) struct FlowState {
     pub(super) passage: Passage,
     pub(super) delays: Vec<(Delay, Arc<Counters>)>,
+    pub(super) frames: Vec<FrameRule>,
     blocks: Vec<(OverlayId, Style, Arc<Counters>)>,
 }
 
+/// What one overlay does to frames.
+#[derive(Clone, Debug)]
+pub(super) struct FrameRule {
+    pub(super) overlay: OverlayId,
+    /// The kinds it meets, as their first byte says them.
+    pub(super) kinds: Vec<u8>,
+    pub(super) probability: f64,
+    pub(super) fate: FrameFate,
+    pub(super) holds: Arc<Holds>,
+}
+
 impl Registry {
+    /// Nothing has been counted. `kinds` are the frames on links between nodes.
+    pub(super) fn new(kinds: &[FrameKind]) -> Registry {
+        Registry { counters: Mutex::default(), kinds: kinds.to_vec() }
+    }
+
     fn of(&self, overlay: OverlayId) -> Arc<Counters> {
-        let mut counters = self.0.lock().expect("no panic while counting");
+        let mut counters = self.counters.lock().expect("no panic while counting");
         counters.entry(overlay).or_default().clone()
     }
 
@@ -57,7 +80,7 @@ impl Registry {
             reset_connections: counters.reset_connections.load(Relaxed),
             refused_connections: counters.refused_connections.load(Relaxed),
             delayed_segments: counters.delayed_segments.load(Relaxed),
-            ..Bite::default()
+            ..counters.frames.bite()
         }
     }
 
@@ -76,7 +99,19 @@ impl Registry {
         FlowState {
             passage: shape.passage(),
             delays: shape.delays.iter().map(|&(id, delay)| (delay, self.of(id))).collect(),
+            frames: shape.frames.iter().map(|(id, meddling)| self.rule(*id, meddling)).collect(),
             blocks: shape.blocks.iter().map(|&(id, style)| (id, style, self.of(id))).collect(),
+        }
+    }
+
+    fn rule(&self, overlay: OverlayId, meddling: &Meddling) -> FrameRule {
+        let met = meddling.met(&self.kinds).expect("who puts it on has asked for the kind");
+        FrameRule {
+            overlay,
+            kinds: met.iter().map(|row| row.kind).collect(),
+            probability: meddling.probability,
+            fate: meddling.what,
+            holds: self.of(overlay).frames.clone(),
         }
     }
 }
@@ -119,7 +154,7 @@ impl LinkState {
 impl FlowState {
     /// Whether bytes pass at once.
     pub(super) fn is_straight(&self) -> bool {
-        self.passage == Passage::Pass && self.delays.is_empty()
+        self.passage == Passage::Pass && self.delays.is_empty() && self.frames.is_empty()
     }
 
     /// Bytes were made to wait.
@@ -150,6 +185,7 @@ impl FlowState {
 
 impl Default for FlowState {
     fn default() -> Self {
-        FlowState { passage: Passage::Pass, delays: Vec::new(), blocks: Vec::new() }
+        let (delays, frames, blocks) = (Vec::new(), Vec::new(), Vec::new());
+        FlowState { passage: Passage::Pass, delays, frames, blocks }
     }
 }

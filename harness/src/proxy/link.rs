@@ -16,9 +16,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::bites::LinkState;
+use super::frames::Cutter;
 use super::gate::{Gate, Listening};
 use super::pump::{BUFFER, Ending, Fate, Pump, Way};
 use super::queue::Queue;
+use super::reading::Reading;
 use super::shape::{Arrival, Passage};
 
 /// How long a node that nobody has reached yet is dialled again before its caller is reset: a
@@ -49,6 +51,9 @@ pub(super) struct Carrier {
     pub(super) passed: Arc<Passed>,
     /// The link's random streams, forwards and backwards.
     pub(super) random: [RefCell<ChaCha8Rng>; 2],
+    /// Where somebody may look at frames: who sends forwards and who backwards, and how far each
+    /// has been seen to have moved.
+    pub(super) reading: Option<[Reading; 2]>,
 }
 
 /// Serves a link until the proxy's thread ends, or its gate cannot be closed.
@@ -142,6 +147,8 @@ impl Carrier {
                 resets,
                 delivered,
                 random: &self.random[way as usize],
+                reading: self.reading.as_ref().map(|ways| ways[way as usize].clone()),
+                cutter: Cutter::default(),
                 queue: Queue::default(),
             };
             let forward = pump(Way::Forward, from_caller, to_node, &self.passed.forward_bytes);

@@ -3,11 +3,15 @@
 
 mod bites;
 mod delay;
+mod frames;
 mod gate;
+mod holds;
 mod link;
+mod meddle;
 mod net;
 mod pump;
 mod queue;
+mod reading;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -30,8 +34,9 @@ use tokio::task::spawn_local;
 use bites::{LinkState, Registry};
 use gate::Listening;
 use link::{Carrier, Passed};
+use reading::Readings;
 
-use crate::action::{Bite, Link, OverlayId};
+use crate::action::{Bite, FrameKind, Link, OverlayId};
 
 pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
 pub use shape::{Arrival, FlowShape, LinkShape, Passage};
@@ -76,8 +81,20 @@ impl Proxy {
     /// Listens for every link; when this returns, all of them can be dialled. `seed` is where the
     /// links' own random delays are drawn from.
     pub fn start(net: &RunNet, links: &[Link], seed: u64) -> Result<Proxy, ProxyError> {
+        Proxy::start_reading(net, links, seed, &[])
+    }
+
+    /// The same, and the frames of these kinds on links between nodes can be met by overlays. On
+    /// those links their ends are counted from the start on.
+    pub fn start_reading(
+        net: &RunNet,
+        links: &[Link],
+        seed: u64,
+        kinds: &[FrameKind],
+    ) -> Result<Proxy, ProxyError> {
         raise_descriptor_limit();
-        let bites = Registry::default();
+        let bites = Registry::new(kinds);
+        let mut readings = Readings::new(kinds);
         let mut controls = BTreeMap::new();
         let mut carriers = Vec::new();
         let mut reached: BTreeMap<_, Arc<AtomicBool>> = BTreeMap::new();
@@ -98,6 +115,7 @@ impl Proxy {
                 state: watched,
                 passed: passed.clone(),
                 random: [0, 1].map(|way| stream(seed, 2 * number as u64 + way).into()),
+                reading: readings.of(link),
             };
             carriers.push((carrier, listening.clone()));
             let unanswered = Mutex::new(listening.unanswered());

@@ -9,6 +9,7 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use socket2::SockRef;
@@ -18,9 +19,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::bites::{FlowState, LinkState};
-use super::delay;
-use super::queue::{End, Queue};
+use super::frames::{Cutter, Piece};
+use super::queue::{End, Kept, Queue};
+use super::reading::Reading;
 use super::shape::Passage;
+use super::{delay, meddle};
 
 /// Bytes that wait in one direction of one connection before the sender feels it: as much as a
 /// kernel would let be in flight, and 20 MB/s at a delay of 50 ms.
@@ -35,6 +38,10 @@ thread_local! {
     pub(super) static BUFFER: RefCell<Box<[u8]>> =
         RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice());
 }
+
+/// The same where frames are held: as much as our nodes let wait for a peer. Beyond it the sender's
+/// frames are not seen on this link, only on its others.
+const HELD_BYTES_MAX: usize = 8 << 20;
 
 /// Which way a pump goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +85,9 @@ pub(super) struct Pump<'a> {
     pub(super) delivered: &'a AtomicU64,
     /// The link's random stream for this direction.
     pub(super) random: &'a RefCell<ChaCha8Rng>,
+    /// Where somebody may look at frames.
+    pub(super) reading: Option<Reading>,
+    pub(super) cutter: Cutter,
     pub(super) queue: Queue,
 }
 
@@ -112,17 +122,23 @@ impl Pump<'_> {
         } else if self.queue.has_hole() {
             return Some(Ending::Hole);
         }
+        if flow.frames.is_empty() {
+            self.give_back(flow);
+        }
         loop {
             if self.has_changed() {
                 return None;
             }
             let mut due = None;
+            let mut gate = None;
             if flow.passage == Passage::Pass {
-                if let Some(ending) = self.flush() {
+                if let Some(ending) = self.flush(flow) {
                     return Some(ending);
                 }
                 due = self.queue.due();
+                gate = self.gate();
             }
+            let waits_for_gate = gate.is_some();
             // What is due and still here waits for the sink.
             let waits_for_sink = due.is_some_and(|due| due <= Instant::now());
             let waits_for_time = due.is_some() && !waits_for_sink;
@@ -137,6 +153,7 @@ impl Pump<'_> {
                 read = read(&mut self.source), if reads => Wake::Read(read),
                 _ = self.sink.writable(), if waits_for_sink => Wake::Write,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if waits_for_time => Wake::Write,
+                () = opens(gate), if waits_for_gate => Wake::Write,
             };
             match wake {
                 Wake::Changed => return None,
@@ -177,7 +194,8 @@ impl Pump<'_> {
         let room = if flow.is_straight() {
             self.queue.is_empty()
         } else {
-            self.queue.bytes() < QUEUE_BYTES_MAX
+            let most = if flow.frames.is_empty() { QUEUE_BYTES_MAX } else { HELD_BYTES_MAX };
+            self.queue.bytes() < most
         };
         !self.queue.has_end() && (vanishes || room)
     }
@@ -193,6 +211,12 @@ impl Pump<'_> {
     }
 
     fn send(&mut self, mut rest: &[u8], flow: &FlowState) {
+        if let Some(reading) = self.reading.clone() {
+            if !flow.frames.is_empty() {
+                return self.send_frames(rest, flow, &reading);
+            }
+            self.cutter.pass(rest);
+        }
         if flow.passage == Passage::Hold {
             flow.count_held(rest.len());
         } else if flow.is_straight() && self.queue.is_empty() {
@@ -201,20 +225,58 @@ impl Pump<'_> {
                 rest = &rest[written..];
             }
         }
-        if !rest.is_empty() && !self.fate.is_gone(self.way.other()) {
-            let due = self.due(flow);
-            self.queue.push(rest.to_vec(), due);
+        if !rest.is_empty() {
+            self.enqueue(rest.to_vec(), Kept::default(), flow);
+        }
+    }
+
+    fn send_frames(&mut self, bytes: &[u8], flow: &FlowState, reading: &Reading) {
+        for piece in self.cutter.cut(bytes) {
+            match piece {
+                Piece::Bytes(bytes) => self.enqueue(bytes, Kept::default(), flow),
+                Piece::Frame(header, bytes) => {
+                    let fate = {
+                        let mut random = self.random.borrow_mut();
+                        meddle::fate(header, flow, reading, &mut random)
+                    };
+                    for _ in 1..fate.copies {
+                        self.enqueue(bytes.clone(), Kept::default(), flow);
+                    }
+                    if fate.copies > 0 {
+                        self.enqueue(bytes, fate.kept, flow);
+                    }
+                }
+            }
+        }
+    }
+
+    fn enqueue(&mut self, bytes: Vec<u8>, kept: Kept, flow: &FlowState) {
+        if flow.passage == Passage::Hold && !flow.frames.is_empty() {
+            flow.count_held(bytes.len());
+        }
+        if !self.fate.is_gone(self.way.other()) {
+            let due = self.due(kept.later, flow);
+            self.queue.push(bytes, due, kept);
+        }
+    }
+
+    /// Nobody looks at frames any more, or no more bytes come: what was kept back goes on.
+    fn give_back(&mut self, flow: &FlowState) {
+        let bytes = self.cutter.give_back();
+        if !bytes.is_empty() {
+            self.enqueue(bytes, Kept::default(), flow);
         }
     }
 
     fn end(&mut self, end: End, flow: &FlowState) {
-        let due = self.due(flow);
+        self.give_back(flow);
+        let due = self.due(Duration::ZERO, flow);
         self.queue.end(end, due);
     }
 
-    /// When what is read now may be written.
-    fn due(&mut self, flow: &FlowState) -> Instant {
-        let mut due = Instant::now();
+    /// When what is read now may be written, if it is to be so much later than others.
+    fn due(&mut self, later: Duration, flow: &FlowState) -> Instant {
+        let mut due = Instant::now() + later;
         if !flow.delays.is_empty() {
             let mut random = self.random.borrow_mut();
             due += flow.delays.iter().map(|(delay, _)| delay::draw(delay, &mut *random)).sum();
@@ -223,8 +285,24 @@ impl Pump<'_> {
         self.queue.in_order(due)
     }
 
+    /// Takes away what no longer keeps that which would be written next.
+    fn open(&mut self, flow: &FlowState) {
+        if let Some(reading) = &self.reading {
+            self.queue.open(|gate| {
+                let lifted = flow.frames.iter().all(|rule| rule.overlay != gate.overlay);
+                lifted || gate.beyond.is_some_and(|epoch| reading.is_beyond(epoch))
+            });
+        }
+    }
+
+    /// What keeps that which would be written next, and would open while the link stays as it is.
+    fn gate(&self) -> Option<(Reading, u64)> {
+        Some((self.reading.clone()?, self.queue.gate()?.beyond?))
+    }
+
     /// Writes what is due, as far as the sink takes it.
-    fn flush(&mut self) -> Option<Ending> {
+    fn flush(&mut self, flow: &FlowState) -> Option<Ending> {
+        self.open(flow);
         // Nearly always, and then without looking at the clock.
         self.queue.due()?;
         let now = Instant::now();
@@ -240,6 +318,7 @@ impl Pump<'_> {
                 };
                 segment.advance(written);
             }
+            self.open(flow);
         }
         match self.queue.end_due(now)? {
             End::Rst => Some(Ending::Peer),
@@ -269,6 +348,13 @@ impl Pump<'_> {
                 None
             }
         }
+    }
+}
+
+/// Waits until a gate opens by itself.
+async fn opens(gate: Option<(Reading, u64)>) {
+    if let Some((reading, epoch)) = gate {
+        reading.beyond(epoch).await;
     }
 }
 

@@ -3,8 +3,12 @@
 //! It never reads or writes itself, and never lets a piece overtake another.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::holds::Wait;
+use crate::action::OverlayId;
 
 /// Bytes, then perhaps an end.
 #[derive(Default)]
@@ -23,6 +27,27 @@ pub(super) struct Segment {
     due: Instant,
     bytes: Vec<u8>,
     written: usize,
+    kept: Kept,
+}
+
+/// How bytes are kept back, and with them all behind them.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// So much later than they would, they may be written.
+    pub(super) later: Duration,
+    /// And not before all of these are open.
+    pub(super) gates: Vec<Gate>,
+    /// Waits that end when they are written.
+    pub(super) waits: Vec<Wait>,
+}
+
+/// What keeps a frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    /// Whose it is: with the overlay it is gone.
+    pub(super) overlay: OverlayId,
+    /// It opens when the receiver has moved beyond this epoch. None: with the overlay only.
+    pub(super) beyond: Option<u64>,
 }
 
 /// How a stream ends.
@@ -60,9 +85,21 @@ impl Queue {
         due
     }
 
-    pub(super) fn push(&mut self, bytes: Vec<u8>, due: Instant) {
+    pub(super) fn push(&mut self, bytes: Vec<u8>, due: Instant, kept: Kept) {
         self.bytes += bytes.len();
-        self.segments.push_back(Segment { due, bytes, written: 0 });
+        self.segments.push_back(Segment { due, bytes, written: 0, kept });
+    }
+
+    /// Takes the gates away that are open, of what would be written next.
+    pub(super) fn open(&mut self, is_open: impl Fn(&Gate) -> bool) {
+        if let Some(segment) = self.segments.front_mut() {
+            segment.kept.gates.retain(|gate| !is_open(gate));
+        }
+    }
+
+    /// What keeps that which would be written next.
+    pub(super) fn gate(&self) -> Option<&Gate> {
+        self.segments.front()?.kept.gates.first()
     }
 
     /// Notes that nothing more comes. An RST replaces a FIN, also one that has been sent.
@@ -70,14 +107,17 @@ impl Queue {
         self.end = Some((end, due));
     }
 
-    /// When there is something to write next.
+    /// When there is something to write next. None also while a gate keeps it.
     pub(super) fn due(&self) -> Option<Instant> {
+        if self.gate().is_some() {
+            return None;
+        }
         let end = self.end.filter(|&(end, _)| end == End::Rst || !self.fin_sent);
         self.segments.front().map(|one| one.due).or(end.map(|(_, due)| due))
     }
 
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Segment> {
-        if self.segments.front()?.due > now {
+        if self.gate().is_some() || self.segments.front()?.due > now {
             return None;
         }
         let segment = self.segments.pop_front()?;

@@ -1,7 +1,7 @@
 //! What a link does to what travels over it: the overlays on each of its two directions.
 //! It never changes once made; a change is another value.
 
-use crate::action::{Delay, OverlayId, Style};
+use crate::action::{Delay, Meddling, OverlayId, Style};
 
 /// One direction of a link.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -10,6 +10,8 @@ pub struct FlowShape {
     pub blocks: Vec<(OverlayId, Style)>,
     /// The delays on it: they add.
     pub delays: Vec<(OverlayId, Delay)>,
+    /// What is done to frames on it, one after the other.
+    pub frames: Vec<(OverlayId, Meddling)>,
 }
 
 /// Both directions of a link, for all connections over it.

@@ -150,7 +150,8 @@ impl<R: Rt> Context<R> {
 
     /// Looks whether progress may be demanded; records it at each change, and once if `anyway`.
     pub fn note_progress(&self, anyway: bool) -> bool {
-        let can = self.system.can_progress(&self.view());
+        let view = self.view();
+        let can = !view.withheld && self.system.can_progress(&view);
         if anyway || self.can_progress.get().is_some_and(|before| before != can) {
             self.can_progress.set(Some(can));
             self.remark("can-progress", json!(can));

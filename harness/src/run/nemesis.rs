@@ -33,6 +33,8 @@ pub struct Nemesis<R> {
     agenda: BinaryHeap<Reverse<(Nanos, u64, Step)>>,
     strikes: Vec<Strike>,
     planned: u64,
+    /// Overlays of before the disturbance, each with how long it lasts from then on.
+    early: Vec<(OverlayId, Duration)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -44,20 +46,39 @@ enum Step {
 }
 
 impl<R: Rt> Nemesis<R> {
-    /// The plan's strikes, counted from `start`, the beginning of the disturbance.
-    pub fn new(context: Rc<Context<R>>, plan: &Plan, start: Nanos) -> Self {
+    /// Nothing is due before it begins.
+    pub fn new(context: Rc<Context<R>>, plan: &Plan) -> Self {
         let topology = Topology { nodes: context.nodes, clients: context.clients };
-        let mut nemesis = Nemesis {
+        Nemesis {
             context,
             topology,
             agenda: BinaryHeap::new(),
             strikes: plan.strikes.clone(),
             planned: 0,
-        };
-        for place in 0..nemesis.strikes.len() {
-            nemesis.plan(start + nanos(nemesis.strikes[place].at), Step::Strike(place));
+            early: Vec::new(),
         }
-        nemesis
+    }
+
+    /// Does what has to be there before the first operation.
+    pub async fn prepare(&mut self) -> Result<(), WorldError> {
+        for strike in self.strikes.clone() {
+            if strike.early {
+                self.strike(&strike).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan's strikes count from `start`, the beginning of the disturbance.
+    pub fn begin(&mut self, start: Nanos) {
+        for place in 0..self.strikes.len() {
+            if !self.strikes[place].early {
+                self.plan(start + nanos(self.strikes[place].at), Step::Strike(place));
+            }
+        }
+        for (overlay, lasts) in std::mem::take(&mut self.early) {
+            self.plan(start + nanos(lasts), Step::Heal(overlay));
+        }
     }
 
     /// When there is something to do next.
@@ -124,7 +145,11 @@ impl<R: Rt> Nemesis<R> {
             };
             let before = self.context.active.borrow_mut().insert(overlay, active);
             assert!(before.is_none(), "an overlay's id is never used twice");
-            self.plan(started + nanos(strike.lasts), Step::Heal(overlay));
+            if strike.early {
+                self.early.push((overlay, strike.lasts));
+            } else {
+                self.plan(started + nanos(strike.lasts), Step::Heal(overlay));
+            }
         }
         self.context.note_progress(false);
         Ok(())
@@ -183,11 +208,13 @@ pub async fn promote_someone<R: Rt>(context: &Context<R>) -> bool {
 /// Removes one overlay and records what it had done.
 async fn heal<R: Rt>(context: &Context<R>, overlay: OverlayId) -> Result<(), WorldError> {
     let active = context.active.borrow_mut().remove(&overlay).expect("an active overlay is healed");
+    // What the heal sets free may act before it is confirmed.
+    let lifted = context.rt.now();
     let bite = context.cluster.heal(overlay).await?;
     context.remark(
         &active.fault,
         json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "bit": bite,
-               "effective": bite.is_effective()}),
+               "effective": bite.is_effective(), "lifted_ns": lifted}),
     );
     context.note_progress(false);
     Ok(())

@@ -111,18 +111,22 @@ impl<R: Rt> Script<R> {
         self.ready(readiness).await?;
         announce();
         self.phase_ends("start", 0);
+        let mut nemesis = Nemesis::new(Rc::clone(&context), &self.plan);
+        let prepared = nemesis.prepare().await;
+        let unprepared = self.or_trouble(prepared.map(|()| None), Some(End::Trouble));
 
         let from = context.enter("warm-up");
         self.start_clients(addresses, from);
         let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
         context.rt.spawn(Box::pin(bypasses));
-        let mut end = self.until(from + nanos(self.plan.warm_up)).await;
+        let warm = from + nanos(self.plan.warm_up);
+        let mut end = if unprepared.is_some() { unprepared } else { self.until(warm).await };
         self.phase_ends("warm-up", from);
 
         if end.is_none() {
             let from = context.enter("disturbance");
             context.note_progress(true);
-            let disturbed = self.disturb(from).await;
+            let disturbed = self.disturb(&mut nemesis, from).await;
             end = self.or_trouble(disturbed, Some(End::Trouble));
             self.phase_ends("disturbance", from);
         }
@@ -228,9 +232,13 @@ impl<R: Rt> Script<R> {
         }
     }
 
-    async fn disturb(&mut self, from: Nanos) -> Result<Option<End>, WorldError> {
+    async fn disturb(
+        &mut self,
+        nemesis: &mut Nemesis<R>,
+        from: Nanos,
+    ) -> Result<Option<End>, WorldError> {
         let until = from + nanos(self.plan.disturbance);
-        let mut nemesis = Nemesis::new(Rc::clone(&self.context), &self.plan, from);
+        nemesis.begin(from);
         loop {
             let next = nemesis.next_at().filter(|&at| at < until);
             if let Some(end) = self.until(next.unwrap_or(until)).await {

@@ -76,6 +76,7 @@ impl Saved {
             history,
             delivered: by_node(&directory.file("delivered"))?,
             traces: by_node(&directory.file("trace"))?,
+            clock_origin_ns: environment["clock_origin_ns"].as_u64(),
         };
         Ok(Saved { directory, workload, plan, environment, evidence, verdict })
     }

@@ -55,6 +55,9 @@ pub struct CheckFile {
     pub operations: u64,
     /// What it found. Empty unless violated.
     pub anomalies: Vec<Anomaly>,
+    /// What a reader should know: figures, what was left out, and why. Sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Operations by outcome.

@@ -9,7 +9,7 @@ use schism_verify::Traces;
 
 use super::lines::LinesClient;
 use super::{Client, Launch, Layout, NodeStatus, Progress, System};
-use crate::action::{NodeId, View};
+use crate::action::{FrameKind, NodeId, View};
 
 /// A command line with holes, and how long a node may take to answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +18,7 @@ pub struct CommandSystem {
     ready: Duration,
     progress: Progress,
     traces: Traces,
+    frames: Vec<FrameKind>,
 }
 
 impl CommandSystem {
@@ -27,13 +28,13 @@ impl CommandSystem {
     pub fn new(argv: Vec<String>, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
         let (progress, traces) = (Progress::default(), Traces::default());
-        CommandSystem { argv, ready, progress, traces }
+        CommandSystem { argv, ready, progress, traces, frames: Vec::new() }
     }
 
     /// The same system, of which this is known.
     #[must_use]
-    pub fn known(self, progress: Progress, traces: Traces) -> Self {
-        CommandSystem { progress, traces, ..self }
+    pub fn known(self, progress: Progress, traces: Traces, frames: Vec<FrameKind>) -> Self {
+        CommandSystem { progress, traces, frames, ..self }
     }
 }
 
@@ -81,6 +82,10 @@ impl System for CommandSystem {
 
     fn traces(&self) -> Traces {
         self.traces.clone()
+    }
+
+    fn frames(&self) -> Vec<FrameKind> {
+        self.frames.clone()
     }
 
     fn ready(&self) -> Duration {

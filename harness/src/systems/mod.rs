@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use schism_verify::Traces;
 use schism_verify::history::{Level, Name, Value};
 
-use crate::action::{NodeId, View};
+use crate::action::{FrameKind, NodeId, View};
 use crate::workload::{Serves, SystemSpec};
 use crate::worlds::Local;
 
@@ -46,6 +46,8 @@ pub struct SystemRow {
     pub progress: Progress,
     /// How the invariants read on its traces.
     pub traces: Traces,
+    /// The frames on the links between its nodes.
+    pub frames: Vec<FrameKind>,
 }
 
 /// A planted bug.
@@ -73,7 +75,7 @@ pub fn system(
         SystemSpec::Named { name, options } => {
             let system = builtin::system(program, name, options, bug);
             match catalogue.systems.iter().find(|row| row.name == *name) {
-                Some(row) => system.known(row.progress, row.traces.clone()),
+                Some(row) => system.known(row.progress, row.traces.clone(), row.frames.clone()),
                 None => system,
             }
         }
@@ -134,6 +136,10 @@ pub trait System {
     /// How the invariants read on its traces.
     fn traces(&self) -> Traces {
         Traces::default()
+    }
+    /// The frames on the links between its nodes; none if nobody knows them.
+    fn frames(&self) -> Vec<FrameKind> {
+        Vec::new()
     }
     /// How long a node may take to answer `status`.
     fn ready(&self) -> std::time::Duration;

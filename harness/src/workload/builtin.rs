@@ -227,13 +227,15 @@ mod tests {
         for (name, workload) in shipped() {
             let planted = name.starts_with("planted/");
             assert_eq!(workload.bug.is_some(), planted, "{name}");
-            assert_eq!(workload.expect != Expect::Valid, planted, "{name}");
+            // It asks what becomes of one protocol without its randomness.
+            let about_one = name == "fixed-timeouts";
+            assert_eq!(workload.expect != Expect::Valid, planted || about_one, "{name}");
             if let Some(id) = workload.bug {
                 assert!(name.starts_with(&format!("planted/{}-", id.to_lowercase())), "{name}");
                 bugs.retain(|bug| *bug != id);
             } else {
                 let SystemSpec::Named { options, .. } = workload.system else { panic!("{name}") };
-                assert!(options.is_empty(), "{name} runs on any system that keeps a log");
+                assert_eq!(!options.is_empty(), about_one, "{name} runs on any system");
             }
         }
         assert!(bugs.is_empty(), "{bugs:?} have no planted workload");

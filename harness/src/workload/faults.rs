@@ -10,7 +10,7 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::{FaultSpec, Registry, SystemSpec, When, Workload};
-use crate::faults::{FAULTS, Fault, find};
+use crate::faults::{FAULTS, Fault, FrameKind, find};
 
 /// How often a fault strikes when the file does not say, and for how long.
 const EVERY: Duration = Duration::from_secs(5);
@@ -65,17 +65,22 @@ fn spec(
     let mut known = vec!["every", if fault.by_hand() { "after" } else { "for" }, "at"];
     known.extend(fault.keys().iter().map(|key| key.name));
     let section = Section::new("key", body, &known)?;
+    let when = when(&section, workload, cut_short)?;
+    // What is there from the start stays to the end of the disturbance.
+    let lasts = match when {
+        _ if fault.by_hand() => Duration::ZERO,
+        When::Start => workload.disturbance(),
+        _ => FOR,
+    };
     let spec = FaultSpec {
         kind: kind.to_owned(),
-        when: when(&section, workload, cut_short)?,
-        lasts: section.or(
-            "for",
-            vec![if fault.by_hand() { Duration::ZERO } else { FOR }],
-            durations,
-        )?,
+        when,
+        lasts: section.or("for", vec![lasts], durations)?,
         keys: keys(fault, &section)?,
     };
-    fault.check(&spec, workload.topology()).map_err(|error| {
+    let checked = fault.check(&spec, workload.topology());
+    let frames = known_frames(fault, at, workload, registry)?;
+    checked.and_then(|()| fault.check_frames(&spec, frames)).map_err(|error| {
         let place = section
             .get(&error.key)
             .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
@@ -98,6 +103,28 @@ fn refused(
     }
 }
 
+/// The frames of the system under test, for a fault that needs to know them.
+fn known_frames<'a>(
+    fault: &dyn Fault,
+    at: &Place,
+    workload: &Workload,
+    registry: &'a Registry,
+) -> Result<&'a [FrameKind], Mistake> {
+    let row = match &workload.system {
+        SystemSpec::Named { name, .. } => registry.systems.iter().find(|row| row.name == *name),
+        SystemSpec::Command { .. } => None,
+    };
+    let frames = row.map_or(&[][..], |row| &row.frames);
+    if fault.reads_frames() && frames.is_empty() {
+        return Err(at.mistake(format!(
+            "nobody knows the messages of this system, so `{}` cannot tell one from the next; it \
+             works on built-in systems",
+            fault.name()
+        )));
+    }
+    Ok(frames)
+}
+
 fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
     let disturbance = workload.disturbance();
     if let Some(node) = section.get("at") {
@@ -106,6 +133,9 @@ fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<W
         }
         if let Some(after) = section.get("after") {
             return Err(after.at.mistake("`after` beside `at`; a fault has one of them"));
+        }
+        if matches!(&node.tree, Tree::Scalar { text, .. } if text == "start") {
+            return Ok(When::Start);
         }
         let mut times = Vec::new();
         for item in list(node) {

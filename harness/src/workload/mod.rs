@@ -41,6 +41,7 @@ use std::time::Duration;
 
 use schism_verify::verdict::Kind;
 
+use crate::faults::FrameKind;
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
 pub use serves::Serves;
@@ -82,6 +83,8 @@ pub struct SystemRow {
     pub options: Vec<String>,
     /// What clients may ask of it.
     pub serves: Serves,
+    /// The frames on the links between its nodes.
+    pub frames: Vec<FrameKind>,
     /// Faults it refuses, each with the reason.
     pub refuses: Vec<(String, String)>,
 }

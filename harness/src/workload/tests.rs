@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::action::FramePart;
 
 /// Systems, bugs and checks as the command line would hand them over.
 pub(crate) fn registry() -> Registry {
@@ -18,6 +19,10 @@ pub(crate) fn registry() -> Registry {
             "check-quorum",
             "fixed-timeout",
         ]),
+        frames: vec![
+            FrameKind { kind: 3, name: "request-vote".to_owned(), part: FramePart::Moves },
+            FrameKind { kind: 5, name: "append-entries".to_owned(), part: FramePart::Decides },
+        ],
         ..SystemRow::default()
     };
     let paxos =
@@ -36,6 +41,7 @@ pub(crate) fn registry() -> Registry {
             "total-order",
             "durable",
             "invariants",
+            "adversary",
             "progress",
             "convergence",
             "bypass",
@@ -190,6 +196,9 @@ fn mistakes_in_faults_are_shown_where_they_stand() {
     check("  - partitoin: {}", "w.yaml:4:5: unknown fault `partitoin`; did you mean `partition`?");
     check("  - meteor", "w.yaml:4:5: unknown fault `meteor`; faults are crash, pause");
     check("  - crash: {targte: one}", "w.yaml:4:13: unknown key `targte`; did you mean `target`?");
+    check("  - frames: {kind: apend}", "w.yaml:4:20: no kind of message is called `apend`");
+    check("  - frames: {do: reorder}", "w.yaml:4:18: unknown word `reorder`; there are hold, dr");
+    check("  - frames: {at: [start]}", "w.yaml:4:");
     check("  - crash: {target: 4}", "w.yaml:4:21: 4 targets of 3 nodes");
     check("  - crash: {target: [one, n7]}", "w.yaml:4:27: `n7` is not in the cluster");
     check("  - crash: {target: []}", "w.yaml:4:21: an empty list");

@@ -74,6 +74,7 @@ fn fault(spec: &FaultSpec) -> Value {
             let times: Vec<_> = times.iter().copied().map(format_duration).collect();
             body.insert("at".to_owned(), json!(times))
         }
+        When::Start => body.insert("at".to_owned(), json!("start")),
         When::After(delay) => body.insert("after".to_owned(), json!(format_duration(*delay))),
     };
     let lasts: Vec<Value> = spec.lasts.iter().map(|d| json!(format_duration(*d))).collect();

@@ -64,6 +64,9 @@ impl Overlays {
                 Overlay::Delay { flows, delay } if flows.contains(&flow) => {
                     shape.delays.push((id, *delay));
                 }
+                Overlay::Frames { flows, meddling } if flows.contains(&flow) => {
+                    shape.frames.push((id, meddling.clone()));
+                }
                 _ => {}
             }
         }
@@ -86,7 +89,7 @@ impl Overlays {
             match overlay {
                 Overlay::Pause { nodes } => shape.paused |= nodes.contains(&node),
                 Overlay::Down { nodes } => shape.down |= nodes.contains(&node),
-                Overlay::Block { .. } | Overlay::Delay { .. } => {}
+                Overlay::Block { .. } | Overlay::Delay { .. } | Overlay::Frames { .. } => {}
             }
         }
         shape
@@ -102,6 +105,14 @@ impl Overlays {
             }
         }
         blocked
+    }
+
+    /// Whether some overlay withholds frames without end.
+    pub fn withhold(&self) -> bool {
+        self.active().any(|(_, overlay)| match overlay {
+            Overlay::Frames { meddling, .. } => meddling.withholds(),
+            _ => false,
+        })
     }
 }
 
@@ -122,7 +133,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::action::{ClientId, Delay, Distribution, Style};
+    use crate::action::{ClientId, Delay, Distribution, FrameFate, Meddling, Style, Until};
     use crate::proxy::{Arrival, Passage, all_links};
 
     const NODES: u8 = 3;
@@ -137,6 +148,11 @@ mod tests {
         prop::collection::btree_set(flow, 0..6)
     }
 
+    fn frames(flows: BTreeSet<Flow>) -> Overlay {
+        let what = FrameFate::Hold(Until::Moved);
+        Overlay::Frames { flows, meddling: Meddling { kind: "any".into(), probability: 1.0, what } }
+    }
+
     fn overlay() -> impl Strategy<Value = Overlay> {
         let style =
             prop::sample::select(vec![Style::Hold, Style::Reset, Style::Refuse, Style::Blackhole]);
@@ -149,25 +165,27 @@ mod tests {
         prop_oneof![
             (flows(), style).prop_map(|(flows, style)| Overlay::Block { flows, style }),
             flows().prop_map(move |flows| Overlay::Delay { flows, delay }),
+            flows().prop_map(frames),
             nodes().prop_map(|nodes| Overlay::Pause { nodes }),
             nodes().prop_map(|nodes| Overlay::Down { nodes }),
         ]
     }
 
     /// All that can be seen of a fold.
-    fn seen(overlays: &Overlays) -> (Vec<LinkShape>, Vec<NodeShape>, BTreeSet<Flow>) {
+    fn seen(overlays: &Overlays) -> (Vec<LinkShape>, Vec<NodeShape>, BTreeSet<Flow>, bool) {
         let links = all_links(NODES, CLIENTS).into_iter().map(|link| overlays.link(link));
         let nodes = NodeId::all(NODES).map(|node| overlays.node(node));
-        (links.collect(), nodes.collect(), overlays.blocked())
+        (links.collect(), nodes.collect(), overlays.blocked(), overlays.withhold())
     }
 
     /// How it must look without one overlay, said without the fold: nothing of it is left, and
     /// nothing else has changed.
     fn without(shape: FlowShape, id: OverlayId) -> FlowShape {
-        let FlowShape { mut blocks, mut delays } = shape;
+        let FlowShape { mut blocks, mut delays, mut frames } = shape;
         blocks.retain(|&(one, _)| one != id);
         delays.retain(|&(one, _)| one != id);
-        FlowShape { blocks, delays }
+        frames.retain(|(one, _)| *one != id);
+        FlowShape { blocks, delays, frames }
     }
 
     proptest! {

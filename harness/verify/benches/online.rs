@@ -43,7 +43,7 @@ fn main() {
             return;
         }
         let Some(Value::Int(key)) = event.key() else { unreachable!("every operation has one") };
-        let held = &mut state[key as usize];
+        let held = &mut state[*key as usize];
         match &event.value {
             Some(value) => *held = value.clone(),
             None => event.value = Some(held.clone()),

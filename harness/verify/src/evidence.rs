@@ -15,6 +15,8 @@ pub struct Evidence {
     pub delivered: BTreeMap<String, Vec<u8>>,
     /// `trace/NODE.jsonl` by node, as bytes: what each node said of its protocol.
     pub traces: BTreeMap<String, Vec<u8>>,
+    /// The traces' clock at time 0 of the history, where somebody wrote it down.
+    pub clock_origin_ns: Option<u64>,
 }
 
 /// What is asked of the evidence.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub writes_evidence: bool,
     /// How the invariants read on the system's traces.
     pub traces: Traces,
+    /// T: the system's shortest election timeout.
+    pub timeout_ns: u64,
 }
 
 impl Default for Settings {
@@ -50,6 +54,7 @@ impl Default for Settings {
             nodes: Vec::new(),
             writes_evidence: false,
             traces: Traces::default(),
+            timeout_ns: 150_000_000, // the built-in protocols' default (design: faults)
         }
     }
 }

@@ -2,13 +2,16 @@
 //! machine's hiccup; that something does not arrive is shown by its having been counted elsewhere.
 
 mod blocks;
+mod frames;
 mod straight;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::action::{ClientId, Delay, Endpoint, Link, NodeId, OverlayId, Style};
+use crate::action::{
+    ClientId, Delay, Distribution, Endpoint, FrameKind, Link, NodeId, OverlayId, Style,
+};
 
 use super::*;
 

@@ -168,6 +168,20 @@ fn numbers(nodes: &BTreeSet<NodeId>) -> BTreeSet<u8> {
     nodes.iter().map(|node| node.0).collect()
 }
 
+fn frames(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "frame" } else { "frames" })
+}
+
+fn held_frames(bite: &Bite) -> String {
+    format!(
+        "held {} of {} epochs, median {} ms, longest {} ms",
+        frames(bite.held_frames),
+        bite.held_epochs,
+        bite.median_hold_ms,
+        bite.longest_hold_ms
+    )
+}
+
 /// A bite in words.
 pub fn bite_words(bite: &Bite) -> String {
     let count = |count: u64, one: &str, many: &str| {
@@ -186,6 +200,9 @@ pub fn bite_words(bite: &Bite) -> String {
             bite.delayed_segments,
             format!("delayed {}", count(bite.delayed_segments, "segment", "segments")),
         ),
+        (bite.held_frames, held_frames(bite)),
+        (bite.dropped_frames, format!("dropped {}", frames(bite.dropped_frames))),
+        (bite.duplicated_frames, format!("doubled {}", frames(bite.duplicated_frames))),
         (bite.promoted, format!("opened epoch {}", bite.epoch)),
     ];
     let said: Vec<String> =

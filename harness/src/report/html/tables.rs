@@ -30,7 +30,8 @@ pub(super) fn checks(report: &Report<'_>) -> Markup {
                                     span.dim { " of a " (model) }
                                 } }
                                 td { (badge(&check.verdict)) }
-                                td { (finding(check)) }
+                                td { (finding(check))
+                                    @for note in &check.notes { br; span.dim { (note) } } }
                                 td.n { (words::grouped(check.operations)) }
                                 td.n { (words::millis(check.elapsed_ms)) }
                             }

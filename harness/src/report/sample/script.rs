@@ -178,6 +178,7 @@ impl Script {
             fault: kind.into(),
             at: Duration::from_nanos(at - 2 * SECOND),
             lasts: Duration::from_nanos(lasts),
+            early: false,
             detail: json!({"target": if hits { "leader" } else { "one" }}),
         });
         let row = self

@@ -81,7 +81,7 @@ impl FakeLog {
             asked: Cell::new(0),
             appended: Cell::new(0),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
-                .known(progress, Traces::default()),
+                .known(progress, Traces::default(), Vec::new()),
         })
     }
 
@@ -275,6 +275,7 @@ impl Cluster for FakeLog {
                 Overlay::Pause { nodes } => bite.stopped = nodes.len() as u64,
                 Overlay::Block { .. } => bite.held_bytes = 1,
                 Overlay::Delay { .. } => bite.delayed_segments = 1,
+                Overlay::Frames { .. } => bite.held_frames = 1,
             }
             Ok(bite)
         })
@@ -289,6 +290,7 @@ impl Cluster for FakeLog {
         View {
             nodes: NodeId::all(self.nodes).map(|node| self.node_view(node)).collect(),
             blocked: blocks.flatten().collect(),
+            withheld: overlays.values().any(|overlay| matches!(overlay, Overlay::Frames { .. })),
             ..View::default()
         }
     }

@@ -39,6 +39,7 @@ impl Cluster for Processes {
         View {
             nodes: self.launches.keys().map(node).collect(),
             blocked: overlays.blocked(),
+            withheld: overlays.withhold(),
             leader: None,
             clients: self.clients,
         }
@@ -74,7 +75,7 @@ impl Processes {
         let id = self.overlays.borrow_mut().add(overlay.clone());
         self.bites.borrow_mut().insert(id, ProcessBite::default());
         match overlay {
-            Overlay::Block { .. } | Overlay::Delay { .. } => {
+            Overlay::Block { .. } | Overlay::Delay { .. } | Overlay::Frames { .. } => {
                 self.shape_links(&overlay);
                 Ok(id)
             }
@@ -112,7 +113,9 @@ impl Processes {
         let overlay =
             self.overlays.borrow_mut().remove(id).map_err(|error| WorldError(error.to_string()))?;
         match &overlay {
-            Overlay::Block { .. } | Overlay::Delay { .. } => self.shape_links(&overlay),
+            Overlay::Block { .. } | Overlay::Delay { .. } | Overlay::Frames { .. } => {
+                self.shape_links(&overlay);
+            }
             Overlay::Pause { nodes } => {
                 let _changing = self.changing.lock().await;
                 let free = nodes.iter().copied().filter(|&node| !self.shape(node).paused);
@@ -170,6 +173,14 @@ impl Processes {
                 let missing = nodes.iter().find(|&node| !self.launches.contains_key(node));
                 missing.map_or(Ok(()), |node| Err(unknown(format!("node {node}"))))
             }
+            Overlay::Frames { meddling, .. } => match meddling.met(&self.frames) {
+                Some(_) => Ok(()),
+                None => Err(WorldError(format!(
+                    "no frame `{}` is known on these links; only built-in systems say what their \
+                     frames are",
+                    meddling.kind
+                ))),
+            },
             Overlay::Block { .. } | Overlay::Delay { .. } => Ok(()),
         }
     }
@@ -177,9 +188,9 @@ impl Processes {
 
 fn links(overlay: &Overlay) -> BTreeSet<Link> {
     match overlay {
-        Overlay::Block { flows, .. } | Overlay::Delay { flows, .. } => {
-            flows.iter().copied().flat_map(links_of).collect()
-        }
+        Overlay::Block { flows, .. }
+        | Overlay::Delay { flows, .. }
+        | Overlay::Frames { flows, .. } => flows.iter().copied().flat_map(links_of).collect(),
         Overlay::Pause { .. } | Overlay::Down { .. } => BTreeSet::new(),
     }
 }

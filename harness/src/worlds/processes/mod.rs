@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use tokio::sync::Mutex;
 
-use crate::action::{ClientId, Endpoint, Link, NodeId, OverlayId};
+use crate::action::{ClientId, Endpoint, FrameKind, Link, NodeId, OverlayId};
 use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
 use crate::systems::Launch;
 use crate::worlds::overlays::Overlays;
@@ -46,6 +46,9 @@ pub struct ProcessesConfig {
     pub guard: PathBuf,
     /// Where the links' random delays are drawn from.
     pub seed: u64,
+    /// The frames on the links between nodes, if anybody will look at them. None: nobody may, and
+    /// bytes are only bytes.
+    pub frames: Vec<FrameKind>,
 }
 
 /// Real processes. Dropping it ends them all, as does the death of this process.
@@ -57,6 +60,7 @@ pub struct Processes {
     links: Vec<Link>,
     launches: BTreeMap<NodeId, Launch>,
     clients: u16,
+    frames: Vec<FrameKind>,
     directory: PathBuf,
     overlays: RefCell<Overlays>,
     /// What overlays did to processes.
@@ -79,7 +83,7 @@ impl Processes {
     /// they are ready: ask them for `status`, and `deaths` for those that ended instead. Must be
     /// called, and everything else awaited, on a `LocalRuntime` or `LocalSet`.
     pub async fn start(config: ProcessesConfig) -> Result<Processes, WorldError> {
-        let ProcessesConfig { net, launches, clients, directory, guard, seed } = config;
+        let ProcessesConfig { net, launches, clients, directory, guard, seed, frames } = config;
         let count = launches.len() as u8;
         assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
         for node in NodeId::all(count) {
@@ -99,8 +103,8 @@ impl Processes {
         let directory = std::path::absolute(&directory).map_err(failed)?;
         files::prepare(&directory, &launches).map_err(failed)?;
         let links = all_links(count, clients);
-        let proxy =
-            Proxy::start(&net, &links, seed).map_err(|error| WorldError(error.to_string()))?;
+        let proxy = Proxy::start_reading(&net, &links, seed, &frames)
+            .map_err(|error| WorldError(error.to_string()))?;
         let nodes = Nodes::start(&guard)?;
         let watch = Watch::start(nodes.pids.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
@@ -111,6 +115,7 @@ impl Processes {
             links,
             launches,
             clients,
+            frames,
             directory,
             overlays: RefCell::default(),
             bites: RefCell::default(),

@@ -69,6 +69,7 @@ fn judged(history: &[u8], delivered: &[u8], trace: &[u8]) -> Option<&'static str
         history,
         delivered: [("n1".to_owned(), delivered.to_vec())].into(),
         traces: [("n1".to_owned(), trace.to_vec())].into(),
+        clock_origin_ns: Some(0),
     };
     let results = judge(&evidence, &settings);
     let verdict = overall(&results, &doubts(&evidence.history, &settings));

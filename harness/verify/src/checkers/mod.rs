@@ -1,6 +1,7 @@
 //! The checks: one promise each. This is their table.
 //! A check never gives up quietly: it is valid only if it ran to its end.
 
+mod adversary;
 mod bypass;
 pub mod consensus;
 mod convergence;
@@ -96,6 +97,7 @@ pub const CHECKERS: &[Checker] = &[
     total_order::CHECKER,
     durable::CHECKER,
     invariants::CHECKER,
+    adversary::CHECKER,
     termination::CHECKER,
     progress::CHECKER,
     convergence::CHECKER,

@@ -35,6 +35,40 @@ pub(super) const CHECKER: Checker = Checker {
     run,
 };
 
+/// What a trace says of the course of decisions. Times are the machine's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Deed {
+    /// The node came to lead this epoch.
+    Leads { at: u64, epoch: u64 },
+    /// It learnt that something is decided for ever, in this epoch.
+    Decides { at: u64, epoch: u64 },
+}
+
+impl Deed {
+    pub(super) fn at(self) -> u64 {
+        let (Deed::Leads { at, .. } | Deed::Decides { at, .. }) = self;
+        at
+    }
+}
+
+/// Every deed with its node's name.
+pub(super) fn deeds(evidence: &Evidence) -> Result<Vec<(String, Deed)>, String> {
+    let mut names = Names::default();
+    let mut deeds = Vec::new();
+    for (node, bytes) in &evidence.traces {
+        for Said { at, what, .. } in trace::parse(node, bytes, &mut names)? {
+            let deed = match what {
+                What::Role { leads: true, epoch, .. } => Deed::Leads { at, epoch },
+                What::Commit { epoch, .. } => Deed::Decides { at, epoch },
+                What::Chosen(offer) => Deed::Decides { at, epoch: offer.ballot },
+                _ => continue,
+            };
+            deeds.push((node.clone(), deed));
+        }
+    }
+    Ok(deeds)
+}
+
 fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     let mut names = Names::default();
     let mut doubts = Vec::new();

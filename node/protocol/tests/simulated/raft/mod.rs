@@ -3,5 +3,6 @@
 mod bugs;
 mod codec;
 mod directed;
+mod flp;
 mod lone;
 mod sweep;

@@ -11,6 +11,7 @@ use schism_protocol::{
     Status, Ticket, Time,
 };
 
+use super::adversary::Holds;
 use super::clients::{self, Clients};
 use super::disk::Disk;
 use super::observer::Observer;
@@ -47,6 +48,7 @@ pub struct Cluster {
     pub observer: Observer,
     pub clients: Clients,
     pub profile: Profile,
+    pub holds: Holds,
     pub loud: bool,
     build: Build,
     rng: ChaCha8Rng,
@@ -100,6 +102,7 @@ impl Cluster {
             nodes: (0..n).map(node).collect(),
             observer: Observer::new(n, row.traces),
             clients: Clients::new(row.serves, n, &profile),
+            holds: Holds::new(row.frames, n),
             loud,
             build: subject.build,
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -156,6 +159,7 @@ impl Cluster {
         (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
         self.profile.lost_answers = 0;
         self.profile.filter = self.profile.lasting;
+        self.let_go(None);
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
@@ -342,6 +346,7 @@ impl Cluster {
             Fate::Deliver => 0,
             Fate::Drop => return,
             Fate::Delay(ms) => ms * MS,
+            Fate::Hold => return,
         };
         let copies = 1 + u64::from(self.below(1_000) < self.profile.repeat);
         for _ in 0..copies {
@@ -362,9 +367,15 @@ impl Cluster {
         let kind = bytes[0];
         let epoch = u64::from_le_bytes(bytes[1..9].try_into().expect("every frame has a header"));
         let mut dice = self.dice.clone();
+        self.leaves(from, kind, epoch);
         let fate = filter(self, from, to, kind, epoch, &mut dice);
         self.dice = dice;
-        fate
+        let waits = self.waits((from, to), epoch, fate == Fate::Hold, bytes);
+        match fate {
+            _ if waits => Fate::Hold,
+            Fate::Hold => Fate::Deliver,
+            other => other,
+        }
     }
 
     fn reply(&mut self, ticket: Ticket, reply: Reply) {

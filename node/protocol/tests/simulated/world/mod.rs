@@ -1,6 +1,7 @@
 //! The world round a protocol: nodes, network, disks, clients, faults, an observer, and what a run
 //! owes. Nothing here names a protocol: what differs between them is in their rows.
 
+pub mod adversary;
 pub mod clients;
 pub mod cluster;
 pub mod disk;

@@ -33,6 +33,8 @@ pub struct Profile {
     pub filter: Option<Filter>,
     /// The same from the heal on: what is no fault and never ends, such as distance.
     pub lasting: Option<Filter>,
+    /// Waits that a filter may draw from.
+    pub waits_ms: Vec<u64>,
     /// What clients may find under this profile, as the protocol does not promise otherwise.
     pub forgiven: &'static [&'static str],
 }
@@ -47,6 +49,9 @@ pub enum Fate {
     Drop,
     /// So many ms later than it would have come. Others may overtake it.
     Delay(u64),
+    /// It waits, and all behind it on its way, until its receiver has sent a frame of a greater
+    /// epoch that it has itself moved to.
+    Hold,
 }
 
 /// Randomness of a filter, from the seed of the run.
@@ -83,6 +88,7 @@ impl Default for Profile {
             disturbed_ms: 2_500,
             filter: None,
             lasting: None,
+            waits_ms: Vec::new(),
             forgiven: &[],
         }
     }

@@ -8,7 +8,7 @@ use super::cluster::{Cluster, MS};
 use super::profile::Profile;
 
 /// 20 * 2T of the design: how long after the heal everyone must have been served.
-const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
+pub const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
 
 /// Served so often after the heal, a run has shown progress.
 const PROGRESS_IS: usize = 20;
