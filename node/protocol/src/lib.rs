@@ -11,12 +11,15 @@
 //!
 //! * [`machine`]: the vocabulary between a protocol and the world.
 //! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself.
-//! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
-//!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
-//!   [`pending`], [`reads`] (a leader's requests) and [`asking`], [`feed`] (its followers); [`options`].
+//! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it
+//!   drives with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits
+//!   for what); [`pending`], [`reads`] (a leader's requests) and [`asking`], [`feed`] (its
+//!   followers); [`options`].
 //! * [`sequencer`]: one node orders for ever.
 //! * [`failover`]: an operator chooses who orders.
 //! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * [`multi_paxos`], [`paxos`]: Multi-Paxos and single decisions; [`log_from_consensus`] and
+//!   [`consensus_from_log`] make each from the other.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
 pub mod asking;

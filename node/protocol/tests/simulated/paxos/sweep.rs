@@ -1,4 +1,5 @@
-//! Hundreds of seeds, each with thousands of decisions: nothing is ever violated, and after the heal there are decisions.
+//! Hundreds of seeds, each with thousands of decisions: nothing is ever violated, and after the
+//! heal there are decisions.
 
 use schism_protocol::paxos::ROW;
 use schism_protocol::paxos::message::kind;
