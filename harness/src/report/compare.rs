@@ -221,7 +221,10 @@ pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) 
                     @for (row, pictures) in drawn {
                         section {
                             h2 { (row.system) }
-                            figure { (PreEscaped(pictures)) figcaption { "report: " code { (row.directory) "/report.html" } } }
+                            figure {
+                                (PreEscaped(pictures))
+                                figcaption { "report: " code { (row.directory) "/report.html" } }
+                            }
                         }
                     }
                 }

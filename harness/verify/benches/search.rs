@@ -24,7 +24,7 @@ fn main() {
     println!("{:<62} {:>10} {:>10} {:>10}", "history", "operations", "verdict", "median");
     let unique: Ask = |rng, n, event| ask_register(rng, Some(n), event);
     without_search();
-    run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, ask_queue, queue), "fifo");
+    run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, ASK_QUEUE, queue), "fifo");
     let registers: [(&str, Ask); 2] = [
         ("register, 20 clients, values 0..5", |rng, _, event| ask_register(rng, None, event)),
         ("register, 20 clients, unique values", unique),
@@ -102,11 +102,11 @@ fn families() {
     for (clients, operations, lost) in
         [(5, 200, 0.0), (5, 2_000, 0.0), (5, 2_000, 0.05), (20, 2_000, 0.0), (20, 10_000, 0.02)]
     {
-        family("queue", clients, operations, lost, ask_queue, queue);
-        family("stack", clients, operations, lost, ask_stack, stack);
+        family("queue", clients, operations, lost, ASK_QUEUE, queue);
+        family("stack", clients, operations, lost, ASK_STACK, stack);
     }
-    family("queue, values 0..9", 10, 2_000, 0.0, ask_queue_few, queue);
-    family("stack, values 0..9", 10, 2_000, 0.0, ask_stack_few, stack);
+    family("queue, values 0..9", 10, 2_000, 0.0, ASK_QUEUE_FEW, queue);
+    family("stack, values 0..9", 10, 2_000, 0.0, ASK_STACK_FEW, stack);
 }
 
 fn family(name: &str, clients: u64, operations: usize, lost: f64, ask: Ask, effect: Effect) {
@@ -343,22 +343,10 @@ fn ask_txn(rng: &mut ChaCha8Rng, _: i64, event: &mut Event) {
     event.value = Some(Value::List((0..2).map(micro).collect()));
 }
 
-fn ask_queue(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
-    put_or_take(rng, ["enqueue", "dequeue"], n, event);
-}
-
-fn ask_stack(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
-    put_or_take(rng, ["push", "pop"], n, event);
-}
-
-fn ask_queue_few(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
-    put_or_take(rng, ["enqueue", "dequeue"], n % 10, event);
-}
-
-fn ask_stack_few(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
-    put_or_take(rng, ["push", "pop"], n % 10, event);
-}
-
+const ASK_QUEUE: Ask = |rng, n, event| put_or_take(rng, ["enqueue", "dequeue"], n, event);
+const ASK_STACK: Ask = |rng, n, event| put_or_take(rng, ["push", "pop"], n, event);
+const ASK_QUEUE_FEW: Ask = |rng, n, event| put_or_take(rng, ["enqueue", "dequeue"], n % 10, event);
+const ASK_STACK_FEW: Ask = |rng, n, event| put_or_take(rng, ["push", "pop"], n % 10, event);
 fn put_or_take(rng: &mut ChaCha8Rng, names: [&'static str; 2], n: i64, event: &mut Event) {
     event.f = names[rng.random_range(0..2usize)].into();
     event.value = (&*event.f == names[0]).then_some(Value::Int(n));

@@ -314,22 +314,18 @@ impl Sequencer {
             }
             Body::Ack { upto } => {
                 let last = self.ordered.log.last_index();
-                if let Some(receiver) = self.receiver(from) {
+                if let Some((receiver, _)) = self.receiver(from) {
                     receiver.on_matched(upto, last);
                 }
             }
             Body::Nack { before, wanted } => {
-                let Some(lead) = &mut self.lead else { return };
-                let receiver = lead.receivers.iter_mut().find(|receiver| receiver.id == from);
-                if let Some(receiver) = receiver {
-                    receiver.on_mismatch(&self.ordered.log, before, None, wanted);
+                if let Some((receiver, ordered)) = self.receiver(from) {
+                    receiver.on_mismatch(&ordered.log, before, None, wanted);
                 }
             }
             Body::Have { index, have } => {
-                let Some(lead) = &mut self.lead else { return };
-                let receiver = lead.receivers.iter_mut().find(|receiver| receiver.id == from);
-                let replica = &self.ordered.replica;
-                if let Some(piece) = receiver.and_then(|r| r.on_have(index, have, replica)) {
+                let Some((receiver, ordered)) = self.receiver(from) else { return };
+                if let Some(piece) = receiver.on_have(index, have, &ordered.replica) {
                     send_to(from, Message { epoch: self.epoch, body: body(piece) }, out);
                 }
             }
@@ -337,9 +333,10 @@ impl Sequencer {
         }
     }
 
-    fn receiver(&mut self, id: NodeId) -> Option<&mut Feed> {
+    fn receiver(&mut self, id: NodeId) -> Option<(&mut Feed, &Ordered)> {
         let lead = self.lead.as_mut()?;
-        lead.receivers.iter_mut().find(|receiver| receiver.id == id)
+        let receiver = lead.receivers.iter_mut().find(|receiver| receiver.id == id)?;
+        Some((receiver, &self.ordered))
     }
 
     /// The receiver's side: deliver what is next, ask again for what is missing.
