@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use schism_verify::history::formats::{self, FORMATS, Format};
@@ -14,6 +14,7 @@ use super::convert::{TARGETS, convert};
 use super::registry::registry;
 use super::screen;
 use super::session::pretty;
+use super::ticker::CheckTicker;
 use crate::judge;
 use crate::report::{Report, html, terminal};
 use crate::store::verdict_file::VerdictFile;
@@ -55,6 +56,9 @@ pub struct Args {
     /// Print the verdict as one JSON document
     #[arg(long)]
     json: bool,
+    /// Do not show how far it is
+    #[arg(long)]
+    quiet: bool,
     /// Write the report to this file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -68,7 +72,7 @@ pub struct Args {
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     if let Some(to) = &args.to {
         let file = if args.path.is_dir() { args.path.join(HISTORY) } else { args.path.clone() };
-        let (options, history) = read_file(args, &file)?;
+        let (_, options, history) = read_file(args, &file)?;
         let failed = |error| anyhow::anyhow!("{}: {error}", file.display());
         return convert(to, &history, &options).map_err(failed);
     }
@@ -106,10 +110,16 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 }
 
 fn check_file(args: &Args) -> Result<u8> {
+    let started = Instant::now();
     let shown = args.path.display().to_string();
-    let (options, history) = read_file(args, &args.path)?;
+    let ticker = CheckTicker::start(args.quiet || args.json, args.budget);
+    let (format, mut options, history) = read_file(args, &args.path)?;
+    options.budget.used = started.elapsed();
+    options.watcher = ticker.check();
     let evidence = Evidence { history, ..Evidence::default() };
-    let verdict = judge::judge_history(&evidence, &options).map_err(|error| {
+    let judged = judge::judge_history(&evidence, &options);
+    drop(ticker);
+    let verdict = judged.map_err(|error| {
         let place = place(&error, &evidence.history);
         anyhow::anyhow!("{shown}{place}: {error}")
     })?;
@@ -120,22 +130,22 @@ fn check_file(args: &Args) -> Result<u8> {
         events: evidence.history.events(),
         workload: None,
         plan: None,
-        environment: &serde_json::Value::Null,
+        environment: &serde_json::json!({"format": format.row().name}),
         traces: &[],
         directory: &shown,
     };
     show(args, &verdict, &report)
 }
 
-/// A history file, and how it is to be judged.
-fn read_file(args: &Args, file: &Path) -> Result<(CheckOptions, History)> {
+/// A history file, its format, and how it is to be judged.
+fn read_file(args: &Args, file: &Path) -> Result<(Format, CheckOptions, History)> {
     let named = args.format.as_deref().and_then(Format::named);
     let (format, history, notes) = read(file, named)?;
     for note in notes {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{}{line}: {}", file.display(), note.message));
     }
-    Ok((options(args, format)?, history))
+    Ok((format, options(args, format)?, history))
 }
 
 /// `:LINE` of the operation that the model cannot read.
@@ -157,7 +167,7 @@ fn options(args: &Args, format: Format) -> Result<CheckOptions> {
         Some(_) => FailedCas::Ignore,
         None => options.failed_cas,
     };
-    options.budget = Budget { time: args.budget, memory_bytes: args.memory };
+    options.budget = Budget { time: args.budget, memory_bytes: args.memory, ..Budget::default() };
     Ok(options)
 }
 

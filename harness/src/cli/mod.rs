@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod screen;
 mod session;
+mod ticker;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

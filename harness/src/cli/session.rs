@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
-use schism_verify::Monitor;
-use schism_verify::checkers::consensus::ConsensusMonitor;
-use schism_verify::checkers::log::LogMonitor;
+use schism_verify::models;
+use schism_verify::{Budget, CheckOptions, Monitor};
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::interrupt::watch_signals;
@@ -27,7 +26,7 @@ use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, RunDirectory, Saved, environment};
 use crate::systems::{self, Catalogue, Launch, System};
-use crate::workload::{Serves, Workload};
+use crate::workload::Workload;
 use crate::worlds::processes::{Processes, ProcessesConfig, layouts};
 
 /// One run, as asked for.
@@ -120,10 +119,7 @@ impl Launching<'_> {
             frames: if looked_at { system.frames() } else { Vec::new() },
         });
         let processes = Rc::new(processes.await?);
-        let mut monitor: Box<dyn Monitor> = match self.workload.serves() {
-            Serves::Log => Box::new(LogMonitor::new()),
-            Serves::Consensus => Box::new(ConsensusMonitor::new()),
-        };
+        let mut monitor = monitor(self.workload)?;
         let clients = (0..self.workload.clients).map(ClientId);
         let announced = Rc::new(RefCell::new(None));
         let interrupt = Rc::new(Signal::default());
@@ -185,6 +181,17 @@ fn announce(
         Ok(live) => drop(announced.replace(Some(live))),
         Err(error) => screen::remark(&format!("`schism promote` will not work: {error}")),
     })
+}
+
+/// What a monitor may hold beside a run: little against what the nodes need.
+const MONITOR_BYTES_MAX: u64 = 256 << 20;
+
+/// The monitor of the model whose operations the workload has.
+fn monitor(workload: &Workload) -> Result<Box<dyn Monitor>> {
+    let operations = workload.operations.iter().map(|(name, _)| name.as_str());
+    let model = models::knowing(operations).context("no model knows the workload's operations")?;
+    let budget = Budget { memory_bytes: MONITOR_BYTES_MAX, ..Budget::default() };
+    Ok(schism_verify::monitor(model, &CheckOptions { budget, ..CheckOptions::default() })?)
 }
 
 fn pass_on_signals(interrupt: Rc<Signal>) {

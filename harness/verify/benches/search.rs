@@ -21,17 +21,13 @@ type Ask = fn(&mut ChaCha8Rng, i64, &mut Event);
 
 fn main() {
     etcd();
-    println!("{:<54} {:>10} {:>10} {:>10}", "history", "operations", "verdict", "median");
-    let queue_of: Ask = |rng, n, event| {
-        event.f = if rng.random_bool(0.5) { "enqueue" } else { "dequeue" }.into();
-        event.value = (&*event.f == "enqueue").then_some(Value::Int(n));
-    };
+    println!("{:<62} {:>10} {:>10} {:>10}", "history", "operations", "verdict", "median");
+    let unique: Ask = |rng, n, event| ask_register(rng, Some(n), event);
     without_search();
-    run("queue, 5 clients", &history(5, 200, 0.0, queue_of, queue), "search");
-    run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, queue_of, queue), "fifo");
+    run("queue, 20 clients, 1% lost", &history(20, 100_000, 0.01, ask_queue, queue), "fifo");
     let registers: [(&str, Ask); 2] = [
         ("register, 20 clients, values 0..5", |rng, _, event| ask_register(rng, None, event)),
-        ("register, 20 clients, unique values", |rng, n, event| ask_register(rng, Some(n), event)),
+        ("register, 20 clients, unique values", unique),
     ];
     for (name, ask) in registers {
         for (operations, lost) in [(2_000, 0.0), (10_000, 0.0), (10_000, 0.01)] {
@@ -39,6 +35,7 @@ fn main() {
             run(&name, &history(20, operations, lost, ask, register), "search");
         }
     }
+    families();
 }
 
 /// What has an algorithm of its own.
@@ -50,7 +47,7 @@ fn without_search() {
         event.f = ["put", "append", "append", "append", "get"][rng.random_range(0..5usize)].into();
         event.value = (&*event.f != "get").then(|| Value::Str(format!("{n};").into()));
     };
-    run("kv, 20 clients, 1% lost", &history(20, 100_000, 0.01, kv_of, kv), "zones");
+    run("kv, 20 clients, 1% lost", &history(20, 100_000, 0.01, kv_of, kv_tokens), "zones");
     let grow: Ask = |rng, n, event| {
         event.f = match rng.random_range(0..10_000) {
             0 => "read",
@@ -84,6 +81,52 @@ fn without_search() {
     run("mutex, 20 clients, 1% lost", &history(20, 1_000_000, 0.01, turns, mutex), "turns");
 }
 
+/// Kinds of history that are hard for a search, honest and with a few wrong answers.
+fn families() {
+    let few: [(&str, Ask); 3] = [
+        ("register, values 0..2", |rng, _, event| ask_few(rng, 2, event)),
+        ("register, values 0..3", |rng, _, event| ask_few(rng, 3, event)),
+        ("register, values 0..4", |rng, _, event| ask_few(rng, 4, event)),
+    ];
+    for (name, ask) in few {
+        for (operations, lost) in [(2_000, 0.2), (20_000, 0.05), (20_000, 0.2)] {
+            family(name, 20, operations, lost, ask, register);
+        }
+    }
+    family("kv, values 0..4", 20, 10_000, 0.1, ask_kv, kv);
+    run(
+        "multi-register, 3 of 3 values, 10 clients, 10% lost",
+        &history(10, 2_000, 0.1, ask_txn, txn),
+        "search",
+    );
+    for (clients, operations, lost) in
+        [(5, 200, 0.0), (5, 2_000, 0.0), (5, 2_000, 0.05), (20, 2_000, 0.0), (20, 10_000, 0.02)]
+    {
+        family("queue", clients, operations, lost, ask_queue, queue);
+        family("stack", clients, operations, lost, ask_stack, stack);
+    }
+    family("queue, values 0..9", 10, 2_000, 0.0, ask_queue_few, queue);
+    family("stack, values 0..9", 10, 2_000, 0.0, ask_stack_few, stack);
+}
+
+fn family(name: &str, clients: u64, operations: usize, lost: f64, ask: Ask, effect: Effect) {
+    let name = format!("{name}, {clients} clients, {:.0}% lost", lost * 100.0);
+    let honest = history(clients, operations, lost, ask, effect);
+    run(&name, &honest, "search");
+    // An early answer is exchanged for a later one: mostly a lie.
+    let mut events = honest.events().to_vec();
+    let told = |event: &&Event| event.kind == Type::Ok && ANSWERS.contains(&&*event.f);
+    let middle = events.len() / 2;
+    let later = events[middle..].iter().find(told).unwrap().value.clone();
+    let early = events[middle / 25..].iter_mut();
+    let early = early.filter(|event| told(&&**event)).find(|event| event.value != later);
+    early.unwrap().value = later;
+    run(&format!("{name}, a lie"), &History::from_events(events).unwrap(), "search");
+}
+
+/// Operations whose answer says something.
+const ANSWERS: [&str; 4] = ["read", "get", "dequeue", "pop"];
+
 fn etcd() {
     let Some(root) = std::env::var_os("SCHISM_CORPUS") else {
         println!("the etcd histories are not here: set SCHISM_CORPUS");
@@ -111,7 +154,7 @@ fn etcd() {
 
 fn run(name: &str, history: &History, algorithm: &str) {
     let algorithm = (!algorithm.is_empty()).then(|| algorithm.to_owned());
-    let budget = Budget { time: Duration::from_secs(20), ..Budget::default() };
+    let budget = Budget { time: Duration::from_secs(10), ..Budget::default() };
     let options = CheckOptions { algorithm, budget, ..CheckOptions::default() };
     let result = check(history, &options).unwrap();
     let runs = if result.elapsed > Duration::from_millis(500) { 1 } else { 5 };
@@ -119,7 +162,7 @@ fn run(name: &str, history: &History, algorithm: &str) {
     let time = if runs == 1 { result.elapsed } else { median(runs, again) };
     let name = format!("{name} ({})", result.algorithm.unwrap());
     let operations = history.operations().len();
-    println!("{name:<54} {operations:>10} {:>10} {time:>10.1?}", result.verdict.word());
+    println!("{name:<62} {operations:>10} {:>10} {time:>10.1?}", result.verdict.word());
 }
 
 fn median(runs: usize, mut work: impl FnMut()) -> Duration {
@@ -172,7 +215,7 @@ fn queue(state: &mut Vec<i64>, event: &mut Event) {
 }
 
 /// The state is the numbers of the tokens.
-fn kv(state: &mut Vec<i64>, event: &mut Event) {
+fn kv_tokens(state: &mut Vec<i64>, event: &mut Event) {
     let Some(Value::Str(token)) = &event.value else {
         let tokens: Vec<String> = state.iter().map(|token| format!("{token};")).collect();
         let text = tokens.concat();
@@ -225,6 +268,100 @@ fn name_of(names: &mut Vec<Name>, name: &str) -> Name {
     }
     names.push(name.into());
     names[names.len() - 1].clone()
+}
+
+fn stack(state: &mut Vec<i64>, event: &mut Event) {
+    match (&*event.f, &event.value) {
+        ("push", Some(Value::Int(value))) => state.push(*value),
+        _ => event.value = Some(state.pop().map_or(Value::Null, Value::Int)),
+    }
+}
+
+/// As `register`, by other names.
+fn kv(state: &mut Vec<i64>, event: &mut Event) {
+    match (&*event.f, &mut event.value) {
+        ("delete", _) => state.clear(),
+        ("put", Some(Value::Int(to))) => *state = vec![*to],
+        ("get", value) => {
+            *value = Some(state.first().map_or(Value::Null, |held| Value::Int(*held)));
+        }
+        _ => register(state, event),
+    }
+}
+
+/// Three registers; the state has a value for each, or is empty at the start.
+fn txn(state: &mut Vec<i64>, event: &mut Event) {
+    state.resize(3, 0);
+    let Some(Value::List(micros)) = &event.value else { unreachable!("a txn has a list") };
+    let done = micros.iter().map(|micro| {
+        let Value::List(micro) = micro else { unreachable!("of lists") };
+        let [Value::Str(f), Value::Int(name), value] = &micro[..] else { unreachable!("of three") };
+        let held = &mut state[*name as usize];
+        match value {
+            Value::Int(value) => *held = *value,
+            _ if *held == 0 => return Value::List(micro.clone()),
+            _ => {}
+        }
+        Value::List([Value::Str(f.clone()), Value::Int(*name), Value::Int(*held)].into())
+    });
+    event.value = Some(Value::List(done.collect()));
+}
+
+fn ask_few(rng: &mut ChaCha8Rng, values: i64, event: &mut Event) {
+    let (from, value) = (rng.random_range(0..values), rng.random_range(0..values));
+    event.f = ["read", "read", "write", "cas"][rng.random_range(0..4usize)].into();
+    event.value = match &*event.f {
+        "read" => None,
+        "write" => Some(Value::Int(value)),
+        _ => Some(Value::List([Value::Int(from), Value::Int(value)].into())),
+    };
+}
+
+fn ask_kv(rng: &mut ChaCha8Rng, _: i64, event: &mut Event) {
+    ask_few(rng, 4, event);
+    event.f = match &*event.f {
+        "read" => "get",
+        "write" if rng.random_bool(0.2) => "delete",
+        "write" => "put",
+        _ => "cas",
+    }
+    .into();
+    if &*event.f == "delete" {
+        event.value = None;
+    }
+}
+
+fn ask_txn(rng: &mut ChaCha8Rng, _: i64, event: &mut Event) {
+    event.f = "txn".into();
+    let micro = |_| {
+        let is_read = rng.random_bool(0.5);
+        let value = Value::Int(rng.random_range(1..4));
+        let f = Value::Str(if is_read { "r" } else { "w" }.into());
+        let name = Value::Int(rng.random_range(0..3));
+        Value::List([f, name, if is_read { Value::Null } else { value }].into())
+    };
+    event.value = Some(Value::List((0..2).map(micro).collect()));
+}
+
+fn ask_queue(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
+    put_or_take(rng, ["enqueue", "dequeue"], n, event);
+}
+
+fn ask_stack(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
+    put_or_take(rng, ["push", "pop"], n, event);
+}
+
+fn ask_queue_few(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
+    put_or_take(rng, ["enqueue", "dequeue"], n % 10, event);
+}
+
+fn ask_stack_few(rng: &mut ChaCha8Rng, n: i64, event: &mut Event) {
+    put_or_take(rng, ["push", "pop"], n % 10, event);
+}
+
+fn put_or_take(rng: &mut ChaCha8Rng, names: [&'static str; 2], n: i64, event: &mut Event) {
+    event.f = names[rng.random_range(0..2usize)].into();
+    event.value = (&*event.f == names[0]).then_some(Value::Int(n));
 }
 
 /// Clients that ask as soon as they are answered; each operation takes effect at some moment

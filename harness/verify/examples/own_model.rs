@@ -6,6 +6,7 @@ use schism_verify::history::Value;
 use schism_verify::{Call, CheckOptions, History, Spec, check_model};
 
 /// A lease; `value` names who asks.
+#[derive(Clone)]
 struct Lease;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -2,29 +2,38 @@
 //! clock. It never turns a spent budget into a verdict but `unknown`.
 #![allow(clippy::disallowed_methods)] // a spent budget gives `unknown`, never another verdict
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+use crate::progress::Progress;
 
 /// What a check may spend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// Wall-clock time, of all keys together.
+    /// Wall-clock time, of all keys and their explanations together.
     pub time: Duration,
-    /// Bytes of configurations and states held at once.
+    /// How much of that was spent before the check: reading the file.
+    pub used: Duration,
+    /// Bytes of configurations and states held at once, of all keys together.
     pub memory_bytes: u64,
 }
 
 impl Default for Budget {
     /// A minute, as `schism check` has it, and 2 GiB: half of what a small machine has.
     fn default() -> Self {
-        Budget { time: Duration::from_secs(60), memory_bytes: 2 << 30 }
+        Budget { time: Duration::from_secs(60), used: Duration::ZERO, memory_bytes: 2 << 30 }
     }
 }
 
-/// A budget being spent. Shared by the threads that judge keys.
-#[derive(Clone, Copy, Debug)]
+/// A budget being spent. Its clones, and the threads that judge keys, spend the same one.
+#[derive(Clone, Debug)]
 pub struct Meter {
     budget: Budget,
     started: Instant,
+    /// Bytes that all searches hold at this moment.
+    held: Arc<AtomicU64>,
+    progress: Option<Arc<Progress>>,
 }
 
 /// What ran out.
@@ -46,26 +55,67 @@ pub enum Spent {
 impl Meter {
     /// Starts the clock.
     pub fn start(budget: Budget) -> Self {
-        Meter { budget, started: Instant::now() }
+        Meter::watched(budget, None)
+    }
+
+    /// The same, telling how far it is.
+    pub fn watched(budget: Budget, progress: Option<Arc<Progress>>) -> Self {
+        Meter { budget, started: Instant::now(), held: Arc::default(), progress }
     }
 
     /// Whether the time is over.
     pub fn time(&self) -> Result<(), Spent> {
-        let spent = self.started.elapsed() >= self.budget.time;
-        if spent { Err(Spent::Time(self.budget.time)) } else { Ok(()) }
+        self.time_before(Duration::ZERO)
     }
 
-    /// Whether so many bytes are more than allowed.
-    pub fn memory(&self, bytes: u64) -> Result<(), Spent> {
-        let most = self.budget.memory_bytes;
-        if bytes > most { Err(Spent::Memory(most)) } else { Ok(()) }
+    /// Whether the time is over for somebody who needs so long to clean up.
+    pub fn time_before(&self, cleanup: Duration) -> Result<(), Spent> {
+        let spent = self.budget.used + self.started.elapsed() + cleanup;
+        if spent >= self.budget.time { Err(Spent::Time(self.budget.time)) } else { Ok(()) }
     }
 
-    /// A part of what is left, for work that only makes the answer nicer.
+    /// An account of what one search holds in memory.
+    pub fn account(&self) -> Account {
+        Account { held: Arc::clone(&self.held), most: self.budget.memory_bytes, bytes: 0 }
+    }
+
+    /// Who is told how far it is.
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_deref()
+    }
+
+    /// A part of what is left, for work that only makes the answer nicer: nobody watches it.
     #[must_use]
     pub fn slice(&self, most: Duration) -> Meter {
-        let left = self.budget.time.saturating_sub(self.started.elapsed());
-        Meter::start(Budget { time: left.min(most), ..self.budget })
+        let left = self.budget.time.saturating_sub(self.budget.used + self.started.elapsed());
+        let budget = Budget { time: left.min(most), used: Duration::ZERO, ..self.budget };
+        let held = Arc::clone(&self.held);
+        Meter { budget, started: Instant::now(), held, progress: None }
+    }
+}
+
+/// What one search holds, as part of what all hold. Dropped: nothing.
+#[derive(Debug)]
+pub struct Account {
+    held: Arc<AtomicU64>,
+    most: u64,
+    bytes: u64,
+}
+
+impl Account {
+    /// It holds so many bytes now. An error if that is too much, all searches together.
+    pub fn hold(&mut self, bytes: u64) -> Result<(), Spent> {
+        // Adding the difference, modulo 2^64: what others hold is not known here.
+        let more = bytes.wrapping_sub(self.bytes);
+        let held = self.held.fetch_add(more, Relaxed).wrapping_add(more);
+        self.bytes = bytes;
+        if held > self.most { Err(Spent::Memory(self.most)) } else { Ok(()) }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -91,12 +141,30 @@ mod tests {
 
     #[test]
     fn a_budget_of_nothing_is_spent_at_once() {
-        let meter = Meter::start(Budget { time: Duration::ZERO, memory_bytes: 0 });
+        let nothing = Budget { time: Duration::ZERO, memory_bytes: 0, ..Budget::default() };
+        let meter = Meter::start(nothing);
         assert_eq!(meter.time(), Err(Spent::Time(Duration::ZERO)));
-        assert_eq!(meter.memory(1), Err(Spent::Memory(0)));
-        assert_eq!(meter.memory(0), Ok(()));
+        assert_eq!(meter.account().hold(1), Err(Spent::Memory(0)));
+        assert_eq!(meter.account().hold(0), Ok(()));
         let meter = Meter::start(Budget::default());
         assert_eq!(meter.time(), Ok(()));
         assert_eq!(meter.slice(Duration::ZERO).time(), Err(Spent::Time(Duration::ZERO)));
+        let minute = Duration::from_secs(60);
+        assert_eq!(meter.time_before(minute), Err(Spent::Time(minute)));
+        let late = Meter::start(Budget { used: minute, ..Budget::default() });
+        assert_eq!(late.time(), Err(Spent::Time(minute)), "reading the file took it all");
+    }
+
+    #[test]
+    fn memory_is_shared_and_given_back() {
+        let meter = Meter::start(Budget { memory_bytes: 10, ..Budget::default() });
+        let mut one = meter.account();
+        assert_eq!(one.hold(8), Ok(()));
+        let mut other = meter.slice(Duration::from_secs(1)).account();
+        assert_eq!(other.hold(3), Err(Spent::Memory(10)), "together it is too much");
+        assert_eq!(one.hold(2), Ok(()));
+        assert_eq!(other.hold(8), Ok(()));
+        drop(other);
+        assert_eq!(one.hold(10), Ok(()));
     }
 }

@@ -46,6 +46,7 @@
 //! use schism_verify::{Call, CheckOptions, History, Spec, check_model};
 //!
 //! /// Remembers the greatest number it was ever given.
+//! #[derive(Clone)]
 //! struct Maximum;
 //!
 //! #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -105,8 +106,10 @@
 //! * [`history`]: what clients and the nemesis did: events, and reading them from files.
 //! * [`models`]: what operations mean: typed operations from events.
 //! * [`checkers`]: one promise each: what it asks of the evidence, and the table of all.
+//! * [`evidence`]: what there is to judge, and what is asked of it.
 //! * [`mod@judge`]: evidence and settings in, findings out.
 //! * [`budget`]: what a check may spend; `minimize`: how it makes a proof small.
+//! * [`progress`]: how far a check is, for whoever watches.
 //! * [`recovery`]: how long the system took to come back, for reports.
 //! * [`notation`]: histories as text, and operations drawn for people.
 //! * [`porcupine`]: a judged history for another tool's page.
@@ -114,19 +117,24 @@
 
 pub mod budget;
 pub mod checkers;
+pub mod evidence;
 pub mod history;
 pub mod judge;
 mod minimize;
 pub mod models;
 pub mod notation;
 pub mod porcupine;
+pub mod progress;
 pub mod recovery;
 mod stopwatch;
 pub mod verdict;
 
 pub use budget::Budget;
-pub use checkers::linearizable::{CheckError, CheckOptions, FailedCas, check, check_model};
+pub use checkers::linearizable::{
+    CheckError, CheckOptions, FailedCas, check, check_model, monitor,
+};
 pub use checkers::{CommitQuorum, Monitor, Traces};
+pub use evidence::{Evidence, Settings};
 pub use history::History;
-pub use judge::{CheckResult, Evidence, Settings, doubts, judge, overall};
+pub use judge::{CheckResult, doubts, judge, overall};
 pub use models::spec::{Call, Spec};

@@ -1,114 +1,40 @@
-//! How long the system took to come back after each heal, and when nothing was acknowledged.
+//! How long the system took to come back after each heal.
 //! It never says whether that was good enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::history::{Event, History, Level, Name, Type, Value, nemesis};
+use crate::history::{History, Level, Name, Type, Value, nemesis};
 use crate::models::consensus;
 
 /// One heal, and what came after it.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     /// The fault's kind.
     pub fault: Name,
     /// The overlay that was healed.
     pub overlay: u64,
-    /// The plan's strike it belonged to.
-    pub strike: Option<u64>,
-    /// When it was applied, on the history's clock.
-    pub started_ns: u64,
     /// When the heal was confirmed, on the history's clock.
     pub healed_ns: u64,
     /// From the heal to the first ok of an operation invoked after it. None: none came.
-    pub first_ok_ms: Option<f64>,
-}
-
-/// A window in which nothing was acknowledged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Silence {
-    /// The last ok before it (or the first invocation), on the history's clock.
-    pub from_ns: u64,
-    /// The first ok after it (or the last event of a client).
-    pub to_ns: u64,
-}
-
-/// Median, 95th percentile and maximum of the recoveries of one kind of fault, in milliseconds.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Summary {
-    /// The fault's kind.
-    pub fault: Name,
-    /// How many heals were followed by an ok.
-    pub count: u64,
-    /// Median.
-    pub p50_ms: f64,
-    /// 95th percentile.
-    pub p95_ms: f64,
-    /// Maximum.
-    pub max_ms: f64,
+    pub first_ok_ns: Option<u64>,
 }
 
 /// Every heal of the history, in order, with its recovery.
-pub fn measure(history: &History) -> Vec<Recovery> {
-    let oks = Acknowledged::of(history);
-    let mut recoveries: Vec<Recovery> = nemesis::strikes(history)
-        .into_iter()
-        .filter_map(|strike| {
-            let healed_ns = strike.healed_ns?;
-            let first = oks.first_invoked_after(healed_ns);
-            Some(Recovery {
-                fault: strike.fault,
-                overlay: strike.overlay,
-                strike: strike.strike,
-                started_ns: strike.started_ns,
-                healed_ns,
-                first_ok_ms: first.map(|ok| (ok - healed_ns) as f64 / 1e6),
-            })
-        })
-        .collect();
+pub(crate) fn measure(history: &History, oks: &Acknowledged) -> Vec<Recovery> {
+    let recovery = |strike: nemesis::Strike| {
+        let healed_ns = strike.healed_ns?;
+        let first_ok_ns = oks.first_invoked_after(healed_ns).map(|ok| ok - healed_ns);
+        Some(Recovery { fault: strike.fault, overlay: strike.overlay, healed_ns, first_ok_ns })
+    };
+    let mut recoveries: Vec<Recovery> =
+        nemesis::strikes(history).into_iter().filter_map(recovery).collect();
     recoveries.sort_by_key(|recovery| recovery.healed_ns);
     recoveries
 }
 
-/// Recoveries by kind of fault, in the order of their names.
-pub fn summarize(recoveries: &[Recovery]) -> Vec<Summary> {
-    let mut kinds: BTreeMap<Name, Vec<f64>> = BTreeMap::new();
-    for recovery in recoveries {
-        kinds.entry(recovery.fault.clone()).or_default().extend(recovery.first_ok_ms);
-    }
-    kinds.retain(|_, times| !times.is_empty());
-    let summary = |(fault, mut times): (Name, Vec<f64>)| {
-        times.sort_by(f64::total_cmp);
-        // The nearest rank: the smallest value that at least this share does not exceed.
-        let rank = |share: f64| times[((share * times.len() as f64).ceil() as usize).max(1) - 1];
-        let (p50_ms, p95_ms, max_ms) = (rank(0.5), rank(0.95), rank(1.0));
-        Summary { fault, count: times.len() as u64, p50_ms, p95_ms, max_ms }
-    };
-    kinds.into_iter().map(summary).collect()
-}
-
-/// Every window of at least `min_ns` without an ok, while clients were at work.
-pub fn silences(history: &History, min_ns: u64) -> Vec<Silence> {
-    let oks = Acknowledged::of(history);
-    let operations = history.operations();
-    let work: Vec<u64> = operations
-        .iter()
-        .filter(|op| history.invoke(op).level() != Some(Level::Local))
-        .flat_map(|op| [history.invoke(op).time(), history.ret(op).and_then(Event::time)])
-        .flatten()
-        .collect();
-    let (Some(&first), Some(&last)) = (work.iter().min(), work.iter().max()) else {
-        return Vec::new();
-    };
-    let mut moments = vec![first];
-    moments.extend(&oks.returns);
-    moments.push(last);
-    let windows = moments.windows(2).map(|pair| Silence { from_ns: pair[0], to_ns: pair[1] });
-    windows.filter(|window| window.to_ns - window.from_ns >= min_ns.max(1)).collect()
-}
-
 /// The ok operations that prove progress: all but local reads, which need nobody else. Of decisions
 /// the first answer for each key: what is decided can be repeated by anyone who knows it.
-pub(crate) struct Acknowledged {
+pub struct Acknowledged {
     /// Times of return, ascending.
     pub returns: Vec<u64>,
     /// (time of invocation, earliest return of any operation invoked then or later), ascending.
@@ -116,16 +42,21 @@ pub(crate) struct Acknowledged {
 }
 
 impl Acknowledged {
+    /// Of a history.
     pub fn of(history: &History) -> Self {
         let decided = consensus::is_asked(history).then(|| first_answers(history));
-        let mut spans: Vec<(u64, u64)> = history
+        let spans = history
             .operations()
             .iter()
             .filter(|op| history.outcome(op) == Type::Ok)
             .filter(|op| history.invoke(op).level() != Some(Level::Local))
             .filter(|op| decided.as_ref().is_none_or(|first| first.contains(&op.ret())))
-            .filter_map(|op| Some((history.invoke(op).time()?, history.ret(op)?.time()?)))
-            .collect();
+            .filter_map(|op| Some((history.invoke(op).time()?, history.ret(op)?.time()?)));
+        Self::new(spans.collect())
+    }
+
+    /// From times of invocation and return.
+    pub fn new(mut spans: Vec<(u64, u64)>) -> Self {
         let mut returns: Vec<u64> = spans.iter().map(|span| span.1).collect();
         returns.sort_unstable();
         spans.sort_unstable();
@@ -181,20 +112,11 @@ mod tests {
 
     #[test]
     fn recovery_counts_operations_invoked_after_the_heal() {
-        let measured = measure(&history(RUN));
+        let history = history(RUN);
+        let measured = measure(&history, &Acknowledged::of(&history));
         assert_eq!(measured.len(), 1);
-        assert_eq!((measured[0].started_ns, measured[0].healed_ns), (10, 20));
-        assert_eq!(measured[0].first_ok_ms, Some(10.0 / 1e6));
-        let summary = &summarize(&measured)[0];
-        assert_eq!((&*summary.fault, summary.count, summary.p95_ms), ("crash", 1, 10.0 / 1e6));
-    }
-
-    #[test]
-    fn silences_are_between_acknowledgements() {
-        let found = silences(&history(RUN), 10);
-        let expected = [Silence { from_ns: 5, to_ns: 22 }, Silence { from_ns: 30, to_ns: 40 }];
-        assert_eq!(found, expected);
-        assert_eq!(silences(&History::default(), 1), []);
+        assert_eq!((&*measured[0].fault, measured[0].healed_ns), ("crash", 20));
+        assert_eq!(measured[0].first_ok_ns, Some(10));
     }
 
     #[test]
@@ -208,8 +130,8 @@ mod tests {
             format!("{}\n{}\n", line(time, "invoke", key), line(time + 1, "ok", key))
         };
         let known = both(10, "a") + &both(20, "a") + &both(30, "a");
-        let found = silences(&history(&(known.clone() + &both(40, "b"))), 15);
-        assert_eq!(found, [Silence { from_ns: 11, to_ns: 41 }]);
-        assert_eq!(silences(&history(&known), 15), [Silence { from_ns: 11, to_ns: 31 }]);
+        let returns = |text: &str| Acknowledged::of(&history(text)).returns;
+        assert_eq!(returns(&(known.clone() + &both(40, "b"))), [11, 41]);
+        assert_eq!(returns(&known), [11]);
     }
 }

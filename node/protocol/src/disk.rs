@@ -39,6 +39,8 @@ pub struct Disk<H, P> {
     upto: Index,
     hard: H,
     held: VecDeque<(Mark, P)>,
+    /// The log is kept in memory only: it is held as soon as it is there.
+    without_log: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +62,14 @@ impl<H: Hard, P> Disk<H, P> {
             upto,
             hard,
             held: VecDeque::new(),
+            without_log: false,
         }
+    }
+
+    /// Keeps the hard state and never the log, which is lost in a crash.
+    #[must_use]
+    pub fn without_log(self) -> Self {
+        Disk { without_log: true, ..self }
     }
 
     /// Asks for a record to be written.
@@ -70,6 +79,12 @@ impl<H: Hard, P> Disk<H, P> {
             Record::Snapshot { snapshot, .. } => Wrote::Upto(snapshot.index),
             Record::Truncate { .. } | Record::State(_) => Wrote::Removal,
         };
+        if self.without_log {
+            if let Wrote::Upto(index) = wrote {
+                self.upto = self.upto.max(index);
+            }
+            return;
+        }
         self.write(record, wrote, out);
     }
 

@@ -13,20 +13,29 @@
 //! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself.
 //! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
-//!   [`pending`] and [`reads`] (a leader's requests), [`feed`] (its followers); [`options`].
+//!   [`pending`] and [`reads`] (a leader's requests; [`asking`]: elsewhere), [`feed`] (its
+//!   followers); [`options`].
 //! * [`sequencer`]: one node orders for ever.
 //! * [`failover`]: an operator chooses who orders.
-//! * [`raft`]: Raft; its `rules.rs` is the index of the paper's safety argument.
+//! * [`paxos`]: single decisions; [`log_from_consensus`] and [`consensus_from_log`] make each from
+//!   the other.
+//! * [`multi_paxos`]; [`raft`]; [`vsr`] (with a disk, in memory, and as published); [`zab`]: each
+//!   one's `rules.rs` is the index of its paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
+pub mod asking;
 pub mod bugs;
+pub mod consensus_from_log;
 pub mod disk;
 pub mod failover;
 pub mod feed;
 pub mod log;
+pub mod log_from_consensus;
 pub mod machine;
+pub mod multi_paxos;
 pub mod options;
 pub mod ordered;
+pub mod paxos;
 pub mod pending;
 pub mod quorum;
 pub mod raft;
@@ -35,7 +44,9 @@ pub mod replica;
 pub mod sequencer;
 pub mod session;
 pub mod transfer;
+pub mod vsr;
 pub mod wire;
+pub mod zab;
 
 pub use bugs::{BUGS, Bug};
 pub use machine::*;
@@ -45,4 +56,16 @@ mod row;
 pub use row::*;
 
 /// Every protocol, in the order people read about them.
-pub const PROTOCOLS: &[ProtocolRow] = &[sequencer::ROW, failover::ROW, raft::ROW];
+pub const PROTOCOLS: &[ProtocolRow] = &[
+    sequencer::ROW,
+    failover::ROW,
+    raft::ROW,
+    multi_paxos::ROW,
+    vsr::ROW,
+    vsr::MEMORY_ROW,
+    vsr::PAPER_ROW,
+    zab::ROW,
+    paxos::ROW,
+    log_from_consensus::ROW,
+    consensus_from_log::ROW,
+];

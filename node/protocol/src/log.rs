@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::machine::{Chain, Epoch, Index, LogEntry};
+use crate::machine::{Chain, Command, Epoch, Index, LogEntry};
 
 /// The entries after `base`.
 #[derive(Clone, Debug, Default)]
@@ -64,10 +64,16 @@ const ENTRY_OVERHEAD_BYTES: usize = 48;
 /// The bytes an entry counts for in limits of messages and queues.
 #[must_use]
 pub fn weight(entry: &LogEntry) -> usize {
-    match &entry.command {
-        crate::machine::Command::Append { value, .. } => value.len() + ENTRY_OVERHEAD_BYTES,
-        crate::machine::Command::Note(note) => note.len() + ENTRY_OVERHEAD_BYTES,
-        _ => ENTRY_OVERHEAD_BYTES,
+    command_weight(&entry.command)
+}
+
+/// The same, of what an entry says.
+#[must_use]
+pub fn command_weight(command: &Command) -> usize {
+    match command {
+        Command::Append { value, .. } => value.len() + ENTRY_OVERHEAD_BYTES,
+        Command::Note(note) => note.len() + ENTRY_OVERHEAD_BYTES,
+        Command::Noop | Command::Open => ENTRY_OVERHEAD_BYTES,
     }
 }
 
@@ -215,6 +221,16 @@ impl Log {
         Reconciled::Accepted { keep, truncate: cut }
     }
 
+    /// The last position here, the base included, whose identity is at most `id`.
+    #[must_use]
+    pub fn at_most(&self, id: EntryId) -> Option<Position> {
+        let before = |slot: &Slot| slot.position().id() <= id;
+        match self.slots.partition_point(before) {
+            0 => Some(self.base).filter(|base| base.id() <= id),
+            n => self.slots.get(n - 1).map(Slot::position),
+        }
+    }
+
     fn at(&self, index: Index) -> Option<usize> {
         index.0.checked_sub(self.base.index.0 + 1).map(|at| at as usize)
     }
@@ -241,7 +257,6 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Command;
 
     fn log(births: &[u64]) -> Log {
         let mut log = Log::default();
@@ -277,6 +292,23 @@ mod tests {
         assert_eq!(compacted.position(Index(1)), None);
         compacted.truncate(Index(1));
         assert_eq!(compacted.last(), compacted.base());
+    }
+
+    #[test]
+    fn the_last_position_up_to_an_identity() {
+        let mut log = log(&[1, 1, 3, 3]);
+        log.compact(Index(1));
+        let check = |birth, index, expected: Option<u64>| {
+            let id = EntryId { birth: Epoch(birth), index: Index(index) };
+            assert_eq!(log.at_most(id).map(|p| p.index.0), expected, "{id:?}");
+        };
+        check(3, 4, Some(4));
+        check(3, 9, Some(4));
+        check(3, 3, Some(3));
+        check(2, 9, Some(2));
+        check(3, 2, Some(2));
+        check(1, 1, Some(1));
+        check(1, 0, None);
     }
 
     #[test]

@@ -131,6 +131,22 @@ impl Ordered {
         disk.persist(Record::Append(entry), out);
     }
 
+    /// Puts an entry that is known to be chosen at the end of the log, in memory: what of it is on
+    /// disk is its acceptor's. Where a value is chosen slot by slot no ballot is part of it, since
+    /// nodes learn the same value in different ones: its birth is 0, or names who asked for it.
+    pub fn learn<M>(&mut self, birth: Epoch, command: Command, out: &mut Outputs<M>) {
+        let i = self.log.last_index().next();
+        let chain = self.log.put(LogEntry { index: i, birth, command });
+        out.push(Output::Trace(TraceEvent::Append { i, birth, chain }));
+    }
+
+    /// How many delivered values are here: of a snapshot that is arriving, or delivered.
+    #[must_use]
+    pub fn have(&self) -> Offset {
+        let length = self.replica.length();
+        self.staging.as_ref().map_or(length, |staging| staging.end().max(length))
+    }
+
     /// Removes entries from `from` on by authority of `epoch`: in memory, and where `durably` on
     /// disk too.
     pub fn cut<H: Hard, P, M>(
@@ -245,6 +261,13 @@ impl Ordered {
             other => other.insert(Staging::new(index, length)),
         };
         Some(staging.take(offset, values))
+    }
+
+    /// The snapshot that is arriving (0: none), and how many delivered values are here.
+    #[must_use]
+    pub fn staged(&self) -> (Index, Offset) {
+        let none = (Index(0), self.replica.length());
+        self.staging.as_ref().map_or(none, |staging| (staging.index(), staging.end()))
     }
 
     /// How many delivered values are here, of a snapshot that is arriving or delivered.

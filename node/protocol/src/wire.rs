@@ -9,7 +9,7 @@ use crate::log::EntryId;
 use crate::machine::{Chain, ClientId, Command, Epoch, Index, LogEntry, Offset, Session, Snapshot};
 
 /// The least an entry takes in a frame: birth and kind.
-const ENTRY_BYTES_MIN: usize = 9;
+pub const ENTRY_BYTES_MIN: usize = 9;
 
 /// A message that can travel.
 pub trait Wire: Sized {
@@ -74,7 +74,20 @@ impl Writer {
     /// An entry without its index: entries travel in runs, and a run has one first index.
     pub fn entry(&mut self, entry: &LogEntry) {
         self.u64(entry.birth.0);
-        match &entry.command {
+        self.command(&entry.command);
+    }
+
+    /// A run of commands.
+    pub fn commands(&mut self, commands: &[Command]) {
+        self.count(commands.len());
+        for command in commands {
+            self.command(command);
+        }
+    }
+
+    /// What an entry says.
+    pub fn command(&mut self, command: &Command) {
+        match command {
             Command::Noop => self.u8(0),
             Command::Open => self.u8(1),
             Command::Note(note) => {
@@ -187,9 +200,21 @@ impl Reader {
 
     /// The entry of a run at `index`.
     pub fn entry(&mut self, index: Index) -> Result<LogEntry, WireError> {
-        let birth = Epoch(self.u64()?);
+        Ok(LogEntry { index, birth: Epoch(self.u64()?), command: self.command()? })
+    }
+
+    /// A run of commands at indices from `first` on.
+    pub fn commands(&mut self, first: u64) -> Result<Vec<Command>, WireError> {
+        let count = self.count(1)?;
+        let past = first.checked_add(count as u64);
+        past.ok_or_else(|| WireError("indices run over".into()))?;
+        (0..count).map(|_| self.command()).collect()
+    }
+
+    /// What an entry says.
+    pub fn command(&mut self) -> Result<Command, WireError> {
         let kind = self.u8()?;
-        let command = match kind {
+        Ok(match kind {
             0 => Command::Noop,
             1 => Command::Open,
             3 => Command::Note(self.bytes()?),
@@ -203,8 +228,7 @@ impl Reader {
                 Command::Append { value: self.bytes()?, session, expect }
             }
             other => return Err(WireError(format!("no entry is of kind {other}"))),
-        };
-        Ok(LogEntry { index, birth, command })
+        })
     }
 
     /// A run of entries, after the one at `before`.

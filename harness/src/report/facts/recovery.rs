@@ -1,6 +1,9 @@
 //! How the cluster came back after each heal, and when nothing was acknowledged at all.
 //! It never judges: slow-recovery and no-progress are the checks' to find.
 
+use schism_verify::history::Level;
+use schism_verify::recovery::Acknowledged;
+
 use super::Facts;
 use super::operations::Ending;
 
@@ -39,33 +42,17 @@ const SILENCE_NS_MIN: u64 = 250_000_000;
 
 /// Recovery after every strike, in order.
 pub fn recoveries(facts: &Facts<'_>) -> Vec<Recovery> {
-    let acks = acknowledgements(facts);
-    let mut asked: Vec<(u64, u64)> = facts
-        .operations
-        .iter()
-        .filter(|operation| operation.ending() == Ending::Ok)
-        .filter_map(|operation| operation.to_ns.map(|to| (operation.from_ns, to)))
-        .collect();
-    asked.sort_unstable();
-    // earliest[i]: the first answer among the operations asked at or after asked[i]
-    let mut earliest: Vec<u64> = vec![0; asked.len()];
-    let mut best = u64::MAX;
-    for place in (0..asked.len()).rev() {
-        best = best.min(asked[place].1);
-        earliest[place] = best;
-    }
-    let normal = normal_per_bucket(facts, &acks);
+    let oks = acknowledged(facts);
+    let acks = &oks.returns;
+    let normal = normal_per_bucket(facts, acks);
     let recovery = |(place, strike): (usize, &super::Strike)| {
         let until = strike.to_ns.unwrap_or(facts.end_ns);
-        let after = |heal: u64| {
-            let next = asked.partition_point(|&(from, _)| from < heal);
-            earliest.get(next).map(|&to| to - heal)
-        };
+        let after = |heal: u64| oks.first_invoked_after(heal).map(|to| to - heal);
         Recovery {
             strike: place,
-            quiet_ns: longest_gap(&acks, strike.from_ns, until),
+            quiet_ns: longest_gap(acks, strike.from_ns, until),
             first_ok_ns: strike.to_ns.and_then(after),
-            throughput_ns: strike.to_ns.and_then(|heal| back_to(normal?, &acks, heal)),
+            throughput_ns: strike.to_ns.and_then(|heal| back_to(normal?, acks, heal)),
         }
     };
     facts.strikes.iter().enumerate().map(recovery).collect()
@@ -73,7 +60,7 @@ pub fn recoveries(facts: &Facts<'_>) -> Vec<Recovery> {
 
 /// Every silence worth naming. One begins when somebody waits, not when clients have stopped.
 pub fn silences(facts: &Facts<'_>) -> Vec<Silence> {
-    let acks = acknowledgements(facts);
+    let acks = acknowledged(facts).returns;
     // by the time they were asked: from, and the last answer to any asked so far
     let mut answered = 0;
     let asked: Vec<(u64, u64)> = facts
@@ -94,12 +81,11 @@ pub fn silences(facts: &Facts<'_>) -> Vec<Silence> {
     pairs.filter(|silence| silence.to_ns - silence.from_ns >= SILENCE_NS_MIN).collect()
 }
 
-/// The times at which something was acknowledged, sorted.
-fn acknowledgements(facts: &Facts<'_>) -> Vec<u64> {
+/// What was acknowledged, as the checks count it: a local read proves nothing.
+fn acknowledged(facts: &Facts<'_>) -> Acknowledged {
     let ok = facts.operations.iter().filter(|operation| operation.ending() == Ending::Ok);
-    let mut times: Vec<u64> = ok.filter_map(|operation| operation.to_ns).collect();
-    times.sort_unstable();
-    times
+    let ok = ok.filter(|operation| operation.invoke.level() != Some(Level::Local));
+    Acknowledged::new(ok.filter_map(|ok| ok.to_ns.map(|to| (ok.from_ns, to))).collect())
 }
 
 fn longest_gap(acks: &[u64], from: u64, to: u64) -> u64 {

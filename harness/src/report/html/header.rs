@@ -1,6 +1,9 @@
 //! The verdict in words, how to see it again, and what was tested.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
+use schism_verify::history::{Process, Value};
 
 use super::super::{Report, words};
 use crate::workload::SystemSpec;
@@ -42,6 +45,9 @@ pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
 
 /// The figures a reader asks for first.
 fn tested(report: &Report<'_>) -> Markup {
+    if report.workload.is_none() {
+        return plain(report);
+    }
     let verdict = report.verdict;
     let counts = &verdict.operations;
     let strikes: u64 = verdict.faults.iter().map(|fault| fault.strikes).sum();
@@ -68,6 +74,44 @@ fn tested(report: &Report<'_>) -> Markup {
             }
         }
     }
+}
+
+/// What a history by itself can say.
+fn plain(report: &Report<'_>) -> Markup {
+    let counts = &report.verdict.operations;
+    let format = report.environment["format"].as_str();
+    let check = report.verdict.checks.iter().find(|check| check.model.is_some());
+    let named = |name: &Option<String>| name.clone().unwrap_or_default();
+    let clients = report.events.iter().filter(|event| event.process() != Process::Nemesis);
+    let processes: BTreeSet<Process> = clients.clone().map(|event| event.process()).collect();
+    let keys: BTreeSet<&Value> = clients.filter_map(|event| event.key()).collect();
+    html! {
+        dl.tiles {
+            @if let Some(format) = format {
+                (tile("Format", format, "of the file"))
+            }
+            @if let Some(check) = check {
+                (tile("Model", &named(&check.model),
+                    &format!("judged by the algorithm {}", named(&check.algorithm))))
+            }
+            (tile("Operations", &words::grouped(words::operations(report)),
+                &format!("{} ok, {} fail, {} unknown", words::grouped(counts.ok),
+                    words::grouped(counts.fail), words::grouped(counts.info))))
+            (tile("Processes", &words::grouped(processes.len() as u64), "one operation at a time each"))
+            @if !keys.is_empty() {
+                (tile("Keys", &words::grouped(keys.len() as u64), "each judged by itself"))
+            }
+            @if has_times(report) {
+                (tile("Latency p50", &words::millis(counts.p50_ms),
+                    &format!("p99 {}, max {}", words::millis(counts.p99_ms), words::millis(counts.max_ms))))
+            }
+        }
+    }
+}
+
+/// Whether anybody wrote down when things happened.
+pub(super) fn has_times(report: &Report<'_>) -> bool {
+    report.events.iter().any(|event| event.time().is_some())
 }
 
 fn tile(name: &str, figure: &str, remark: &str) -> Markup {
@@ -101,10 +145,12 @@ fn links(report: &Report<'_>, over_time: bool) -> Markup {
             @if !words::anomalies(report).is_empty() { a href="#anomalies" { "Anomalies" } }
             @if over_time { a href="#time" { "Over time" } }
             a href="#checks" { "Checks" }
-            a href="#faults" { "Faults" }
-            a href="#recovery" { "Recovery" }
-            a href="#quantiles" { "Latency" }
-            a href="#plan" { "Plan and environment" }
+            @if report.workload.is_some() {
+                a href="#faults" { "Faults" }
+                a href="#recovery" { "Recovery" }
+            }
+            @if has_times(report) { a href="#quantiles" { "Latency" } }
+            @if report.workload.is_some() { a href="#plan" { "Plan and environment" } }
         }
     }
 }

@@ -21,7 +21,7 @@ pub fn page(report: &Report<'_>) -> String {
     let title = format!("{}: {}", report.verdict.verdict, words::tested(report));
     let pictures: Vec<(&Picture, Markup)> = PICTURES
         .iter()
-        .filter(|picture| picture.place == Place::Run)
+        .filter(|picture| picture.place == Place::Run && header::has_times(report))
         .filter_map(|picture| Some((picture, figure(picture, &facts)?)))
         .collect();
     let markup = html! {
@@ -46,10 +46,12 @@ pub fn page(report: &Report<'_>) -> String {
                         }
                     }
                     (tables::checks(report))
-                    (tables::faults(report, &facts))
-                    (tables::recovery(&facts))
-                    (tables::latency(&facts))
-                    (details::section(report))
+                    @if report.workload.is_some() {
+                        (tables::faults(report, &facts))
+                        (tables::recovery(&facts))
+                    }
+                    @if header::has_times(report) { (tables::latency(&facts)) }
+                    @if report.workload.is_some() { (details::section(report)) }
                 }
                 footer {
                     "Written by schism from " code { (report.directory) }

@@ -14,6 +14,7 @@ use super::facts::operations::cut;
 use super::facts::recovery::{recoveries, silences};
 use super::words::{grouped, millis, nanos};
 use super::{Report, words};
+use crate::store::verdict_file::CheckFile;
 use paint::{NAME, Paint, clean, wrap};
 
 pub use live::live;
@@ -81,7 +82,7 @@ fn checks(report: &Report<'_>, paint: Paint) -> String {
             (count, _) => format!("{count} anomalies"),
         };
         table.add_row(vec![
-            Cell::new(clean(&check.name)),
+            Cell::new(clean(&judged(check))),
             Cell::new(verdict).fg(colour),
             Cell::new(found),
             Cell::new(grouped(check.operations)).set_alignment(CellAlignment::Right),
@@ -89,6 +90,17 @@ fn checks(report: &Report<'_>, paint: Paint) -> String {
         ]);
     }
     Paint::text(&table)
+}
+
+/// `linearizable, register by search`.
+fn judged(check: &CheckFile) -> String {
+    match (&check.model, &check.algorithm) {
+        (Some(model), Some(algorithm)) if model != algorithm => {
+            format!("{}, {model} by {algorithm}", check.name)
+        }
+        (Some(model), _) => format!("{}, {model}", check.name),
+        _ => check.name.clone(),
+    }
 }
 
 fn faults(report: &Report<'_>, paint: Paint) -> String {
@@ -108,26 +120,20 @@ fn faults(report: &Report<'_>, paint: Paint) -> String {
 /// Operations, latency, recovery, silence: a line each.
 fn traffic(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Paint) {
     let counts = &report.verdict.operations;
-    let mut rows = vec![
-        (
-            "operations",
-            format!(
-                "{} ok, {} fail, {} info",
-                grouped(counts.ok),
-                grouped(counts.fail),
-                grouped(counts.info)
-            ),
+    let mut rows = vec![(
+        "operations",
+        format!(
+            "{} ok, {} fail, {} info",
+            grouped(counts.ok),
+            grouped(counts.fail),
+            grouped(counts.info)
         ),
-        (
-            "latency",
-            format!(
-                "p50 {}, p99 {}, max {}",
-                millis(counts.p50_ms),
-                millis(counts.p99_ms),
-                millis(counts.max_ms)
-            ),
-        ),
-    ];
+    )];
+    // Without times nobody knows how long anything took.
+    if report.events.iter().any(|event| event.time().is_some()) {
+        let (p50, p99) = (millis(counts.p50_ms), millis(counts.p99_ms));
+        rows.push(("latency", format!("p50 {p50}, p99 {p99}, max {}", millis(counts.max_ms))));
+    }
     for (place, text) in recovered(facts).into_iter().enumerate() {
         rows.push((if place == 0 { "recovery" } else { "" }, text));
     }

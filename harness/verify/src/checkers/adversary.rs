@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 use super::invariants::{Deed, deeds};
 use super::{Checker, Finding};
+use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Stall};
 use crate::history::{Event, History, Level, Process, Type};
-use crate::judge::{Evidence, Settings};
 use crate::recovery::Acknowledged;
 use crate::verdict::{Anomaly, Kind};
 

@@ -2,8 +2,8 @@
 //! It never looks at sockets: the run did, and said what it saw.
 
 use super::{Checker, Finding};
+use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis;
-use crate::judge::{Evidence, Settings};
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `bypass`.

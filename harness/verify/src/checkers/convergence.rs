@@ -2,8 +2,8 @@
 //! It never asks how they got there.
 
 use super::{Checker, Finding, finals};
+use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Settled, Stall};
-use crate::judge::{Evidence, Settings};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
+use crate::evidence::{Evidence, Settings};
 use crate::history::History;
-use crate::judge::{Evidence, Settings, doubts, judge, overall};
+use crate::judge::{doubts, judge, overall};
 
 const HISTORY: &str = r#"{"index":0,"time":1,"process":"nemesis","type":"info","f":"phase","value":"warm-up"}
 {"index":1,"time":2,"process":"nemesis","type":"info","f":"can-progress","value":true}

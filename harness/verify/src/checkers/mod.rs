@@ -23,8 +23,8 @@ mod termination;
 mod told;
 mod total_order;
 
+use crate::evidence::{Evidence, Settings};
 use crate::history::Event;
-use crate::judge::{Evidence, Settings};
 use crate::verdict::{Anomaly, Verdict};
 pub use invariants::{CommitQuorum, Traces};
 

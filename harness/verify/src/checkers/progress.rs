@@ -2,9 +2,9 @@
 //! It never judges time in which the machine itself stood still.
 
 use super::{Checker, Finding, finals};
+use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Settled, Stall};
 use crate::history::{Event, History, Level, Value};
-use crate::judge::{Evidence, Settings, is_run};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
 
@@ -63,7 +63,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         }
     }
     if let Some(longest) = settings.recovery_max_ns {
-        slow(history, &spans, longest, &stalls, &mut anomalies, &mut doubts);
+        slow(history, &oks, &spans, longest, &stalls, &mut anomalies, &mut doubts);
     }
     Finding::weigh(oks.returns.len() as u64, anomalies, doubts)
 }
@@ -71,17 +71,18 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
 /// Recoveries slower than the workload allows, where progress could be demanded all the while.
 fn slow(
     history: &History,
+    oks: &Acknowledged,
     spans: &[Span],
     longest: u64,
     stalls: &[Stall],
     anomalies: &mut Vec<Anomaly>,
     doubts: &mut Vec<String>,
 ) {
-    for recovery in recovery::measure(history) {
+    for recovery in recovery::measure(history, oks) {
         let healed = recovery.healed_ns;
         let deadline = healed.saturating_add(longest);
         let demanded = spans.iter().any(|span| span.from <= healed && deadline < span.to);
-        let took = recovery.first_ok_ms.map(|ms| (ms * 1e6) as u64);
+        let took = recovery.first_ok_ns;
         if !demanded || took.is_some_and(|took| took <= longest) {
             continue;
         }

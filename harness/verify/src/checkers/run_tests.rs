@@ -5,8 +5,8 @@
 //! in VALUE and FIELDS. Times are milliseconds.
 
 use crate::checkers::CHECKERS;
+use crate::evidence::{Evidence, Settings};
 use crate::history::History;
-use crate::judge::{Evidence, Settings};
 use crate::verdict::Verdict;
 
 fn history(text: &str) -> History {

@@ -1,8 +1,8 @@
 //! No node dies unless someone kills it. It never asks what else went wrong.
 
 use super::{Checker, Finding};
+use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Death};
-use crate::judge::{Evidence, Settings, is_run};
 use crate::verdict::{Anomaly, Kind};
 
 /// The check `survival`.

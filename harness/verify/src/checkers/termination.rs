@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::told::Told;
 use super::{Checker, Finding, finals};
+use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, FinalRead, Stall};
 use crate::history::{Event, History, Type, Value};
-use crate::judge::{Evidence, Settings, is_run};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 

@@ -100,6 +100,13 @@ impl Spec for Kv {
         matches!(op, Op::Get(_) | Op::Not(_))
     }
 
+    fn bytes(&self, state: &State) -> u64 {
+        match state {
+            State::Holds(Value::Str(text)) => 16 + text.len() as u64,
+            _ => 0,
+        }
+    }
+
     fn show(&self, state: &State) -> String {
         match state {
             State::Holds(value) => value.to_string(),

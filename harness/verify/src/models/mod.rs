@@ -128,6 +128,13 @@ pub fn named(name: &str) -> Option<&'static Model> {
     MODELS.iter().find(|model| model.name == name || model.aliases.contains(&name))
 }
 
+/// The first model that knows all of these operations. None: no model does, or there are none.
+pub fn knowing<'a>(operations: impl IntoIterator<Item = &'a str>) -> Option<&'static Model> {
+    let used: Vec<&str> = operations.into_iter().collect();
+    let knows_all = |model: &&Model| used.iter().all(|f| model.operations.contains(f));
+    if used.is_empty() { None } else { MODELS.iter().find(knows_all) }
+}
+
 /// The first model that knows every operation of the history and that it looks like. None: no
 /// model does, or there is not enough to tell.
 pub fn infer(history: &History) -> Option<&'static Model> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::spec::{Call, Spec};
+use super::spec::{Call, Spec, tree_bytes};
 use crate::history::Value;
 
 /// The operations on several registers.
@@ -92,6 +92,10 @@ impl Spec for MultiRegister {
 
     fn only_reads(&self, op: &Vec<Micro>) -> bool {
         op.iter().all(|micro| matches!(micro, Micro::Read(..)))
+    }
+
+    fn bytes(&self, state: &Self::State) -> u64 {
+        tree_bytes(state.len(), 2 * size_of::<Value>())
     }
 
     fn show(&self, state: &Self::State) -> String {

@@ -79,6 +79,10 @@ impl Spec for Queue {
         *op == Op::Empty
     }
 
+    fn bytes(&self, state: &Vec<Value>) -> u64 {
+        16 + (state.capacity() * size_of::<Value>()) as u64
+    }
+
     fn show(&self, state: &Vec<Value>) -> String {
         Value::List(state.clone().into()).to_string()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::spec::{Call, Spec};
+use super::spec::{Call, Spec, tree_bytes};
 use crate::history::Value;
 
 /// The operations of a set.
@@ -86,6 +86,10 @@ impl Spec for Set {
 
     fn only_reads(&self, op: &Op) -> bool {
         matches!(op, Op::Contains(..) | Op::Read(_))
+    }
+
+    fn bytes(&self, state: &BTreeSet<Value>) -> u64 {
+        tree_bytes(state.len(), size_of::<Value>())
     }
 
     fn show(&self, state: &BTreeSet<Value>) -> String {

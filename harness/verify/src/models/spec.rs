@@ -10,7 +10,7 @@ use crate::history::{Event, Type, Value};
 ///
 /// `read` turns an operation with its answer into a typed one; `step` says what it does to a
 /// state, or that its answer is impossible there.
-pub trait Spec: Sized {
+pub trait Spec: Sized + Clone {
     /// What the object remembers. Equal states must behave equally.
     type State: Clone + Eq + Hash + Debug;
     /// An operation together with what is known of its answer.
@@ -29,6 +29,12 @@ pub trait Spec: Sized {
     /// Whether `op` leaves every state as it is.
     fn only_reads(&self, op: &Self::Op) -> bool;
 
+    /// Bytes on the heap that a state holds beside its own size, shared text left out.
+    fn bytes(&self, state: &Self::State) -> u64 {
+        let _ = state;
+        0
+    }
+
     /// A state in words, short.
     fn show(&self, state: &Self::State) -> String;
 
@@ -37,6 +43,16 @@ pub trait Spec: Sized {
     fn refine(&self, ops: &mut Vec<Timed<Self::Op>>) {
         let _ = ops;
     }
+}
+
+/// Bytes on the heap of a standard library's tree: a leaf has room for eleven entries; where there
+/// are more, leaves are about two thirds full and others point to them.
+pub fn tree_bytes(entries: usize, entry: usize) -> u64 {
+    const ROOM: usize = 11;
+    let leaf = ROOM * entry + 40; // its parent, its length, the allocator's own
+    let leaves = if entries <= ROOM { 1 } else { entries.div_ceil(7) };
+    let inner = if leaves == 1 { 0 } else { leaves.div_ceil(7) };
+    (leaves * leaf + inner * (leaf + 8 * (ROOM + 1))) as u64
 }
 
 /// An operation and its times: ranks in the order of events, invocations before returns.

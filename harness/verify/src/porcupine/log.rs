@@ -9,6 +9,7 @@ use crate::models::log::{Answered, Asked, OPERATIONS, answered, asked, is_confli
 use crate::models::spec::{Call, Spec};
 
 /// A log that starts empty.
+#[derive(Clone)]
 pub(super) struct Log;
 
 /// The entries, the last first: logs that share a beginning share its memory.

@@ -108,8 +108,20 @@ impl LogEntry {
     /// endian), then kind, client, seq, payload and birth epoch.
     #[must_use]
     pub fn chain(&self, before: Chain) -> Chain {
-        let hash = Fnv::new().bytes(&before.0.to_le_bytes());
-        let hash = match &self.command {
+        let hash = self.command.hash_into(Fnv::new().bytes(&before.0.to_le_bytes()));
+        Chain(hash.bytes(&self.birth.0.to_le_bytes()).0)
+    }
+}
+
+impl Command {
+    /// Names a value in the evidence of Paxos: FNV-1a-64 over kind, client, seq and payload.
+    #[must_use]
+    pub fn hash(&self) -> Chain {
+        Chain(self.hash_into(Fnv::new()).0)
+    }
+
+    fn hash_into(&self, hash: Fnv) -> Fnv {
+        match self {
             Command::Noop => hash.bytes(&[0]),
             Command::Open => hash.bytes(&[1]),
             Command::Note(note) => hash.bytes(&[3]).bytes(note),
@@ -121,8 +133,7 @@ impl LogEntry {
                     .bytes(&expect.map_or(0, |o| o.0).to_le_bytes())
                     .bytes(value)
             }
-        };
-        Chain(hash.bytes(&self.birth.0.to_le_bytes()).0)
+        }
     }
 }
 
@@ -131,6 +142,12 @@ impl LogEntry {
 #[must_use]
 pub fn chain_value(before: Chain, value: &[u8]) -> Chain {
     Chain(Fnv::new().bytes(&before.0.to_le_bytes()).bytes(value).0)
+}
+
+/// FNV-1a-64 of these bytes: the name of a value, or of a key, in evidence.
+#[must_use]
+pub fn fnv(bytes: &[u8]) -> u64 {
+    Fnv::new().bytes(bytes).0
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo; offset basis and prime as published).

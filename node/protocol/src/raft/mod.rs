@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::feed::Feed;
 use crate::machine::{
@@ -42,7 +43,6 @@ pub use rules::{Paper, Rules};
 pub use state::{HardState, State};
 
 use disk::Held;
-use reads::{Asking, Waiter};
 
 type Out = Outputs<Message>;
 
@@ -120,7 +120,6 @@ impl Protocol for Raft {
             election_at: boot.now,
             votes: BTreeSet::new(),
             lead: None,
-            // Nanoseconds since the machine's start: never the same in two incarnations.
             asking: Asking::new(boot.now.0),
         };
         if raft.state.members.len() > 1 {
@@ -164,6 +163,12 @@ impl Protocol for Raft {
 }
 
 impl Raft {
+    /// The delivered values, by offset.
+    #[must_use]
+    pub fn values(&self) -> &[bytes::Bytes] {
+        &self.state.ordered.replica.values
+    }
+
     fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
         if from == self.state.id || !self.state.members.contains(&from) {
             return;
@@ -312,7 +317,7 @@ fn not_leader(leader: Option<NodeId>) -> Reply {
 }
 
 /// A duration between T and 2T, or exactly T without jitter (paper, 5.2).
-fn draw_timeout(options: &Options, rng: &mut ChaCha8Rng) -> u64 {
+pub(crate) fn draw_timeout(options: &Options, rng: &mut ChaCha8Rng) -> u64 {
     let t = options.election_timeout_ns;
     if options.fixed_timeout { t } else { t + rng.next_u64() % (t + 1) }
 }

@@ -45,7 +45,16 @@ pub struct Options {
 impl Options {
     /// Reads options; what is not given has its default.
     pub fn parse(given: &BTreeMap<String, String>) -> Result<Self, BootError> {
-        let given = Given::new("raft", OPTIONS, given)?;
+        Self::parse_as("raft", OPTIONS, given)
+    }
+
+    /// The same for another protocol with these options by these names.
+    pub fn parse_as(
+        protocol: &'static str,
+        rows: &'static [OptionRow],
+        given: &BTreeMap<String, String>,
+    ) -> Result<Self, BootError> {
+        let given = Given::new(protocol, rows, given)?;
         let options = Options {
             election_timeout_ns: given.duration_ns("election-timeout")?,
             heartbeat_ns: given.duration_ns("heartbeat")?,

@@ -8,45 +8,13 @@
 //! It never answers from a round that started before the read came, and a read that cannot be
 //! answered fails: it has no effect, so a definite no is true.
 
-use std::collections::VecDeque;
-
 use super::message::Body;
 use super::{Out, Raft, not_leader};
-use crate::machine::{Epoch, Index, Level, NodeId, Role, Ticket, Time, reply_to};
+use crate::asking::Waiter;
+use crate::machine::{Epoch, Index, Level, NodeId, Role, Ticket, reply_to};
 use crate::options::after;
 use crate::quorum::reached_by;
 use crate::reads::{Reader, Rounds, Want, answer};
-
-/// Who waits for a round.
-pub(super) enum Waiter {
-    Here(Reader),
-    At { node: NodeId, token: u64 },
-}
-
-/// A follower's reads.
-pub(super) struct Asking {
-    token: u64,
-    waiting: Vec<Reader>,
-    asked: Option<Asked>,
-    granted: VecDeque<(Index, Vec<Reader>)>,
-}
-
-struct Asked {
-    token: u64,
-    again_at: Time,
-    readers: Vec<Reader>,
-}
-
-impl Asking {
-    pub(super) fn new(token: u64) -> Self {
-        Asking { token, waiting: Vec::new(), asked: None, granted: VecDeque::new() }
-    }
-
-    /// When something is to be done if no answer comes.
-    pub(super) fn due(&self) -> Option<Time> {
-        self.asked.as_ref().map(|asked| asked.again_at)
-    }
-}
 
 impl Raft {
     pub(super) fn on_read_request(
@@ -66,7 +34,7 @@ impl Raft {
         if let Some(lead) = &mut self.lead {
             lead.rounds.wait(Waiter::Here(reader));
         } else if self.state.leader.is_some() {
-            self.asking.waiting.push(reader);
+            self.asking.wait(reader);
         } else {
             reply_to(ticket, not_leader(None), out);
         }
@@ -77,9 +45,7 @@ impl Raft {
     pub(super) fn on_read_index(&mut self, from: NodeId, token: u64, out: &mut Out) {
         match &mut self.lead {
             Some(lead) => {
-                // A follower asks one question at a time: an older one has no answer to wait for.
-                let other = |w: &Waiter| !matches!(w, Waiter::At { node, .. } if *node == from);
-                lead.rounds.retain_waiting(other);
+                lead.rounds.retain_waiting(|waiter: &Waiter| !waiter.is_at(from));
                 lead.rounds.wait(Waiter::At { node: from, token });
             }
             None => self.send(from, Body::ReadIndexReply { token, index: None }, out),
@@ -139,15 +105,9 @@ impl Raft {
         let Some(leader) = self.state.leader.filter(|leader| *leader != self.state.id) else {
             return;
         };
-        if self.asking.asked.is_some() || self.asking.waiting.is_empty() {
-            return;
-        }
-        self.asking.token += 1;
-        let token = self.asking.token;
-        let readers = std::mem::take(&mut self.asking.waiting);
         // Two heartbeats: long enough for any answer that is still coming.
-        let again_at = after(self.now, 2 * self.state.options.heartbeat_ns);
-        self.asking.asked = Some(Asked { token, again_at, readers });
+        let patience = 2 * self.state.options.heartbeat_ns;
+        let Some(token) = self.asking.ask(self.now, patience) else { return };
         self.send(leader, Body::ReadIndex { token }, out);
     }
 
@@ -159,14 +119,15 @@ impl Raft {
         index: Option<Index>,
         out: &mut Out,
     ) {
-        let Some(asked) = self.asking.asked.take_if(|asked| asked.token == token) else { return };
         let Some(index) = index else {
-            for reader in asked.readers {
+            for reader in self.asking.refuse(token) {
                 reply_to(reader.ticket, not_leader(None), out);
             }
             return;
         };
-        self.asking.granted.push_back((index, asked.readers));
+        if !self.asking.grant(token, index) {
+            return;
+        }
         // The answer also says how far the leader has committed: no need to wait for a heartbeat.
         if term == self.state.hard.term && self.state.leader == Some(from) {
             let commit = self.rules.follower_commit(index, self.state.verified);
@@ -176,18 +137,14 @@ impl Raft {
 
     pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
         let applied = self.state.ordered.replica.applied;
-        while self.asking.granted.front().is_some_and(|(index, _)| *index <= applied) {
-            let (_, readers) = self.asking.granted.pop_front().expect("it has a front");
-            for reader in readers {
-                answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-            }
+        for reader in self.asking.ready(applied) {
+            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
         }
     }
 
     /// The leader changed: what was asked of the old one fails.
     pub(super) fn forget_asked_reads(&mut self, out: &mut Out) {
-        let asked = self.asking.asked.take().map(|asked| asked.readers).unwrap_or_default();
-        for reader in asked.into_iter().chain(std::mem::take(&mut self.asking.waiting)) {
+        for reader in self.asking.forget() {
             reply_to(reader.ticket, not_leader(self.state.leader), out);
         }
     }
@@ -195,31 +152,17 @@ impl Raft {
     /// Reads wait at most 2T, as long as an election takes; a question without an answer is asked
     /// again before.
     pub(super) fn give_up_on_old_reads(&mut self, out: &mut Out) {
-        let now = self.now;
-        if let Some(asked) = self.asking.asked.take_if(|asked| asked.again_at <= now) {
-            self.asking.waiting.extend(asked.readers);
-        }
-        let patience = 2 * self.state.options.election_timeout_ns;
-        let mut old = Vec::new();
-        let mut keep = |reader: &Reader| {
-            let late = after(reader.at, patience) <= now;
-            if late {
-                old.push(*reader);
-            }
-            !late
-        };
-        self.asking.waiting.retain(&mut keep);
-        for (_, readers) in &mut self.asking.granted {
-            readers.retain(&mut keep);
-        }
+        let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
+        let mut old = self.asking.give_up(now, patience);
         if let Some(lead) = &mut self.lead {
-            let mut keep_waiter = |waiter: &Waiter| match waiter {
-                Waiter::Here(reader) => keep(reader),
-                Waiter::At { .. } => true,
-            };
-            lead.rounds.retain(&mut keep_waiter);
+            lead.rounds.retain(|waiter| match waiter {
+                Waiter::Here(reader) if after(reader.at, patience) <= now => {
+                    old.push(*reader);
+                    false
+                }
+                Waiter::Here(_) | Waiter::At { .. } => true,
+            });
         }
-        self.asking.granted.retain(|(_, readers)| !readers.is_empty());
         let leader = self.state.leader.filter(|_| self.state.role != Role::Leader);
         for reader in old {
             reply_to(reader.ticket, not_leader(leader), out);

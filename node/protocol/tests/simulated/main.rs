@@ -9,7 +9,12 @@
 
 #![allow(clippy::print_stdout)] // for people: what was run, and one seed told aloud
 
+mod equivalence;
 mod failover;
+mod multi_paxos;
+mod paxos;
 mod raft;
 mod sequencer;
+mod vsr;
 mod world;
+mod zab;

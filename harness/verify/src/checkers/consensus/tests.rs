@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::checkers::CHECKERS;
 use crate::checkers::search::brute::{Drawer, draw, linearizable, pick};
+use crate::evidence::{Evidence, Settings};
 use crate::history::{History, Value};
-use crate::judge::{Evidence, Settings};
 use crate::models::consensus::{Consensus, Propose};
 use crate::verdict::{Anomaly, Verdict};
 use crate::{CheckOptions, check as judge};

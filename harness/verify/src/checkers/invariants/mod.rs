@@ -20,8 +20,8 @@ mod world;
 use std::collections::BTreeMap;
 
 use super::{Checker, Finding};
+use crate::evidence::{Evidence, Settings};
 use crate::history::order::Names;
-use crate::judge::{Evidence, Settings};
 use node::Node;
 pub use rules::{CommitQuorum, Traces};
 use trace::{Said, What};

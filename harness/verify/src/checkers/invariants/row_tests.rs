@@ -4,7 +4,7 @@
 
 use super::tests::traces;
 use super::{CHECKER, CommitQuorum, Traces};
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::Verdict;
 
 /// `expected`: `valid`, or the kinds found in this trace of a system with this row.

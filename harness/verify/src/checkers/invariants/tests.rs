@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::CHECKER;
-use crate::judge::{Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::verdict::Verdict;
 
 /// Three nodes start, n1 wins epoch 1 with the vote of n2.

@@ -8,7 +8,7 @@ use super::object::Object;
 use super::objects::{Certificate, Judged};
 use crate::budget::Meter;
 use crate::checkers::search::{Ended, Searched, search_plainly};
-use crate::history::{Event, History, Operation, Type, Value};
+use crate::history::{Event, History, Operation, Process, Type, Value};
 use crate::minimize::minimize;
 use crate::models::spec::Timed;
 use crate::verdict::{Anomaly, Kind};
@@ -19,16 +19,19 @@ const MINIMIZE_OPS_MAX: usize = 20_000;
 /// A sentence names at most so many operations.
 const NAMED_MAX: usize = 6;
 
-/// Explains an object whose search got stuck at this rank or, if it looked ahead, later.
+/// Explains an object whose search got stuck at this rank. It may have looked ahead and got stuck
+/// too early, or, if `late`, forgiven too much.
 pub(super) fn explain<S: Judged>(
     spec: &S,
     history: &History,
     object: &Object<S::Op>,
     rank: u32,
+    late: bool,
     meter: &Meter,
 ) -> Anomaly {
     let meter = meter.slice(NICER);
-    let Some(rank) = first_stuck(spec, &object.ops, rank, &meter) else {
+    let from = if late { 0 } else { rank };
+    let Some(rank) = first_stuck(spec, &object.ops, from, &meter) else {
         return near(history, object, rank);
     };
     let culprit = object.ops.iter().find(|op| op.ret == rank);
@@ -102,7 +105,7 @@ fn first_stuck<S: Judged>(spec: &S, ops: &[Timed<S::Op>], from: u32, meter: &Met
         Ended::Explained => Some(false),
         Ended::Stuck { .. } => Some(true),
     };
-    // The cut is near where the search gave up: try ever longer steps from there.
+    // The cut is near where the search got stuck: try ever longer steps from there.
     let mut low = 0;
     let mut step = 1;
     let mut high = returns.len() - 1;
@@ -190,14 +193,22 @@ fn operation(history: &History, id: u32) -> &Operation {
 /// `p3's read -> 4`.
 fn name(history: &History, id: u32) -> String {
     let op = operation(history, id);
-    let asked = history.invoke(op);
-    let mut text = format!("p{}'s {}", op.process, asked.f);
+    told(history.invoke(op), history.ret(op))
+}
+
+/// The same of its two events.
+pub(super) fn told(asked: &Event, ret: Option<&Event>) -> String {
+    let process = match asked.process() {
+        Process::Client(process) => format!("p{process}"),
+        Process::Nemesis => "the nemesis".into(),
+    };
+    let mut text = format!("{process}'s {}", asked.f);
     for part in [asked.element(), asked.value.as_ref()].into_iter().flatten() {
         if *part != Value::Null {
             say(&mut text, format_args!(" {}", short(part)));
         }
     }
-    match history.ret(op) {
+    match ret {
         Some(ret) if ret.kind == Type::Ok => {
             if let Some(answer) = ret.value.as_ref().filter(|_| answers(asked, ret)) {
                 say(&mut text, format_args!(" -> {}", short(answer)));

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::explain::{explain, name_certificate, near};
 use super::objects::Judged;
 use super::options::{CheckError, CheckOptions};
-use crate::budget::Meter;
+use crate::budget::{Meter, Spent};
 use crate::checkers::Finding;
 use crate::checkers::search::Ended;
 use crate::history::{Event, History, Type, Value};
@@ -49,14 +49,23 @@ pub(super) fn judge<S: Judged>(
     }
     let wrong = || CheckError::Algorithm { algorithm: S::FAST, takes: S::TAKES };
     let objects = objects(spec, history)?;
-    let one = |object: &Object<S::Op>| judge_object(spec, history, object, options, meter);
+    if let Some(progress) = meter.progress() {
+        let operations: usize = objects.iter().map(|object| object.ops.len()).sum();
+        progress.begin(objects.len() as u64, 2 * operations as u64);
+    }
+    // The small ones first, so that a hopeless one takes no time from them.
+    let mut order: Vec<usize> = (0..objects.len()).collect();
+    order.sort_by_key(|&at| objects[at].ops.len());
+    let one = |&at: &usize| (at, judge_object(spec, history, &objects[at], options, meter));
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
-    let found: Vec<Option<Found>> = if parallel {
-        objects.par_iter().map(one).collect()
+    let mut found: Vec<(usize, Option<Found>)> = if parallel {
+        order.par_iter().map(one).collect()
     } else {
-        objects.iter().map(one).collect()
+        order.iter().map(one).collect()
     };
-    let found: Option<Vec<Found>> = found.into_iter().collect();
+    found.sort_by_key(|(at, _)| *at);
+    let found = found.into_iter().map(|(_, found)| found);
+    let found: Option<Vec<Found>> = found.collect();
     let found = found.ok_or_else(wrong)?;
 
     let mut finding = Finding::new(history.operations().len() as u64);
@@ -70,13 +79,12 @@ pub(super) fn judge<S: Judged>(
     let gave_up: Vec<String> = found.iter().filter_map(|found| found.gave_up.clone()).collect();
     let anomalies: Vec<Anomaly> = found.into_iter().filter_map(|found| found.anomaly).collect();
     if !gave_up.is_empty() {
-        let decided = keys - gave_up.len();
-        let many = if keys > 1 {
-            format!("; {decided} of {keys} keys were decided")
-        } else {
-            String::new()
-        };
-        let reason = format!("{}{many}", gave_up[0]);
+        let (violated, undecided) = (anomalies.len(), gave_up.len());
+        let valid = keys - violated - undecided;
+        let many = format!(
+            "; of {keys} keys {valid} are valid, {violated} violated, {undecided} undecided"
+        );
+        let reason = format!("{}{}", gave_up[0], if keys > 1 { &many } else { "" });
         if anomalies.is_empty() {
             finding.verdict = Verdict::Unknown { reason };
         } else {
@@ -99,39 +107,74 @@ fn judge_object<S: Judged>(
 ) -> Option<Found> {
     let forced = options.algorithm.as_deref();
     let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
+    let mut told = 0;
     if forced != Some("search")
         && let Some(fast) = spec.fast(&object.ops)
     {
         found.algorithm = S::FAST;
         let name = |certificate| name_certificate(history, object, &certificate);
         found.anomaly = fast.err().map(name);
-        return Some(found);
-    }
-    if forced.is_some_and(|name| name != "search") {
+    } else if forced.is_some_and(|name| name != "search") {
         return None;
+    } else {
+        told = search_object(spec, history, object, options, meter, &mut found);
+    }
+    if let Some(progress) = meter.progress() {
+        progress.explained((2 * object.ops.len() as u64).saturating_sub(told));
+        progress.decided();
+    }
+    Some(found)
+}
+
+/// Returns how many events were told to whoever watches.
+fn search_object<S: Judged>(
+    spec: &S,
+    history: &History,
+    object: &Object<S::Op>,
+    options: &CheckOptions,
+    meter: &Meter,
+    found: &mut Found,
+) -> u64 {
+    // With many small keys no single one would notice.
+    if let Err(spent) = meter.time() {
+        let rank = object.ops[0].invoke;
+        found.gave_up = Some(gave_up(history, object, rank, spent, 0));
+        return 0;
     }
     let searched = spec.search(&object.ops, meter);
     match searched.ended {
         Ended::Explained => {}
-        Ended::Stuck { rank, .. } => {
+        Ended::Stuck { rank, late, .. } => {
             found.anomaly = Some(if options.explain {
-                explain(spec, history, object, rank, meter)
+                explain(spec, history, object, rank, late, meter)
             } else {
                 near(history, object, rank)
             });
         }
         Ended::Spent { rank, spent } => {
-            let before = |op: &&Timed<S::Op>| !op.is_lost() && op.ret < rank;
-            let done = object.ops.iter().filter(before).count();
-            let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
-            let event = history.events()[rank as usize].index;
-            found.gave_up = Some(format!(
-                "{key}{spent}: everything before event {event} is explained ({done} of {} operations)",
-                object.ops.len()
-            ));
+            found.gave_up = Some(gave_up(history, object, rank, spent, searched.most));
         }
     }
-    Some(found)
+    searched.told
+}
+
+/// How far a search came: everything before this rank is explained.
+fn gave_up<Op>(
+    history: &History,
+    object: &Object<Op>,
+    rank: u32,
+    spent: Spent,
+    most: usize,
+) -> String {
+    let before = |op: &&Timed<Op>| !op.is_lost() && op.ret < rank;
+    let (done, all) = (object.ops.iter().filter(before).count(), object.ops.len());
+    let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
+    let event = history.events()[rank as usize].index;
+    let share = 100 * done / all.max(1);
+    format!(
+        "{key}{spent}: everything before event {event} is explained \
+         ({done} of {all} operations, {share} %), with up to {most} configurations at once"
+    )
 }
 
 /// Reads every operation, key by key, in the order in which keys first come.

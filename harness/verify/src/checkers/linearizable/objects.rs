@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::object::judge;
+use super::online::SearchMonitor;
 use super::options::{CheckError, CheckOptions, FailedCas};
 use crate::budget::Meter;
-use crate::checkers::search::{RegisterSpace, Searched, search, search_space};
-use crate::checkers::{Finding, fast};
+use crate::checkers::search::{LineSpace, RegisterSpace, Searched, search, search_space};
+use crate::checkers::{Finding, Monitor, fast};
 use crate::history::{History, Value};
 use crate::models::consensus::Consensus;
 use crate::models::counter::{self, Counter};
@@ -47,52 +48,81 @@ pub trait Judged: Spec<State: Send + Sync, Op: Send + Sync> + Sync {
     }
 }
 
-type Run = fn(&History, &CheckOptions, &Meter) -> Result<Finding, CheckError>;
+/// A model with its settings: all that is needed to judge a history, or a run that goes on.
+pub(super) trait Configured {
+    /// Judges every object of a history.
+    fn judge(
+        &self,
+        history: &History,
+        options: &CheckOptions,
+        meter: &Meter,
+    ) -> Result<Finding, CheckError>;
+
+    /// Judges while the run goes on, holding no more than so many bytes.
+    fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor>;
+}
+
+impl<S: Judged + 'static> Configured for S {
+    fn judge(
+        &self,
+        history: &History,
+        options: &CheckOptions,
+        meter: &Meter,
+    ) -> Result<Finding, CheckError> {
+        judge(self, history, options, meter)
+    }
+
+    fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor> {
+        Box::new(SearchMonitor::new(self.clone(), memory_bytes))
+    }
+}
+
+type Configure = fn(&CheckOptions) -> Result<Box<dyn Configured>, CheckError>;
 
 /// Every model but the log, with what judges its objects.
-pub(super) const OBJECTS: &[(&str, Run)] = &[
-    ("register", |history, options, meter| {
+pub(super) const OBJECTS: &[(&str, Configure)] = &[
+    ("register", |options| {
         let initial = options.initial.clone().unwrap_or(Value::Null);
         let register = Register {
             failed_cas_constrains: options.failed_cas == FailedCas::Constrain,
             null_says_nothing: options.null_says_nothing && initial != Value::Null,
             initial,
         };
-        judge(&register, history, options, meter)
+        Ok(Box::new(register))
     }),
-    ("multi-register", |history, options, meter| {
+    ("multi-register", |options| {
         let initial = registers(options.initial.as_ref())?;
         let null_says_nothing = options.null_says_nothing && !initial.is_empty();
-        judge(&MultiRegister { initial, null_says_nothing }, history, options, meter)
+        Ok(Box::new(MultiRegister { initial, null_says_nothing }))
     }),
-    ("kv", |history, options, meter| {
+    ("kv", |options| {
         let initial = options.initial.clone().unwrap_or(Value::Null);
         let failed_cas_constrains = options.failed_cas == FailedCas::Constrain;
-        judge(&Kv { initial, failed_cas_constrains }, history, options, meter)
+        Ok(Box::new(Kv { initial, failed_cas_constrains }))
     }),
-    ("queue", |history, options, meter| {
+    ("queue", |options| {
         let initial = list(options.initial.as_ref())?;
-        judge(&Queue { initial, is_stack: false }, history, options, meter)
+        Ok(Box::new(Queue { initial, is_stack: false }))
     }),
-    ("stack", |history, options, meter| {
+    ("stack", |options| {
         let initial = list(options.initial.as_ref())?;
-        judge(&Queue { initial, is_stack: true }, history, options, meter)
+        Ok(Box::new(Queue { initial, is_stack: true }))
     }),
-    ("set", |history, options, meter| {
+    ("set", |options| {
         let initial = match &options.initial {
             None | Some(Value::Null) => BTreeSet::new(),
             Some(value) => set::elements(value).map_err(initial_error)?,
         };
-        judge(&Set { initial }, history, options, meter)
+        Ok(Box::new(Set { initial }))
     }),
-    ("counter", |history, options, meter| {
+    ("counter", |options| {
         let initial = match &options.initial {
             None | Some(Value::Null) => 0,
             Some(value) => counter::number(value).map_err(initial_error)?,
         };
-        judge(&Counter { initial }, history, options, meter)
+        Ok(Box::new(Counter { initial }))
     }),
-    ("mutex", |history, options, meter| {
+    ("mutex", |options| {
         let held = match &options.initial {
             None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::Bool(true)) => true,
@@ -102,10 +132,10 @@ pub(super) const OBJECTS: &[(&str, Run)] = &[
                 return Err(initial_error(format!("found {other}; expected free or held")));
             }
         };
-        judge(&Mutex { held }, history, options, meter)
+        Ok(Box::new(Mutex { held }))
     }),
-    ("consensus", |history, options, meter| match &options.initial {
-        None | Some(Value::Null) => judge(&Consensus, history, options, meter),
+    ("consensus", |options| match &options.initial {
+        None | Some(Value::Null) => Ok(Box::new(Consensus)),
         Some(other) => Err(initial_error(format!("a key starts undecided, not as {other}"))),
     }),
 ];
@@ -140,6 +170,11 @@ impl Judged for Kv {
 impl Judged for Queue {
     const FAST: &'static str = "fifo";
     const TAKES: &'static str = "queues, not stacks, into which no value is put twice";
+
+    fn search(&self, ops: &[Timed<queue::Op>], meter: &Meter) -> Searched {
+        let (mut space, pieces) = LineSpace::new(self, ops);
+        search_space(&mut space, pieces, meter)
+    }
 
     fn fast(&self, ops: &[Timed<queue::Op>]) -> Option<Result<(), Certificate>> {
         if self.is_stack { None } else { fast::fifo::judge(&self.initial, ops) }

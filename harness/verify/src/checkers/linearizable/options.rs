@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::history::formats::Format;
 use crate::history::{History, Type, Value};
 use crate::models::{MODELS, ModelError};
+use crate::progress::Watcher;
 
 /// Whether a failed cas says something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,6 +35,8 @@ pub struct CheckOptions {
     pub explain: bool,
     /// What may be spent.
     pub budget: Budget,
+    /// Who is told how far it is.
+    pub watcher: Watcher,
 }
 
 impl Default for CheckOptions {
@@ -46,6 +49,7 @@ impl Default for CheckOptions {
             null_says_nothing: false,
             explain: true,
             budget: Budget::default(),
+            watcher: Watcher::default(),
         }
     }
 }

@@ -29,6 +29,7 @@ where
     Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes })
 }
 
+#[derive(Clone)]
 struct Own<'a, S>(&'a S);
 
 impl<S: Spec> Spec for Own<'_, S> {
@@ -49,6 +50,10 @@ impl<S: Spec> Spec for Own<'_, S> {
 
     fn only_reads(&self, op: &S::Op) -> bool {
         self.0.only_reads(op)
+    }
+
+    fn bytes(&self, state: &S::State) -> u64 {
+        self.0.bytes(state)
     }
 
     fn show(&self, state: &S::State) -> String {

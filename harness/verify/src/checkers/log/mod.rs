@@ -19,8 +19,8 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::{Checker, Finding, Monitor, linearizable};
+use crate::evidence::{Evidence, Settings};
 use crate::history::{Event, Process, Type, Value};
-use crate::judge::{Evidence, Settings};
 use crate::models::{self, log};
 use crate::verdict::{Anomaly, Verdict};
 use state::{Core, Open};

@@ -44,6 +44,18 @@ pub fn draw<S: Spec>(
     most: usize,
     processes: usize,
 ) -> Vec<Timed<S::Op>> {
+    draw_losing(spec, drawer, seed, most, processes, [0.0, 0.1, 0.4])
+}
+
+/// The same with one of these shares of lost answers.
+pub fn draw_losing<S: Spec>(
+    spec: &S,
+    drawer: &Drawer<S>,
+    seed: u64,
+    most: usize,
+    processes: usize,
+    losses: [f64; 3],
+) -> Vec<Timed<S::Op>> {
     struct Open<Op> {
         at: usize,
         took_effect: Option<Op>,
@@ -52,7 +64,7 @@ pub fn draw<S: Spec>(
     let rng = &mut rng;
     let count = rng.random_range(1..=most);
     let lies = [0.0, 0.15, 0.4][rng.random_range(0..3usize)];
-    let losses = [0.0, 0.1, 0.4][rng.random_range(0..3usize)];
+    let losses = losses[rng.random_range(0..3usize)];
     let mut ops: Vec<Timed<S::Op>> = Vec::new();
     let mut state = spec.initial();
     let mut open: Vec<Option<Open<S::Op>>> = (0..processes).map(|_| None).collect();

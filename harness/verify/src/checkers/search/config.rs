@@ -21,7 +21,12 @@ impl<const W: usize, const I: usize> Config<W, I> {
             && self.used.iter().zip(&other.used).all(|(mine, theirs)| mine <= theirs)
     }
 
-    fn same_key(&self, other: &Self) -> bool {
+    /// How many lost operations it used up.
+    pub fn total(&self) -> u32 {
+        self.used.iter().map(|used| u32::from(*used)).sum()
+    }
+
+    pub fn same_key(&self, other: &Self) -> bool {
         self.state == other.state && self.open == other.open
     }
 
@@ -49,7 +54,6 @@ pub(super) fn clear<const W: usize>(bits: &mut [u64; W], slot: u32) {
 }
 
 /// Configurations, none of which dominates another.
-#[derive(Clone)]
 pub(super) struct Front<const W: usize, const I: usize> {
     configs: Vec<Config<W, I>>,
     /// The next configuration with the same state and open operations.
@@ -62,12 +66,24 @@ pub(super) struct Front<const W: usize, const I: usize> {
     epoch: u32,
     chains: usize,
     live: usize,
+    /// The most that were ever held at once: that memory was touched, and stays.
+    peak: usize,
+    /// Comparisons made since `take_work`.
+    work: u64,
 }
 
 const NONE: u32 = u32::MAX;
 
 /// So few configurations are searched one by one: faster than any table.
 const SCAN_MAX: usize = 8;
+
+/// Between two looks at the budget no more than about so many configurations come in.
+const SOON: usize = 1 << 10;
+
+/// Buckets for so many chains: at most a quarter full when made, and half full before the next.
+fn table_size(chains: usize) -> usize {
+    (4 * chains.max(2 * SCAN_MAX)).next_power_of_two()
+}
 
 impl<const W: usize, const I: usize> Front<W, I> {
     pub fn new() -> Self {
@@ -79,6 +95,8 @@ impl<const W: usize, const I: usize> Front<W, I> {
             epoch: 1,
             chains: 0,
             live: 0,
+            peak: 0,
+            work: 0,
         }
     }
 
@@ -99,10 +117,18 @@ impl<const W: usize, const I: usize> Front<W, I> {
         self.live
     }
 
+    /// Bytes of memory in use, and those that growing soon will take.
     pub fn bytes(&self) -> u64 {
-        (self.configs.capacity() * size_of::<Config<W, I>>()
-            + self.configs.capacity() * 5
-            + self.buckets.capacity() * 8) as u64
+        let mut buckets = self.buckets.len();
+        if 2 * (self.chains + SOON) > buckets && self.configs.len() > SCAN_MAX {
+            buckets = buckets.max(table_size(self.chains + SOON));
+        }
+        ((self.peak + SOON) * (size_of::<Config<W, I>>() + 5) + buckets * 8) as u64
+    }
+
+    /// Comparisons since it was last asked: what the time goes into.
+    pub fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Config<W, I>> {
@@ -122,6 +148,7 @@ impl<const W: usize, const I: usize> Front<W, I> {
     /// Takes a configuration, unless one that is there dominates it; returns its number.
     pub fn insert(&mut self, config: Config<W, I>) -> Option<u32> {
         let number = self.configs.len() as u32;
+        self.work += 1;
         if self.configs.len() < SCAN_MAX {
             for at in 0..self.configs.len() {
                 if self.dead[at] || !self.configs[at].same_key(&config) {
@@ -146,6 +173,7 @@ impl<const W: usize, const I: usize> Front<W, I> {
         let mut at = head;
         while at != NONE {
             let there = at as usize;
+            self.work += 1;
             if !self.dead[there] {
                 if self.configs[there].dominates(&config) {
                     return None;
@@ -168,6 +196,7 @@ impl<const W: usize, const I: usize> Front<W, I> {
         self.next.push(next);
         self.dead.push(false);
         self.live += 1;
+        self.peak = self.peak.max(self.configs.len());
     }
 
     fn head(&self, bucket: usize) -> u32 {
@@ -189,8 +218,10 @@ impl<const W: usize, const I: usize> Front<W, I> {
     }
 
     fn rehash(&mut self) {
-        let size = (4 * self.configs.len().max(2 * SCAN_MAX)).next_power_of_two();
+        let size = table_size(if self.chains == 0 { self.configs.len() } else { self.chains });
+        self.work += self.configs.len() as u64;
         if size > self.buckets.len() {
+            self.buckets = Vec::new(); // given back before the larger one is taken
             self.buckets = vec![(0, NONE); size];
             self.epoch = 1;
         } else {

@@ -6,7 +6,13 @@
 pub mod brute;
 mod config;
 mod engine;
+mod expand;
+#[cfg(test)]
+mod hard_tests;
+mod line;
+mod online;
 mod plan;
+mod purse;
 mod register;
 mod space;
 
@@ -14,15 +20,42 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-pub use engine::Ended;
+pub use line::LineSpace;
+pub use online::{Online, Told};
 pub use plan::Piece;
 pub use register::RegisterSpace;
 pub use space::{Numbered, Space};
 
 use crate::budget::{Meter, Spent};
 use crate::models::spec::{Spec, Timed};
-use engine::Engine;
-use plan::Plan;
+use engine::{Engine, Mode};
+use plan::{Plan, Step};
+use purse::Purse;
+
+/// How a search ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Some order explains every answer.
+    Explained,
+    /// No order explains this return.
+    Stuck {
+        /// The number of the operation.
+        id: u32,
+        /// The rank of its return.
+        rank: u32,
+        /// The states that were possible until then.
+        states: Vec<u32>,
+        /// An earlier return may be the first that no order explains.
+        late: bool,
+    },
+    /// The budget is spent. Everything before this rank is explained.
+    Spent {
+        /// The rank it got to.
+        rank: u32,
+        /// What ran out.
+        spent: Spent,
+    },
+}
 
 /// What a search found, in words.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +66,8 @@ pub struct Searched {
     pub states: Vec<String>,
     /// The greatest number of configurations alive at once.
     pub most: usize,
+    /// How many events were told to whoever watches.
+    pub told: u64,
 }
 
 /// So many states are named when a search is stuck.
@@ -48,62 +83,125 @@ pub fn search<S: Spec>(spec: &S, mut ops: Vec<Timed<S::Op>>, meter: &Meter) -> S
 /// far, and names every state that was possible until then.
 pub fn search_plainly<S: Spec>(spec: &S, ops: &[Timed<S::Op>], meter: &Meter) -> Searched {
     let (pieces, classes) = classify(spec, ops);
-    search_space(&mut Numbered::new(spec, classes), pieces, meter)
+    search_space(&mut Numbered::new(spec.clone(), classes), pieces, meter)
 }
 
 /// Searches one object whose operations have classes already.
 pub fn search_space<S: Space>(space: &mut S, pieces: Vec<Piece>, meter: &Meter) -> Searched {
     let plan = Plan::new(pieces, |class| space.useful_until(class));
-    let mut most = 1;
-    let ended = sized(space, &plan, meter, &mut most);
+    let mut purse = Purse::new(meter);
+    let mut far = Far { most: 1, rank: plan.steps.first().map_or(0, |step| step.0) };
+    let ended = sized(space, &plan, &mut purse, &mut far);
     let states = match &ended {
         Ended::Stuck { states, .. } => {
             states.iter().take(STATES_SHOWN).map(|&state| space.show(state)).collect()
         }
         _ => Vec::new(),
     };
-    Searched { ended, states, most }
+    Searched { ended, states, most: far.most, told: purse.told() }
+}
+
+/// How far any attempt got.
+struct Far {
+    /// The greatest number of configurations alive at once.
+    most: usize,
+    /// Everything before this rank is explained.
+    rank: u32,
 }
 
 /// Runs the engine with the smallest configurations that have room for everything.
-fn sized<S: Space>(space: &mut S, plan: &Plan, meter: &Meter, most: &mut usize) -> Ended {
+fn sized<S: Space>(space: &mut S, plan: &Plan, purse: &mut Purse<'_>, far: &mut Far) -> Ended {
     let bits = plan.open_slots.max(plan.done_slots);
     match (bits, plan.lost_slots) {
-        (0..=64, 0..=8) => widen::<S, 1, 8>(space, plan, meter, most),
-        (0..=64, 0..=32) => widen::<S, 1, 32>(space, plan, meter, most),
-        (0..=256, 0..=128) => widen::<S, 4, 128>(space, plan, meter, most),
-        (0..=1024, 0..=2048) => widen::<S, 16, 2048>(space, plan, meter, most),
+        (0..=64, 0..=8) => widen::<S, 1, 8>(space, plan, purse, far),
+        (0..=64, 0..=32) => widen::<S, 1, 32>(space, plan, purse, far),
+        (0..=256, 0..=128) => widen::<S, 4, 128>(space, plan, purse, far),
+        (0..=1024, 0..=2048) => widen::<S, 16, 2048>(space, plan, purse, far),
         // More than that at once is far beyond any search; say so before it is tried.
         _ => Ended::Spent {
-            rank: plan.steps.first().map_or(0, |step| step.0),
+            rank: far.rank,
             spent: Spent::Room { open: bits, lost: plan.lost_slots },
         },
     }
 }
 
 /// Carries few configurations along first: if one of them comes through, that is all it takes.
-/// Only a search that dropped none can say that there is no way.
+/// Only a search that dropped none can say that there is no way; that is often quick to see if
+/// lost operations may help again and again.
 fn widen<S: Space, const W: usize, const I: usize>(
     space: &mut S,
     plan: &Plan,
-    meter: &Meter,
-    most: &mut usize,
+    purse: &mut Purse<'_>,
+    far: &mut Far,
 ) -> Ended {
-    for beam in BEAMS {
-        if let Some(ended) = Engine::<S, W, I>::new(space, plan, beam).run(meter, most) {
+    for (at, &mode) in MODES.iter().enumerate() {
+        if mode.endless && plan.lost_slots == 0 {
+            continue; // the same as the last
+        }
+        if at > 0 {
+            space.restart();
+        }
+        let engine = Engine::<W, I>::new(mode);
+        if let Some(ended) = run(engine, space, plan, purse, far) {
             return ended;
         }
-        space.restart();
     }
-    unreachable!("the last beam drops nothing")
+    unreachable!("the last mode drops nothing")
 }
 
-/// Most histories never have more than the first; each step costs as much as the ones before it.
+/// Most histories never have more than the first beam; each later one costs as much as the ones
+/// before it.
 #[cfg(not(test))]
-const BEAMS: [usize; 3] = [256, 4096, usize::MAX];
+const MODES: [Mode; 7] = [
+    Mode { beam: 64, endless: false },
+    Mode { beam: 256, endless: false },
+    Mode { beam: 1024, endless: true },
+    Mode { beam: 1024, endless: false },
+    Mode { beam: 8192, endless: false },
+    Mode { beam: 1 << 16, endless: true },
+    Mode { beam: usize::MAX, endless: false },
+];
 /// Small, so that small histories drop some.
 #[cfg(test)]
-const BEAMS: [usize; 3] = [1, 3, usize::MAX];
+const MODES: [Mode; 4] = [
+    Mode { beam: 1, endless: false },
+    Mode { beam: 8, endless: true },
+    Mode { beam: 3, endless: false },
+    Mode { beam: usize::MAX, endless: false },
+];
+
+/// Goes through all steps. None: it proved nothing, because of its mode.
+fn run<S: Space, const W: usize, const I: usize>(
+    mut engine: Engine<W, I>,
+    space: &mut S,
+    plan: &Plan,
+    purse: &mut Purse<'_>,
+    far: &mut Far,
+) -> Option<Ended> {
+    let endless = engine.mode.endless;
+    for (at, &(rank, step)) in plan.steps.iter().enumerate() {
+        match engine.step(space, &plan.pieces, step, rank, purse) {
+            Ok(true) => far.most = far.most.max(engine.alive()),
+            Ok(false) if engine.dropped => return None,
+            Ok(false) => {
+                let Step::Return(at) = step else { unreachable!("only returns fail") };
+                let id = plan.pieces[at as usize].id;
+                return Some(Ended::Stuck { id, rank, states: engine.states(), late: endless });
+            }
+            Err(spent) => {
+                let rank = if endless { far.rank } else { far.rank.max(rank) };
+                return Some(Ended::Spent { rank, spent });
+            }
+        }
+        if !endless {
+            far.rank = far.rank.max(rank);
+            purse.reached(at as u64 + 1);
+        } else if engine.dropped {
+            return None; // nothing can come of it any more
+        }
+    }
+    (!endless).then_some(Ended::Explained)
+}
 
 /// Gives equal operations one number.
 fn classify<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> (Vec<Piece>, Vec<S::Op>) {

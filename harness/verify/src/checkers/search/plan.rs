@@ -54,18 +54,22 @@ pub(super) struct Plan {
 }
 
 /// Slots given out, lowest first, and taken back.
-#[derive(Default)]
-struct Pool {
+#[derive(Clone, Default)]
+pub(super) struct Pool {
     free: Vec<u32>,
     size: u32,
 }
 
 impl Pool {
-    fn take(&mut self) -> u32 {
+    pub fn take(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.size += 1;
             self.size - 1
         })
+    }
+
+    pub fn give(&mut self, slot: u32) {
+        self.free.push(slot);
     }
 }
 
@@ -102,7 +106,7 @@ impl Plan {
                     continue; // with another of its class
                 }
                 let slot = std::mem::replace(slot_of, NONE);
-                lost.free.push(slot);
+                lost.give(slot);
                 Step::Retire(slot)
             } else if piece.ret == u32::MAX {
                 if *slot_of == NONE {
@@ -114,7 +118,7 @@ impl Plan {
                 piece.slot = pool.take();
                 Step::Invoke(at)
             } else {
-                pool.free.push(piece.slot);
+                pool.give(piece.slot);
                 Step::Return(at)
             };
             steps.push((rank, step));

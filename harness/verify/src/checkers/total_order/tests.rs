@@ -1,8 +1,8 @@
 //! A small cluster's delivered files, honest and lying.
 
 use super::{CHECKER, link};
+use crate::evidence::{Evidence, Settings};
 use crate::history::History;
-use crate::judge::{Evidence, Settings};
 use crate::verdict::Verdict;
 
 /// Two acknowledged appends, 17 at 0 and "x" at 1, and nodes that settled at length 2.

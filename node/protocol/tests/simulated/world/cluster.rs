@@ -158,7 +158,7 @@ impl Cluster {
         }
         (self.profile.drop, self.profile.repeat, self.profile.late) = (0, 0, 0);
         self.profile.lost_answers = 0;
-        self.profile.filter = None;
+        self.profile.filter = self.profile.lasting;
         self.let_go(None);
     }
 

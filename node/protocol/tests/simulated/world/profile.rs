@@ -33,6 +33,8 @@ pub struct Profile {
     pub filter: Option<Filter>,
     /// Waits that a filter may draw from.
     pub waits_ms: Vec<u64>,
+    /// The same from the heal on: what is no fault and never ends, such as distance.
+    pub lasting: Option<Filter>,
     /// What clients may find under this profile, as the protocol does not promise otherwise.
     pub forgiven: &'static [&'static str],
 }
@@ -86,6 +88,7 @@ impl Default for Profile {
             disturbed_ms: 2_500,
             filter: None,
             waits_ms: Vec::new(),
+            lasting: None,
             forgiven: &[],
         }
     }

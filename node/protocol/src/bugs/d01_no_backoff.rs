@@ -1,0 +1,32 @@
+//! D01 no-backoff. A refused proposer begins its next ballot at once, with a higher number.
+//!
+//! Stands for: the duelling proposers of Paxos Made Simple, 2.4, and nebula PR 2419 (a candidate
+//! that could not be elected for long).
+//! Seen as: keys that are never decided while two nodes propose for them.
+//! Woken by: latency between nodes, two proposers for a key.
+
+use super::Bug;
+use crate::machine::build;
+use crate::paxos::{Options, Paxos, Rules};
+
+struct NoBackoff;
+
+impl Rules for NoBackoff {
+    fn backoff_ns(&self, _options: &Options, _refused: u32, _random: u64) -> u64 {
+        0
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "D01",
+    name: "no-backoff",
+    protocol: "paxos",
+    about: "a refused proposer tries again at once: two of them duel for ever",
+    stands_for: "the duelling proposers of Paxos Made Simple, 2.4, and nebula PR 2419 (a candidate \
+        that could not be elected for long)",
+    sees: "keys that are never decided while two nodes propose for them",
+    woken_by: "latency between nodes, two proposers for a key",
+    class: "m",
+    build: |boot, out| build::<Paxos>(boot, &NoBackoff, out),
+};

@@ -1,0 +1,30 @@
+//! D02 learn-first. One acceptance is taken for a decision.
+//!
+//! Stands for: EastGuard PR 150 and hashicorp/raft 6e41709 (a quorum that was none).
+//! Seen as: two answers for one key.
+//! Woken by: rival proposers; partitions make it certain.
+
+use super::Bug;
+use crate::machine::build;
+use crate::paxos::{Paxos, Rules};
+
+struct LearnFirst;
+
+impl Rules for LearnFirst {
+    fn accept_quorum(&self, _members: usize) -> usize {
+        1
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "D02",
+    name: "learn-first",
+    protocol: "paxos",
+    about: "a value is decided with the first acceptance",
+    stands_for: "EastGuard PR 150 and hashicorp/raft 6e41709 (a quorum that was none)",
+    sees: "two answers for one key",
+    woken_by: "rival proposers; partitions make it certain",
+    class: "e",
+    build: |boot, out| build::<Paxos>(boot, &LearnFirst, out),
+};

@@ -1,0 +1,30 @@
+//! P03 own-value. A new leader proposes its own value where others were accepted.
+//!
+//! Stands for: OCons PR 21 (partial logs merged wrongly at an election).
+//! Seen as: acknowledged appends that a no-op replaced: lost, and logs that differ.
+//! Woken by: crash or partition of the leader.
+
+use super::Bug;
+use crate::machine::{Command, LogEntry, build};
+use crate::multi_paxos::{MultiPaxos, Rules};
+
+struct OwnValue;
+
+impl Rules for OwnValue {
+    fn value(&self, _reports: &[LogEntry]) -> Option<Command> {
+        None
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "P03",
+    name: "own-value",
+    protocol: "multi-paxos",
+    about: "a new leader ignores the values that its quorum reports",
+    stands_for: "OCons PR 21 (partial logs merged wrongly at an election)",
+    sees: "acknowledged appends that a no-op replaced: lost, and logs that differ",
+    woken_by: "crash or partition of the leader",
+    class: "e",
+    build: |boot, out| build::<MultiPaxos>(boot, &OwnValue, out),
+};

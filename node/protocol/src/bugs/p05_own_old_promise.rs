@@ -1,0 +1,31 @@
+//! P05 own-old-promise. A promise of an older ballot of one's own counts for the present one.
+//!
+//! Stands for: openraft a80579ef (late answers of an older term were counted).
+//! Seen as: a leader that a majority never promised: lost appends, logs that differ.
+//! Woken by: answers later than a candidate's patience: latency, pause.
+
+use super::Bug;
+use crate::machine::build;
+use crate::multi_paxos::{MultiPaxos, Rules, State};
+use crate::paxos::ballot::Ballot;
+
+struct OwnOldPromise;
+
+impl Rules for OwnOldPromise {
+    fn promise_counts(&self, state: &State, ballot: Ballot) -> bool {
+        ballot.node() == state.id
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "P05",
+    name: "own-old-promise",
+    protocol: "multi-paxos",
+    about: "promises to an older ballot of the same proposer are counted",
+    stands_for: "openraft a80579ef (late answers of an older term were counted)",
+    sees: "a leader that a majority never promised: lost appends, logs that differ",
+    woken_by: "answers later than a candidate's patience: latency, pause",
+    class: "m",
+    build: |boot, out| build::<MultiPaxos>(boot, &OwnOldPromise, out),
+};

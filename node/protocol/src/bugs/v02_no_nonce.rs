@@ -1,0 +1,31 @@
+//! V02 no-nonce. A recovering replica believes answers to questions of its earlier incarnations.
+//!
+//! Stands for: the reused ReadIndex context of etcd #20418 (an answer to an old question counts),
+//! where the paper's nonce was left out.
+//! Seen as: a replica back in a view it had left; entries it acknowledged are gone.
+//! Woken by: crashing one node twice while answers to its first recovery are late.
+
+use super::Bug;
+use crate::vsr::{Mode, Rules, start};
+
+struct NoNonce;
+
+impl Rules for NoNonce {
+    fn response_counts(&self, _asked: u64, _nonce: u64) -> bool {
+        true
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "V02",
+    name: "no-nonce",
+    protocol: "vsr-memory",
+    about: "a recovering replica believes answers to earlier questions",
+    stands_for: "the reused ReadIndex context of etcd #20418 (an answer to an old question \
+        counts), where the paper's nonce was left out",
+    sees: "a replica back in a view it had left; entries it acknowledged are gone",
+    woken_by: "crashing one node twice while answers to its first recovery are late",
+    class: "d",
+    build: |boot, out| start(Mode::Memory, boot, &NoNonce, out),
+};

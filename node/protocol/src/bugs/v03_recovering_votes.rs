@@ -1,0 +1,31 @@
+//! V03 recovering-votes. A replica that has forgotten everything takes part in view changes.
+//!
+//! Stands for: atlasdb #1504 (a wiped node took part as if it had never known anything), and the
+//! unsafe interleavings of recovery in Michael et al., DISC 2017.
+//! Seen as: a primary without what was committed; lost appends.
+//! Woken by: crashing a holder and cutting off the primary while another backup lags.
+
+use super::Bug;
+use crate::vsr::{Mode, Rules, State, start};
+
+struct RecoveringVotes;
+
+impl Rules for RecoveringVotes {
+    fn takes_part(&self, _state: &State) -> bool {
+        true
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "V03",
+    name: "recovering-votes",
+    protocol: "vsr-memory",
+    about: "a recovering replica takes part in view changes",
+    stands_for: "atlasdb #1504 (a wiped node took part as if it had never known anything), and \
+        the unsafe interleavings of recovery in Michael et al., DISC 2017",
+    sees: "a primary without what was committed; lost appends",
+    woken_by: "crashing a holder and cutting off the primary while another backup lags",
+    class: "m",
+    build: |boot, out| start(Mode::Memory, boot, &RecoveringVotes, out),
+};

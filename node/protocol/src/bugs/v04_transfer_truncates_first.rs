@@ -1,0 +1,33 @@
+//! V04 transfer-truncates-first. A replica that hears of a later view drops what it does not know
+//! to be committed before it has that view's log, as published (paper, 5.2).
+//!
+//! Stands for: the defect of the paper's state transfer that Vanlightly's model checking found
+//! (vsr-tlaplus).
+//! Seen as: a primary without what was committed; lost appends.
+//! Woken by: backups that lag into a view whose primary dies before it answers them.
+
+use super::Bug;
+use crate::machine::Index;
+use crate::vsr::{Mode, Rules, State, start};
+
+struct TransferTruncatesFirst;
+
+impl Rules for TransferTruncatesFirst {
+    fn kept_for_transfer(&self, state: &State) -> Index {
+        state.ordered.commit
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "V04",
+    name: "transfer-truncates-first",
+    protocol: "vsr",
+    about: "a replica drops its uncommitted tail before it has the later view's log",
+    stands_for: "the defect of the paper's state transfer that Vanlightly's model checking found \
+        (vsr-tlaplus)",
+    sees: "a primary without what was committed; lost appends",
+    woken_by: "backups that lag into a view whose primary dies before it answers them",
+    class: "m",
+    build: |boot, out| start(Mode::Durable, boot, &TransferTruncatesFirst, out),
+};

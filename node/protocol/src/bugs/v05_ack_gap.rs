@@ -1,0 +1,30 @@
+//! V05 ack-gap. A backup acknowledges a Prepare although an earlier one is missing.
+//!
+//! Stands for: braft PR 119 and ZK-4925 (a hole in a log that was acknowledged).
+//! Seen as: commits that no quorum holds; lost appends.
+//! Woken by: lost messages: a partition that resets, a crash.
+
+use super::Bug;
+use crate::machine::Index;
+use crate::vsr::{Mode, Rules, State, start};
+
+struct AckGap;
+
+impl Rules for AckGap {
+    fn acknowledged(&self, _state: &State, _prev: Index, covered: Index) -> Option<Index> {
+        Some(covered)
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "V05",
+    name: "ack-gap",
+    protocol: "vsr",
+    about: "a backup acknowledges over a hole",
+    stands_for: "braft PR 119 and ZK-4925 (a hole in a log that was acknowledged)",
+    sees: "commits that no quorum holds; lost appends",
+    woken_by: "lost messages: a partition that resets, a crash",
+    class: "e",
+    build: |boot, out| start(Mode::Durable, boot, &AckGap, out),
+};

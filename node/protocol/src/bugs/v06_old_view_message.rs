@@ -1,0 +1,32 @@
+//! V06 old-view-message. Messages of older views are obeyed.
+//!
+//! Stands for: openraft a80579ef (a deposed leader's late progress counted) and every protocol that
+//! forgot to compare epochs.
+//! Seen as: one index with two histories; nodes that deliver different logs.
+//! Woken by: messages of an old primary that arrive after its successor began: pause, held links.
+
+use super::Bug;
+use crate::machine::Epoch;
+use crate::vsr::{Mode, Rules, State, start};
+
+struct OldViewMessage;
+
+impl Rules for OldViewMessage {
+    fn is_stale(&self, _state: &State, _view: Epoch) -> bool {
+        false
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "V06",
+    name: "old-view-message",
+    protocol: "vsr",
+    about: "messages of older views are obeyed",
+    stands_for: "openraft a80579ef (a deposed leader's late progress counted) and every protocol \
+        that forgot to compare epochs",
+    sees: "one index with two histories; nodes that deliver different logs",
+    woken_by: "messages of an old primary that arrive after its successor began: pause, held links",
+    class: "m",
+    build: |boot, out| start(Mode::Durable, boot, &OldViewMessage, out),
+};

@@ -1,0 +1,30 @@
+//! V07 table-not-moved. State transfer by snapshot leaves the client table behind.
+//!
+//! Stands for: logcabin 445f383 (sessions were not part of what a snapshot brought back).
+//! Seen as: a repeated request that is executed twice, or refused as never opened.
+//! Woken by: a backup that lags far enough for a snapshot and then leads, and clients that retry.
+
+use super::Bug;
+use crate::machine::Snapshot;
+use crate::vsr::{Mode, Rules, start};
+
+struct TableNotMoved;
+
+impl Rules for TableNotMoved {
+    fn taken_over(&self, snapshot: Snapshot) -> Snapshot {
+        Snapshot { state: bytes::Bytes::new(), ..snapshot }
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "V07",
+    name: "table-not-moved",
+    protocol: "vsr",
+    about: "state transfer by snapshot leaves the client table behind",
+    stands_for: "logcabin 445f383 (sessions were not part of what a snapshot brought back)",
+    sees: "a repeated request that is executed twice, or refused as never opened",
+    woken_by: "a backup that lags far enough for a snapshot and then leads, and clients that retry",
+    class: "m",
+    build: |boot, out| start(Mode::Durable, boot, &TableNotMoved, out),
+};

@@ -1,0 +1,30 @@
+//! Z02 epoch-first. currentEpoch is set at NEWEPOCH, before the history.
+//!
+//! Stands for: ZOOKEEPER-4643 (currentEpoch was written before the history of that epoch).
+//! Seen as: a leader elected for an epoch whose history it never had; lost appends.
+//! Woken by: a lagging node cut off or killed between NEWEPOCH and NEWLEADER, then elected.
+
+use super::Bug;
+use crate::machine::{Epoch, NodeId, build};
+use crate::zab::{HardState, Rules, Zab};
+
+struct EpochFirst;
+
+impl Rules for EpochFirst {
+    fn accept(&self, hard: HardState, epoch: Epoch, leader: NodeId) -> HardState {
+        HardState { accepted: epoch, promised: Some(leader), current: epoch.max(hard.current) }
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "Z02",
+    name: "epoch-first",
+    protocol: "zab",
+    about: "currentEpoch is raised with NEWEPOCH, before the history it stands for is here",
+    stands_for: "ZOOKEEPER-4643 (currentEpoch was written before the history of that epoch)",
+    sees: "a leader elected for an epoch whose history it never had; lost appends",
+    woken_by: "a lagging node cut off or killed between NEWEPOCH and NEWLEADER, then elected",
+    class: "m",
+    build: |boot, out| build::<Zab>(boot, &EpochFirst, out),
+};

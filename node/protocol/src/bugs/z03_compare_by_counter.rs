@@ -1,0 +1,34 @@
+//! Z03 compare-by-counter. The one comparison of histories ignores the epochs.
+//!
+//! Stands for: ZOOKEEPER-1419 (the order of votes left the epoch out of one of its cases).
+//! Seen as: a leader without committed entries; lost appends.
+//! Woken by: a leader cut off with a long tail of its own, elected again after others committed
+//! a shorter one.
+
+use super::Bug;
+use std::cmp::Ordering;
+
+use crate::machine::build;
+use crate::zab::{Rules, Standing, Zab};
+
+struct CompareByCounter;
+
+impl Rules for CompareByCounter {
+    fn compare(&self, a: Standing, b: Standing) -> Ordering {
+        a.last.index.cmp(&b.last.index)
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "Z03",
+    name: "compare-by-counter",
+    protocol: "zab",
+    about: "histories are compared by their length alone",
+    stands_for: "ZOOKEEPER-1419 (the order of votes left the epoch out of one of its cases)",
+    sees: "a leader without committed entries; lost appends",
+    woken_by: "a leader cut off with a long tail of its own, elected again after others committed a \
+        shorter one",
+    class: "e",
+    build: |boot, out| build::<Zab>(boot, &CompareByCounter, out),
+};

@@ -1,0 +1,32 @@
+//! Z04 no-trunc. What follows the common prefix stays.
+//!
+//! Stands for: ZOOKEEPER-2845 (a database kept over an election held what the new leader never
+//! had) and 5094 (an interrupted TRUNC).
+//! Seen as: one proposal at two places of two logs; nodes that deliver different logs.
+//! Woken by: a leader cut off with a tail of its own that follows again.
+
+use super::Bug;
+use crate::machine::{Index, build};
+use crate::zab::{Rules, State, Zab, Zxid};
+
+struct NoTrunc;
+
+impl Rules for NoTrunc {
+    fn cut_from(&self, _state: &State, _to: Zxid) -> Option<Index> {
+        None
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "Z04",
+    name: "no-trunc",
+    protocol: "zab",
+    about: "a follower keeps the proposals that TRUNC says are not the leader's",
+    stands_for: "ZOOKEEPER-2845 (a database kept over an election held what the new leader never had) and \
+        5094 (an interrupted TRUNC)",
+    sees: "one proposal at two places of two logs; nodes that deliver different logs",
+    woken_by: "a leader cut off with a tail of its own that follows again",
+    class: "e",
+    build: |boot, out| build::<Zab>(boot, &NoTrunc, out),
+};

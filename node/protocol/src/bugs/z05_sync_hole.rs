@@ -1,0 +1,32 @@
+//! Z05 sync-hole. Proposals made during a synchronisation are left out.
+//!
+//! Stands for: ZOOKEEPER-4925 (a hole in what a follower holds) and the first issue that the
+//! model of the protocol found (proposals went only to those who had acknowledged NEWLEADER).
+//! Seen as: a follower with a hole in its log, every later proposal one place early.
+//! Woken by: a node that joins a running leader under load.
+
+use super::Bug;
+use crate::machine::{Index, build};
+use crate::zab::{Rules, Zab};
+
+struct SyncHole;
+
+impl Rules for SyncHole {
+    fn broadcast_from(&self, _sync_point: Index, last: Index) -> Index {
+        last.next()
+    }
+}
+
+/// Its row.
+pub const BUG: Bug = Bug {
+    id: "Z05",
+    name: "sync-hole",
+    protocol: "zab",
+    about: "a joiner is not sent what was proposed between its sync point and its acknowledgement",
+    stands_for: "ZOOKEEPER-4925 (a hole in what a follower holds) and the first issue that the model of \
+        the protocol found (proposals went only to those who had acknowledged NEWLEADER)",
+    sees: "a follower with a hole in its log, every later proposal one place early",
+    woken_by: "a node that joins a running leader under load",
+    class: "m",
+    build: |boot, out| build::<Zab>(boot, &SyncHole, out),
+};

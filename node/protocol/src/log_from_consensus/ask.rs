@@ -1,0 +1,95 @@
+//! What clients want: commands, and linearizable reads, which are markers in the log.
+//! It never answers before what was asked for is in the log; local reads apart.
+
+use super::{LogFromConsensus, Out};
+use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Request, Ticket, reply_to};
+use crate::pending::too_large;
+use crate::reads::{Reader, Want, answer};
+use crate::replica::Replica;
+
+/// Something asked for here that is not yet in the log.
+pub(super) struct Asked {
+    /// Unique for ever.
+    pub(super) name: Epoch,
+    pub(super) command: Command,
+    /// Whether anybody may have heard of it.
+    pub(super) proposed: bool,
+    who: Who,
+}
+
+enum Who {
+    Client(Ticket),
+    /// They share a marker.
+    Readers(Vec<Reader>),
+}
+
+impl Asked {
+    /// It is in the log.
+    pub(super) fn done(self, reply: Option<Reply>, replica: &Replica, out: &mut Out) {
+        match self.who {
+            Who::Client(ticket) => {
+                reply_to(ticket, reply.expect("what a client asked for has an answer"), out);
+            }
+            Who::Readers(readers) => {
+                for reader in readers {
+                    answer(reader, Level::Linearizable, replica, out);
+                }
+            }
+        }
+    }
+
+    /// A snapshot took the place of slots it may have been decided in. Asking again must not make
+    /// it happen twice: markers and sessions' requests cannot, anything else could.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let repeatable = match &self.command {
+            Command::Append { session, .. } => session.is_some(),
+            _ => true,
+        };
+        self.proposed && !repeatable
+    }
+
+    /// Nobody knows what became of it.
+    pub(super) fn give_up(self, out: &mut Out) {
+        if let Who::Client(ticket) = self.who {
+            reply_to(ticket, Reply::Info(Doubt::LeadershipLost), out);
+        }
+    }
+}
+
+impl LogFromConsensus {
+    pub(super) fn on_append(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
+        let command = match request {
+            Request::Open => Command::Open,
+            Request::Append { value, session, expect } => {
+                Command::Append { value, session, expect }
+            }
+            other => {
+                return reply_to(ticket, Reply::Fail(Refusal::not_served(&other)), out);
+            }
+        };
+        let full = self.asked.len() >= self.options.pending_max;
+        let refusal = too_large(&command).or(full.then_some(Refusal::Overloaded));
+        if let Some(refusal) = refusal {
+            return reply_to(ticket, Reply::Fail(refusal), out);
+        }
+        self.ask(command, Who::Client(ticket));
+    }
+
+    pub(super) fn on_read(&mut self, ticket: Ticket, level: Level, want: Want, out: &mut Out) {
+        let reader = Reader { ticket, want, at: self.now };
+        if level == Level::Local {
+            return answer(reader, level, &self.ordered.replica, out);
+        }
+        match self.asked.back_mut() {
+            // A marker that nobody has heard of comes after this read too.
+            Some(Asked { proposed: false, who: Who::Readers(readers), .. }) => readers.push(reader),
+            _ => self.ask(Command::Noop, Who::Readers(vec![reader])),
+        }
+    }
+
+    fn ask(&mut self, command: Command, who: Who) {
+        let name = Epoch(self.next_name);
+        self.next_name += 1;
+        self.asked.push_back(Asked { name, command, proposed: false, who });
+    }
+}

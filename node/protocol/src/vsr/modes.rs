@@ -1,0 +1,90 @@
+//! The three systems that Viewstamped Replication is here, by what survives a crash: their rows,
+//! and how a replica of each is started. It never decides anything.
+
+use super::message::{self, Message};
+use super::rules::{Rules, Sound};
+use super::state::Mode;
+use super::{Out, Vsr, options};
+use crate::machine::{Boot, BootError, Input, Machine, Outputs, Protocol, Status, Time, build};
+use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
+
+/// With a disk, as a row of the table of protocols.
+pub const ROW: ProtocolRow = ProtocolRow {
+    name: "vsr",
+    about: "replicas take turns as primary; what a majority has on disk stays (Liskov 2012)",
+    build: |boot, out| start(Mode::Durable, boot, &Sound, out),
+    options: options::DURABLE,
+    serves: Serves::Log,
+    progress: Progress::Majority,
+    traces: Traces::ALL,
+    frames: message::FRAMES,
+};
+
+/// In memory, made safe by keeping the view.
+pub const MEMORY_ROW: ProtocolRow = ProtocolRow {
+    name: "vsr-memory",
+    about: "vsr without a disk for the log; survives while a majority never stops at once",
+    build: |boot, out| start(Mode::Memory, boot, &Sound, out),
+    options: options::MEMORY,
+    traces: IN_MEMORY,
+    ..ROW
+};
+
+/// In memory, as published.
+pub const PAPER_ROW: ProtocolRow = ProtocolRow {
+    name: "vsr-paper",
+    about: "vsr in memory exactly as published: a recovered node's old messages can undo it",
+    build: |boot, out| start(Mode::Paper, boot, &Sound, out),
+    options: options::PAPER,
+    traces: IN_MEMORY,
+    ..ROW
+};
+
+/// Nothing acknowledged is on a disk (no I6); views grow within an incarnation.
+const IN_MEMORY: Traces = Traces {
+    without: &[6],
+    commit_quorum: CommitQuorum::MajorityInMemory,
+    epoch_outlives_crashes: false,
+};
+
+/// Starts a replica whose messages are bytes, in one of the three modes.
+pub fn start(
+    mode: Mode,
+    boot: Boot,
+    rules: &'static dyn Rules,
+    out: &mut Outputs<bytes::Bytes>,
+) -> Result<Box<dyn Machine>, BootError> {
+    match mode {
+        Mode::Durable => build::<Replica<DURABLE>>(boot, rules, out),
+        Mode::Memory => build::<Replica<MEMORY>>(boot, rules, out),
+        Mode::Paper => build::<Replica<PAPER>>(boot, rules, out),
+    }
+}
+
+/// The modes as numbers: a protocol is a type, and this is what its types differ in.
+pub const DURABLE: u8 = Mode::Durable as u8;
+/// See [`DURABLE`].
+pub const MEMORY: u8 = Mode::Memory as u8;
+/// See [`DURABLE`].
+pub const PAPER: u8 = Mode::Paper as u8;
+
+/// One replica in one mode.
+pub struct Replica<const MODE: u8>(Vsr);
+
+impl<const MODE: u8> Protocol for Replica<MODE> {
+    type Message = Message;
+    type Rules = dyn Rules;
+
+    fn recover(boot: Boot, rules: &'static dyn Rules, out: &mut Out) -> Result<Self, BootError> {
+        let modes = [Mode::Durable, Mode::Memory, Mode::Paper];
+        Vsr::boot(modes[MODE as usize], boot, rules, out).map(Replica)
+    }
+
+    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
+        self.0.step(now, input, out);
+    }
+
+    fn status(&self) -> Status {
+        self.0.told()
+    }
+}

@@ -1,0 +1,209 @@
+//! View changes (paper, 4.2): suspicion, leaving a view, choosing the next one's log, beginning it.
+//!
+//! The paper lets the first replica that suspects the primary take everyone along. Here a replica
+//! that only suspects asks, in its own view, and leaves when a majority wants to: one that is deaf,
+//! or cut off, disturbs nobody. Whoever hears of a replica that has left follows it, as published:
+//! it cannot come back. With `exit-quorum: false` everything is as published.
+//!
+//! It never touches the log, but to make the new primary's the one that was chosen.
+
+use super::message::{Body, Suffix};
+use super::primary::Lead;
+use super::state::{HardState, Status};
+use super::transfer::Why;
+use super::{Held, Out, Vsr};
+use crate::machine::{Epoch, Index, NodeId, Output, TraceEvent};
+use crate::options::after;
+use crate::quorum::reached_by;
+
+/// Bytes of entries in a DoViewChange, StartView or RecoveryResponse: as much as is under way in a
+/// busy moment. More is asked for, from the one who has it.
+pub(super) const SUFFIX_BYTES_MAX: usize = 64 * 1024;
+
+/// A DoViewChange that arrived.
+pub(super) struct Change {
+    normal: Epoch,
+    commit: Index,
+    suffix: Suffix,
+}
+
+impl Vsr {
+    /// Nothing was heard of the primary, or of the view change under way, for too long.
+    pub(super) fn suspect(&mut self, out: &mut Out) {
+        self.reset_timer();
+        let heard_of = self.wanted.values().copied().max().unwrap_or_default();
+        let view = self.state.hard.view.next().max(heard_of);
+        if !self.state.options.exit_quorum {
+            return self.move_to(view, out);
+        }
+        self.wants = self.wants.max(view);
+        self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
+        self.say_what_is_wanted(out);
+        self.count_who_wants(out);
+    }
+
+    pub(super) fn on_start_view_change(
+        &mut self,
+        from: NodeId,
+        view: Epoch,
+        wanted: Epoch,
+        out: &mut Out,
+    ) {
+        if view > self.state.hard.view {
+            self.move_to(view, out);
+        }
+        let theirs = self.wanted.entry(from).or_default();
+        *theirs = wanted.max(*theirs);
+        let joins = self.state.options.exit_quorum && !self.hears_primary();
+        if joins && wanted > self.wants.max(self.state.hard.view) {
+            self.wants = wanted;
+            self.say_what_is_wanted(out);
+        }
+        self.count_who_wants(out);
+    }
+
+    /// Sends StartViewChange, unless this replica's view is not on disk yet.
+    pub(super) fn say_what_is_wanted(&self, out: &mut Out) {
+        if self.state.status == Status::ViewChange && !self.left {
+            return;
+        }
+        let wanted = self.wants.max(self.state.hard.view);
+        self.send_all(&Body::StartViewChange { wanted }, out);
+    }
+
+    fn count_who_wants(&mut self, out: &mut Out) {
+        let view = self.wanted_by_quorum();
+        if view > self.state.hard.view {
+            self.move_to(view, out);
+        } else {
+            self.do_view_change(out);
+        }
+    }
+
+    /// The latest view that a majority wants, or is in.
+    fn wanted_by_quorum(&self) -> Epoch {
+        let mut views: Vec<Epoch> = self.wanted.values().copied().collect();
+        views.push(self.wants.max(self.state.hard.view));
+        reached_by(&mut views, self.rules.view_change_quorum(self.state.members.len()))
+    }
+
+    /// Leaves the present view for a later one. The log, and what it is a prefix of, stay.
+    pub(super) fn move_to(&mut self, view: Epoch, out: &mut Out) {
+        assert!(view > self.state.hard.view, "views never go back");
+        let lead = self.lead.take();
+        self.stop_fetching();
+        self.recovery = None;
+        self.changes.clear();
+        self.left = false;
+        self.state.status = Status::ViewChange;
+        self.state.heard = None;
+        self.wants = self.wants.max(view);
+        // Acknowledgements that wait for the disk are of the view that is left.
+        self.disk.drop_held();
+        self.set_hard(HardState { view, ..self.state.hard }, out);
+        self.reset_timer();
+        self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
+        self.tell_role(out);
+        if let Some(lead) = lead {
+            self.answer_all_pending(lead, out);
+        }
+        self.forget_asked_reads(out);
+        let mark = self.rules.before_view_change(&self.disk);
+        self.promise(mark, Held::Left(view), out);
+    }
+
+    /// The new view is on disk: say so, and to its primary what this replica knows.
+    pub(super) fn on_left(&mut self, view: Epoch, out: &mut Out) {
+        self.left = true;
+        let to = self.state.primary(view);
+        out.push(Output::Trace(TraceEvent::Promise { epoch: view, to }));
+        self.say_what_is_wanted(out);
+        self.do_view_change(out);
+    }
+
+    /// Sends DoViewChange, or counts it if this replica is the new primary; again while nothing
+    /// comes of it. The log does not change until the view begins, so it says the same each time.
+    pub(super) fn do_view_change(&mut self, out: &mut Out) {
+        let view = self.state.hard.view;
+        if self.state.status != Status::ViewChange || !self.left || self.fetch.is_some() {
+            return;
+        }
+        // As published: when f others have said StartViewChange.
+        if !self.state.options.exit_quorum && self.wanted_by_quorum() < view {
+            return;
+        }
+        let (normal, commit) = (self.state.hard.normal, self.state.ordered.commit);
+        let to = self.state.primary(view);
+        if to == self.state.id {
+            let suffix = Suffix { last: self.state.last(), ..Suffix::default() };
+            self.changes.insert(to, Change { normal, commit, suffix });
+            self.choose(out);
+        } else {
+            let suffix = self.ending(commit, SUFFIX_BYTES_MAX);
+            self.send(to, Body::DoViewChange { normal, commit, suffix }, out);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // the fields of one DoViewChange
+    pub(super) fn on_do_view_change(
+        &mut self,
+        from: NodeId,
+        view: Epoch,
+        normal: Epoch,
+        commit: Index,
+        suffix: Suffix,
+        out: &mut Out,
+    ) {
+        if view > self.state.hard.view {
+            self.move_to(view, out);
+        }
+        let waits = self.state.status == Status::ViewChange;
+        if waits && self.state.primary(view) == self.state.id {
+            self.changes.insert(from, Change { normal, commit, suffix });
+            self.choose(out);
+        }
+    }
+
+    /// With f + 1 DoViewChanges, its own among them, the new primary takes the greatest log.
+    fn choose(&mut self, out: &mut Out) {
+        let (me, quorum) = (self.state.id, self.state.members.len());
+        let quorum = self.rules.view_change_quorum(quorum);
+        if self.fetch.is_some() || self.changes.len() < quorum || !self.changes.contains_key(&me) {
+            return;
+        }
+        let rank = |change: &Change| self.rules.rank(change.normal, change.suffix.last);
+        let greatest = self.changes.iter().max_by_key(|(id, c)| (rank(c), **id == me));
+        let (&best, change) = greatest.expect("a quorum is not empty");
+        if best == me {
+            self.begin(out);
+        } else if self.can_take(&change.suffix) {
+            let change = self.changes.get_mut(&best).expect("it was just seen");
+            let suffix = std::mem::take(&mut change.suffix);
+            self.replace_log(suffix.prev.index, suffix.entries, out);
+            self.begin(out);
+        } else {
+            self.fetch_from(best, Why::Choose, out);
+        }
+    }
+
+    /// The view begins, with this replica as its primary and the log as it is now.
+    pub(super) fn begin(&mut self, out: &mut Out) {
+        let view = self.state.hard.view;
+        assert!(self.state.primary(view) == self.state.id, "a view is begun by its primary");
+        let last = self.state.last();
+        let commits = self.changes.values().map(|change| change.commit);
+        let commit = commits.clone().max().unwrap_or_default();
+        let least = commits.min().unwrap_or_default();
+        self.changes.clear();
+        self.state.status = Status::Normal;
+        self.set_hard(HardState { view, normal: view }, out);
+        // Somebody knew it to be committed: no quorum of this view is needed.
+        self.advance_commit(self.rules.backup_commit(commit, last), out);
+        self.state.began = last;
+        self.lead = Some(Lead::new(self.others(), last, self.now, &self.state.options));
+        self.tell_role(out);
+        let suffix = self.ending(least, SUFFIX_BYTES_MAX);
+        self.send_all(&Body::StartView { commit: self.state.ordered.commit, suffix }, out);
+        self.advance_primary_commit(out);
+    }
+}

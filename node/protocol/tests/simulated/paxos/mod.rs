@@ -1,0 +1,5 @@
+//! Single-decree Paxos: its profiles, its planted bugs, its frames.
+
+mod bugs;
+mod codec;
+mod sweep;

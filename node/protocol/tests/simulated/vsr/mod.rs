@@ -1,0 +1,7 @@
+//! Viewstamped Replication: its profiles, planted bugs, tricky rules one by one, and frames.
+
+mod bugs;
+mod codec;
+mod directed;
+mod lone;
+mod sweep;

@@ -1,0 +1,107 @@
+//! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
+
+use schism_protocol::vsr::message::kind;
+use schism_protocol::{ProtocolRow, vsr};
+
+use crate::world::Profile;
+use crate::world::Strike::{CrashFollower, CrashLeader, CrashMinority, CrashOne};
+use crate::world::profile::{Fate, Filter};
+use crate::world::trial::{Seen, Subject, sweep};
+
+fn clean(
+    row: &'static ProtocolRow,
+    name: &str,
+    seeds: u64,
+    served: usize,
+    profile: Profile,
+) -> Seen {
+    sweep(name, seeds, &Subject::of(row, profile).served(served))
+}
+
+fn durable(name: &str, seeds: u64, served: usize, profile: Profile) -> Seen {
+    clean(&vsr::ROW, name, seeds, served, profile)
+}
+
+/// Without a disk: a minority at most has no memory at any time, or nobody knows anything.
+fn memory(name: &str, seeds: u64, served: usize, profile: Profile) -> Seen {
+    let down_most = (profile.nodes as usize - 1) / 2;
+    clean(&vsr::MEMORY_ROW, name, seeds, served, Profile { down_most, ..profile })
+}
+
+#[test]
+fn three_nodes_under_everything() {
+    durable("three", 1_000, 50, Profile::default());
+}
+
+#[test]
+fn five_nodes_under_everything() {
+    durable("five", 500, 50, Profile { nodes: 5, clients: 5, ..Profile::default() });
+}
+
+#[test]
+fn snapshots_every_few_entries() {
+    let seen = durable("snapshots", 500, 50, Profile::default().with("snapshot-every", "7"));
+    assert!(seen.restores > 0, "no backup was ever so far behind");
+}
+
+#[test]
+fn view_changes_as_published() {
+    durable("no exit quorum", 300, 20, Profile::default().with("exit-quorum", "false"));
+}
+
+#[test]
+fn a_network_that_loses_and_reorders_most() {
+    let hostile = Profile { drop: 150, repeat: 150, late: 300, late_ms: 100, ..Profile::default() };
+    durable("hostile", 300, 5, hostile.clone());
+    memory("hostile", 200, 5, hostile);
+}
+
+#[test]
+fn disks_slower_than_the_network() {
+    // Crashes then find much that was written and is not durable.
+    let slow = Profile { flush_us: 40_000, strike_ms: 150, ..Profile::default() };
+    durable("slow disks", 300, 10, slow.with("snapshot-every", "11"));
+}
+
+#[test]
+fn disks_slower_than_a_view_change() {
+    // Views and acknowledgements then wait on disks while views pass.
+    let stalled = Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() };
+    durable("stalled disks", 200, 0, stalled);
+}
+
+#[test]
+fn every_size_of_cluster() {
+    for nodes in [1, 2, 4, 6, 7, 9] {
+        let profile = Profile { nodes, strike_ms: 600, ..Profile::default() };
+        durable(&format!("{nodes} nodes"), 30, 10, profile);
+    }
+}
+
+#[test]
+fn in_memory_three_nodes() {
+    memory("three", 700, 50, Profile::default());
+}
+
+#[test]
+fn in_memory_five_nodes() {
+    memory("five", 300, 50, Profile { nodes: 5, clients: 5, ..Profile::default() });
+    let strikes = [CrashMinority, CrashFollower, CrashLeader, CrashOne];
+    let crashes = Profile { strike_ms: 150, strike_lasts_ms: 100, ..Profile::under(5, &strikes) };
+    memory("crashes", 300, 50, crashes);
+}
+
+#[test]
+fn a_primary_that_one_node_never_hears() {
+    // Another one in every view, so that each in turn falls behind; and acknowledgements overtake.
+    let filter: Filter = |cluster, _, to, kind, view, dice| match kind {
+        kind::PREPARE | kind::START_VIEW
+            if to as u64 == (view + 1) % cluster.nodes.len() as u64 =>
+        {
+            Fate::Drop
+        }
+        kind::PREPARE_OK if dice.below(5) == 0 => Fate::Delay(30),
+        _ => Fate::Deliver,
+    };
+    durable("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
+}

@@ -1,0 +1,7 @@
+//! Zab: its profiles, its planted bugs, its tricky rules one by one, its frames.
+
+mod bugs;
+mod codec;
+mod directed;
+mod lone;
+mod sweep;
