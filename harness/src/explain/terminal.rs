@@ -25,8 +25,8 @@ pub fn text(story: &Story) -> String {
     let mut out = format!("{}: {}\n", story.system, story.about);
     let _ = writeln!(
         out,
-        "{} nodes, seed {}, virtual time in ms; {} shows the same as a page\n",
-        story.nodes, story.seed, "--html FILE"
+        "{} nodes, seed {}, virtual time in ms; --html FILE shows the same as a page\n",
+        story.nodes, story.seed
     );
     let _ = write!(out, "{:TIME$}", "");
     for node in 1..=story.nodes {

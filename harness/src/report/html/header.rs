@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use schism_verify::history::{Process, Value};
+use schism_verify::history::{Event, Process, Value};
 
 use super::super::{Report, words};
 use crate::workload::SystemSpec;
@@ -83,7 +83,7 @@ fn plain(report: &Report<'_>) -> Markup {
     let check = report.verdict.checks.iter().find(|check| check.model.is_some());
     let named = |name: &Option<String>| name.clone().unwrap_or_default();
     let clients = report.events.iter().filter(|event| event.process() != Process::Nemesis);
-    let processes: BTreeSet<Process> = clients.clone().map(|event| event.process()).collect();
+    let processes: BTreeSet<Process> = clients.clone().map(Event::process).collect();
     let keys: BTreeSet<&Value> = clients.filter_map(|event| event.key()).collect();
     html! {
         dl.tiles {

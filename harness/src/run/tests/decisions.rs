@@ -39,7 +39,7 @@ fn clients_race_for_keys_and_every_node_is_asked_for_all_again() {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     for operation in history.operations() {
         let invoke = history.invoke(operation);
-        let key = invoke.key().clone().unwrap();
+        let key = invoke.key().unwrap().clone();
         if invoke.index < start {
             before
                 .entry(key)

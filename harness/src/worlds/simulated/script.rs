@@ -92,13 +92,11 @@ fn decided(stage: &mut Stage, ticket: Ticket, node: usize) -> Result<(), String>
     let mut ticket = ticket;
     for _ in 0..20 {
         stage.run_until(PATIENCE_MS, |stage| stage.replies.contains_key(&ticket));
-        match stage.replies.get(&ticket) {
-            Some(Reply::Ok(_)) => return Ok(()),
-            _ => {
-                stage.run_until(BREATH_MS, |_| false);
-                ticket = stage.ask(node, propose("9"));
-            }
+        if let Some(Reply::Ok(_)) = stage.replies.get(&ticket) {
+            return Ok(());
         }
+        stage.run_until(BREATH_MS, |_| false);
+        ticket = stage.ask(node, propose("9"));
     }
     Err(format!("{} decided nothing in time", stage.row.name))
 }

@@ -31,17 +31,10 @@ pub struct Profile {
     pub disturbed_ms: u64,
     /// Sees every frame as it is sent, until the heal, and says what becomes of it.
     pub filter: Option<Filter>,
-<<<<<<< HEAD
-    /// The same from the heal on: what is no fault and never ends, such as distance.
-    pub lasting: Option<Filter>,
-    /// Waits that a filter may draw from.
-    pub waits_ms: Vec<u64>,
-=======
     /// Waits that a filter may draw from.
     pub waits_ms: Vec<u64>,
     /// The same from the heal on: what is no fault and never ends, such as distance.
     pub lasting: Option<Filter>,
->>>>>>> flp
     /// What clients may find under this profile, as the protocol does not promise otherwise.
     pub forgiven: &'static [&'static str],
 }
@@ -94,13 +87,8 @@ impl Default for Profile {
             lost_answers: 20,
             disturbed_ms: 2_500,
             filter: None,
-<<<<<<< HEAD
-            lasting: None,
-            waits_ms: Vec::new(),
-=======
             waits_ms: Vec::new(),
             lasting: None,
->>>>>>> flp
             forgiven: &[],
         }
     }
