@@ -72,3 +72,80 @@ fn node(args: Vec<OsString>) -> ExitCode {
     };
     schism_node::run(args, &tables)
 }
+
+#[cfg(test)]
+mod tests {
+    use schism::cli::registry::registry;
+    use schism::workload::{Expect, Overrides, SystemSpec, Workload, list, load};
+
+    use super::*;
+
+    const README: &str = include_str!("../../workloads/README.md");
+
+    /// Workloads that ask what becomes of one protocol with one option or bug, by name.
+    const ABOUT_ONE: [&str; 5] = [
+        "duelling-proposers",
+        "fixed-timeouts",
+        "manual-failover-async",
+        "manual-failover-no-fence",
+        "manual-failover-slow-human",
+    ];
+
+    fn shipped(overrides: &Overrides) -> Vec<(String, Workload)> {
+        let registry = registry(&catalogue());
+        let load = |name: String| {
+            let read = load(&name, overrides, &registry);
+            (name, read.unwrap_or_else(|error| panic!("{error}\n{}", error.snippet)))
+        };
+        list().into_iter().map(|listed| load(listed.name)).collect()
+    }
+
+    #[test]
+    fn every_shipped_workload_loads_and_is_explained() {
+        let shipped = shipped(&Overrides::default());
+        for (name, workload) in &shipped {
+            assert!(!workload.about.is_empty(), "{name} says what it asks");
+            assert!(
+                README.contains(&format!("\n| {name} | ")),
+                "workloads/README.md tells of {name}"
+            );
+        }
+        let rows = README.matches("\n| planted/").count();
+        assert_eq!(rows, shipped.iter().filter(|(name, _)| name.contains('/')).count());
+    }
+
+    #[test]
+    fn every_bug_has_its_planted_workload() {
+        let waits = |id: &str| schism_protocol::bugs::WAITING.iter().any(|(bug, _)| *bug == id);
+        let mut bugs: Vec<&str> = BUGS.iter().map(|bug| bug.id).filter(|id| !waits(id)).collect();
+        for (name, workload) in shipped(&Overrides::default()) {
+            let (planted, about_one) = (name.starts_with("planted/"), ABOUT_ONE.contains(&&*name));
+            if about_one {
+                continue;
+            }
+            assert_eq!(workload.bug.is_some(), planted, "{name}");
+            assert_eq!(workload.expect != Expect::Valid, planted, "{name}");
+            if let Some(id) = workload.bug {
+                assert!(name.starts_with(&format!("planted/{}-", id.to_lowercase())), "{name}");
+                bugs.retain(|bug| *bug != id);
+            } else {
+                let SystemSpec::Named { options, .. } = workload.system else { panic!("{name}") };
+                assert!(options.is_empty(), "{name} runs on any system that serves it");
+            }
+        }
+        assert!(bugs.is_empty(), "{bugs:?} have no planted workload");
+    }
+
+    #[test]
+    fn a_shorter_run_of_any_shipped_workload_is_a_workload() {
+        let duration = Some("5s".to_owned());
+        let read = shipped(&Overrides { duration, ..Overrides::default() });
+        assert!(read.len() > BUGS.len(), "more than the planted ones");
+        // Those that name no nodes run on any number of them.
+        let registry = registry(&catalogue());
+        for (name, _) in read.iter().filter(|(name, _)| !name.contains('/')) {
+            let overrides = Overrides { nodes: Some("7".to_owned()), ..Overrides::default() };
+            assert_eq!(load(name, &overrides, &registry).map(|read| read.nodes), Ok(7), "{name}");
+        }
+    }
+}

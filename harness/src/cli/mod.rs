@@ -11,7 +11,7 @@ mod interrupt;
 mod list;
 mod promote;
 mod real_time;
-mod registry;
+pub mod registry;
 mod report;
 mod run;
 mod screen;

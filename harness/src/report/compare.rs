@@ -257,7 +257,7 @@ mod tests {
         let report = sample.report();
         let row = Row::of(&report);
         assert_eq!(row.verdict, "violated");
-        assert_eq!(row.found, ["stale-read"]);
+        assert_eq!((&*row.found[0], &*row.found[1], row.lost), ("lost-append", "stale-read", 1));
         assert_eq!(row.silent_ms.len(), Facts::new(&report).strikes.len());
         assert!(row.silent_ms.is_sorted() && row.elections > 0, "{row:?}");
         assert!(row.latency_ms[0].is_some(), "operations before the first strike: {row:?}");

@@ -161,6 +161,7 @@ mod tests {
         check(&[status("leader", 1, Some(1)), status("follower", 1, Some(1))], Some(1));
         check(&[status("leader", 1, Some(1)), status("leader", 2, Some(2))], Some(2));
         check(&[status("leader", 1, Some(1)), status("follower", 2, Some(3))], Some(3));
-        check(&[status("follower", 1, Some(2)), status("candidate", 2, None)], Some(2));
+        check(&[status("follower", 2, Some(2)), status("candidate", 1, None)], Some(2));
+        check(&[status("follower", 1, Some(2)), status("candidate", 2, None)], None);
     }
 }

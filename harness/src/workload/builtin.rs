@@ -162,7 +162,7 @@ mod tests {
     use include_dir::File;
 
     use super::super::tests::registry;
-    use super::super::{Expect, Overrides, SystemSpec, Workload, from_text};
+    use super::super::{Overrides, from_text};
     use super::*;
 
     #[test]
@@ -195,67 +195,6 @@ mod tests {
         check("qiuet", "did you mean `quiet`?");
         check("workloads/raft-undr-fire.yaml", "did you mean `raft-under-fire`?");
         check("meteor", "schism list workloads");
-    }
-
-    /// Every shipped file as a workload, with its name.
-    fn shipped() -> Vec<(String, Workload)> {
-        let load = |(path, text): (&str, &str)| {
-            let read = from_text(path, text, &Overrides::default(), &registry());
-            (name_of(path), read.unwrap_or_else(|error| panic!("{error}\n{}", error.snippet)))
-        };
-        files(&BUILT_IN).into_iter().map(load).collect()
-    }
-
-    #[test]
-    fn every_shipped_workload_loads_and_is_explained() {
-        let readme = BUILT_IN.get_file("README.md").and_then(File::contents_utf8).unwrap();
-        let shipped = shipped();
-        for listed in list() {
-            assert!(!listed.about.is_empty(), "{} says what it asks", listed.name);
-            let row = format!("\n| {} | ", listed.name);
-            assert!(readme.contains(&row), "workloads/README.md has a row for {}", listed.name);
-            let found = shipped.iter().find(|(name, _)| *name == listed.name);
-            assert_eq!(found.unwrap().1.about, listed.about);
-        }
-        let rows = readme.matches("\n| planted/").count();
-        assert_eq!(rows, shipped.iter().filter(|(name, _)| name.contains('/')).count());
-    }
-
-    #[test]
-    fn every_bug_has_its_planted_workload_and_no_other_workload_has_one() {
-        let mut bugs: Vec<String> = registry().bugs.into_iter().map(|(id, _)| id).collect();
-        for (name, workload) in shipped() {
-            let planted = name.starts_with("planted/");
-            assert_eq!(workload.bug.is_some(), planted, "{name}");
-            // It asks what becomes of one protocol without its randomness.
-            let about_one = name == "fixed-timeouts";
-            assert_eq!(workload.expect != Expect::Valid, planted || about_one, "{name}");
-            if let Some(id) = workload.bug {
-                assert!(name.starts_with(&format!("planted/{}-", id.to_lowercase())), "{name}");
-                bugs.retain(|bug| *bug != id);
-            } else {
-                let SystemSpec::Named { options, .. } = workload.system else { panic!("{name}") };
-                assert_eq!(!options.is_empty(), about_one, "{name} runs on any system");
-            }
-        }
-        assert!(bugs.is_empty(), "{bugs:?} have no planted workload");
-    }
-
-    #[test]
-    fn a_shorter_run_of_any_shipped_workload_is_a_workload() {
-        for (path, text) in files(&BUILT_IN) {
-            for (duration, nodes) in [("5s", "3"), ("2m", "7")] {
-                let overrides = Overrides {
-                    duration: Some(duration.to_owned()),
-                    nodes: Some(nodes.to_owned()),
-                    ..Overrides::default()
-                };
-                let read = from_text(path, text, &overrides, &registry()).unwrap();
-                let again =
-                    from_text("workload.yaml", &read.to_yaml(), &Overrides::default(), &registry());
-                assert_eq!(again.unwrap(), read, "{path}");
-            }
-        }
     }
 
     #[test]
