@@ -22,6 +22,16 @@ check RUN *ARGS:
 report RUN:
     {{schism}} report {{RUN}}
 
+# One workload on several systems: `just compare leader-crash --systems raft,vsr,zab`
+[group('run')]
+compare WORKLOAD *ARGS:
+    {{schism}} compare {{WORKLOAD}} {{ARGS}}
+
+# A small run told step by step: `just explain raft --html raft.html`
+[group('run')]
+explain SYSTEM *ARGS:
+    {{schism}} explain {{SYSTEM}} {{ARGS}}
+
 # What can be run, planted, broken, found: `just list bugs`
 [group('run')]
 list *WHAT:
@@ -35,7 +45,10 @@ hunt *ARGS:
 # What the nightly job runs: fresh seeds of everything under fire, failed runs kept in runs/
 [group('proof')]
 nightly RUNS="20":
-    {{schism}} run raft-under-fire raft-partitions raft-crashes raft-pauses leader-crash --runs {{RUNS}} --seed $(date +%Y%m%d)
+    {{schism}} run raft-under-fire raft-partitions raft-crashes raft-pauses leader-crash \
+        multi-paxos-under-fire vsr-under-fire zab-under-fire sequencer-under-fire \
+        manual-failover-under-fire paxos-under-fire log-from-consensus-under-fire \
+        consensus-from-log-under-fire --runs {{RUNS}} --seed $(date +%Y%m%d)
 
 # All tests
 [group('develop')]
