@@ -200,6 +200,8 @@ impl<'a> Operation<'a> {
             }
             (_, _, Some(tail)) => format!("tail {tail}"),
             ("propose", Some(value), _) => show(value),
+            // Some tools write what a read found into its question too.
+            ("read" | "get", Some(value), None) => show(value),
             (_, Some(value), None) if ret.value != self.invoke.value => show(value),
             _ => "ok".into(),
         }
