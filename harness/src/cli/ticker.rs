@@ -112,7 +112,9 @@ fn line(seen: Seen, took: Duration, left: Duration) -> String {
     if seen.keys > 1 {
         parts.push(format!("{} of {} keys", seen.keys_decided, seen.keys));
     }
-    parts.push(format!("{} configurations", seen.configurations));
+    if seen.configurations > 0 {
+        parts.push(format!("{} configurations", seen.configurations));
+    }
     // As if the rest went as fast as what is done; the budget ends it in any case.
     let rest = took.as_secs_f64() * (1.0 - share) / share;
     parts.push(if rest > left.as_secs_f64() {
