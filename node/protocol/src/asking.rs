@@ -2,13 +2,14 @@
 //! applied that much, and answers from what it has. Reads that come while a question is under way
 //! share the next one.
 //!
-//! It never sends and never answers: it says what to ask and who is to be answered.
+//! It answers clients, and never sends: it says what to ask, and which nodes are to be answered.
 
 use std::collections::VecDeque;
 
-use crate::machine::{Index, NodeId, Time};
+use crate::machine::{Index, Level, NodeId, Outputs, Reply, Time, reply_to};
 use crate::options::after;
-use crate::reads::Reader;
+use crate::reads::{Reader, Rounds, answer};
+use crate::replica::Replica;
 
 /// Who waits for a leader's round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,62 @@ impl Waiter {
     #[must_use]
     pub fn is_at(&self, other: NodeId) -> bool {
         matches!(self, Waiter::At { node, .. } if *node == other)
+    }
+}
+
+impl Rounds<Waiter> {
+    /// Ends the round under way if `confirmed` says so of its number: the leader's own clients are
+    /// answered. Returns the index, and who else asked, with what token.
+    pub fn answer_if<M>(
+        &mut self,
+        confirmed: impl Fn(u64) -> bool,
+        replica: &Replica,
+        out: &mut Outputs<M>,
+    ) -> Option<(Index, Vec<(NodeId, u64)>)> {
+        let (index, waiters) = self.end_if(confirmed)?;
+        let (here, elsewhere) = apart(waiters);
+        for reader in here {
+            answer(reader, Level::Linearizable, replica, out);
+        }
+        Some((index, elsewhere))
+    }
+
+    /// Nobody leads here any more: clients hear it. Returns who else asked, with what token.
+    pub fn refuse_all<M>(self, reply: &Reply, out: &mut Outputs<M>) -> Vec<(NodeId, u64)> {
+        let (here, elsewhere) = apart(self.into_waiters());
+        refuse(here, reply, out);
+        elsewhere
+    }
+
+    /// The leader's own clients who waited for so long.
+    pub fn give_up(&mut self, now: Time, patience_ns: u64) -> Vec<Reader> {
+        let mut old = Vec::new();
+        self.retain(|waiter| match waiter {
+            Waiter::Here(reader) if after(reader.at, patience_ns) <= now => {
+                old.push(*reader);
+                false
+            }
+            Waiter::Here(_) | Waiter::At { .. } => true,
+        });
+        old
+    }
+}
+
+fn apart(waiters: impl IntoIterator<Item = Waiter>) -> (Vec<Reader>, Vec<(NodeId, u64)>) {
+    let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
+    for waiter in waiters {
+        match waiter {
+            Waiter::Here(reader) => here.push(reader),
+            Waiter::At { node, token } => elsewhere.push((node, token)),
+        }
+    }
+    (here, elsewhere)
+}
+
+/// Gives all of them the same answer, a definite no: a read has no effect.
+pub fn refuse<M>(readers: impl IntoIterator<Item = Reader>, reply: &Reply, out: &mut Outputs<M>) {
+    for reader in readers {
+        reply_to(reader.ticket, reply.clone(), out);
     }
 }
 
@@ -93,14 +150,14 @@ impl Asking {
         asked.map(|asked| asked.readers).unwrap_or_default()
     }
 
-    /// Who can be answered with so much applied, in order.
-    pub fn ready(&mut self, applied: Index) -> Vec<Reader> {
-        let mut ready = Vec::new();
-        while self.granted.front().is_some_and(|(index, _)| *index <= applied) {
+    /// Answers everyone who can be answered from what is applied, in order.
+    pub fn answer_ready<M>(&mut self, replica: &Replica, out: &mut Outputs<M>) {
+        while self.granted.front().is_some_and(|(index, _)| *index <= replica.applied) {
             let (_, readers) = self.granted.pop_front().expect("it has a front");
-            ready.extend(readers);
+            for reader in readers {
+                answer(reader, Level::Linearizable, replica, out);
+            }
         }
-        ready
     }
 
     /// The leader changed: those who have no index yet.

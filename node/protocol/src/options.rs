@@ -3,8 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
 use crate::OptionRow;
 use crate::machine::{BootError, Time};
+use crate::pending::Limits;
 
 /// A row of a protocol's table of options.
 #[must_use]
@@ -81,11 +85,86 @@ impl<'a> Given<'a> {
         })
     }
 
+    /// `election-timeout` and `heartbeat`, in nanoseconds: a healthy leader is heard in time.
+    pub fn timing_ns(&self) -> Result<(u64, u64), BootError> {
+        let (timeout, heartbeat) =
+            (self.duration_ns("election-timeout")?, self.duration_ns("heartbeat")?);
+        if heartbeat >= timeout {
+            return Err(self.unusable(
+                "heartbeat",
+                "shorter than election-timeout, or a healthy leader is given up",
+            ));
+        }
+        Ok((timeout, heartbeat))
+    }
+
+    /// `window`: messages under way.
+    pub fn window(&self) -> Result<usize, BootError> {
+        match self.integer("window")? {
+            0 => Err(self.unusable("window", "at least 1")),
+            window => Ok(window as usize),
+        }
+    }
+
+    /// `pending-max` and `uncommitted-bytes-max`: what may be uncommitted.
+    pub fn limits(&self) -> Result<Limits, BootError> {
+        let entries_max = self.integer("pending-max")?;
+        if entries_max == 0 {
+            return Err(self.unusable("pending-max", "at least 1"));
+        }
+        let bytes_max = self.integer("uncommitted-bytes-max")? as usize;
+        Ok(Limits { entries_max, bytes_max })
+    }
+
     /// The error of an option whose value cannot be used.
     #[must_use]
     pub fn unusable(&self, name: &'static str, wanted: &str) -> BootError {
         let (protocol, text) = (self.protocol, self.text(name));
         BootError::Option(format!("{protocol}'s option `{name}` is `{text}`; it must be {wanted}"))
+    }
+}
+
+/// A duration between T and 2T, or exactly T without jitter (Ongaro and Ousterhout 2014, 5.2).
+pub fn draw_timeout(t_ns: u64, fixed: bool, rng: &mut ChaCha8Rng) -> u64 {
+    if fixed { t_ns } else { t_ns + rng.next_u64() % (t_ns + 1) }
+}
+
+/// The options of a protocol that elects its leader by votes, as numbers. Durations in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Elected {
+    /// T.
+    pub election_timeout_ns: u64,
+    /// Between two heartbeats.
+    pub heartbeat_ns: u64,
+    /// No jitter.
+    pub fixed_timeout: bool,
+    /// Ask before anyone is disturbed (Ongaro's dissertation, section 9.6).
+    pub pre_vote: bool,
+    /// A leader without a majority gives way (section 6.2), and with it section 4.2.3: a follower
+    /// sticks to its leader.
+    pub check_quorum: bool,
+    /// Entries between snapshots; 0: never.
+    pub snapshot_every: u64,
+    /// Messages with entries under way to one follower.
+    pub window: usize,
+    /// What may be uncommitted.
+    pub limits: Limits,
+}
+
+impl Elected {
+    /// Reads them by the names Raft gave them; what is not given has its default.
+    pub fn parse(given: &Given<'_>) -> Result<Self, BootError> {
+        let (election_timeout_ns, heartbeat_ns) = given.timing_ns()?;
+        Ok(Elected {
+            election_timeout_ns,
+            heartbeat_ns,
+            fixed_timeout: given.boolean("fixed-timeout")?,
+            pre_vote: given.boolean("pre-vote")?,
+            check_quorum: given.boolean("check-quorum")?,
+            snapshot_every: given.integer("snapshot-every")?,
+            window: given.window()?,
+            limits: given.limits()?,
+        })
     }
 }
 

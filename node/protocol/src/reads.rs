@@ -8,26 +8,12 @@
 //! say. It never answers from a round that started before the read came.
 
 use crate::machine::{
-    Answer, Index, Level, Offset, Output, Outputs, Reply, Ticket, Time, TraceEvent, reply_to,
+    Answer, Index, Level, Output, Outputs, Reply, Ticket, Time, TraceEvent, Want, reply_to,
 };
 use crate::replica::Replica;
 
 /// The bytes of values in one answer: with JSON round them it stays under 1 MiB.
 const ANSWER_BYTES_MAX: usize = 900 * 1024;
-
-/// What a read wants to know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Want {
-    /// Entries.
-    Values {
-        /// The first offset.
-        from: Offset,
-        /// At most so many.
-        limit: Option<u64>,
-    },
-    /// The length.
-    Tail,
-}
 
 /// A client's read that waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

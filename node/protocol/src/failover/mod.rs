@@ -19,12 +19,12 @@ mod state;
 
 use crate::disk::Hard;
 use crate::machine::{
-    Boot, BootError, Command, Doubt, Epoch, Index, Input, Level, Mark, NodeId, Output, Outputs,
+    Boot, BootError, Doubt, Epoch, Index, Input, Level, Mark, NodeId, OfLog, Output, Outputs,
     Protocol, Refusal, Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to,
     send_to,
 };
 use crate::ordered::Ordered;
-use crate::reads::{Reader, Want, answer};
+use crate::reads::{Reader, answer};
 use crate::{Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 use promotion::Promotion;
@@ -194,16 +194,11 @@ impl Failover {
     }
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        let (want, level) = match request {
-            Request::Open => return self.on_append_request(ticket, Command::Open, out),
-            Request::Append { value, session, expect } => {
-                let command = Command::Append { value, session, expect };
-                return self.on_append_request(ticket, command, out);
-            }
-            Request::Read { from, limit, level } => (Want::Values { from, limit }, level),
-            Request::Tail { level } => (Want::Tail, level),
-            Request::Promote => return self.promote(Some(ticket), out),
-            Request::Propose { .. } => {
+        let (want, level) = match request.of_log() {
+            OfLog::Append(command) => return self.on_append_request(ticket, command, out),
+            OfLog::Read(want, level) => (want, level),
+            OfLog::Other(Request::Promote) => return self.promote(Some(ticket), out),
+            OfLog::Other(request) => {
                 return reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         };

@@ -52,21 +52,14 @@ impl Options {
     /// Reads options; what is not given has its default.
     pub fn parse(given: &BTreeMap<String, String>) -> Result<Self, BootError> {
         let given = Given::new("manual-failover", OPTIONS, given)?;
-        let options = Options {
+        Ok(Options {
             mode: given.word("mode", &[("sync", Mode::Sync), ("async", Mode::Async)])?,
             reopen: given.boolean("reopen")?,
             promote_timeout_ns: given.duration_ns("promote-timeout")?,
             heartbeat_ns: given.duration_ns("heartbeat")?,
             snapshot_every: given.integer("snapshot-every")?,
-            window: given.integer("window")? as usize,
-            limits: Limits {
-                entries_max: given.integer("pending-max")?,
-                bytes_max: given.integer("uncommitted-bytes-max")? as usize,
-            },
-        };
-        if options.window == 0 || options.limits.entries_max == 0 {
-            return Err(BootError::Option("window and pending-max must be at least 1".into()));
-        }
-        Ok(options)
+            window: given.window()?,
+            limits: given.limits()?,
+        })
     }
 }

@@ -2,9 +2,9 @@
 //! It never answers before what was asked for is in the log; local reads apart.
 
 use super::{LogFromConsensus, Out};
-use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Request, Ticket, reply_to};
+use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Ticket, Want, reply_to};
 use crate::pending::too_large;
-use crate::reads::{Reader, Want, answer};
+use crate::reads::{Reader, answer};
 use crate::replica::Replica;
 
 /// Something asked for here that is not yet in the log.
@@ -57,16 +57,7 @@ impl Asked {
 }
 
 impl LogFromConsensus {
-    pub(super) fn on_append(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        let command = match request {
-            Request::Open => Command::Open,
-            Request::Append { value, session, expect } => {
-                Command::Append { value, session, expect }
-            }
-            other => {
-                return reply_to(ticket, Reply::Fail(Refusal::not_served(&other)), out);
-            }
-        };
+    pub(super) fn on_append(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
         let full = self.asked.len() >= self.options.pending_max;
         let refusal = too_large(&command).or(full.then_some(Refusal::Overloaded));
         if let Some(refusal) = refusal {

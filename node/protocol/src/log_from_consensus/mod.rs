@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::Hard;
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Index, Input, LogEntry, NodeId, Output, Outputs, Protocol,
-    Record, Request, Role, Status, Time, build,
+    Boot, BootError, Command, Epoch, Index, Input, LogEntry, NodeId, OfLog, Output, Outputs,
+    Protocol, Record, Refusal, Reply, Role, Status, Time, build, reply_to,
 };
 use crate::options::after;
 use crate::ordered::Ordered;
@@ -28,7 +28,6 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
-use crate::reads::Want;
 use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
 use ask::Asked;
 use message::Message;
@@ -146,12 +145,12 @@ impl Protocol for LogFromConsensus {
                 self.look_if_due(out);
             }
             Input::Receive { from, message } => self.on_message(from, message, out),
-            Input::Request { ticket, request } => match request {
-                Request::Read { from, limit, level } => {
-                    self.on_read(ticket, level, Want::Values { from, limit }, out);
+            Input::Request { ticket, request } => match request.of_log() {
+                OfLog::Append(command) => self.on_append(ticket, command, out),
+                OfLog::Read(want, level) => self.on_read(ticket, level, want, out),
+                OfLog::Other(request) => {
+                    reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
                 }
-                Request::Tail { level } => self.on_read(ticket, level, Want::Tail, out),
-                other => self.on_append(ticket, other, out),
             },
             Input::Durable(mark) => {
                 if self.synod.on_durable(mark) {

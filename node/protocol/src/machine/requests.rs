@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ClientId, Epoch, NodeId, Offset, Session};
+use super::{ClientId, Command, Epoch, NodeId, Offset, Session};
 
 /// What a client may ask.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +41,49 @@ pub enum Request {
     },
     /// The operator's hand in manual failover: this node is to lead.
     Promote,
+}
+
+/// A request as a protocol that keeps a log takes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OfLog {
+    /// It becomes an entry.
+    Append(Command),
+    /// It is answered from what is applied.
+    Read(Want, Level),
+    /// It is not served by a log as such.
+    Other(Request),
+}
+
+/// What a read wants to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Want {
+    /// Entries.
+    Values {
+        /// The first offset.
+        from: Offset,
+        /// At most so many.
+        limit: Option<u64>,
+    },
+    /// The length.
+    Tail,
+}
+
+impl Request {
+    /// What it is to a log.
+    #[must_use]
+    pub fn of_log(self) -> OfLog {
+        match self {
+            Request::Open => OfLog::Append(Command::Open),
+            Request::Append { value, session, expect } => {
+                OfLog::Append(Command::Append { value, session, expect })
+            }
+            Request::Read { from, limit, level } => {
+                OfLog::Read(Want::Values { from, limit }, level)
+            }
+            Request::Tail { level } => OfLog::Read(Want::Tail, level),
+            Request::Propose { .. } | Request::Promote => OfLog::Other(self),
+        }
+    }
 }
 
 /// How fresh a read must be.

@@ -26,16 +26,15 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::machine::{
-    Boot, BootError, Command, Index, Input, Mark, NodeId, Output, Outputs, Protocol, Refusal,
-    Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
+    Boot, BootError, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal, Reply,
+    Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
-use crate::options::after;
+use crate::options::{after, draw_timeout};
 use crate::ordered::Ordered;
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::pending::Pending;
-use crate::raft::draw_timeout;
-use crate::reads::{Rounds, Want};
+use crate::reads::Rounds;
 use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
@@ -218,17 +217,10 @@ impl MultiPaxos {
     }
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        match request {
-            Request::Open => self.on_append_request(ticket, Command::Open, out),
-            Request::Append { value, session, expect } => {
-                let command = Command::Append { value, session, expect };
-                self.on_append_request(ticket, command, out);
-            }
-            Request::Read { from, limit, level } => {
-                self.on_read_request(ticket, level, Want::Values { from, limit }, out);
-            }
-            Request::Tail { level } => self.on_read_request(ticket, level, Want::Tail, out),
-            Request::Propose { .. } | Request::Promote => {
+        match request.of_log() {
+            OfLog::Append(command) => self.on_append_request(ticket, command, out),
+            OfLog::Read(want, level) => self.on_read_request(ticket, level, want, out),
+            OfLog::Other(request) => {
                 reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         }
@@ -319,7 +311,8 @@ impl MultiPaxos {
     }
 
     fn reset_election_timer(&mut self) {
-        let timeout = draw_timeout(&self.state.options, &mut self.rng);
+        let options::Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
+        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
         self.election_at = after(self.now, timeout);
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::OptionRow;
 use crate::machine::BootError;
-use crate::options::option;
-use crate::raft::Options;
+pub use crate::options::Elected as Options;
+use crate::options::{Given, option};
 
 /// Multi-Paxos' options as text, for help and lists.
 pub const OPTIONS: &[OptionRow] = &[
@@ -23,7 +23,7 @@ pub const OPTIONS: &[OptionRow] = &[
 
 /// Reads options; what is not given has its default.
 pub fn parse(given: &BTreeMap<String, String>) -> Result<Options, BootError> {
-    Options::parse_as("multi-paxos", OPTIONS, given)
+    Options::parse(&Given::new("multi-paxos", OPTIONS, given)?)
 }
 
 #[cfg(test)]

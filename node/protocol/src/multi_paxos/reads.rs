@@ -8,12 +8,11 @@
 
 use super::message::Body;
 use super::{MultiPaxos, Out, not_leader, send};
-use crate::asking::Waiter;
-use crate::machine::{Index, Level, NodeId, Ticket, reply_to};
-use crate::options::after;
+use crate::asking::{Waiter, refuse};
+use crate::machine::{Index, Level, NodeId, Ticket, Want, reply_to};
 use crate::paxos::ballot::Ballot;
 use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, Want, answer};
+use crate::reads::{Reader, Rounds, answer};
 
 impl MultiPaxos {
     pub(super) fn on_read_request(
@@ -77,29 +76,19 @@ impl MultiPaxos {
         heard.push(lead.rounds.latest());
         let heard = reached_by(&mut heard, self.rules.promise_quorum(self.state.members.len()));
         let rules = self.rules;
-        let ended = lead.rounds.end_if(|round| rules.round_covers(heard, round));
-        let Some((index, waiters)) = ended else { return };
-        for waiter in waiters {
-            match waiter {
-                Waiter::Here(reader) => {
-                    answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-                }
-                Waiter::At { node, token } => {
-                    self.answer_read_index(node, token, Some(index), out);
-                }
-            }
+        let confirmed = |round| rules.round_covers(heard, round);
+        let replica = &self.state.ordered.replica;
+        let ended = lead.rounds.answer_if(confirmed, replica, out);
+        let Some((index, asked)) = ended else { return };
+        for (node, token) in asked {
+            self.answer_read_index(node, token, Some(index), out);
         }
     }
 
     /// This node leads no longer: those who wait for its rounds hear it.
     pub(super) fn refuse_rounds(&mut self, rounds: Rounds<Waiter>, out: &mut Out) {
-        for waiter in rounds.into_waiters() {
-            match waiter {
-                Waiter::Here(reader) => {
-                    reply_to(reader.ticket, not_leader(self.state.leader), out);
-                }
-                Waiter::At { node, token } => self.answer_read_index(node, token, None, out),
-            }
+        for (node, token) in rounds.refuse_all(&not_leader(self.state.leader), out) {
+            self.answer_read_index(node, token, None, out);
         }
     }
 
@@ -126,9 +115,7 @@ impl MultiPaxos {
         out: &mut Out,
     ) {
         let Some(index) = index else {
-            for reader in self.asking.refuse(token) {
-                reply_to(reader.ticket, not_leader(None), out);
-            }
+            refuse(self.asking.refuse(token), &not_leader(None), out);
             return;
         };
         let granted = self.asking.grant(token, index);
@@ -138,16 +125,12 @@ impl MultiPaxos {
     }
 
     pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
-        for reader in self.asking.ready(self.state.ordered.replica.applied) {
-            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-        }
+        self.asking.answer_ready(&self.state.ordered.replica, out);
     }
 
     /// The leader changed: what was asked of the old one fails.
     pub(super) fn forget_asked_reads(&mut self, out: &mut Out) {
-        for reader in self.asking.forget() {
-            reply_to(reader.ticket, not_leader(self.state.leader), out);
-        }
+        refuse(self.asking.forget(), &not_leader(self.state.leader), out);
     }
 
     /// Reads wait at most 2T, as long as a change of leader takes.
@@ -155,17 +138,9 @@ impl MultiPaxos {
         let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
         let mut old = self.asking.give_up(now, patience);
         if let Some(lead) = &mut self.lead {
-            lead.rounds.retain(|waiter| match waiter {
-                Waiter::Here(reader) if after(reader.at, patience) <= now => {
-                    old.push(*reader);
-                    false
-                }
-                Waiter::Here(_) | Waiter::At { .. } => true,
-            });
+            old.extend(lead.rounds.give_up(now, patience));
         }
         let leader = self.state.leader.filter(|leader| *leader != self.state.id);
-        for reader in old {
-            reply_to(reader.ticket, not_leader(leader), out);
-        }
+        refuse(old, &not_leader(leader), out);
     }
 }

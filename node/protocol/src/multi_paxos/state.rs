@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::options::Options;
 use crate::disk::Hard;
 use crate::machine::{BootError, Chain, Index, LogEntry, NodeId, Role, Time};
 use crate::ordered::Ordered;
 use crate::paxos::ballot::Ballot;
-use crate::raft::Options;
 
 /// Persistent beside the slots: survives every crash, and is on disk before anything rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -3,12 +3,13 @@
 
 use super::disk::Held;
 use super::message::Body;
+use super::options::Options;
 use super::state::HardState;
-use super::{Lead, Out, Raft, draw_timeout, send_in};
+use super::{Lead, Out, Raft, send_in};
 use crate::feed::Feed;
 use crate::log::EntryId;
 use crate::machine::{Command, Epoch, NodeId, Output, Role, TraceEvent};
-use crate::options::after;
+use crate::options::{after, draw_timeout};
 use crate::pending::Pending;
 use crate::reads::Rounds;
 
@@ -26,7 +27,8 @@ impl Raft {
     }
 
     pub(super) fn reset_election_timer(&mut self) {
-        let timeout = draw_timeout(&self.state.options, &mut self.rng);
+        let Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
+        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
         self.election_at = after(self.now, timeout);
     }
 

@@ -22,18 +22,18 @@ mod state;
 use std::collections::BTreeSet;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::feed::Feed;
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Index, Input, Mark, NodeId, Output, Outputs, Protocol,
-    Refusal, Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
+    Boot, BootError, Epoch, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal,
+    Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
 use crate::ordered::Ordered;
 use crate::pending::Pending;
-use crate::reads::{Rounds, Want};
+use crate::reads::Rounds;
 use crate::{Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
@@ -95,7 +95,7 @@ impl Protocol for Raft {
         rules: &'static dyn Rules,
         out: &mut Out,
     ) -> Result<Self, BootError> {
-        let options = Options::parse(&boot.options)?;
+        let options = options::parse(&boot.options)?;
         let stored = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let hard = rules.reload(stored);
         let ordered = Ordered::recover(&mut boot)?;
@@ -213,19 +213,10 @@ impl Raft {
     }
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        match request {
-            Request::Open => self.on_append_request(ticket, Command::Open, out),
-            Request::Append { value, session, expect } => {
-                let command = Command::Append { value, session, expect };
-                self.on_append_request(ticket, command, out);
-            }
-            Request::Read { from, limit, level } => {
-                self.on_read_request(ticket, level, Want::Values { from, limit }, out);
-            }
-            Request::Tail { level } => {
-                self.on_read_request(ticket, level, Want::Tail, out);
-            }
-            Request::Propose { .. } | Request::Promote => {
+        match request.of_log() {
+            OfLog::Append(command) => self.on_append_request(ticket, command, out),
+            OfLog::Read(want, level) => self.on_read_request(ticket, level, want, out),
+            OfLog::Other(request) => {
                 reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         }
@@ -314,10 +305,4 @@ fn send_in(term: Epoch, to: NodeId, body: Body, out: &mut Out) {
 
 fn not_leader(leader: Option<NodeId>) -> Reply {
     Reply::Fail(Refusal::NotLeader(leader))
-}
-
-/// A duration between T and 2T, or exactly T without jitter (paper, 5.2).
-pub(crate) fn draw_timeout(options: &Options, rng: &mut ChaCha8Rng) -> u64 {
-    let t = options.election_timeout_ns;
-    if options.fixed_timeout { t } else { t + rng.next_u64() % (t + 1) }
 }

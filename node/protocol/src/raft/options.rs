@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::OptionRow;
 use crate::machine::BootError;
+pub use crate::options::Elected as Options;
 use crate::options::{Given, option};
-use crate::pending::Limits;
 
 /// Raft's options as text, for help and lists.
 pub const OPTIONS: &[OptionRow] = &[
@@ -21,65 +21,9 @@ pub const OPTIONS: &[OptionRow] = &[
     option("uncommitted-bytes-max", "their bytes before it is overloaded", "33554432"),
 ];
 
-/// Options as numbers. Durations in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Options {
-    /// T.
-    pub election_timeout_ns: u64,
-    /// Between two heartbeats.
-    pub heartbeat_ns: u64,
-    /// No jitter.
-    pub fixed_timeout: bool,
-    /// Dissertation, section 9.6.
-    pub pre_vote: bool,
-    /// Dissertation, section 6.2, and with it section 4.2.3: a follower sticks to its leader.
-    pub check_quorum: bool,
-    /// Entries between snapshots; 0: never.
-    pub snapshot_every: u64,
-    /// Messages with entries under way to one follower.
-    pub window: usize,
-    /// What may be uncommitted.
-    pub limits: Limits,
-}
-
-impl Options {
-    /// Reads options; what is not given has its default.
-    pub fn parse(given: &BTreeMap<String, String>) -> Result<Self, BootError> {
-        Self::parse_as("raft", OPTIONS, given)
-    }
-
-    /// The same for another protocol with these options by these names.
-    pub fn parse_as(
-        protocol: &'static str,
-        rows: &'static [OptionRow],
-        given: &BTreeMap<String, String>,
-    ) -> Result<Self, BootError> {
-        let given = Given::new(protocol, rows, given)?;
-        let options = Options {
-            election_timeout_ns: given.duration_ns("election-timeout")?,
-            heartbeat_ns: given.duration_ns("heartbeat")?,
-            fixed_timeout: given.boolean("fixed-timeout")?,
-            pre_vote: given.boolean("pre-vote")?,
-            check_quorum: given.boolean("check-quorum")?,
-            snapshot_every: given.integer("snapshot-every")?,
-            window: given.integer("window")? as usize,
-            limits: Limits {
-                entries_max: given.integer("pending-max")?,
-                bytes_max: given.integer("uncommitted-bytes-max")? as usize,
-            },
-        };
-        if options.heartbeat_ns >= options.election_timeout_ns {
-            return Err(BootError::Option(
-                "heartbeat must be shorter than election-timeout, or followers give up on a \
-                 healthy leader"
-                    .into(),
-            ));
-        }
-        if options.window == 0 || options.limits.entries_max == 0 {
-            return Err(BootError::Option("window and pending-max must be at least 1".into()));
-        }
-        Ok(options)
-    }
+/// Reads options; what is not given has its default.
+pub fn parse(given: &BTreeMap<String, String>) -> Result<Options, BootError> {
+    Options::parse(&Given::new("raft", OPTIONS, given)?)
 }
 
 #[cfg(test)]
@@ -87,7 +31,7 @@ mod tests {
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Options, BootError> {
-        Options::parse(&pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+        super::parse(&pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
     }
 
     #[test]

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{Disk, Hard};
 use crate::feed::{Feed, Piece};
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Outputs,
+    Boot, BootError, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, OfLog, Output, Outputs,
     Protocol, Refusal, Reply, Request, Role, Status, Ticket, Time, build, reply_to, send_to,
 };
 use crate::options::{Given, after, option};
 use crate::ordered::Ordered;
 use crate::pending::{Limits, Pending, too_large};
-use crate::reads::{Reader, Want, answer};
+use crate::reads::{Reader, answer};
 use crate::{CommitQuorum, Level, OptionRow, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
@@ -99,15 +99,8 @@ impl Protocol for Sequencer {
         out: &mut Out,
     ) -> Result<Self, BootError> {
         let given = Given::new("sequencer", OPTIONS, &boot.options)?;
-        let (heartbeat_ns, window) = (given.duration_ns("heartbeat")?, given.integer("window")?);
-        let snapshot_every = given.integer("snapshot-every")?;
-        let limits = Limits {
-            entries_max: given.integer("pending-max")?,
-            bytes_max: given.integer("uncommitted-bytes-max")? as usize,
-        };
-        if window == 0 {
-            return Err(given.unusable("window", "at least 1"));
-        }
+        let (heartbeat_ns, window) = (given.duration_ns("heartbeat")?, given.window()?);
+        let (snapshot_every, limits) = (given.integer("snapshot-every")?, given.limits()?);
         let hard = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let kept = Ordered::recover(&mut boot)?;
         let leads = boot.members.first() == Some(&boot.id);
@@ -127,7 +120,7 @@ impl Protocol for Sequencer {
             members: boot.members,
             heartbeat_ns,
             snapshot_every,
-            window: window as usize,
+            window,
             limits,
             ordered,
             disk: Disk::recovered(hard, last),
@@ -179,19 +172,15 @@ impl Sequencer {
     }
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        let (want, level) = match request {
-            Request::Open => return self.append(ticket, Command::Open, out),
-            Request::Append { value, session, expect } => {
-                return self.append(ticket, Command::Append { value, session, expect }, out);
-            }
-            Request::Read { from, limit, level } => (Want::Values { from, limit }, level),
-            Request::Tail { level } => (Want::Tail, level),
-            Request::Propose { .. } | Request::Promote => {
-                let refusal = match request {
-                    Request::Promote => Refusal::Refused("n1 orders for ever".into()),
-                    _ => Refusal::not_served(&request),
-                };
+        let (want, level) = match request.of_log() {
+            OfLog::Append(command) => return self.append(ticket, command, out),
+            OfLog::Read(want, level) => (want, level),
+            OfLog::Other(Request::Promote) => {
+                let refusal = Refusal::Refused("n1 orders for ever".into());
                 return reply_to(ticket, Reply::Fail(refusal), out);
+            }
+            OfLog::Other(request) => {
+                return reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         };
         if level == Level::Linearizable && !self.rules.may_read(self.lead.is_some()) {

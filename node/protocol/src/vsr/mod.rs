@@ -31,17 +31,16 @@ mod view_change;
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 use crate::asking::Asking;
 use crate::disk::Hard;
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Index, Input, Mark, NodeId, Output, Outputs, Refusal, Reply,
+    Boot, BootError, Epoch, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Refusal, Reply,
     Request, Role, Status as Told, Ticket, Time, reply_to, send_to,
 };
-use crate::options::after;
+use crate::options::{after, draw_timeout};
 use crate::ordered::Ordered;
-use crate::reads::Want;
 use message::{Body, Message};
 use primary::Lead;
 use recovery::Recovery;
@@ -248,17 +247,10 @@ impl Vsr {
     }
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        match request {
-            Request::Open => self.on_append_request(ticket, Command::Open, out),
-            Request::Append { value, session, expect } => {
-                let command = Command::Append { value, session, expect };
-                self.on_append_request(ticket, command, out);
-            }
-            Request::Read { from, limit, level } => {
-                self.on_read_request(ticket, level, Want::Values { from, limit }, out);
-            }
-            Request::Tail { level } => self.on_read_request(ticket, level, Want::Tail, out),
-            Request::Propose { .. } | Request::Promote => {
+        match request.of_log() {
+            OfLog::Append(command) => self.on_append_request(ticket, command, out),
+            OfLog::Read(want, level) => self.on_read_request(ticket, level, want, out),
+            OfLog::Other(request) => {
                 reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         }
@@ -331,9 +323,8 @@ impl Vsr {
     }
 
     fn reset_timer(&mut self) {
-        let t = self.state.options.election_timeout_ns;
-        let fixed = self.state.options.fixed_timeout;
-        let timeout = if fixed { t } else { t + self.rng.next_u64() % (t + 1) };
+        let Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
+        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
         self.timer_at = after(self.now, timeout);
     }
 

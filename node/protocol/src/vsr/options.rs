@@ -62,29 +62,16 @@ impl Options {
         };
         let given = Given::new(name, rows, given)?;
         let durable = mode == Mode::Durable;
-        let options = Options {
-            election_timeout_ns: given.duration_ns("election-timeout")?,
-            heartbeat_ns: given.duration_ns("heartbeat")?,
+        let (election_timeout_ns, heartbeat_ns) = given.timing_ns()?;
+        Ok(Options {
+            election_timeout_ns,
+            heartbeat_ns,
             fixed_timeout: given.boolean("fixed-timeout")?,
             exit_quorum: mode != Mode::Paper && given.boolean("exit-quorum")?,
             snapshot_every: if durable { given.integer("snapshot-every")? } else { 0 },
-            window: given.integer("window")? as usize,
-            limits: Limits {
-                entries_max: given.integer("pending-max")?,
-                bytes_max: given.integer("uncommitted-bytes-max")? as usize,
-            },
-        };
-        if options.heartbeat_ns >= options.election_timeout_ns {
-            return Err(BootError::Option(
-                "heartbeat must be shorter than election-timeout, or backups give up on a \
-                 healthy primary"
-                    .into(),
-            ));
-        }
-        if options.window == 0 || options.limits.entries_max == 0 {
-            return Err(BootError::Option("window and pending-max must be at least 1".into()));
-        }
-        Ok(options)
+            window: given.window()?,
+            limits: given.limits()?,
+        })
     }
 }
 

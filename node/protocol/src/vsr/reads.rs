@@ -9,11 +9,10 @@
 use super::message::Body;
 use super::state::Status;
 use super::{Out, Vsr, not_leader};
-use crate::asking::Waiter;
-use crate::machine::{Epoch, Index, Level, NodeId, Ticket, reply_to};
-use crate::options::after;
+use crate::asking::{Waiter, refuse};
+use crate::machine::{Epoch, Index, Level, NodeId, Ticket, Want, reply_to};
 use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, Want, answer};
+use crate::reads::{Reader, Rounds, answer};
 
 impl Vsr {
     pub(super) fn on_read_request(
@@ -65,30 +64,19 @@ impl Vsr {
         heard.push(lead.rounds.latest());
         let heard = reached_by(&mut heard, self.rules.commit_quorum(self.state.members.len()));
         let rules = self.rules;
-        let ended = lead.rounds.end_if(|round| rules.round_covers(heard, round));
-        let Some((index, waiters)) = ended else { return };
-        for waiter in waiters {
-            match waiter {
-                Waiter::Here(reader) => {
-                    answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-                }
-                Waiter::At { node, token } => {
-                    let index = Some(index);
-                    self.send(node, Body::ReadIndexReply { token, index }, out);
-                }
-            }
+        let confirmed = |round| rules.round_covers(heard, round);
+        let replica = &self.state.ordered.replica;
+        let ended = lead.rounds.answer_if(confirmed, replica, out);
+        let Some((index, asked)) = ended else { return };
+        for (node, token) in asked {
+            self.send(node, Body::ReadIndexReply { token, index: Some(index) }, out);
         }
     }
 
     /// This replica is primary no longer: those who wait for its rounds hear it.
     pub(super) fn refuse_rounds(&mut self, rounds: Rounds<Waiter>, out: &mut Out) {
-        for waiter in rounds.into_waiters() {
-            match waiter {
-                Waiter::Here(reader) => reply_to(reader.ticket, not_leader(None), out),
-                Waiter::At { node, token } => {
-                    self.send(node, Body::ReadIndexReply { token, index: None }, out);
-                }
-            }
+        for (node, token) in rounds.refuse_all(&not_leader(None), out) {
+            self.send(node, Body::ReadIndexReply { token, index: None }, out);
         }
     }
 
@@ -117,9 +105,7 @@ impl Vsr {
         match index {
             Some(index) => drop(self.asking.grant(token, index)),
             None => {
-                for reader in self.asking.refuse(token) {
-                    reply_to(reader.ticket, not_leader(None), out);
-                }
+                refuse(self.asking.refuse(token), &not_leader(None), out);
             }
         }
         // The answer also says how far the primary has committed: no need to wait for a Prepare.
@@ -132,17 +118,12 @@ impl Vsr {
     }
 
     pub(super) fn answer_granted_reads(&mut self, out: &mut Out) {
-        let applied = self.state.ordered.replica.applied;
-        for reader in self.asking.ready(applied) {
-            answer(reader, Level::Linearizable, &self.state.ordered.replica, out);
-        }
+        self.asking.answer_ready(&self.state.ordered.replica, out);
     }
 
     /// The view is left: what was asked of its primary fails.
     pub(super) fn forget_asked_reads(&mut self, out: &mut Out) {
-        for reader in self.asking.forget() {
-            reply_to(reader.ticket, not_leader(None), out);
-        }
+        refuse(self.asking.forget(), &not_leader(None), out);
     }
 
     /// Reads wait at most 2T, as long as a view change takes; a question without an answer is asked
@@ -151,17 +132,9 @@ impl Vsr {
         let (now, patience) = (self.now, 2 * self.state.options.election_timeout_ns);
         let mut old = self.asking.give_up(now, patience);
         if let Some(lead) = &mut self.lead {
-            lead.rounds.retain(|waiter| match waiter {
-                Waiter::Here(reader) if after(reader.at, patience) <= now => {
-                    old.push(*reader);
-                    false
-                }
-                Waiter::Here(_) | Waiter::At { .. } => true,
-            });
+            old.extend(lead.rounds.give_up(now, patience));
         }
         let leader = self.leader().filter(|_| self.lead.is_none());
-        for reader in old {
-            reply_to(reader.ticket, not_leader(leader), out);
-        }
+        refuse(old, &not_leader(leader), out);
     }
 }

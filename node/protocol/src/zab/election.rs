@@ -9,14 +9,13 @@
 
 use std::collections::BTreeMap;
 
-use rand_chacha::rand_core::Rng;
-
 use super::follower::{Following, Stage};
 use super::message::{Body, Message, Note};
+use super::options::Options;
 use super::state::Standing;
 use super::{Out, Part, Zab};
 use crate::machine::{Epoch, NodeId, Role, Time, send_to};
-use crate::options::after;
+use crate::options::{after, draw_timeout};
 
 /// What a node has that looks for a leader.
 pub(super) struct Looking {
@@ -170,11 +169,10 @@ impl Zab {
 
     /// A follower gives its leader between T and 2T, or exactly T without jitter.
     pub(super) fn reset_patience(&mut self) {
-        let t = self.state.options.election_timeout_ns;
-        let jitter =
-            if self.state.options.fixed_timeout { 0 } else { self.rng.next_u64() % (t + 1) };
+        let Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
+        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
         if let Part::Following(following) = &mut self.part {
-            following.leave_at = after(following.heard, t + jitter);
+            following.leave_at = after(following.heard, timeout);
         }
     }
 }

@@ -27,11 +27,10 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::disk::Hard;
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Input, Mark, NodeId, Output, Outputs, Protocol, Refusal,
-    Reply, Request, Role, Status, Ticket, Time, build, reply_to,
+    Boot, BootError, Epoch, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal, Reply,
+    Request, Role, Status, Ticket, Time, build, reply_to,
 };
 use crate::ordered::Ordered;
-use crate::reads::Want;
 use crate::{Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message, Report};
 
@@ -201,17 +200,10 @@ impl Zab {
     }
 
     fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        match request {
-            Request::Open => self.on_append_request(ticket, Command::Open, out),
-            Request::Append { value, session, expect } => {
-                let command = Command::Append { value, session, expect };
-                self.on_append_request(ticket, command, out);
-            }
-            Request::Read { from, limit, level } => {
-                self.on_read_request(ticket, level, Want::Values { from, limit }, out);
-            }
-            Request::Tail { level } => self.on_read_request(ticket, level, Want::Tail, out),
-            Request::Propose { .. } | Request::Promote => {
+        match request.of_log() {
+            OfLog::Append(command) => self.on_append_request(ticket, command, out),
+            OfLog::Read(want, level) => self.on_read_request(ticket, level, want, out),
+            OfLog::Other(request) => {
                 reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
             }
         }

@@ -13,10 +13,10 @@ use super::follower::Stage;
 use super::lead::Phase;
 use super::message::{Order, Report};
 use super::{Out, Part, Zab, not_leader};
-use crate::machine::{Index, Level, NodeId, Ticket, reply_to};
+use crate::machine::{Index, Level, NodeId, Ticket, Want, reply_to};
 use crate::options::after;
 use crate::quorum::reached_by;
-use crate::reads::{Reader, Want, answer};
+use crate::reads::{Reader, answer};
 
 /// Who waits for a round.
 pub(super) enum Waiter {

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::Rng;
 use super::{Held, Journal, Says, Synod, hash, send};
 use crate::disk::Hard;
 use crate::machine::{NodeId, Output, Outputs, Time, TraceEvent};
-use crate::options::after;
+use crate::options::{after, draw_timeout};
 use crate::paxos::acceptor::{Accepted, Tally};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::message::{Body, Key, Message};
@@ -78,8 +78,7 @@ impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {
         let ballot = self.rules.ballot(round, self.id);
         // Longer each time: a disk may need longer than T for what one ballot takes.
         let t = self.options.retry_ns << proposer.begun.min(DOUBLINGS_MAX);
-        let jitter = if self.options.fixed_timeout { 0 } else { self.rng.next_u64() % (t + 1) };
-        let patience = t + jitter;
+        let patience = draw_timeout(t, self.options.fixed_timeout, &mut self.rng);
         proposer.begun += 1;
         proposer.ballot = ballot;
         proposer.phase = Phase::Preparing { promised: Tally::default(), reports: Vec::new() };
