@@ -94,8 +94,17 @@ fn frames_doubled() {
 
 #[test]
 fn the_adversary_withholds_every_decision() {
+    withholds_every_decision("flp");
+}
+
+#[test]
+fn the_adversary_withholds_the_decision_of_a_key() {
+    withholds_every_decision("flp-paxos");
+}
+
+fn withholds_every_decision(workload: &str) {
     let bench = Bench::new();
-    bench.schism(&["run", "flp", "--duration", "10s", "--seed", "11"]).exits(0);
+    bench.schism(&["run", workload, "--duration", "10s", "--seed", "11"]).exits(0);
     let verdict = bench.verdict();
     let checks = verdict["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["name"] == "adversary").unwrap();

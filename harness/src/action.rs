@@ -138,6 +138,16 @@ pub struct FrameKind {
     pub part: FramePart,
 }
 
+/// What the epoch in a frame's header counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Epochs {
+    /// All of the cluster's: a node that moved beyond an epoch left it for good.
+    #[default]
+    OfAll,
+    /// Those of one decision: headers compare only where there is one decision.
+    OfEachDecision,
+}
+
 /// What a frame can do to a decision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FramePart {

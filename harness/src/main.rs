@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use schism::action::{FrameKind, FramePart};
+use schism::action::{Epochs, FrameKind, FramePart};
 use schism::cli::{self, Program};
 use schism::systems::{BugRow, Catalogue, Progress, SystemRow};
 use schism::workload::Serves;
@@ -53,6 +53,10 @@ fn system(protocol: &ProtocolRow) -> SystemRow {
             epoch_outlives_crashes: protocol.traces.epoch_outlives_crashes,
         },
         frames: protocol.frames.iter().map(frame).collect(),
+        epochs: match protocol.epochs {
+            theirs::Epochs::OfAll => Epochs::OfAll,
+            theirs::Epochs::OfEachDecision => Epochs::OfEachDecision,
+        },
     }
 }
 

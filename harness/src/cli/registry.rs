@@ -10,6 +10,7 @@ pub fn registry(catalogue: &Catalogue) -> Registry {
         options: row.options.clone(),
         serves: row.serves,
         frames: row.frames.clone(),
+        epochs: row.epochs,
         refuses: Vec::new(),
     });
     Registry {

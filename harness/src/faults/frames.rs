@@ -10,10 +10,8 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{Fault, FaultSpec, Key, KeyError, Topology, check_each, draw, latency};
-use crate::action::{
-    Effect, Flow, FrameFate, FrameKind, FramePart, Meddling, Overlay, Strike, Until, View,
-};
+use super::{Fault, FaultSpec, Key, KeyError, KnownFrames, Topology, check_each, draw, latency};
+use crate::action::{Effect, Flow, FrameFate, FramePart, Meddling, Overlay, Strike, Until, View};
 use crate::units::format_duration;
 
 /// The fault `frames`.
@@ -73,8 +71,14 @@ impl Fault for Frames {
         true
     }
 
-    fn check_frames(&self, spec: &FaultSpec, frames: &[FrameKind]) -> Result<(), KeyError> {
-        let adapts = spec.keys["until"].iter().any(|until| until == "moved");
+    fn check_frames(&self, spec: &FaultSpec, frames: &KnownFrames<'_>) -> Result<(), KeyError> {
+        let KnownFrames { kinds: frames, epochs_compare } = *frames;
+        let adapts = spec.keys["until"].iter().position(|until| until == "moved");
+        if let Some(index) = adapts.filter(|_| !epochs_compare) {
+            let message = "`until: moved` compares epochs, and this system counts them for each key \
+                           by itself; with `keys: 1` in the workload there is one to compare";
+            return Err(KeyError { key: "until".into(), index, message: message.into() });
+        }
         check_each(spec, "kind", |value| {
             let kind = value.as_str().unwrap_or_default().to_owned();
             let (probability, what) = (1.0, FrameFate::Drop);
@@ -87,7 +91,7 @@ impl Fault for Frames {
                     names.join(", ")
                 ));
             };
-            if adapts && met.iter().any(|row| row.part != FramePart::Decides) {
+            if adapts.is_some() && met.iter().any(|row| row.part != FramePart::Decides) {
                 return Err("`until: moved` waits for the receiver of what decides to leave its \
                             epoch; its kind is `decides`, or one of them"
                     .into());
@@ -177,6 +181,7 @@ fn flows(links: &Value, topology: Topology) -> Result<BTreeSet<Flow>, String> {
 mod tests {
     use serde_json::json;
 
+    use super::super::FrameKind;
     use super::super::tests::{effects, spec, view};
     use super::*;
 
@@ -195,6 +200,10 @@ mod tests {
             all.iter_mut().find(|(name, _)| name == key).unwrap().1 = value.clone();
         }
         spec("frames", &all)
+    }
+
+    fn known(kinds: &[FrameKind]) -> KnownFrames<'_> {
+        KnownFrames { kinds, epochs_compare: true }
     }
 
     fn kinds() -> Vec<FrameKind> {
@@ -234,7 +243,8 @@ mod tests {
             let spec = spec_of(keys);
             let topology = Topology { nodes: 3, clients: 2 };
             let checked = Frames.check(&spec, topology);
-            let error = checked.and_then(|()| Frames.check_frames(&spec, &kinds())).unwrap_err();
+            let error =
+                checked.and_then(|()| Frames.check_frames(&spec, &known(&kinds()))).unwrap_err();
             assert!(error.key == wrong && error.message.contains(part), "{error:?}");
         };
         check(&[("do", json!("reorder"))], "do", "there are hold, drop, duplicate");
@@ -248,7 +258,20 @@ mod tests {
         check(&[("until", json!("moved")), ("kind", json!("vote"))], "kind", "its kind is");
         check(&[("delay", json!(50))], "delay", "no unit");
         let spec = spec_of(&[]);
-        assert!(Frames.check_frames(&spec, &[]).is_err(), "nothing decides where nothing is known");
-        assert_eq!(Frames.check_frames(&spec, &kinds()), Ok(()));
+        let nothing = Frames.check_frames(&spec, &known(&[]));
+        assert!(nothing.is_err(), "nothing decides where nothing is known");
+        assert_eq!(Frames.check_frames(&spec, &known(&kinds())), Ok(()));
+    }
+
+    #[test]
+    fn an_adversary_needs_epochs_that_compare() {
+        let check = |until: &str, epochs_compare| {
+            let spec = spec_of(&[("until", json!(until))]);
+            Frames.check_frames(&spec, &KnownFrames { kinds: &kinds(), epochs_compare })
+        };
+        let error = check("moved", false).unwrap_err();
+        assert!(error.key == "until" && error.message.contains("with `keys: 1`"), "{error:?}");
+        assert_eq!(check("moved", true), Ok(()));
+        assert_eq!(check("heal", false), Ok(()), "others compare nothing");
     }
 }

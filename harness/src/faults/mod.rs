@@ -78,7 +78,7 @@ pub trait Fault: Sync {
         false
     }
     /// Checks the keys' values against the frames that the system has.
-    fn check_frames(&self, spec: &FaultSpec, frames: &[FrameKind]) -> Result<(), KeyError> {
+    fn check_frames(&self, spec: &FaultSpec, frames: &KnownFrames<'_>) -> Result<(), KeyError> {
         let _ = (spec, frames);
         Ok(())
     }
@@ -99,6 +99,15 @@ pub trait Fault: Sync {
     /// What a resolved strike does, for people: `halves {n1,n2 | n3,n4,n5}, hold`; for one that
     /// resolved to nothing, why: `no leader`.
     fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String;
+}
+
+/// The frames between the nodes of the system under test.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownFrames<'a> {
+    /// Its kinds of frames; empty where nobody knows them.
+    pub kinds: &'a [FrameKind],
+    /// Whether the epochs of any two of its frames compare: they count one thing.
+    pub epochs_compare: bool,
 }
 
 /// A key of a fault.

@@ -1,5 +1,5 @@
 //! Proposals: many keys, each asked for by several clients at once with values of their own, and
-//! again later, when it should long be decided.
+//! again later, when it should long be decided; or a few keys, for ever.
 //! It never proposes a value twice: each decision has one source.
 
 use rand::RngExt as _;
@@ -24,12 +24,15 @@ pub struct ConsensusGenerator {
     /// The newest key, as far as this client's clock has come.
     newest: u64,
     probes: u64,
+    /// There are no more keys than this.
+    keys: Option<u64>,
 }
 
 impl ConsensusGenerator {
-    /// With a workload's size of values.
-    pub fn new(value_bytes: usize) -> Self {
-        ConsensusGenerator { values: Values::new(value_bytes), newest: 0, probes: 0 }
+    /// With a workload's size of values, and its number of keys if that is limited.
+    pub fn new(value_bytes: usize, keys: Option<u64>) -> Self {
+        assert!(keys != Some(0), "there is something to decide");
+        ConsensusGenerator { values: Values::new(value_bytes), newest: 0, probes: 0, keys }
     }
 
     /// A proposal for this key, with a value that nobody else proposes.
@@ -42,19 +45,27 @@ impl Generator for ConsensusGenerator {
     fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Op {
         let revisit = rng.random_range(0..REVISIT_ONE_IN) == 0;
         let key = if revisit { rng.random_range(0..=self.newest) } else { self.newest };
-        self.propose(process, Value::Str(format!("k{key}").into()))
+        self.propose(process, named(self.keys.map_or(key, |keys| key % keys)))
     }
 
-    /// A key of its own each time: only a new decision shows that decisions are made.
+    /// A key of its own each time: only a new decision shows that decisions are made. Where keys are
+    /// few, one after the other.
     fn probe(&mut self, process: u64) -> Op {
         self.probes += 1;
-        let key = Value::Str(format!("probe{}", self.probes).into());
+        let key = match self.keys {
+            None => Value::Str(format!("probe{}", self.probes).into()),
+            Some(keys) => named(self.probes % keys),
+        };
         self.propose(process, key)
     }
 
     fn observe(&mut self, event: &Event) {
         self.newest = self.newest.max(event.time().unwrap_or(0) / KEY_EVERY_NS);
     }
+}
+
+fn named(key: u64) -> Value {
+    Value::Str(format!("k{key}").into())
 }
 
 #[cfg(test)]
@@ -78,7 +89,7 @@ mod tests {
         let mut values = BTreeSet::new();
         let mut revisits = 0;
         for client in 0..4 {
-            let mut generator = ConsensusGenerator::new(8);
+            let mut generator = ConsensusGenerator::new(8, None);
             let mut rng = ChaCha8Rng::seed_from_u64(client);
             for ms in (0..1_000).step_by(5) {
                 at(&mut generator, ms);
@@ -97,11 +108,31 @@ mod tests {
 
     #[test]
     fn every_probe_asks_for_a_new_decision() {
-        let mut generator = ConsensusGenerator::new(8);
+        let mut generator = ConsensusGenerator::new(8, None);
         let mut keys = BTreeSet::new();
         for _ in 0..100 {
             let Op::Propose { key, .. } = generator.probe(9) else { panic!("a proposal") };
             assert!(keys.insert(key));
+        }
+    }
+
+    #[test]
+    fn where_keys_are_few_all_of_them_are_asked_for_and_no_others() {
+        for keys in 1..4 {
+            let mut generator = ConsensusGenerator::new(8, Some(keys));
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let mut asked = [BTreeSet::new(), BTreeSet::new()];
+            for ms in (0..1_000).step_by(5) {
+                at(&mut generator, ms);
+                for (asked, op) in
+                    asked.iter_mut().zip([generator.next(9, &mut rng), generator.probe(9)])
+                {
+                    let Op::Propose { key, .. } = op else { panic!("a proposal") };
+                    asked.insert(key);
+                }
+            }
+            let all: BTreeSet<Value> = (0..keys).map(named).collect();
+            assert_eq!(asked, [all.clone(), all]);
         }
     }
 }

@@ -168,6 +168,7 @@ fn workload(seconds: u64, operations_per_s: u64) -> Workload {
         checks: Vec::new(),
         bug: None,
         value_bytes: 8,
+        keys: None,
         recovery: Duration::from_secs(10),
         recovery_max: None,
         min_operations: 100,

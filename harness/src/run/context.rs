@@ -117,7 +117,8 @@ impl<R: Rt> Context<R> {
     }
 
     /// Notes that an operation asked at `asked` is known to have happened. An append proves
-    /// progress, and of proposals the first for its key: whoever knows a decision can repeat it.
+    /// progress, and of proposals the first for its key: whoever knows a decision can repeat it
+    /// (`Decisions::note_decided`).
     pub fn note_ok(&self, op: &Op, asked: Nanos) {
         let proves = match op {
             Op::Append { .. } => true,

@@ -30,6 +30,8 @@ const BEYOND: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub struct Decisions {
     keys: RefCell<BTreeMap<Value, bool>>,
+    /// How many of them are not.
+    undecided: Cell<usize>,
 }
 
 impl Decisions {
@@ -39,15 +41,21 @@ impl Decisions {
             let mut keys = self.keys.borrow_mut();
             if !keys.contains_key(key) {
                 keys.insert(key.clone(), false);
+                self.undecided.set(self.undecided.get() + 1);
             }
         }
     }
 
-    /// A proposal for this key was answered. Whether it was the first.
+    /// A proposal for this key was answered. Whether that proves progress: it was the first answer,
+    /// or nothing is left to decide.
     pub fn note_decided(&self, key: &Value) -> bool {
         let mut keys = self.keys.borrow_mut();
         let decided = keys.get_mut(key).expect("a key was noted when it was asked for");
-        !std::mem::replace(decided, true)
+        let first = !std::mem::replace(decided, true);
+        if first {
+            self.undecided.set(self.undecided.get() - 1);
+        }
+        first || self.undecided.get() == 0
     }
 
     fn keys(&self) -> Vec<Value> {
@@ -73,7 +81,7 @@ pub async fn ask_all<R: Rt>(
         crew.spawn(&context.rt, async move {
             let client = shared.system.client(shared.direct.clone());
             let process = shared.processes().reader(node);
-            let generator = ConsensusGenerator::new(value_bytes);
+            let generator = ConsensusGenerator::new(value_bytes, None);
             let mut asker = Asker { context: &*shared, node, client, process, generator };
             let asked = asker.ask_for(&mine, recovery + BEYOND, hurry).await;
             let (whole, length, why) = match asked {
@@ -158,5 +166,26 @@ impl<R: Rt> Asker<'_, R> {
             }
         }
         unreachable!("hints are followed only so often")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_decision_proves_progress_only_where_nothing_is_left_to_decide() {
+        let decisions = Decisions::default();
+        let key = |name: &str| Value::Str(name.into());
+        let ask = |name| {
+            let (key, value) = (key(name), Value::Int(1));
+            decisions.note_asked(&Op::Propose { key, value });
+        };
+        ask("a");
+        assert!(decisions.note_decided(&key("a")) && decisions.note_decided(&key("a")));
+        ask("b");
+        ask("b");
+        assert!(!decisions.note_decided(&key("a")), "somebody waits for b");
+        assert!(decisions.note_decided(&key("b")) && decisions.note_decided(&key("a")));
     }
 }

@@ -203,10 +203,10 @@ impl<R: Rt> Script<R> {
     }
 
     fn generator(&self) -> Box<dyn Generator> {
-        let Workload { operations, value_bytes, read_level, .. } = &self.workload;
+        let Workload { operations, value_bytes, read_level, keys, .. } = &self.workload;
         match self.workload.serves() {
             Serves::Log => Box::new(LogGenerator::new(operations, *value_bytes, *read_level)),
-            Serves::Consensus => Box::new(ConsensusGenerator::new(*value_bytes)),
+            Serves::Consensus => Box::new(ConsensusGenerator::new(*value_bytes, *keys)),
         }
     }
 

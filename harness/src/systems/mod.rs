@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use schism_verify::Traces;
 use schism_verify::history::{Level, Name, Value};
 
-use crate::action::{FrameKind, NodeId, View};
+use crate::action::{Epochs, FrameKind, NodeId, View};
 use crate::workload::{Serves, SystemSpec};
 use crate::worlds::Local;
 
@@ -48,6 +48,8 @@ pub struct SystemRow {
     pub traces: Traces,
     /// The frames on the links between its nodes.
     pub frames: Vec<FrameKind>,
+    /// What the epochs in their headers count.
+    pub epochs: Epochs,
 }
 
 /// A planted bug.

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
-use super::{FaultSpec, Registry, SystemSpec, When, Workload};
-use crate::faults::{FAULTS, Fault, FrameKind, find};
+use super::{FaultSpec, Registry, Serves, SystemSpec, When, Workload};
+use crate::action::Epochs;
+use crate::faults::{FAULTS, Fault, KnownFrames, find};
 
 /// How often a fault strikes when the file does not say, and for how long.
 const EVERY: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ fn spec(
     };
     let checked = fault.check(&spec, workload.topology());
     let frames = known_frames(fault, at, workload, registry)?;
-    checked.and_then(|()| fault.check_frames(&spec, frames)).map_err(|error| {
+    checked.and_then(|()| fault.check_frames(&spec, &frames)).map_err(|error| {
         let place = section
             .get(&error.key)
             .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
@@ -109,20 +110,23 @@ fn known_frames<'a>(
     at: &Place,
     workload: &Workload,
     registry: &'a Registry,
-) -> Result<&'a [FrameKind], Mistake> {
+) -> Result<KnownFrames<'a>, Mistake> {
     let row = match &workload.system {
         SystemSpec::Named { name, .. } => registry.systems.iter().find(|row| row.name == *name),
         SystemSpec::Command { .. } => None,
     };
-    let frames = row.map_or(&[][..], |row| &row.frames);
-    if fault.reads_frames() && frames.is_empty() {
+    let kinds = row.map_or(&[][..], |row| &row.frames);
+    if fault.reads_frames() && kinds.is_empty() {
         return Err(at.mistake(format!(
             "nobody knows the messages of this system, so `{}` cannot tell one from the next; it \
              works on built-in systems",
             fault.name()
         )));
     }
-    Ok(frames)
+    // A log is decided slot by slot, one at a time.
+    let one = workload.serves() == Serves::Log || workload.keys == Some(1);
+    let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
+    Ok(KnownFrames { kinds, epochs_compare })
 }
 
 fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {

@@ -41,6 +41,7 @@ use std::time::Duration;
 
 use schism_verify::verdict::Kind;
 
+use crate::action::Epochs;
 use crate::faults::FrameKind;
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
@@ -85,6 +86,8 @@ pub struct SystemRow {
     pub serves: Serves,
     /// The frames on the links between its nodes.
     pub frames: Vec<FrameKind>,
+    /// What the epochs in their headers count.
+    pub epochs: Epochs,
     /// Faults it refuses, each with the reason.
     pub refuses: Vec<(String, String)>,
 }
@@ -161,6 +164,8 @@ pub struct Workload {
     pub bug: Option<String>,
     /// Size of appended values.
     pub value_bytes: usize,
+    /// How many keys are decided in all. None: a new one all the time.
+    pub keys: Option<u64>,
     /// How long without an ok is no-progress.
     pub recovery: Duration,
     /// Slower than this is slow-recovery.

@@ -35,6 +35,7 @@ pub(super) const KEYS: &[&str] = &[
     "checks",
     "bug",
     "value-bytes",
+    "keys",
     "recovery",
     "recovery-max",
     "min-operations",
@@ -45,6 +46,8 @@ pub(super) const KEYS: &[&str] = &[
 const NODES_MAX: u64 = 99;
 /// A client's port is 20,000 + its number and must stay below the ephemeral range at 32,768.
 const CLIENTS_MAX: u64 = 10_000;
+/// Every key is asked for again at every node in the end; more would take longer than the run.
+const KEYS_MAX: u64 = 10_000;
 /// A line of the client protocol is at most 1 MiB, quotes, keys and escapes included.
 const VALUE_BYTES_MAX: u64 = 512 << 10;
 
@@ -104,6 +107,7 @@ fn workload(
         checks: top.or("checks", Vec::new(), |node| checks(node, registry))?,
         bug: None,
         value_bytes: top.or("value-bytes", 8, value_bytes)?,
+        keys: top.option("keys", |node| number(node, 1..=KEYS_MAX))?,
         recovery: top.or("recovery", Duration::from_secs(10), positive)?,
         recovery_max: top.option("recovery-max", positive)?,
         min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
@@ -114,6 +118,9 @@ fn workload(
         && workload.serves() == Serves::Consensus
     {
         return Err(node.at.mistake("`retry` repeats appends, and this workload has none"));
+    }
+    if let Some(node) = top.get("keys").filter(|_| workload.serves() == Serves::Log) {
+        return Err(node.at.mistake("`keys` are what is decided, and this workload keeps a log"));
     }
     workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
     if let Some(node) = top.get("faults") {

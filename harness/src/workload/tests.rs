@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::action::FramePart;
+use crate::action::{Epochs, FramePart};
 
 /// Systems, bugs and checks as the command line would hand them over.
 pub(crate) fn registry() -> Registry {
@@ -25,8 +25,13 @@ pub(crate) fn registry() -> Registry {
         ],
         ..SystemRow::default()
     };
-    let paxos =
-        SystemRow { name: "paxos".to_owned(), serves: Serves::Consensus, ..SystemRow::default() };
+    let paxos = SystemRow {
+        name: "paxos".to_owned(),
+        serves: Serves::Consensus,
+        frames: vec![FrameKind { kind: 4, name: "accept".to_owned(), part: FramePart::Decides }],
+        epochs: Epochs::OfEachDecision,
+        ..SystemRow::default()
+    };
     let frail = SystemRow {
         name: "frail".to_owned(),
         refuses: vec![("pause".to_owned(), "it cannot be stopped".to_owned())],
@@ -166,6 +171,8 @@ fn every_mistake_is_shown_where_it_stands() {
     check("system: raft\ntimeout: 5 parsecs\n", "w.yaml:2:10: `5 parsecs` has an unknown unit");
     check("system: raft\nrate: 500\n", "w.yaml:2:7: `500` is not a rate");
     check("system: raft\nvalue-bytes: 1MiB\n", "w.yaml:2:14: 1048576 bytes; a value has");
+    check("system: paxos\nkeys: 0\n", "w.yaml:2:7: found `0`; a whole number from 1 to 10000");
+    check("system: raft\nkeys: 1\n", "w.yaml:2:7: `keys` are what is decided, and this workload");
     check("system: raft\nretry: yes\n", "w.yaml:2:8: found `yes`; write true or false");
     check("system: raft\nread-level: locl\n", "w.yaml:2:13: unknown read level `locl`; did");
     check("system: raft\noperations: {push: 1}\n", "w.yaml:2:14: unknown operation `push`; ope");
@@ -184,6 +191,19 @@ fn every_mistake_is_shown_where_it_stands() {
         "system: raft\nexpect: {violation: stale-raed}\n",
         "w.yaml:2:21: unknown anomaly `stale-raed`; did you mean `stale-read`?",
     );
+}
+
+#[test]
+fn an_adversary_of_decisions_that_count_apart_needs_a_single_one() {
+    let text = |keys: &str| {
+        format!("system: paxos\n{keys}faults: [frames: {{kind: accept, until: moved}}]")
+    };
+    let error = with(&text("keys: 2\n"), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("w.yaml:3:40: `until: moved` compares epochs"), "{error}");
+    assert!(with(&text(""), &[]).unwrap_err().to_string().contains("with `keys: 1`"));
+    let one = with(&text("keys: 1\n"), &[]).unwrap();
+    assert_eq!(one.keys, Some(1));
+    assert_eq!(from_text("w.yaml", &one.to_yaml(), &Overrides::default(), &registry()), Ok(one));
 }
 
 #[test]
@@ -350,6 +370,7 @@ prop_compose! {
             checks: if check { vec!["durable".to_owned()] } else { Vec::new() },
             bug: bug.then(|| "R13".to_owned()),
             value_bytes,
+            keys: None,
             recovery: times.2,
             recovery_max: times.3,
             min_operations,

@@ -41,6 +41,9 @@ impl Workload {
             put("bug", json!(bug));
         }
         put("value-bytes", json!(self.value_bytes));
+        if let Some(keys) = self.keys {
+            put("keys", json!(keys));
+        }
         put("recovery", json!(format_duration(self.recovery)));
         if let Some(recovery_max) = self.recovery_max {
             put("recovery-max", json!(format_duration(recovery_max)));

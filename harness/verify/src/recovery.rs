@@ -1,9 +1,9 @@
 //! How long the system took to come back after each heal.
 //! It never says whether that was good enough.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::history::{History, Level, Name, Type, Value, nemesis};
+use crate::history::{History, Level, Name, Type, nemesis};
 use crate::models::consensus;
 
 /// One heal, and what came after it.
@@ -33,7 +33,8 @@ pub(crate) fn measure(history: &History, oks: &Acknowledged) -> Vec<Recovery> {
 }
 
 /// The ok operations that prove progress: all but local reads, which need nobody else. Of decisions
-/// the first answer for each key: what is decided can be repeated by anyone who knows it.
+/// the first answer for each key: what is decided can be repeated by anyone who knows it. Only where
+/// nothing is left to decide, such an answer is all that can be had.
 pub struct Acknowledged {
     /// Times of return, ascending.
     pub returns: Vec<u64>,
@@ -44,13 +45,13 @@ pub struct Acknowledged {
 impl Acknowledged {
     /// Of a history.
     pub fn of(history: &History) -> Self {
-        let decided = consensus::is_asked(history).then(|| first_answers(history));
+        let decided = consensus::is_asked(history).then(|| telling_answers(history));
         let spans = history
             .operations()
             .iter()
             .filter(|op| history.outcome(op) == Type::Ok)
             .filter(|op| history.invoke(op).level() != Some(Level::Local))
-            .filter(|op| decided.as_ref().is_none_or(|first| first.contains(&op.ret())))
+            .filter(|op| decided.as_ref().is_none_or(|telling| telling.contains(&op.ret())))
             .filter_map(|op| Some((history.invoke(op).time()?, history.ret(op)?.time()?)));
         Self::new(spans.collect())
     }
@@ -75,16 +76,28 @@ impl Acknowledged {
     }
 }
 
-/// The place of the first ok for each key.
-fn first_answers(history: &History) -> BTreeSet<Option<usize>> {
-    let mut first: BTreeMap<Option<&Value>, usize> = BTreeMap::new();
+/// The places of the first ok for each key, and of those that come while all that was asked for is
+/// decided.
+fn telling_answers(history: &History) -> BTreeSet<Option<usize>> {
+    let mut events = Vec::new();
     for op in history.operations() {
+        let key = history.invoke(op).key();
+        events.push((op.invoke(), false, key));
         if let (Type::Ok, Some(ret)) = (history.outcome(op), op.ret()) {
-            let earliest = first.entry(history.invoke(op).key()).or_insert(ret);
-            *earliest = ret.min(*earliest);
+            events.push((ret, true, key));
         }
     }
-    first.into_values().map(Some).collect()
+    events.sort_unstable_by_key(|(at, ..)| *at);
+    let (mut asked, mut decided) = (BTreeSet::new(), BTreeSet::new());
+    let mut telling = BTreeSet::new();
+    for (at, answers, key) in events {
+        if !answers {
+            asked.insert(key);
+        } else if decided.insert(key) || decided.len() == asked.len() {
+            telling.insert(Some(at));
+        }
+    }
+    telling
 }
 
 #[cfg(test)]
@@ -130,8 +143,11 @@ mod tests {
             format!("{}\n{}\n", line(time, "invoke", key), line(time + 1, "ok", key))
         };
         let known = both(10, "a") + &both(20, "a") + &both(30, "a");
+        let waits = line(5, "invoke", "b").replace(r#""process":1"#, r#""process":2"#) + "\n";
+        let answered = line(45, "ok", "b").replace(r#""process":1"#, r#""process":2"#);
         let returns = |text: &str| Acknowledged::of(&history(text)).returns;
-        assert_eq!(returns(&(known.clone() + &both(40, "b"))), [11, 41]);
-        assert_eq!(returns(&known), [11]);
+        assert_eq!(returns(&(waits.clone() + &known)), [11], "somebody waits for a decision");
+        assert_eq!(returns(&(waits + &known + &answered)), [11, 45]);
+        assert_eq!(returns(&known), [11, 21, 31], "nothing is left to decide");
     }
 }

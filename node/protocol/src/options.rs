@@ -71,6 +71,12 @@ impl<'a> Given<'a> {
         self.text(name).parse().map_err(|_| self.unusable(name, "a whole number such as 100"))
     }
 
+    /// A whole number no greater than this.
+    pub fn small(&self, name: &'static str, most: u32) -> Result<u32, BootError> {
+        let given = self.text(name).parse().ok().filter(|number| *number <= most);
+        given.ok_or_else(|| self.unusable(name, &format!("a whole number up to {most}")))
+    }
+
     /// One of these words.
     pub fn word<T: Copy>(
         &self,

@@ -22,6 +22,8 @@ pub struct ProtocolRow {
     pub traces: Traces,
     /// Its frames by kind, for whoever looks at them on their way.
     pub frames: &'static [FrameRow],
+    /// What the epochs in their headers count.
+    pub epochs: Epochs,
 }
 
 /// An option of a protocol.
@@ -101,6 +103,16 @@ pub struct FrameRow {
     pub name: &'static str,
     /// What it can do to a decision.
     pub part: FramePart,
+}
+
+/// What the epoch in a frame's header counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Epochs {
+    /// All of the cluster's: one that moved beyond an epoch left it for good.
+    OfAll,
+    /// Those of one decision (the ballots of single-decree Paxos); each decision has its own, so
+    /// that headers compare only where there is one decision.
+    OfEachDecision,
 }
 
 /// What a frame can do to a decision, as an adaptive adversary sees it (design: protocols,

@@ -170,7 +170,8 @@ fn withheld(evidence: &Evidence, deeds: &[(String, Deed)], from: u64, to: u64, f
     }
 }
 
-/// Soon after `lifted` a client is answered, and every node decides.
+/// Soon after `lifted` a client is answered, and every node decides, or answers what is decided: who
+/// only learns of a decision leaves no trace of one.
 fn decided_after(
     evidence: &Evidence,
     deeds: &[(String, Deed)],
@@ -196,7 +197,9 @@ fn decided_after(
             Deed::Decides { at, .. } if one == node && *at >= lifted => Some(*at),
             _ => None,
         });
-        match decides {
+        let answers = answered_proposals(history)
+            .find_map(|(one, at)| (one == node && at >= lifted).then_some(at));
+        match decides.into_iter().chain(answers).min() {
             Some(at) if at <= deadline => last = last.max(at - lifted),
             _ => late.push((Kind::NotConverged, format!("{node} decided nothing"))),
         }
@@ -220,6 +223,14 @@ fn decided_after(
             found.anomalies.push(Anomaly { kind, explanation: told, events, time_ns });
         }
     }
+}
+
+/// Who answered a proposal with what is decided, and when, by time.
+fn answered_proposals(history: &History) -> impl Iterator<Item = (&str, u64)> {
+    history.events().iter().filter_map(|event| {
+        let answers = event.kind == Type::Ok && &*event.f == "propose";
+        answers.then_some((event.node.as_deref()?, event.time()?))
+    })
 }
 
 /// Who led and who decided, by time of the history.

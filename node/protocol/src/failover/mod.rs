@@ -25,7 +25,7 @@ use crate::machine::{
 };
 use crate::ordered::Ordered;
 use crate::reads::{Reader, answer};
-use crate::{Progress, ProtocolRow, Serves, Traces};
+use crate::{Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 use promotion::Promotion;
 use replication::Lead;
@@ -47,6 +47,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     progress: Progress::Promoted { majority: true },
     traces: Traces::ALL,
     frames: message::FRAMES,
+    epochs: Epochs::OfAll,
 };
 
 /// One node.

@@ -28,7 +28,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
-use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
+use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 use ask::Asked;
 use message::Message;
 
@@ -48,6 +48,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: message::FRAMES,
+    epochs: Epochs::OfEachDecision,
 };
 
 /// One node.

@@ -35,7 +35,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::pending::Pending;
 use crate::reads::Rounds;
-use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
+use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -63,6 +63,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: message::FRAMES,
+    epochs: Epochs::OfAll,
 };
 
 /// One node: acceptor, learner, and at times the proposer.

@@ -20,7 +20,7 @@ use crate::machine::{
     TraceEvent, build, reply_to,
 };
 use crate::pending::VALUE_BYTES_MAX;
-use crate::{CommitQuorum, Progress, ProtocolRow, Serves, Traces};
+use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 
 type Out = Outputs<Message<Bytes>>;
 
@@ -38,6 +38,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: FRAMES,
+    epochs: Epochs::OfEachDecision,
 };
 
 /// One node.

@@ -63,13 +63,10 @@ pub trait Rules: Sync {
     fn backoff_ns(&self, options: &Options, refused: u32, random: u64) -> u64 {
         match options.backoff {
             Backoff::None => 0,
-            Backoff::Random => random % (options.retry_ns << refused.min(DOUBLINGS_MAX)),
+            Backoff::Random => random % options.grown_ns(refused),
         }
     }
 }
-
-/// 16 times the retry time is longer than any disturbance that a test waits for.
-pub const DOUBLINGS_MAX: u32 = 4;
 
 /// The rules as published.
 pub struct Paper;

@@ -34,7 +34,7 @@ use crate::machine::{
 use crate::ordered::Ordered;
 use crate::pending::Pending;
 use crate::reads::Rounds;
-use crate::{Progress, ProtocolRow, Serves, Traces};
+use crate::{Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -56,6 +56,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     progress: Progress::Majority,
     traces: Traces::ALL,
     frames: message::FRAMES,
+    epochs: Epochs::OfAll,
 };
 
 /// One node.

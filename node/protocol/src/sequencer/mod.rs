@@ -22,7 +22,7 @@ use crate::options::{Given, after, option};
 use crate::ordered::Ordered;
 use crate::pending::{Limits, Pending, too_large};
 use crate::reads::{Reader, answer};
-use crate::{CommitQuorum, Level, OptionRow, Progress, ProtocolRow, Serves, Traces};
+use crate::{CommitQuorum, Epochs, Level, OptionRow, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use rules::{FixedSequencer, Place, Rules};
@@ -44,6 +44,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: message::FRAMES,
+    epochs: Epochs::OfAll,
 };
 
 const OPTIONS: &[OptionRow] = &[

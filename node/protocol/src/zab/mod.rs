@@ -31,7 +31,7 @@ use crate::machine::{
     Request, Role, Status, Ticket, Time, build, reply_to,
 };
 use crate::ordered::Ordered;
-use crate::{Progress, ProtocolRow, Serves, Traces};
+use crate::{Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message, Report};
 
 pub use discovery::{Disk, Held};
@@ -55,6 +55,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     progress: Progress::Majority,
     traces: Traces::ALL,
     frames: message::FRAMES,
+    epochs: Epochs::OfAll,
 };
 
 /// One node.

@@ -110,3 +110,18 @@ fn other_holds_are_no_adversary() {
     let held = r#"{"time":1,"process":"nemesis","type":"info","f":"frames","value":{"phase":"start","overlay":0,"effect":{"hold":{"frames":{"meddling":{"what":{"hold":"heal"}}}}}}}"#;
     assert_eq!(reigns(&History::parse(held.as_bytes()).unwrap().0), []);
 }
+
+#[test]
+fn who_answers_what_is_decided_has_decided() {
+    let asked = r#"510 "process":1,"type":"invoke","f":"propose","key":"k","value":1,"node":"n1""#;
+    let answered = r#"520 "process":1,"type":"ok","f":"propose","key":"k","value":1,"node":"n1""#;
+    check("valid", FAIR, &[asked, answered], &[]);
+    let elsewhere = answered.replace("n1", "n2");
+    check("not-converged", FAIR, &[asked, &elsewhere], &[]);
+    check("no-progress not-converged", FAIR, &[asked, &at(901, answered)], &[]);
+    // What was answered before it came shows nothing of the time after.
+    let (early, answer) = (at(80, asked), at(90, answered));
+    check("no-progress not-converged", FAIR, &[&early, &answer], &[]);
+    let (asked_under, answered_under) = (at(110, asked), at(130, answered));
+    check("acknowledged at 130 ms", FAIR, &[&asked_under, &answered_under, asked, answered], &[]);
+}

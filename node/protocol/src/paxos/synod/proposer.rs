@@ -12,7 +12,6 @@ use crate::options::{after, draw_timeout};
 use crate::paxos::acceptor::{Accepted, Tally};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::message::{Body, Key, Message};
-use crate::paxos::rules::DOUBLINGS_MAX;
 
 /// A proposer of one decision.
 pub(super) struct Proposer {
@@ -77,7 +76,7 @@ impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {
         let round = acceptor.promised.max(proposer.seen).round() + 1;
         let ballot = self.rules.ballot(round, self.id);
         // Longer each time: a disk may need longer than T for what one ballot takes.
-        let t = self.options.retry_ns << proposer.begun.min(DOUBLINGS_MAX);
+        let t = self.options.grown_ns(proposer.begun);
         let patience = draw_timeout(t, self.options.fixed_timeout, &mut self.rng);
         proposer.begun += 1;
         proposer.ballot = ballot;

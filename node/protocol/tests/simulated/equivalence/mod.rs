@@ -1,5 +1,7 @@
 //! Consensus and total order broadcast, each made from the other.
 
+mod flp;
+
 use schism_protocol::{ProtocolRow, consensus_from_log, log_from_consensus};
 
 use crate::world::Profile;

@@ -2,4 +2,5 @@
 
 mod bugs;
 mod codec;
+mod flp;
 mod sweep;

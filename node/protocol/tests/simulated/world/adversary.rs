@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use schism_protocol::{FramePart, FrameRow, Index, ProtocolRow};
+use schism_protocol::{Epochs, FramePart, FrameRow, Index, ProtocolRow};
 
 use super::clients::Clients;
 use super::cluster::{Cluster, Event, MS};
@@ -108,7 +108,9 @@ const CONTROL: Filter = |cluster, _, _, kind, _, dice| match cluster.holds.part(
 };
 
 /// Timely but for the filter, and nothing else goes wrong.
-fn under(row: &'static ProtocolRow, nodes: u8, filter: Filter, waits_ms: Vec<u64>) -> Subject {
+fn under(kind: &Kind, nodes: u8, filter: Filter, waits_ms: Vec<u64>) -> Subject {
+    // Where decisions have epochs of their own, there is one decision to withhold.
+    let keys = u64::from(kind.row.epochs == Epochs::OfEachDecision);
     let profile = Profile {
         drop: 0,
         repeat: 0,
@@ -117,19 +119,27 @@ fn under(row: &'static ProtocolRow, nodes: u8, filter: Filter, waits_ms: Vec<u64
         strike_ms: 0,
         filter: Some(filter),
         waits_ms,
+        keys,
+        options: kind.options.to_vec(),
         ..Profile::under(nodes, &[])
     };
-    Subject::of(row, profile)
+    Subject::of(kind.row, profile)
+}
+
+/// A protocol and its options.
+pub struct Kind {
+    pub row: &'static ProtocolRow,
+    pub options: &'static [(&'static str, &'static str)],
 }
 
 /// Under the adversary nothing is decided, though no frame waits for long; once it lets go, all is
 /// decided soon. And the same waits at random withhold nothing.
-pub fn withholds_every_decision(row: &'static ProtocolRow, nodes: u8, seeds: u64) {
-    let name = row.name;
+pub fn withholds_every_decision(kind: &Kind, nodes: u8, seeds: u64) {
+    let name = kind.row.name;
     let (mut longest, mut slowest, mut epochs) = (0, 0, Vec::new());
     for seed in 0..seeds {
         let at = format!("{name}, {nodes} nodes, seed {seed}");
-        let mut cluster = Cluster::start(&under(row, nodes, ADVERSARY, Vec::new()), seed, false);
+        let mut cluster = Cluster::start(&under(kind, nodes, ADVERSARY, Vec::new()), seed, false);
         cluster.run_until(cluster.now + REIGN);
         assert_eq!(cluster.violation(), None, "{at}");
         assert_eq!(cluster.clients.served(), 0, "{at}: a decision under the adversary");
@@ -153,7 +163,7 @@ pub fn withholds_every_decision(row: &'static ProtocolRow, nodes: u8, seeds: u64
         assert_eq!(cluster.violation(), None, "{at}");
         assert_eq!(Clients::settled(&cluster), Ok(()), "{at}");
 
-        let mut control = Cluster::start(&under(row, nodes, CONTROL, waits), seed, false);
+        let mut control = Cluster::start(&under(kind, nodes, CONTROL, waits), seed, false);
         control.run_until(control.now + REIGN);
         assert_eq!(control.violation(), None, "{at}");
         assert!(control.clients.served() > 0, "{at}: the same waits at random withhold as much");

@@ -35,6 +35,8 @@ pub struct Profile {
     pub waits_ms: Vec<u64>,
     /// The same from the heal on: what is no fault and never ends, such as distance.
     pub lasting: Option<Filter>,
+    /// Keys that clients propose for in all; 0: fresh ones come up all the time.
+    pub keys: u64,
     /// What clients may find under this profile, as the protocol does not promise otherwise.
     pub forgiven: &'static [&'static str],
 }
@@ -89,6 +91,7 @@ impl Default for Profile {
             filter: None,
             waits_ms: Vec::new(),
             lasting: None,
+            keys: 0,
             forgiven: &[],
         }
     }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use schism_protocol::wire::WireError;
 use schism_protocol::{
-    Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Index, Input, Machine, Mark, NodeId,
-    Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role, Serves,
-    Status, Time, TraceEvent, Traces,
+    Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Epochs, Index, Input, Machine, Mark,
+    NodeId, Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role,
+    Serves, Status, Time, TraceEvent, Traces,
 };
 
 use super::Strike::{CrashLeader, CrashOne, PauseLeader, Promote, PromoteWhileLeaderLives};
@@ -134,6 +134,7 @@ const FIRST: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: &[],
+    epochs: Epochs::OfAll,
 };
 
 const PROMOTED: ProtocolRow = ProtocolRow {

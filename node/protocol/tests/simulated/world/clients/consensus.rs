@@ -19,6 +19,8 @@ pub struct Clients {
     pub answered: usize,
     /// Nothing new is asked any more.
     pub silent: bool,
+    /// There are no more keys than this; 0: fresh ones come up all the time.
+    keys: u64,
     each: Vec<Client>,
     tickets: u64,
     proposals: u64,
@@ -44,9 +46,9 @@ struct Call {
 }
 
 impl Clients {
-    pub fn new(clients: usize, nodes: usize) -> Self {
+    pub fn new(clients: usize, nodes: usize, keys: u64) -> Self {
         let client = |c| Client { target: c % nodes, under_way: None };
-        Clients { each: (0..clients).map(client).collect(), ..Clients::default() }
+        Clients { each: (0..clients).map(client).collect(), keys, ..Clients::default() }
     }
 
     /// Proposals under way.
@@ -85,6 +87,7 @@ impl Clients {
         let newest = all.proposals / PROPOSALS_PER_KEY;
         // Now and then an old key is asked for again: its answer must stand.
         let key = newest.saturating_sub(if old { newest / 2 } else { back });
+        let key = if all.keys == 0 { key } else { key % all.keys };
         let value = Bytes::from(all.proposals.to_string());
         all.proposed.insert((key, value.clone()));
         let client = &mut all.each[c];

@@ -34,7 +34,7 @@ impl Clients {
         Clients {
             serves,
             log: log::Clients::new(logs, nodes, profile.forgiven),
-            consensus: consensus::Clients::new(deciders, nodes),
+            consensus: consensus::Clients::new(deciders, nodes, profile.keys),
         }
     }
 
