@@ -1,6 +1,8 @@
 //! One workload and seed on several systems, side by side: one table and one page.
 //! It never judges and never ranks: what a system promises differs, and the table says what came.
 
+mod silence;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use super::Report;
 use super::facts::Facts;
 use super::facts::operations::Ending;
 use super::facts::recovery;
-use super::html::STYLE;
+use super::html::{STYLE, legend};
 use super::pictures::PICTURES;
 use crate::store::verdict_file::VerdictFile;
 
@@ -141,7 +143,7 @@ pub const HEADING: [&str; 10] = [
     "lost",
     "elections",
     "silent: median, worst",
-    "silent in all",
+    "silent 250 ms+, in all",
     "p50 before, during, after",
 ];
 
@@ -158,7 +160,7 @@ pub fn cells(row: &Row) -> [String; 10] {
         row.lost.to_string(),
         row.elections.to_string(),
         row.silence().map_or("-".into(), |(m, w)| format!("{}, {}", millis(m), millis(w))),
-        millis(row.silent_total_ms),
+        if row.silent_total_ms > 0.0 { millis(row.silent_total_ms) } else { "-".into() },
         row.latency_ms.iter().map(p50).collect::<Vec<_>>().join(", "),
     ]
 }
@@ -180,6 +182,7 @@ pub fn pictures(report: &Report<'_>) -> String {
         @for (picture, drawing) in drawn {
             h4 { (picture.title) }
             div.scroll { (PreEscaped(drawing.svg)) }
+            figcaption { (legend(picture)) }
         }
     };
     markup.into_string()
@@ -199,7 +202,7 @@ pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) 
             }
             body {
                 (PreEscaped(super::html::HATCHES))
-                header.verdict.valid {
+                header.verdict.(worst(drawn)) {
                     div.inner {
                         p.eyebrow { "schism compare" }
                         h1 { span.word { (workload) } span.found { (drawn.len()) " systems, seed " (seed) } }
@@ -215,6 +218,13 @@ pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) 
                             table.compare {
                                 thead { tr { @for name in HEADING { th { (name) } } } }
                                 tbody { @for (row, _) in drawn { (table_row(row)) } }
+                            }
+                        }
+                        @if let Some(drawing) = silence::draw(drawn.iter().map(|(row, _)| row)) {
+                            figure {
+                                h4 { "Nobody is served" }
+                                div.scroll { (PreEscaped(drawing.svg)) }
+                                figcaption { span.note { (drawing.note) } }
                             }
                         }
                     }
@@ -235,6 +245,12 @@ pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) 
     markup.into_string()
 }
 
+/// The verdict that the page as a whole shows.
+fn worst(drawn: &[(Row, String)]) -> &str {
+    let any = |wanted: &str| drawn.iter().any(|(row, _)| row.verdict == wanted);
+    ["violated", "unknown"].into_iter().find(|verdict| any(verdict)).unwrap_or("valid")
+}
+
 fn table_row(row: &Row) -> Markup {
     let cells = cells(row);
     html! {
@@ -251,6 +267,25 @@ mod tests {
     use super::super::sample::Sample;
     use super::*;
 
+    /// A run of which only the silences are known.
+    pub(super) fn row(system: &str, silent_ms: &[f64]) -> Row {
+        Row {
+            system: system.into(),
+            verdict: "valid".into(),
+            found: Vec::new(),
+            ok: 0,
+            fail: 0,
+            unknown: 0,
+            lost: 0,
+            elections: 0,
+            silent_ms: silent_ms.to_vec(),
+            silent_total_ms: 0.0,
+            latency_ms: [None; 3],
+            directory: String::new(),
+            exit: 0,
+        }
+    }
+
     #[test]
     fn a_run_becomes_a_row_and_a_page() {
         let sample = Sample::violated(8, 100);
@@ -264,5 +299,6 @@ mod tests {
         let page = page("leader-crash", "who <b> fails", 7, &[(row.clone(), pictures(&report))]);
         assert!(page.contains("who &lt;b&gt; fails") && page.contains("<svg"), "escaped, drawn");
         assert!(page.contains(&cells(&row)[7]), "the silence is on the page");
+        assert!(page.contains("Nobody is served") && page.contains("verdict violated"), "{page}");
     }
 }

@@ -78,7 +78,7 @@ fn figure(picture: &Picture, facts: &Facts<'_>) -> Option<Markup> {
 }
 
 /// What the colours of a picture mean.
-fn legend(picture: &Picture) -> Markup {
+pub(super) fn legend(picture: &Picture) -> Markup {
     html! {
         span.legend {
             @for (class, meaning) in picture.legend {
