@@ -226,7 +226,7 @@ impl Sequencer {
             acked = acked.max(Some(upto));
         }
         if let Some(upto) = acked {
-            self.acknowledge(upto, out);
+            self.acknowledge_when_durable(upto, out);
         }
     }
 
@@ -355,17 +355,14 @@ impl Sequencer {
         self.tell(Body::Nack { before, wanted }, out);
     }
 
+    /// An acknowledgement speaks in the latest incarnation of the sequencer, so that has to be on
+    /// the disk too, and not only the entries.
     fn acknowledge_when_durable(&mut self, upto: Index, out: &mut Out) {
         let upto = upto.min(self.ordered.log.last_index());
-        if upto <= self.disk.upto() {
-            self.acknowledge(upto, out);
-        } else {
-            self.disk.hold(self.disk.last_mark(), upto);
+        if upto > self.disk.upto() || !self.disk.has(self.disk.hard_mark()) {
+            return self.disk.hold(self.disk.last_mark(), upto);
         }
-    }
-
-    fn acknowledge(&mut self, upto: Index, out: &mut Out) {
-        self.ordered.trace_ack("run", upto, self.disk.hard().epoch, out);
+        self.ordered.trace_ack("run", upto, self.epoch, out);
         self.tell(Body::Ack { upto }, out);
     }
 

@@ -1,6 +1,7 @@
 //! The sequencer: its profiles, its planted bugs, its frames.
 
 mod codec;
+mod lone;
 
 use schism_protocol::sequencer;
 
