@@ -49,6 +49,18 @@ fn more_targets_than_nodes() {
 }
 
 #[test]
+fn a_run_cut_so_short_that_a_fault_would_never_strike() {
+    let bench = Bench::new();
+    bench.write("w.yaml", "system: raft\nfaults:\n  - crash: {at: [11s, 19s]}\n");
+    bench
+        .schism(&["run", "w.yaml", "--duration", "6s"])
+        .exits(2)
+        .says("--duration 6s: no `crash` would be left: the first comes at 11s")
+        .says("--duration at least 13s");
+    assert!(!bench.path().join("runs").exists(), "nothing starts");
+}
+
+#[test]
 fn an_unknown_system() {
     refused("about: x\nsystem: rafft\n", &["w.yaml:2:9", "rafft", "did you mean `raft`?"]);
 }

@@ -99,7 +99,7 @@ mod tests {
         let registry = registry(&catalogue());
         let load = |name: String| {
             let read = load(&name, overrides, &registry);
-            (name, read.unwrap_or_else(|error| panic!("{error}\n{}", error.snippet)))
+            (name, read.unwrap_or_else(|error| panic!("{error}\n{}", error.snippet)).workload)
         };
         list().into_iter().map(|listed| load(listed.name)).collect()
     }
@@ -142,14 +142,18 @@ mod tests {
 
     #[test]
     fn a_shorter_run_of_any_shipped_workload_is_a_workload() {
-        let duration = Some("5s".to_owned());
+        let duration = Some("6s".to_owned());
         let read = shipped(&Overrides { duration, ..Overrides::default() });
         assert!(read.len() > BUGS.len(), "more than the planted ones");
         // Those that name no nodes run on any number of them.
         let registry = registry(&catalogue());
         for (name, _) in read.iter().filter(|(name, _)| !name.contains('/')) {
             let overrides = Overrides { nodes: Some("7".to_owned()), ..Overrides::default() };
-            assert_eq!(load(name, &overrides, &registry).map(|read| read.nodes), Ok(7), "{name}");
+            assert_eq!(
+                load(name, &overrides, &registry).map(|read| read.workload.nodes),
+                Ok(7),
+                "{name}"
+            );
         }
     }
 }

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::Strike;
 use crate::faults::{self, Topology};
-use crate::workload::{FaultSpec, When, Workload};
+use crate::units::format_duration;
+use crate::workload::{FaultSpec, When, Workload, least_duration};
 
 /// The whole schedule of a run, as in plan.json.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -39,8 +40,21 @@ pub struct Plan {
     pub disturbance: Duration,
     /// Every strike, by time.
     pub strikes: Vec<Strike>,
+    /// What would have come after the disturbance, by time: strikes `after` others, and the last of
+    /// a `rolling` one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// The seeds of the named random streams (`client-3`, `heal`, ...).
     pub streams: Vec<(String, u64)>,
+}
+
+/// A strike that does not come.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The fault's key in the workload.
+    pub fault: String,
+    /// When it would have come, from the start of the disturbance.
+    pub at: Duration,
 }
 
 /// Draws the schedule of a run.
@@ -70,16 +84,18 @@ pub fn draw(workload: &Workload, seed: u64) -> Plan {
         }
         strikes.extend(following);
     }
-    strikes.retain(|strike| strike.at < disturbance);
     // Stable: strikes at one time stay in the workload's order.
     strikes.sort_by_key(|strike| strike.at);
+    let late = strikes.split_off(strikes.partition_point(|strike| strike.at < disturbance));
+    let left_out = late.into_iter().map(|strike| LeftOut { fault: strike.fault, at: strike.at });
+    let left_out = left_out.collect();
     for (id, strike) in strikes.iter_mut().enumerate() {
         strike.id = id as u64;
     }
     let clients = (0..workload.clients).map(|client| format!("client-{client}"));
     let names = clients.chain(["probe", "heal", "nodes"].map(str::to_owned));
     let streams = names.map(|name| (name.clone(), stream_seed(seed, &name))).collect();
-    Plan { seed, warm_up, disturbance, strikes, streams }
+    Plan { seed, warm_up, disturbance, strikes, left_out, streams }
 }
 
 fn strikes_of(
@@ -128,6 +144,30 @@ fn starts(when: &When, disturbance: Duration, rng: &mut ChaCha8Rng) -> Option<Ve
 }
 
 impl Plan {
+    /// What comes too late to be done, in words; None if nothing does.
+    pub fn left_out(&self) -> Option<String> {
+        let late = self.left_out.iter();
+        let late: Vec<String> =
+            late.map(|left| format!("{} at {}", left.fault, format_duration(left.at))).collect();
+        let end = format_duration(self.disturbance);
+        (!late.is_empty())
+            .then(|| format!("the disturbance ends at {end} and leaves out {}", late.join(", ")))
+    }
+
+    /// Why a run of this plan would prove nothing of some kind of fault: it never strikes.
+    pub fn is_in_vain(&self) -> Option<String> {
+        let strikes = |kind: &str| self.strikes.iter().any(|strike| strike.fault == kind);
+        let never = self.left_out.iter().find(|left| !strikes(&left.fault))?;
+        let (at, end) = (format_duration(never.at), format_duration(self.disturbance));
+        // It comes after a strike of the first third, wherever in it that one is drawn.
+        let enough = format_duration(least_duration(never.at * 3 / 2));
+        Some(format!(
+            "no `{}` would be left: the first comes at {at}, and the disturbance lasts {end}; \
+             --duration {enough} is enough",
+            never.fault
+        ))
+    }
+
     /// The random stream of this name, from its start: independent of every other name.
     pub fn rng(&self, name: &str) -> ChaCha8Rng {
         let listed = self.streams.iter().find(|(known, _)| known == name).map(|(_, seed)| *seed);
@@ -250,10 +290,33 @@ faults:
                 format!("{} {}{}", strike.fault, strike.at.as_secs(), if gone { " if" } else { "" })
             })
             .collect();
-        // At 30 s the disturbance is over.
         assert_eq!(planned, ["crash 2", "promote 5 if", "crash 9", "promote 12 if", "crash 27"]);
+        let told = draw(&workload, 7).left_out();
+        assert_eq!(told.unwrap(), "the disturbance ends at 28s and leaves out promote at 30s");
+        assert_eq!(draw(&workload, 7).is_in_vain(), None);
         let again = from_text("w.yaml", &workload.to_yaml(), &Overrides::default(), &registry());
         assert_eq!(again.unwrap().faults, workload.faults);
+    }
+
+    #[test]
+    fn a_plan_without_a_strike_of_some_kind_is_in_vain() {
+        let after = |duration: &str| {
+            let faults = "faults: [crash, {promote: {after: 8s}}]";
+            workload(&format!("{{system: raft, duration: {duration}, {faults}}}"))
+        };
+        let mut in_vain = 0;
+        for seed in 0..50 {
+            let plan = draw(&after("10s"), seed);
+            let promotes = plan.strikes.iter().filter(|strike| strike.fault == "promote").count();
+            assert_eq!(plan.is_in_vain().is_none(), promotes > 0);
+            let Some(why) = plan.is_in_vain() else { continue };
+            in_vain += 1;
+            assert!(why.starts_with("no `promote` would be left: the first comes at "), "{why}");
+            let enough =
+                why.rsplit("--duration ").next().unwrap().strip_suffix(" is enough").unwrap();
+            assert_eq!(draw(&after(enough), seed).is_in_vain(), None, "seed {seed}: {enough}");
+        }
+        assert!(5 < in_vain && in_vain < 45, "{in_vain} of 50 in vain");
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn workloads(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>> {
             set: args.set.clone(),
             ..Overrides::default()
         };
-        Ok(workload::load(&args.workload, &overrides, &registry)?)
+        Ok(screen::told(workload::load(&args.workload, &overrides, &registry)?))
     };
     let workloads: Vec<Workload> = args.systems.iter().map(one).collect::<Result<_>>()?;
     let mut names = args.systems.clone();

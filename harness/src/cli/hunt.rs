@@ -134,15 +134,18 @@ fn rows(args: &Args, catalogue: &Catalogue) -> Result<Vec<Row>> {
     if let Some(unknown) = args.bugs.iter().find(|id| !known.contains(&id.as_str())) {
         bail!("unknown bug {unknown}; `schism list bugs` names {}", known.join(", "));
     }
-    let planted = Overrides { duration: args.duration.clone(), ..Overrides::default() };
+    let (whole, duration) = (Overrides::default(), args.duration.clone());
+    let shortened = Overrides { duration, ..Overrides::default() };
     let none = ["bug=", "expect=valid"].map(String::from).to_vec();
-    let control = Overrides { set: none, ..planted.clone() };
+    let control = Overrides { set: none, ..shortened.clone() };
     let mut rows = Vec::new();
     for listed in workload::list().iter().filter(|listed| listed.name.starts_with(PLANTED)) {
-        let planted = workload::load(&listed.name, &planted, &registry)?;
-        let Some(bug) = planted.bug.clone() else { continue };
+        let Some(bug) = workload::load(&listed.name, &whole, &registry)?.workload.bug else {
+            continue;
+        };
         if args.bugs.is_empty() || args.bugs.contains(&bug) {
-            let control = workload::load(&listed.name, &control, &registry)?;
+            let planted = screen::told(workload::load(&listed.name, &shortened, &registry)?);
+            let control = workload::load(&listed.name, &control, &registry)?.workload;
             rows.push(Row { bug, planted, control });
         }
     }

@@ -113,7 +113,8 @@ fn load_all(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>, workloa
         set: args.set.clone(),
     };
     let registry = registry(catalogue);
-    args.workloads.iter().map(|name| workload::load(name, &overrides, &registry)).collect()
+    let load = |name| workload::load(name, &overrides, &registry).map(screen::told);
+    args.workloads.iter().map(|name| load(name)).collect()
 }
 
 fn request<'a>(

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use crate::judge::quantile_ms;
 use crate::report::{self, Live};
 use crate::run::Progress;
+use crate::workload::{Loaded, Workload};
 
 /// Wide enough for a table of checks where nothing says how wide the screen is.
 const WIDTH: usize = 100;
@@ -28,6 +29,14 @@ pub fn show(text: &str) {
 /// Something to know meanwhile.
 pub fn remark(text: &str) {
     let _ = writeln!(io::stderr().lock(), "schism: {text}");
+}
+
+/// The workload, once what is remarkable about it was said.
+pub fn told(loaded: Loaded) -> Workload {
+    for text in &loaded.remarks {
+        remark(&format!("{}: {text}", loaded.workload.name));
+    }
+    loaded.workload
 }
 
 /// Why it cannot be done.

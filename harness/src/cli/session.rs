@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use schism_verify::models;
 use schism_verify::{Budget, CheckOptions, Monitor};
 use tokio::runtime::{Builder, LocalOptions};
@@ -64,6 +64,12 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     let (spec, bug) = (&workload.system, workload.bug.as_deref());
     let system: Rc<dyn System> = systems::system(request.catalogue, spec, bug, &program).into();
     let plan = plan::draw(&workload, request.seed);
+    if let Some(why) = plan.is_in_vain() {
+        bail!(why);
+    }
+    if let Some(late) = plan.left_out() {
+        screen::remark(&format!("{} seed {}: {late}", workload.name, request.seed));
+    }
     let net = RunNet::claim().context("no address range on loopback is free for this run")?;
 
     let started = jiff::ZonedDateTime::now();

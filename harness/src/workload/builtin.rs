@@ -217,9 +217,9 @@ mod tests {
         let error = super::super::load(path, &Overrides::default(), &registry()).unwrap_err();
         assert!(error.to_string().starts_with(&format!("{path}:2:8: found `0`")), "{error}");
         fs::write(path, "system: raft\n").unwrap();
-        let read = super::super::load(path, &Overrides::default(), &registry()).unwrap();
+        let read = super::super::load(path, &Overrides::default(), &registry()).unwrap().workload;
         assert_eq!(read.name, "mine");
         let built_in = super::super::load("quiet", &Overrides::default(), &registry()).unwrap();
-        assert_eq!(built_in.name, "quiet");
+        assert_eq!(built_in.workload.name, "quiet");
     }
 }

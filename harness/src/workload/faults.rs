@@ -9,38 +9,38 @@ use serde_json::Value;
 use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
+use super::when::End;
 use super::{FaultSpec, Registry, Serves, SystemSpec, When, Workload};
 use crate::action::Epochs;
 use crate::faults::{FAULTS, Fault, KnownFrames, find};
 
-/// How often a fault strikes when the file does not say, and for how long.
-const EVERY: Duration = Duration::from_secs(5);
+/// How long a fault lasts when the file does not say.
 const FOR: Duration = Duration::from_secs(2);
 
-/// A plan with more strikes than this is a slip of the unit, not a wish.
-const STRIKES_MAX: u128 = 100_000;
-
-/// `cut_short`: the duration came from the command line, so strikes after the end just do not come.
 pub(super) fn specs(
     node: &Node,
     workload: &Workload,
     registry: &Registry,
-    cut_short: bool,
+    end: &mut End<'_>,
 ) -> Result<Vec<FaultSpec>, Mistake> {
     let Tree::List(items) = &node.tree else {
         return Err(node
             .at
             .mistake(format!("found {}; faults are a list: `- crash: {{...}}`", node.found())));
     };
-    items.iter().map(|item| spec(item, workload, registry, cut_short)).collect()
+    let specs = items.iter().map(|item| spec(item, workload, registry, end));
+    let specs: Vec<(FaultSpec, Place)> = specs.collect::<Result<_, _>>()?;
+    end.every_kind_strikes(&specs)?;
+    Ok(specs.into_iter().map(|(spec, _)| spec).collect())
 }
 
+/// A fault, and where it says when.
 fn spec(
     item: &Node,
     workload: &Workload,
     registry: &Registry,
-    cut_short: bool,
-) -> Result<FaultSpec, Mistake> {
+    end: &mut End<'_>,
+) -> Result<(FaultSpec, Place), Mistake> {
     let empty = Node { at: item.at.clone(), tree: Tree::Map(Vec::new()) };
     let (at, kind, body) = match &item.tree {
         Tree::Scalar { text, .. } => (&item.at, text.as_str(), &empty),
@@ -66,7 +66,7 @@ fn spec(
     let mut known = vec!["every", if fault.by_hand() { "after" } else { "for" }, "at"];
     known.extend(fault.keys().iter().map(|key| key.name));
     let section = Section::new("key", body, &known)?;
-    let when = when(&section, workload, cut_short)?;
+    let (when, said) = end.when(&section, kind)?;
     // What is there from the start stays to the end of the disturbance.
     let lasts = match when {
         _ if fault.by_hand() => Duration::ZERO,
@@ -87,7 +87,7 @@ fn spec(
             .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
         place.unwrap_or(at).mistake(error.message)
     })?;
-    Ok(spec)
+    Ok((spec, said.unwrap_or(at).clone()))
 }
 
 fn refused(
@@ -127,55 +127,6 @@ fn known_frames<'a>(
     let one = workload.serves() == Serves::Log || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
     Ok(KnownFrames { kinds, epochs_compare })
-}
-
-fn when(section: &Section<'_>, workload: &Workload, cut_short: bool) -> Result<When, Mistake> {
-    let disturbance = workload.disturbance();
-    if let Some(node) = section.get("at") {
-        if section.get("every").is_some() {
-            return Err(node.at.mistake("`at` beside `every`; a fault has one of them"));
-        }
-        if let Some(after) = section.get("after") {
-            return Err(after.at.mistake("`after` beside `at`; a fault has one of them"));
-        }
-        if matches!(&node.tree, Tree::Scalar { text, .. } if text == "start") {
-            return Ok(When::Start);
-        }
-        let mut times = Vec::new();
-        for item in list(node) {
-            let time = super::section::duration(item)?;
-            if time >= disturbance && cut_short {
-                continue;
-            }
-            if time >= disturbance {
-                return Err(item.at.mistake(format!(
-                    "{} is after the disturbance, which lasts {}",
-                    item.found(),
-                    crate::units::format_duration(disturbance)
-                )));
-            }
-            times.push(time);
-        }
-        if times.is_empty() {
-            let why =
-                if cut_short { "every time listed is after the end" } else { "no time is listed" };
-            return Err(node.at.mistake(why));
-        }
-        times.sort_unstable();
-        return Ok(When::At(times));
-    }
-    if let Some(node) = section.get("after") {
-        if section.get("every").is_some() {
-            return Err(node.at.mistake("`after` beside `every`; a fault has one of them"));
-        }
-        return super::section::duration(node).map(When::After);
-    }
-    let Some(node) = section.get("every") else { return Ok(When::Every(EVERY)) };
-    let every = positive(node)?;
-    if disturbance.as_nanos() / every.as_nanos() > STRIKES_MAX {
-        return Err(node.at.mistake(format!("{} is too often for this duration", node.found())));
-    }
-    Ok(When::Every(every))
 }
 
 fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {

@@ -12,7 +12,7 @@
 //! | written | does |
 //! |---|---|
 //! | `--seed N`, `--nodes N` | the same as `--set seed=N`, `--set nodes=N` |
-//! | `--duration D` | as `--set duration=D`; strikes `at` later times just do not come |
+//! | `--duration D` | as `--set duration=D`; strikes `at` later times are left out, and said so |
 //! | `--system S` | replaces the system's name and drops its options |
 //! | `--bug ID` | plants the bug; `--bug none` plants none, whatever the file says |
 //! | `--set key=value` | sets a top-level key; the value is YAML: `5s`, `[a, b]`, `{all: [n1]}` |
@@ -34,6 +34,7 @@ mod serves;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
+mod when;
 mod write;
 
 use std::collections::BTreeMap;
@@ -101,12 +102,21 @@ pub struct Listed {
     pub about: String,
 }
 
+/// A workload that was read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Loaded {
+    /// It.
+    pub workload: Workload,
+    /// What the command line took from it, for whoever asked: a sentence each.
+    pub remarks: Vec<String>,
+}
+
 /// Reads a workload: a path, or a name (workloads/NAME.yaml here, else the copy in the binary).
 pub fn load(
     name_or_path: &str,
     overrides: &Overrides,
     registry: &Registry,
-) -> Result<Workload, WorkloadError> {
+) -> Result<Loaded, WorkloadError> {
     let source = builtin::find(name_or_path)?;
     parse::parse(&source, overrides, registry)
 }
@@ -119,7 +129,7 @@ pub fn from_text(
     registry: &Registry,
 ) -> Result<Workload, WorkloadError> {
     let source = builtin::Source::named(file, text.to_owned());
-    parse::parse(&source, overrides, registry)
+    parse::parse(&source, overrides, registry).map(|loaded| loaded.workload)
 }
 
 /// The workloads built into the binary, by name.
@@ -209,11 +219,26 @@ pub enum Expect {
 impl Workload {
     /// How long nothing is broken: a tenth of the duration, at most 2 s.
     pub fn warm_up(&self) -> Duration {
-        (self.duration / 10).min(Duration::from_secs(2))
+        warm_up(self.duration)
     }
 
     /// How long faults strike: the rest.
     pub fn disturbance(&self) -> Duration {
-        self.duration.saturating_sub(self.warm_up())
+        disturbance(self.duration)
     }
+}
+
+fn warm_up(duration: Duration) -> Duration {
+    (duration / 10).min(Duration::from_secs(2))
+}
+
+fn disturbance(duration: Duration) -> Duration {
+    duration.saturating_sub(warm_up(duration))
+}
+
+/// The least whole number of seconds that a run must last for a strike to come at this time.
+pub fn least_duration(at: Duration) -> Duration {
+    let long_enough = |seconds: &u64| disturbance(Duration::from_secs(*seconds)) > at;
+    let seconds = (at.as_secs() + 1..).find(long_enough);
+    Duration::from_secs(seconds.expect("every time is within some duration"))
 }

@@ -11,9 +11,10 @@ use super::builtin::Source;
 use super::error::{Mistake, Place, meant};
 use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
+use super::when::End;
 use super::{
-    Expect, Overrides, Registry, Serves, SystemSpec, Workload, WorkloadError, faults, overrides,
-    serves,
+    Expect, Loaded, Overrides, Registry, Serves, SystemSpec, Workload, WorkloadError, faults,
+    overrides, serves,
 };
 use crate::units;
 
@@ -42,6 +43,8 @@ pub(super) const KEYS: &[&str] = &[
     "expect",
 ];
 
+/// How long a run lasts where the file does not say.
+const DURATION: Duration = Duration::from_secs(30);
 /// Node addresses are 127.R.0.i with i up to 99; from 100 on they are clients'.
 const NODES_MAX: u64 = 99;
 /// A client's port is 20,000 + its number and must stay below the ephemeral range at 32,768.
@@ -55,16 +58,12 @@ pub(super) fn parse(
     source: &Source,
     changes: &Overrides,
     registry: &Registry,
-) -> Result<Workload, WorkloadError> {
+) -> Result<Loaded, WorkloadError> {
     workload(source, changes, registry)
         .map_err(|mistake| mistake.in_file(&source.file, &source.text))
 }
 
-fn workload(
-    source: &Source,
-    changes: &Overrides,
-    registry: &Registry,
-) -> Result<Workload, Mistake> {
+fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result<Loaded, Mistake> {
     let mut root = read(&source.text, None)?;
     if root.tree == Tree::Null {
         return Err(Place::start()
@@ -77,6 +76,7 @@ fn workload(
         )));
     }
     let serves = serves::of_file(&root, changes, registry).unwrap_or_default();
+    let own_duration = overrides::find(&root, "duration").and_then(|node| positive(node).ok());
     overrides::apply(&mut root, changes, serves)?;
     let top = Section::new("key", &root, KEYS)?;
 
@@ -87,7 +87,7 @@ fn workload(
     let system = system_spec(asked, registry)?;
     let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
     let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
-    let duration_all = top.or("duration", Duration::from_secs(30), positive)?;
+    let duration_all = top.or("duration", DURATION, positive)?;
     let mut workload = Workload {
         name: top.or("name", source.name.clone(), |node| word(node).map(str::to_owned))?,
         about: top.or("about", String::new(), |node| word(node).map(str::to_owned))?,
@@ -123,12 +123,14 @@ fn workload(
         return Err(node.at.mistake("`keys` are what is decided, and this workload keeps a log"));
     }
     workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
+    let mut remarks = Vec::new();
     if let Some(node) = top.get("faults") {
-        let duration = top.get("duration");
-        let cut_short = duration.is_some_and(|node| matches!(node.at, Place::Flag(_)));
-        workload.faults = faults::specs(node, &workload, registry, cut_short)?;
+        let cut = top.get("duration").map(|node| &node.at);
+        let mut end = End::new(&workload, own_duration.unwrap_or(DURATION), cut);
+        workload.faults = faults::specs(node, &workload, registry, &mut end)?;
+        remarks.extend(end.left_out());
     }
-    Ok(workload)
+    Ok(Loaded { workload, remarks })
 }
 
 fn usual(serves: Serves) -> Vec<(String, u32)> {

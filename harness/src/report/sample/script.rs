@@ -65,6 +65,7 @@ impl Script {
             events: self.events,
             workload: workload(self.seconds, self.operations_per_s),
             plan: Plan {
+                left_out: Vec::new(),
                 seed: 7,
                 warm_up: Duration::from_secs(2),
                 disturbance: Duration::from_secs(self.seconds.saturating_sub(2)),
