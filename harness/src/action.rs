@@ -289,6 +289,8 @@ pub struct View {
     pub withheld: bool,
     /// Whom the system's own statuses name as leader of the highest epoch, if anyone.
     pub leader: Option<NodeId>,
+    /// No node of this system ever leads: whoever means the leader hits a drawn node instead.
+    pub leaderless: bool,
     /// The number of clients.
     pub clients: u16,
 }

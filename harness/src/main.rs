@@ -42,6 +42,7 @@ fn system(protocol: &ProtocolRow) -> SystemRow {
             theirs::Progress::FirstNode => Progress::FirstNode,
             theirs::Progress::Promoted { majority } => Progress::Promoted { majority },
         },
+        leaderless: protocol.leaderless,
         traces: Traces {
             without: protocol.traces.without.to_vec(),
             commit_quorum: match protocol.traces.commit_quorum {
@@ -155,5 +156,44 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    /// What this workload asks that the system cannot do, each in the words of the refusal.
+    fn refusals(name: &str, workload: &Workload, system: &str) -> Vec<&'static str> {
+        let has = |kind: &str| workload.faults.iter().find(|spec| spec.kind == kind);
+        let many = ["majority", "all", "followers", "rolling"];
+        let of_many = |target: &serde_json::Value| many.iter().any(|word| target == word);
+        let kills_many = has("crash").is_some_and(|spec| spec.keys["target"].iter().any(of_many));
+        let by_hand = system == "manual-failover";
+        let moves = !by_hand && system != "sequencer";
+        let forgets = ["vsr-memory", "vsr-paper"].contains(&system);
+        let asks = [
+            (workload.bug.is_some() && !by_hand, "bug M01 is one of manual-failover's"),
+            (has("promote").is_some() && !by_hand, "no operator chooses who leads it; choose man"),
+            (name == "flp" && !moves, "no node of this system does so by itself"),
+            (kills_many && forgets, "it would be gone for good; they survive one, leader"),
+        ];
+        asks.into_iter().filter(|(asks, _)| *asks).map(|(_, words)| words).collect()
+    }
+
+    #[test]
+    fn every_workload_runs_on_every_system_of_its_kind_or_says_why_not() {
+        let (catalogue, mut pairs) = (catalogue(), 0);
+        let registry = registry(&catalogue);
+        let shipped = shipped(&Overrides::default());
+        for (name, workload) in shipped.iter().filter(|(name, _)| !name.contains('/')) {
+            let serves = workload.serves();
+            for row in catalogue.systems.iter().filter(|row| row.serves == serves) {
+                let system = Some(row.name.clone());
+                let read = load(name, &Overrides { system, ..Overrides::default() }, &registry);
+                let refused = read.err().map(|error| error.to_string()).unwrap_or_default();
+                let words = refusals(name, workload, &row.name);
+                let said = words.iter().any(|words| refused.contains(words));
+                assert_eq!(said, !words.is_empty(), "{name} on {}: {refused:?}", row.name);
+                assert!(said || refused.is_empty(), "{name} on {}: {refused}", row.name);
+                pairs += 1;
+            }
+        }
+        assert!(pairs > 150, "{pairs} pairs");
     }
 }

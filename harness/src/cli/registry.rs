@@ -1,17 +1,31 @@
 //! The names a workload may use, gathered from the tables.
 
-use crate::systems::Catalogue;
+use schism_verify::CommitQuorum;
+
+use crate::systems::{self, Catalogue, Progress};
 use crate::workload::{Registry, SystemRow};
 
 /// Systems, bugs and checks by name.
 pub fn registry(catalogue: &Catalogue) -> Registry {
+    let promoted = |row: &&systems::SystemRow| matches!(row.progress, Progress::Promoted { .. });
+    let promoted: Vec<&str> =
+        catalogue.systems.iter().filter(promoted).map(|row| row.name.as_str()).collect();
+    let by_hand = format!(
+        "no operator chooses who leads it; choose {}, or take the promotions out",
+        promoted.join(" or ")
+    );
     let systems = catalogue.systems.iter().map(|row| SystemRow {
         name: row.name.clone(),
         options: row.options.clone(),
         serves: row.serves,
         frames: row.frames.clone(),
         epochs: row.epochs,
-        refuses: Vec::new(),
+        moves_on: row.progress == Progress::Majority,
+        forgets: row.traces.commit_quorum == CommitQuorum::MajorityInMemory,
+        refuses: match row.progress {
+            Progress::Promoted { .. } => Vec::new(),
+            _ => vec![("promote".to_owned(), by_hand.clone())],
+        },
     });
     Registry {
         systems: systems.collect(),

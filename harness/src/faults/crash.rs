@@ -33,6 +33,10 @@ impl Fault for Crash {
         target::check(spec, topology)
     }
 
+    fn check_memory(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
+        target::check_memory(spec, topology)
+    }
+
     fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
         target::choose(spec, topology, rng)
     }

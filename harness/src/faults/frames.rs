@@ -71,13 +71,25 @@ impl Fault for Frames {
         true
     }
 
-    fn check_frames(&self, spec: &FaultSpec, frames: &KnownFrames<'_>) -> Result<(), KeyError> {
-        let KnownFrames { kinds: frames, epochs_compare } = *frames;
+    fn check_frames(&self, spec: &FaultSpec, known: KnownFrames<'_>) -> Result<(), KeyError> {
+        let KnownFrames { kinds: frames, move_on, epochs_compare } = known;
         let adapts = spec.keys["until"].iter().position(|until| until == "moved");
-        if let Some(index) = adapts.filter(|_| !epochs_compare) {
-            let message = "`until: moved` compares epochs, and this system counts them for each key \
-                           by itself; with `keys: 1` in the workload there is one to compare";
-            return Err(KeyError { key: "until".into(), index, message: message.into() });
+        if let Some(index) = adapts {
+            let refused = |message: &str| {
+                Err(KeyError { key: "until".into(), index, message: message.into() })
+            };
+            if !move_on {
+                return refused(
+                    "`moved` waits for a receiver to leave its epoch, and no node of this system \
+                     does so by itself; there are heal, delay",
+                );
+            }
+            if !epochs_compare {
+                return refused(
+                    "`moved` compares epochs, and this system counts them for each key by itself; \
+                     with `keys: 1` in the workload there is one to compare",
+                );
+            }
         }
         check_each(spec, "kind", |value| {
             let kind = value.as_str().unwrap_or_default().to_owned();
@@ -181,9 +193,9 @@ fn flows(links: &Value, topology: Topology) -> Result<BTreeSet<Flow>, String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::FrameKind;
     use super::super::tests::{effects, spec, view};
     use super::*;
+    use crate::action::FrameKind;
 
     fn spec_of(keys: &[(&str, Value)]) -> FaultSpec {
         let mut all = vec![
@@ -200,10 +212,6 @@ mod tests {
             all.iter_mut().find(|(name, _)| name == key).unwrap().1 = value.clone();
         }
         spec("frames", &all)
-    }
-
-    fn known(kinds: &[FrameKind]) -> KnownFrames<'_> {
-        KnownFrames { kinds, epochs_compare: true }
     }
 
     fn kinds() -> Vec<FrameKind> {
@@ -242,9 +250,10 @@ mod tests {
         let check = |keys: &[(&str, Value)], wrong: &str, part: &str| {
             let spec = spec_of(keys);
             let topology = Topology { nodes: 3, clients: 2 };
+            let kinds = kinds();
+            let known = KnownFrames { kinds: &kinds, move_on: true, epochs_compare: true };
             let checked = Frames.check(&spec, topology);
-            let error =
-                checked.and_then(|()| Frames.check_frames(&spec, &known(&kinds()))).unwrap_err();
+            let error = checked.and_then(|()| Frames.check_frames(&spec, known)).unwrap_err();
             assert!(error.key == wrong && error.message.contains(part), "{error:?}");
         };
         check(&[("do", json!("reorder"))], "do", "there are hold, drop, duplicate");
@@ -257,21 +266,20 @@ mod tests {
         check(&[("kind", json!("apend"))], "kind", "any, decides, vote, append");
         check(&[("until", json!("moved")), ("kind", json!("vote"))], "kind", "its kind is");
         check(&[("delay", json!(50))], "delay", "no unit");
-        let spec = spec_of(&[]);
-        let nothing = Frames.check_frames(&spec, &known(&[]));
-        assert!(nothing.is_err(), "nothing decides where nothing is known");
-        assert_eq!(Frames.check_frames(&spec, &known(&kinds())), Ok(()));
-    }
-
-    #[test]
-    fn an_adversary_needs_epochs_that_compare() {
-        let check = |until: &str, epochs_compare| {
-            let spec = spec_of(&[("until", json!(until))]);
-            Frames.check_frames(&spec, &KnownFrames { kinds: &kinds(), epochs_compare })
+        const ALL: (bool, bool) = (true, true);
+        let check = |spec: &FaultSpec, kinds: &[FrameKind], (move_on, epochs_compare)| {
+            let known = KnownFrames { kinds, move_on, epochs_compare };
+            Frames.check_frames(spec, known).map_err(|error| error.key)
         };
-        let error = check("moved", false).unwrap_err();
-        assert!(error.key == "until" && error.message.contains("with `keys: 1`"), "{error:?}");
-        assert_eq!(check("moved", true), Ok(()));
-        assert_eq!(check("heal", false), Ok(()), "others compare nothing");
+        let spec = spec_of(&[]);
+        assert_eq!(check(&spec, &kinds(), ALL), Ok(()));
+        assert_eq!(check(&spec, &[], ALL), Err("kind".into()), "nothing decides here");
+        let moved = spec_of(&[("until", json!("moved"))]);
+        assert_eq!(check(&moved, &kinds(), ALL), Ok(()));
+        for (move_on, epochs_compare) in [(false, true), (true, false)] {
+            let until = Err("until".into());
+            assert_eq!(check(&moved, &kinds(), (move_on, epochs_compare)), until);
+            assert_eq!(check(&spec, &kinds(), (move_on, epochs_compare)), Ok(()), "none waits");
+        }
     }
 }

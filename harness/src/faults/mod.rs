@@ -78,8 +78,13 @@ pub trait Fault: Sync {
         false
     }
     /// Checks the keys' values against the frames that the system has.
-    fn check_frames(&self, spec: &FaultSpec, frames: &KnownFrames<'_>) -> Result<(), KeyError> {
+    fn check_frames(&self, spec: &FaultSpec, frames: KnownFrames<'_>) -> Result<(), KeyError> {
         let _ = (spec, frames);
+        Ok(())
+    }
+    /// Checks the keys' values against a system whose nodes forget everything when they are killed.
+    fn check_memory(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
+        let _ = (spec, topology);
         Ok(())
     }
     /// Draws the choices of one strike: all randomness is here.
@@ -101,12 +106,15 @@ pub trait Fault: Sync {
     fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String;
 }
 
-/// The frames between the nodes of the system under test.
+/// The frames between the nodes of the system under test, as far as a fault must know them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KnownFrames<'a> {
-    /// Its kinds of frames; empty where nobody knows them.
+    /// Their kinds; empty where nobody knows them.
     pub kinds: &'a [FrameKind],
-    /// Whether the epochs of any two of its frames compare: they count one thing.
+    /// A node that does not hear of its leader leaves the epoch by itself. Otherwise it stays, or
+    /// waits for an operator.
+    pub move_on: bool,
+    /// The epochs of any two of them compare: they count one thing.
     pub epochs_compare: bool,
 }
 

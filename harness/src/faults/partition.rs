@@ -61,7 +61,7 @@ impl Fault for Partition {
     }
 
     fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
-        let Some(cut) = shape::cut(&strike.detail, topology.nodes, view.leader) else {
+        let Some(cut) = shape::cut(&strike.detail, topology.nodes, view) else {
             return Vec::new();
         };
         let clients = match strike.detail["clients"].as_str() {
@@ -77,7 +77,7 @@ impl Fault for Partition {
             return "no leader".to_owned();
         }
         let nodes = view.nodes.len() as u8;
-        let shape = shape::describe(&strike.detail, nodes, view.leader);
+        let shape = shape::describe(&strike.detail, nodes, view);
         format!("{shape}, {}", plain(&strike.detail["style"]))
     }
 }
@@ -159,6 +159,27 @@ mod tests {
         check(json!([["n1", "n2"], ["n3", "n4", "n5"]]), "groups {n1,n2 | n3,n4,n5}, hold");
         let (strike, _) = effects(&spec_of(json!("isolate-leader"), "free"), 5, 10, &view(5, None));
         assert_eq!(Partition.describe(&strike, &[], &view(5, None)), "no leader");
+    }
+
+    #[test]
+    fn where_nobody_ever_leads_a_drawn_node_is_cut_off() {
+        // Who is down, and who is cut off, each as places of the drawn order.
+        let check = |down: &[usize], alone: usize| {
+            let mut view = View { leaderless: true, ..view(5, None) };
+            let spec = spec_of(json!("isolate-leader"), "free");
+            let order = target::nodes_of(&effects(&spec, 5, 10, &view).0.detail["order"]);
+            for place in down {
+                view.nodes[usize::from(order[*place].0) - 1].running = false;
+            }
+            let (strike, effects) = effects(&spec, 5, 10, &view);
+            let alone = order[alone];
+            assert_eq!(super::super::targets(&effects), BTreeSet::from([alone]));
+            let words = Partition.describe(&strike, &effects, &view);
+            assert_eq!(words, format!("isolate {alone} (drawn: nobody leads here), hold"));
+        };
+        check(&[], 0);
+        check(&[0, 1], 2);
+        check(&[0, 1, 2, 3, 4], 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::target::{self, nodes_of};
-use crate::action::NodeId;
+use crate::action::{NodeId, View};
 
 /// Pairs (from, to): what `from` says does not reach `to`.
 pub type Cut = BTreeSet<(NodeId, NodeId)>;
@@ -41,14 +41,15 @@ pub fn check(shape: &Value, nodes: u8) -> Result<(), String> {
 }
 
 /// The pairs of a drawn strike, never empty; None when nobody leads and the leader was meant.
-pub fn cut(detail: &Value, nodes: u8, leader: Option<NodeId>) -> Option<Cut> {
+/// Where nobody ever leads, a drawn node is cut off in the leader's place.
+pub fn cut(detail: &Value, nodes: u8, view: &View) -> Option<Cut> {
     let order = nodes_of(&detail["order"]);
     let all: Vec<NodeId> = NodeId::all(nodes).collect();
     let half = order.len() / 2;
     let cut = match detail["shape"].as_str() {
         Some("isolate") => apart(&order[..1], &order[1..]),
         Some("isolate-leader") => {
-            let leader = leader?;
+            let leader = view.leader.or_else(|| drawn(detail, view))?;
             let others: Vec<NodeId> = all.into_iter().filter(|node| *node != leader).collect();
             apart(&[leader], &others)
         }
@@ -75,17 +76,28 @@ pub fn cut(detail: &Value, nodes: u8, leader: Option<NodeId>) -> Option<Cut> {
     Some(cut)
 }
 
+/// Who stands for the leader. A node that is down is cut off without anyone noticing, so one that
+/// runs comes first.
+fn drawn(detail: &Value, view: &View) -> Option<NodeId> {
+    let running = target::drawn(detail, view, |node| node.running && !node.paused);
+    running.or_else(|| target::drawn(detail, view, |_| true))
+}
+
 /// The shape in words: `halves {n1,n2 | n3,n4,n5}`.
-pub fn describe(detail: &Value, nodes: u8, leader: Option<NodeId>) -> String {
+pub fn describe(detail: &Value, nodes: u8, view: &View) -> String {
     let order = nodes_of(&detail["order"]);
     let half = order.len() / 2;
     let alone = |node: NodeId| {
-        let note = if leader == Some(node) { " (leader)" } else { "" };
+        let note = if view.leader == Some(node) { " (leader)" } else { "" };
         format!("isolate {node}{note}")
     };
     match detail["shape"].as_str() {
         Some("isolate") => alone(order[0]),
-        Some("isolate-leader") => leader.map_or_else(|| "isolate nobody".to_owned(), alone),
+        Some("isolate-leader") => match (view.leader, drawn(detail, view)) {
+            (Some(leader), _) => alone(leader),
+            (None, Some(drawn)) => format!("isolate {drawn} ({})", target::DRAWN),
+            (None, None) => "isolate nobody".to_owned(),
+        },
         Some("halves") => format!("halves {{{} | {}}}", set(&order[..half]), set(&order[half..])),
         Some("minority") => {
             let few = (order.len() - 1) / 2;
@@ -105,7 +117,7 @@ pub fn describe(detail: &Value, nodes: u8, leader: Option<NodeId>) -> String {
             format!("one-way {{{}}} -> {{{}}}", set(side), set(rest))
         }
         Some("random") => {
-            let cut = cut(detail, nodes, leader).unwrap_or_default();
+            let cut = cut(detail, nodes, view).unwrap_or_default();
             let pairs = cut.iter().filter(|(from, to)| from < to);
             let names: Vec<String> = pairs.map(|(from, to)| format!("{from}-{to}")).collect();
             format!("random, cut {}", names.join(" "))
@@ -209,7 +221,7 @@ fn parse_groups(shape: &Value, nodes: u8) -> Result<Vec<Vec<NodeId>>, String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::rng_of;
+    use super::super::tests::{rng_of, view};
     use super::*;
 
     /// Drawn details of this shape for many seeds.
@@ -220,7 +232,7 @@ mod tests {
             let coins = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let side = 1 + seed as u8 % (nodes - 1);
             let detail = json!({"shape": shape, "order": order, "side": side, "coins": coins});
-            let cut = cut(&detail, nodes, Some(NodeId(1))).unwrap();
+            let cut = cut(&detail, nodes, &view(nodes, Some(1))).unwrap();
             (detail, cut)
         })
     }
@@ -239,7 +251,7 @@ mod tests {
                 for (detail, cut) in drawn(shape, nodes) {
                     assert!(!cut.is_empty(), "{detail}");
                     assert!(cut.iter().all(|(from, to)| from != to), "{detail}");
-                    assert!(!describe(&detail, nodes, None).is_empty());
+                    assert!(!describe(&detail, nodes, &view(nodes, None)).is_empty());
                 }
             }
         }

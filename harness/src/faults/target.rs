@@ -37,6 +37,31 @@ pub fn check(spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
     check_each(spec, KEY.name, |value| parse(value, topology.nodes).map(drop))
 }
 
+/// Checks that no value of `target` takes a majority of nodes down that keep nothing on disk: what
+/// so many forget, nobody knows. A `rolling` strike does too: the next node is down before the one
+/// before it has learnt its log again.
+pub fn check_memory(spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
+    let nodes = topology.nodes;
+    check_each(spec, KEY.name, |value| {
+        let count = match parse(value, nodes)? {
+            Target::Leader => 1,
+            Target::Followers => usize::from(nodes) - 1,
+            Target::Some(count) => count,
+            Target::Exactly(nodes) => nodes.len(),
+        };
+        if count < usize::from(nodes / 2 + 1) {
+            return Ok(());
+        }
+        let word = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Err(format!(
+            "`{word}` makes a majority of {nodes} nodes forget their log, which these keep on no \
+             disk: it would be gone for good; they survive one, leader, minority: --set \
+             'faults.{}.target=[one, leader, minority]'",
+            spec.kind
+        ))
+    })
+}
+
 /// Draws a target and an order of nodes to resolve it with.
 pub fn choose(spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
     let target = draw(spec, KEY.name, rng).clone();
@@ -50,6 +75,17 @@ pub fn order(nodes: u8, rng: &mut ChaCha8Rng) -> Vec<NodeId> {
     order
 }
 
+/// Who stands for the leader of a system in which nobody leads: of the drawn order the first that
+/// can be hit. None where somebody may lead, and where nobody can be hit.
+pub fn drawn(detail: &Value, view: &View, able: impl Fn(&NodeView) -> bool) -> Option<NodeId> {
+    let hit = |node: &NodeId| view.nodes.get(usize::from(node.0) - 1).is_none_or(&able);
+    let order = view.leaderless.then(|| nodes_of(&detail["order"]))?;
+    order.into_iter().find(hit)
+}
+
+/// How a drawn node that stands for the leader is told of: `drawn: nobody leads here`.
+pub const DRAWN: &str = "drawn: nobody leads here";
+
 /// The nodes meant, now: those that `able` says can be hit come first. The error says why nobody.
 pub fn resolve(
     detail: &Value,
@@ -59,12 +95,15 @@ pub fn resolve(
 ) -> Result<BTreeSet<NodeId>, &'static str> {
     let target = parse(&detail["target"], topology.nodes).expect("checked when it was read");
     let can = |node: NodeId| view.nodes.get(usize::from(node.0) - 1).is_none_or(&able);
+    let leader = || match view.leader.or_else(|| drawn(detail, view, &able)) {
+        Some(leader) => Ok(leader),
+        None if view.leaderless => Err("no node is left to hit"),
+        None => Err("no leader"),
+    };
     match target {
-        Target::Leader => view.leader.map(|leader| BTreeSet::from([leader])).ok_or("no leader"),
-        Target::Followers => match view.leader {
-            Some(leader) => Ok(NodeId::all(topology.nodes).filter(|n| *n != leader).collect()),
-            None => Err("no leader"),
-        },
+        Target::Leader => leader().map(|leader| BTreeSet::from([leader])),
+        Target::Followers => leader()
+            .map(|leader| NodeId::all(topology.nodes).filter(|node| *node != leader).collect()),
         Target::Exactly(nodes) => Ok(nodes),
         Target::Some(count) => {
             let mut order: Vec<NodeId> = nodes_of(&detail["order"]);
@@ -78,9 +117,19 @@ pub fn resolve(
     .and_then(|nodes| if nodes.is_empty() { Err("nobody is meant") } else { Ok(nodes) })
 }
 
-/// `n2 (leader)`, `n1, n3 (minority)`.
+/// `n2 (leader)`, `n1, n3 (minority)`; where nobody leads, `n2 (drawn: nobody leads here)`.
 pub fn describe(detail: &Value, nodes: &BTreeSet<NodeId>, view: &View) -> String {
     let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    let count = view.nodes.len() as u8;
+    match detail["target"].as_str() {
+        Some("leader") if view.leaderless => return format!("{} ({DRAWN})", names.join(", ")),
+        Some("followers") if view.leaderless => {
+            let spared = NodeId::all(count).find(|node| !nodes.contains(node));
+            let spared = spared.expect("followers are all but one");
+            return format!("{} (all but {spared}, {DRAWN})", names.join(", "));
+        }
+        _ => {}
+    }
     let word = match &detail["target"] {
         Value::String(word) if word == "one" => None,
         Value::String(word) if WORDS.contains(&word.as_str()) => Some(word.as_str()),
@@ -191,6 +240,29 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_ever_leads_a_drawn_node_stands_for_the_leader() {
+        let check = |word: &str, down: &[u8], hit: &[u8], words: &str| {
+            let mut view = View { leaderless: true, ..view(4, None) };
+            for node in down {
+                view.nodes[usize::from(*node) - 1].running = false;
+            }
+            let hit: BTreeSet<NodeId> = hit.iter().copied().map(NodeId).collect();
+            let detail = json!({"target": word, "order": ["n3", "n1", "n2", "n4"]});
+            let topology = Topology { nodes: 4, clients: 0 };
+            let found = resolve(&detail, topology, &view, |node| node.running);
+            assert_eq!(found, Ok(hit.clone()), "{word}");
+            assert_eq!(describe(&detail, &hit, &view), words);
+        };
+        check("leader", &[], &[3], "n3 (drawn: nobody leads here)");
+        check("leader", &[3], &[1], "n1 (drawn: nobody leads here)");
+        check("followers", &[], &[1, 2, 4], "n1, n2, n4 (all but n3, drawn: nobody leads here)");
+        check("one", &[], &[3], "n3");
+        let mut view = View { leaderless: true, ..view(2, None) };
+        view.nodes.iter_mut().for_each(|node| node.running = false);
+        assert_eq!(resolved(json!("leader"), 2, &view), Err("no node is left to hit"));
+    }
+
+    #[test]
     fn those_that_can_be_hit_come_first() {
         let mut view = view(5, None);
         for node in [0, 1, 2, 4] {
@@ -200,6 +272,26 @@ mod tests {
         assert!(resolved(json!(2), 5, &view).unwrap().contains(&NodeId(4)));
         view.nodes[3].running = false;
         assert_eq!(resolved(json!("one"), 5, &view), Err("no node is left to hit"));
+    }
+
+    #[test]
+    fn no_majority_of_those_that_forget_is_killed() {
+        let check = |value: Value, nodes: u8, fine: bool| {
+            let topology = Topology { nodes, clients: 0 };
+            let checked = check_memory(&spec("crash", &[("target", value.clone())]), topology);
+            assert_eq!(checked.is_ok(), fine, "{value} of {nodes}: {checked:?}");
+        };
+        for word in ["one", "leader", "minority", "n2"] {
+            check(json!(word), 5, true);
+        }
+        for word in ["majority", "all", "followers", "rolling"] {
+            check(json!(word), 5, false);
+        }
+        check(json!(2), 5, true);
+        check(json!(3), 5, false);
+        check(json!({"all": ["n1", "n2"]}), 5, true);
+        check(json!({"all": ["n1", "n2"]}), 3, false);
+        check(json!("one"), 1, false);
     }
 
     #[test]

@@ -141,9 +141,11 @@ proptest! {
     fn a_strike_hits_somebody_or_says_why_nobody(
         (nodes, clients, seed) in (1..10_u8, 1..12_u16, any::<u64>()),
         (leader, down, paused) in (prop::option::of(1..10_u8), any::<u16>(), any::<u16>()),
+        leaderless in any::<bool>(),
     ) {
         let topology = Topology { nodes, clients };
-        let mut view = view(nodes, leader.filter(|leader| *leader <= nodes));
+        let leader = leader.filter(|leader| *leader <= nodes && !leaderless);
+        let mut view = View { leaderless, ..view(nodes, leader) };
         for (nth, node) in view.nodes.iter_mut().enumerate() {
             node.running = down >> nth & 1 == 0;
             node.paused = paused >> nth & 1 == 1;
@@ -173,6 +175,7 @@ proptest! {
                 prop_assert_eq!(targets(&effects).is_empty(), effects.is_empty());
                 let words = describe(&strike, &effects, &view);
                 let nobody = words == "no leader" || words.starts_with("no node is left to ");
+                prop_assert!(!leaderless || words != "no leader", "nobody ever leads");
                 prop_assert!(!words.is_empty() && nobody == effects.is_empty(), "{}", words);
             }
         }

@@ -140,6 +140,7 @@ impl<R: Rt> Context<R> {
     pub fn view(&self) -> View {
         let mut view = self.cluster.view();
         view.leader = self.leader.get().map(|(node, _)| node);
+        view.leaderless = self.system.leaderless();
         view.clients = self.clients;
         view
     }

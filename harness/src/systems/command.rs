@@ -8,7 +8,7 @@ use std::time::Duration;
 use schism_verify::Traces;
 
 use super::lines::LinesClient;
-use super::{Client, Launch, Layout, NodeStatus, Progress, System};
+use super::{Client, Launch, Layout, NodeStatus, Progress, System, SystemRow};
 use crate::action::{FrameKind, NodeId, View};
 
 /// A command line with holes, and how long a node may take to answer.
@@ -17,6 +17,7 @@ pub struct CommandSystem {
     argv: Vec<String>,
     ready: Duration,
     progress: Progress,
+    leaderless: bool,
     traces: Traces,
     frames: Vec<FrameKind>,
 }
@@ -28,13 +29,19 @@ impl CommandSystem {
     pub fn new(argv: Vec<String>, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
         let (progress, traces) = (Progress::default(), Traces::default());
-        CommandSystem { argv, ready, progress, traces, frames: Vec::new() }
+        CommandSystem { argv, ready, progress, leaderless: false, traces, frames: Vec::new() }
     }
 
-    /// The same system, of which this is known.
+    /// The same system, of which is known what its row says.
     #[must_use]
-    pub fn known(self, progress: Progress, traces: Traces, frames: Vec<FrameKind>) -> Self {
-        CommandSystem { progress, traces, frames, ..self }
+    pub fn known(self, row: &SystemRow) -> Self {
+        CommandSystem {
+            progress: row.progress,
+            leaderless: row.leaderless,
+            traces: row.traces.clone(),
+            frames: row.frames.clone(),
+            ..self
+        }
     }
 }
 
@@ -66,6 +73,10 @@ impl System for CommandSystem {
 
     fn can_progress(&self, view: &View) -> bool {
         self.progress.can(view)
+    }
+
+    fn leaderless(&self) -> bool {
+        self.leaderless
     }
 
     fn waits_for_operator(&self) -> bool {

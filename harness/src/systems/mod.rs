@@ -32,7 +32,7 @@ pub struct Catalogue {
 }
 
 /// A system.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SystemRow {
     /// Its name in workloads.
     pub name: String,
@@ -44,6 +44,8 @@ pub struct SystemRow {
     pub serves: Serves,
     /// When it owes progress.
     pub progress: Progress,
+    /// No node ever leads: a fault that means the leader means a node drawn from the seed.
+    pub leaderless: bool,
     /// How the invariants read on its traces.
     pub traces: Traces,
     /// The frames on the links between its nodes.
@@ -77,7 +79,7 @@ pub fn system(
         SystemSpec::Named { name, options } => {
             let system = builtin::system(program, name, options, bug);
             match catalogue.systems.iter().find(|row| row.name == *name) {
-                Some(row) => system.known(row.progress, row.traces.clone(), row.frames.clone()),
+                Some(row) => system.known(row),
                 None => system,
             }
         }
@@ -127,6 +129,10 @@ pub trait System {
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId>;
     /// Whether progress may be demanded of the system in this world.
     fn can_progress(&self, view: &View) -> bool;
+    /// Whether no node ever leads. One that merely has no leader now is something else.
+    fn leaderless(&self) -> bool {
+        false
+    }
     /// Whether nobody leads before an operator promotes a node.
     fn waits_for_operator(&self) -> bool {
         false

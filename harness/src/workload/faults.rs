@@ -10,7 +10,7 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::when::End;
-use super::{FaultSpec, Registry, Serves, SystemSpec, When, Workload};
+use super::{FaultSpec, Registry, Serves, SystemRow, SystemSpec, When, Workload};
 use crate::action::Epochs;
 use crate::faults::{FAULTS, Fault, KnownFrames, find};
 
@@ -61,7 +61,8 @@ fn spec(
         let hint = meant(kind, FAULTS.iter().map(|fault| fault.name()), "faults");
         return Err(at.mistake(format!("unknown fault `{kind}`{hint}")));
     };
-    refused(at, kind, workload, registry)?;
+    let row = row(workload, registry);
+    refused(at, kind, row)?;
 
     let mut known = vec!["every", if fault.by_hand() { "after" } else { "for" }, "at"];
     known.extend(fault.keys().iter().map(|key| key.name));
@@ -79,9 +80,14 @@ fn spec(
         lasts: section.or("for", vec![lasts], durations)?,
         keys: keys(fault, &section)?,
     };
-    let checked = fault.check(&spec, workload.topology());
-    let frames = known_frames(fault, at, workload, registry)?;
-    checked.and_then(|()| fault.check_frames(&spec, &frames)).map_err(|error| {
+    let frames = known_frames(fault, at, workload, row)?;
+    let topology = workload.topology();
+    let mut checked = fault.check(&spec, topology);
+    checked = checked.and_then(|()| fault.check_frames(&spec, frames));
+    if row.is_some_and(|row| row.forgets) {
+        checked = checked.and_then(|()| fault.check_memory(&spec, topology));
+    }
+    checked.map_err(|error| {
         let place = section
             .get(&error.key)
             .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
@@ -90,16 +96,16 @@ fn spec(
     Ok((spec, said.unwrap_or(at).clone()))
 }
 
-fn refused(
-    at: &Place,
-    kind: &str,
-    workload: &Workload,
-    registry: &Registry,
-) -> Result<(), Mistake> {
-    let SystemSpec::Named { name, .. } = &workload.system else { return Ok(()) };
-    let row = registry.systems.iter().find(|row| row.name == *name);
-    match row.and_then(|row| row.refuses.iter().find(|(fault, _)| fault == kind)) {
-        Some((_, why)) => Err(at.mistake(format!("{name} refuses `{kind}`: {why}"))),
+/// What is known of the system under test.
+fn row<'a>(workload: &Workload, registry: &'a Registry) -> Option<&'a SystemRow> {
+    let SystemSpec::Named { name, .. } = &workload.system else { return None };
+    registry.systems.iter().find(|row| row.name == *name)
+}
+
+fn refused(at: &Place, kind: &str, row: Option<&SystemRow>) -> Result<(), Mistake> {
+    let Some(row) = row else { return Ok(()) };
+    match row.refuses.iter().find(|(fault, _)| fault == kind) {
+        Some((_, why)) => Err(at.mistake(format!("{} refuses `{kind}`: {why}", row.name))),
         None => Ok(()),
     }
 }
@@ -109,12 +115,8 @@ fn known_frames<'a>(
     fault: &dyn Fault,
     at: &Place,
     workload: &Workload,
-    registry: &'a Registry,
+    row: Option<&'a SystemRow>,
 ) -> Result<KnownFrames<'a>, Mistake> {
-    let row = match &workload.system {
-        SystemSpec::Named { name, .. } => registry.systems.iter().find(|row| row.name == *name),
-        SystemSpec::Command { .. } => None,
-    };
     let kinds = row.map_or(&[][..], |row| &row.frames);
     if fault.reads_frames() && kinds.is_empty() {
         return Err(at.mistake(format!(
@@ -123,10 +125,11 @@ fn known_frames<'a>(
             fault.name()
         )));
     }
+    let move_on = row.is_some_and(|row| row.moves_on);
     // A log is decided slot by slot, one at a time.
     let one = workload.serves() == Serves::Log || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
-    Ok(KnownFrames { kinds, epochs_compare })
+    Ok(KnownFrames { kinds, move_on, epochs_compare })
 }
 
 fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {

@@ -89,6 +89,10 @@ pub struct SystemRow {
     pub frames: Vec<FrameKind>,
     /// What the epochs in their headers count.
     pub epochs: Epochs,
+    /// A node that does not hear of its leader leaves the epoch by itself.
+    pub moves_on: bool,
+    /// A node that is killed forgets everything, and learns it again from the others.
+    pub forgets: bool,
     /// Faults it refuses, each with the reason.
     pub refuses: Vec<(String, String)>,
 }

@@ -47,6 +47,19 @@ pub(super) fn apply(root: &mut Node, overrides: &Overrides, serves: Serves) -> R
     Ok(())
 }
 
+/// What `--system` takes from the file, in words: the options of the system that it replaces.
+pub(super) fn dropped(root: &Node, overrides: &Overrides) -> Option<String> {
+    let other = overrides.system.as_deref()?;
+    let Tree::Map(entries) = &find(root, "system")?.tree else { return None };
+    let options = entries.iter().map(|(key, _)| key.text.as_str()).filter(|key| *key != "name");
+    let options: Vec<&str> = options.collect();
+    let own = match &find(find(root, "system")?, "name")?.tree {
+        Tree::Scalar { text, .. } if !options.is_empty() => text,
+        _ => return None,
+    };
+    Some(format!("--system {other} drops what the file sets of {own}: {}", options.join(", ")))
+}
+
 /// What stands under a key of a map.
 pub(super) fn find<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     let Tree::Map(entries) = &node.tree else { return None };

@@ -77,6 +77,7 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
     }
     let serves = serves::of_file(&root, changes, registry).unwrap_or_default();
     let own_duration = overrides::find(&root, "duration").and_then(|node| positive(node).ok());
+    let mut remarks: Vec<String> = overrides::dropped(&root, changes).into_iter().collect();
     overrides::apply(&mut root, changes, serves)?;
     let top = Section::new("key", &root, KEYS)?;
 
@@ -123,7 +124,6 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
         return Err(node.at.mistake("`keys` are what is decided, and this workload keeps a log"));
     }
     workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
-    let mut remarks = Vec::new();
     if let Some(node) = top.get("faults") {
         let cut = top.get("duration").map(|node| &node.at);
         let mut end = End::new(&workload, own_duration.unwrap_or(DURATION), cut);

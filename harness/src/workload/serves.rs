@@ -106,7 +106,7 @@ pub(super) fn check(
 #[cfg(test)]
 mod tests {
     use super::super::tests::{registry, workload};
-    use super::super::{Overrides, from_text};
+    use super::super::{Overrides, builtin::Source, from_text, parse};
     use super::*;
 
     #[test]
@@ -128,6 +128,23 @@ mod tests {
         let seven = Overrides { set: seven, ..Overrides::default() };
         let seven = from_text("w.yaml", "system: paxos", &seven, &registry()).unwrap();
         assert_eq!(seven.operations, [("propose".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn what_system_drops_of_the_file_is_told() {
+        let check = |file: &str, system: Option<&str>, told: &[&str]| {
+            let overrides = Overrides { system: system.map(str::to_owned), ..Overrides::default() };
+            let source = Source::named("w.yaml", file.to_owned());
+            let read = parse::parse(&source, &overrides, &registry()).unwrap();
+            assert_eq!(read.remarks, told, "{file} {system:?}");
+        };
+        let fixed = "system: {name: raft, fixed-timeout: true, heartbeat: 9ms}";
+        let told = "--system frail drops what the file sets of raft: fixed-timeout, heartbeat";
+        check(fixed, Some("frail"), &[told]);
+        check(fixed, None, &[]);
+        check("system: {name: raft}", Some("frail"), &[]);
+        check("system: raft", Some("frail"), &[]);
+        check("system: {command: [./n, '{client}']}", Some("frail"), &[]);
     }
 
     #[test]

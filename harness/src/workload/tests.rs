@@ -23,6 +23,7 @@ pub(crate) fn registry() -> Registry {
             FrameKind { kind: 3, name: "request-vote".to_owned(), part: FramePart::Moves },
             FrameKind { kind: 5, name: "append-entries".to_owned(), part: FramePart::Decides },
         ],
+        moves_on: true,
         ..SystemRow::default()
     };
     let paxos = SystemRow {
@@ -199,7 +200,7 @@ fn an_adversary_of_decisions_that_count_apart_needs_a_single_one() {
         format!("system: paxos\n{keys}faults: [frames: {{kind: accept, until: moved}}]")
     };
     let error = with(&text("keys: 2\n"), &[]).unwrap_err().to_string();
-    assert!(error.starts_with("w.yaml:3:40: `until: moved` compares epochs"), "{error}");
+    assert!(error.starts_with("w.yaml:3:40: `moved` compares epochs"), "{error}");
     assert!(with(&text(""), &[]).unwrap_err().to_string().contains("with `keys: 1`"));
     let one = with(&text("keys: 1\n"), &[]).unwrap();
     assert_eq!(one.keys, Some(1));

@@ -18,6 +18,8 @@ pub struct ProtocolRow {
     pub serves: Serves,
     /// When it owes progress.
     pub progress: Progress,
+    /// No node ever leads, or says that another does: all order, or propose, alike.
+    pub leaderless: bool,
     /// How the invariants read on its traces.
     pub traces: Traces,
     /// Its frames by kind, for whoever looks at them on their way.

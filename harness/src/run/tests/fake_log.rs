@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use schism_verify::Traces;
 use schism_verify::history::Value;
 
 use super::virtual_time::Virtual;
@@ -17,7 +16,7 @@ use crate::action::{
 use crate::run::rt::Rt;
 use crate::systems::command::CommandSystem;
 use crate::systems::{
-    Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, Progress, System,
+    Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, Progress, System, SystemRow,
 };
 use crate::worlds::{Cluster, Death, Local, WorldError};
 
@@ -81,7 +80,7 @@ impl FakeLog {
             asked: Cell::new(0),
             appended: Cell::new(0),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
-                .known(progress, Traces::default(), Vec::new()),
+                .known(&SystemRow { progress, ..SystemRow::default() }),
         })
     }
 

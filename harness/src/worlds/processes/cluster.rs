@@ -40,8 +40,9 @@ impl Cluster for Processes {
             nodes: self.launches.keys().map(node).collect(),
             blocked: overlays.blocked(),
             withheld: overlays.withhold(),
-            leader: None,
             clients: self.clients,
+            // Who leads is not the world's to say.
+            ..View::default()
         }
     }
 

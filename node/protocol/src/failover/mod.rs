@@ -45,6 +45,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
     serves: Serves::Log,
     progress: Progress::Promoted { majority: true },
+    leaderless: false,
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,

@@ -42,6 +42,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: crate::paxos::OPTIONS,
     serves: Serves::Log,
     progress: Progress::Majority,
+    leaderless: true,
     traces: Traces {
         without: &[2, 3],
         commit_quorum: CommitQuorum::Acceptors,

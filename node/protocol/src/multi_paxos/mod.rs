@@ -57,6 +57,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
     serves: Serves::Log,
     progress: Progress::Majority,
+    leaderless: false,
     traces: Traces {
         without: &[2, 3],
         commit_quorum: CommitQuorum::Acceptors,

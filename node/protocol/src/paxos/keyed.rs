@@ -32,6 +32,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: OPTIONS,
     serves: Serves::Consensus,
     progress: Progress::Majority,
+    leaderless: true,
     traces: Traces {
         without: &[2, 3],
         commit_quorum: CommitQuorum::Acceptors,

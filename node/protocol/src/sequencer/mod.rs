@@ -37,6 +37,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: OPTIONS,
     serves: Serves::Log,
     progress: Progress::FirstNode,
+    leaderless: false,
     // Nobody is elected: I1, I2, I4 and I10 have nothing to say (design: protocols, 1.8).
     traces: Traces {
         without: &[1, 2, 4, 10],

@@ -16,6 +16,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: options::DURABLE,
     serves: Serves::Log,
     progress: Progress::Majority,
+    leaderless: false,
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,

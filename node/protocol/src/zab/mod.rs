@@ -53,6 +53,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
     serves: Serves::Log,
     progress: Progress::Majority,
+    leaderless: false,
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,

@@ -127,6 +127,7 @@ const FIRST: ProtocolRow = ProtocolRow {
     options: &[],
     serves: Serves::Consensus,
     progress: Progress::FirstNode,
+    leaderless: false,
     // n1 leads its one epoch in every incarnation.
     traces: Traces {
         without: &[1],
