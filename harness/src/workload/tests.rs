@@ -31,6 +31,7 @@ pub(crate) fn registry() -> Registry {
         serves: Serves::Consensus,
         frames: vec![FrameKind { kind: 4, name: "accept".to_owned(), part: FramePart::Decides }],
         epochs: Epochs::OfEachDecision,
+        moves_on: true,
         ..SystemRow::default()
     };
     let frail = SystemRow {
