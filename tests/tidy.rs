@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("faults", &["action", "units"]),
     ("workload", &["faults", "units"]),
-    ("plan", &["action", "faults", "workload"]),
+    ("plan", &["action", "faults", "units", "workload"]),
     ("generate", &["systems"]),
     ("systems", &["action", "workload", "worlds"]),
     ("proxy", &["action"]),

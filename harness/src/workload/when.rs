@@ -112,7 +112,7 @@ impl<'a> End<'a> {
         Ok(())
     }
 
-    /// When each kind comes first, what is left out included; of what is drawn, the earliest it may.
+    /// When each kind comes first, what is left out included; of what is drawn, the earliest.
     fn firsts(&self, specs: &[(FaultSpec, Place)]) -> BTreeMap<String, Duration> {
         let own = specs.iter().flat_map(|(spec, _)| {
             let times = match &spec.when {
