@@ -101,13 +101,19 @@ impl Failover {
         self.acknowledge(from, sent, index, out);
     }
 
-    /// Writes down that the log is whole in this epoch, behind the entries that make it so: the
-    /// disk keeps the order of writes. What this node holds beyond them it does not yet count.
+    /// Writes down that the log is whole in this epoch, behind the entries that make it so and
+    /// without those that do not: the disk keeps the order of writes.
     fn note_whole(&mut self, sent: Sent, out: &mut Out) {
         let whole = self.rules.is_whole(self.state.verified, sent.open);
-        if whole && self.state.hard.synced < sent.epoch {
-            self.set_hard(HardState { synced: sent.epoch, ..self.state.hard }, out);
+        if !whole || self.state.hard.synced >= sent.epoch {
+            return;
         }
+        let beyond = sent.open.next();
+        let birth = self.state.ordered.log.birth(beyond);
+        if birth.is_some_and(|birth| !self.rules.may_follow_opening(birth, sent.epoch)) {
+            self.cut(beyond, sent.epoch, out);
+        }
+        self.set_hard(HardState { synced: sent.epoch, ..self.state.hard }, out);
     }
 
     fn acknowledge(&mut self, to: NodeId, sent: Sent, matched: Index, out: &mut Out) {

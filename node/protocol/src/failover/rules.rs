@@ -82,6 +82,13 @@ pub trait Rules: Sync {
         verified >= open
     }
 
+    /// In a log that is whole in an epoch nothing follows what its leader opened with but what that
+    /// leader put there: of two such logs the longer one holds what is committed, so an end that an
+    /// older leader left would count for what it is not.
+    fn may_follow_opening(&self, birth: Epoch, epoch: Epoch) -> bool {
+        birth >= epoch
+    }
+
     // Replication.
 
     /// Entries fit where the entry before them agrees; a conflicting entry goes, with all that

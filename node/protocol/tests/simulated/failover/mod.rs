@@ -1,6 +1,7 @@
 //! Manual failover: its profiles with an operator, its planted bugs, its frames.
 
 mod codec;
+mod directed;
 
 use schism_protocol::failover;
 
