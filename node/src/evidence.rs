@@ -136,7 +136,9 @@ mod tests {
         let chain = Chain(1);
         evidence.trace(Time(77), &TraceEvent::Append { i: Index(41), birth: Epoch(3), chain });
         let (role, epoch, last) = (Role::PreCandidate, Epoch(4), Index(41));
-        evidence.trace(Time(78), &TraceEvent::Role { role, epoch, last, chain });
+        evidence.trace(Time(78), &TraceEvent::Role { role, epoch, last, chain, length: None });
+        let (kind, i, offset) = ("client", Index(41), Some(Offset(40)));
+        evidence.trace(Time(79), &TraceEvent::AckSent { kind, i, chain, epoch, offset });
         assert_eq!(std::fs::read_to_string(&trace).unwrap(), "{\"boot\":2}\n", "not yet flushed");
         evidence.flush().unwrap();
         drop(evidence);
@@ -154,7 +156,9 @@ mod tests {
              {\"e\":\"append\",\"i\":41,\"birth\":3,\"chain\":\"0000000000000001\",\
              \"node\":\"n1\",\"inc\":2,\"at\":77}\n\
              {\"e\":\"role\",\"role\":\"pre-candidate\",\"epoch\":4,\"last\":41,\
-             \"chain\":\"0000000000000001\",\"node\":\"n1\",\"inc\":2,\"at\":78}\n{\"boot\":3}\n"
+             \"chain\":\"0000000000000001\",\"node\":\"n1\",\"inc\":2,\"at\":78}\n\
+             {\"e\":\"ack-sent\",\"kind\":\"client\",\"i\":41,\"chain\":\"0000000000000001\",\"epoch\":4,\
+             \"offset\":40,\"node\":\"n1\",\"inc\":2,\"at\":79}\n{\"boot\":3}\n"
         );
     }
 }

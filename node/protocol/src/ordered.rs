@@ -105,15 +105,33 @@ impl Ordered {
         }
         if let Some(chain) = self.log.chain(i) {
             self.acked = (epoch, i);
-            out.push(Output::Trace(TraceEvent::AckSent { kind, i, chain, epoch }));
+            out.push(Output::Trace(TraceEvent::AckSent { kind, i, chain, epoch, offset: None }));
         }
+    }
+
+    /// A client is told that what entry `i` asked for is at `offset`, before `i` is committed.
+    pub fn trace_told<M>(&self, i: Index, epoch: Epoch, offset: Offset, out: &mut Outputs<M>) {
+        let chain = self.log.chain(i).expect("a leader keeps what it has not committed");
+        let (kind, offset) = ("client", Some(offset));
+        out.push(Output::Trace(TraceEvent::AckSent { kind, i, chain, epoch, offset }));
     }
 
     /// One line for each change of role or epoch; for a leader, after its log is chosen.
     pub fn trace_role<M>(&mut self, role: Role, epoch: Epoch, out: &mut Outputs<M>) {
+        self.trace_role_at(role, epoch, None, out);
+    }
+
+    /// The same, with the length that a leader opens with where it answers from all of its log.
+    pub fn trace_role_at<M>(
+        &mut self,
+        role: Role,
+        epoch: Epoch,
+        length: Option<Offset>,
+        out: &mut Outputs<M>,
+    ) {
         if self.told_role.unwrap_or((Role::Follower, epoch)) != (role, epoch) {
             let Position { index: last, chain, .. } = self.log.last();
-            out.push(Output::Trace(TraceEvent::Role { role, epoch, last, chain }));
+            out.push(Output::Trace(TraceEvent::Role { role, epoch, last, chain, length }));
         }
         self.told_role = Some((role, epoch));
     }

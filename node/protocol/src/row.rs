@@ -20,6 +20,8 @@ pub struct ProtocolRow {
     pub progress: Progress,
     /// No node ever leads, or says that another does: all order, or propose, alike.
     pub leaderless: bool,
+    /// What it promises of an append that it acknowledged.
+    pub acks: Acks,
     /// How the invariants read on its traces.
     pub traces: Traces,
     /// Its frames by kind, for whoever looks at them on their way.
@@ -60,6 +62,23 @@ pub enum Progress {
     Promoted {
         /// Whether its acknowledgements need a majority.
         majority: bool,
+    },
+}
+
+/// What a protocol promises of an append that it acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Acks {
+    /// It stays, whatever happens.
+    Stay,
+    /// The same, but where this option has this value: there the leader acknowledges what only it
+    /// holds, and an append stays until a later epoch opens without it. What is delivered and what
+    /// is read is held by a majority even so. The traces tell of it: a leader's `Role` says with
+    /// what length it opened, and an `AckSent` with an offset precedes each such acknowledgement.
+    UntilFailover {
+        /// The option's name.
+        option: &'static str,
+        /// Its value.
+        value: &'static str,
     },
 }
 

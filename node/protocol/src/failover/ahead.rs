@@ -1,11 +1,12 @@
 //! What asynchronous mode answers from: the state machine as it will be if nothing is lost. The
 //! leader answers when its own disk has the entry, before anyone else does, so what it says may
-//! turn out not to have happened.
+//! turn out not to have happened. A session is no such thing: it is opened when a majority holds
+//! it, or its name could be given out twice.
 //! It never delivers anything, and reads are never answered from it.
 
 use std::collections::VecDeque;
 
-use crate::machine::{Index, LogEntry, Reply, Session, Ticket};
+use crate::machine::{Command, Index, LogEntry, Offset, Reply, Session, Ticket};
 use crate::ordered::Ordered;
 use crate::replica::Replica;
 use crate::session::{Lookup, Sessions};
@@ -27,15 +28,26 @@ impl Ahead {
         ahead
     }
 
-    /// An entry was put into the log; its answer waits for the disk.
+    /// How long the log is in it.
+    pub(super) fn length(&self) -> Offset {
+        self.replica.length()
+    }
+
+    /// An entry was put into the log; its answer waits for the disk. False: it must wait for a
+    /// majority.
+    #[must_use]
     pub(super) fn append(
         &mut self,
         entry: &LogEntry,
         ticket: Ticket,
         look_up: impl Fn(&Sessions, Session) -> Lookup,
-    ) {
+    ) -> bool {
         let reply = self.apply(entry, look_up).expect("what a client asked for has an answer");
-        self.waiting.push_back((entry.index, ticket, reply));
+        let early = !matches!(entry.command, Command::Open);
+        if early {
+            self.waiting.push_back((entry.index, ticket, reply));
+        }
+        early
     }
 
     fn apply(
@@ -44,7 +56,7 @@ impl Ahead {
         look_up: impl Fn(&Sessions, Session) -> Lookup,
     ) -> Option<Reply> {
         let session = match &entry.command {
-            crate::machine::Command::Append { session, .. } => *session,
+            Command::Append { session, .. } => *session,
             _ => None,
         };
         let lookup = session.map_or(Lookup::Fresh, |s| look_up(&self.replica.sessions, s));
@@ -52,12 +64,9 @@ impl Ahead {
     }
 
     /// The next answer that the disk allows.
-    pub(super) fn durable(&mut self, upto: Index) -> Option<(Ticket, Reply)> {
-        let (index, ..) = self.waiting.front()?;
-        if *index > upto {
-            return None;
-        }
-        self.waiting.pop_front().map(|(_, ticket, reply)| (ticket, reply))
+    pub(super) fn durable(&mut self, upto: Index) -> Option<(Index, Ticket, Reply)> {
+        self.waiting.front().filter(|(index, ..)| *index <= upto)?;
+        self.waiting.pop_front()
     }
 
     /// Everyone who waits: this node leads no longer.

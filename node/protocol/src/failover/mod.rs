@@ -25,7 +25,8 @@ use crate::machine::{
 };
 use crate::ordered::Ordered;
 use crate::reads::{Reader, answer};
-use crate::{Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, Epochs, Progress, ProtocolRow, Serves, Traces};
+use ahead::Ahead;
 use message::{Body, Message};
 use promotion::Promotion;
 use replication::Lead;
@@ -46,6 +47,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::Promoted { majority: true },
     leaderless: false,
+    acks: Acks::UntilFailover { option: "mode", value: "async" },
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,
@@ -266,7 +268,9 @@ impl Failover {
 
     fn set_role(&mut self, role: Role, out: &mut Out) {
         self.state.role = role;
-        self.state.ordered.trace_role(role, self.state.hard.promised, out);
+        let ahead = self.lead.as_ref().and_then(|lead| lead.ahead.as_ref());
+        let length = ahead.filter(|_| role == Role::Leader).map(Ahead::length);
+        self.state.ordered.trace_role_at(role, self.state.hard.promised, length, out);
     }
 
     /// How this node's log stands.
@@ -292,7 +296,7 @@ impl Failover {
         let Some(lead) = self.lead.take() else { return };
         self.state.leader = None;
         self.set_role(Role::Follower, out);
-        let waiting = lead.ahead.into_iter().flat_map(ahead::Ahead::into_tickets);
+        let waiting = lead.ahead.into_iter().flat_map(Ahead::into_tickets);
         for ticket in lead.pending.into_tickets().chain(waiting) {
             reply_to(ticket, Reply::Info(Doubt::LeadershipLost), out);
         }

@@ -319,8 +319,8 @@ impl Failover {
         let epoch = lead.epoch;
         self.state.leader = Some(self.state.id);
         self.state.following = epoch;
-        self.set_role(Role::Leader, out);
         self.start_ahead();
+        self.set_role(Role::Leader, out);
         self.end_promotion(Reply::Ok(Answer::Promoted(epoch)), out);
         self.advance_leader_commit(out);
     }

@@ -10,7 +10,8 @@ use super::{Failover, Out};
 use crate::feed::{Feed, Piece};
 use crate::log::Log;
 use crate::machine::{
-    Command, Epoch, Index, Level, LogEntry, NodeId, Offset, Reply, Ticket, Time, reply_to, send_to,
+    Answer, Command, Epoch, Index, Level, LogEntry, NodeId, Offset, Reply, Ticket, Time, reply_to,
+    send_to,
 };
 use crate::options::after;
 use crate::pending::{Pending, too_large};
@@ -77,12 +78,11 @@ impl Failover {
         let index = ordered.log.last_index().next();
         let entry = LogEntry { index, birth: lead.epoch, command };
         lead.pending.weigh(&entry);
-        match &mut lead.ahead {
-            Some(ahead) => {
-                let rules = self.rules;
-                ahead.append(&entry, ticket, |sessions, s| rules.deduplicate(sessions, s));
-            }
-            None => lead.pending.wait(index, ticket),
+        let rules = self.rules;
+        let look_up = |sessions: &_, session| rules.deduplicate(sessions, session);
+        let early = lead.ahead.as_mut().is_some_and(|ahead| ahead.append(&entry, ticket, look_up));
+        if !early {
+            lead.pending.wait(index, ticket);
         }
         self.state.ordered.put(entry, &mut self.disk, out);
     }
@@ -214,8 +214,12 @@ impl Failover {
 
     pub(super) fn answer_ahead(&mut self, out: &mut Out) {
         let upto = self.rules.may_leave(&self.disk);
-        let Some(ahead) = self.lead.as_mut().and_then(|lead| lead.ahead.as_mut()) else { return };
-        while let Some((ticket, reply)) = ahead.durable(upto) {
+        let Some(lead) = &mut self.lead else { return };
+        let Some(ahead) = &mut lead.ahead else { return };
+        while let Some((index, ticket, reply)) = ahead.durable(upto) {
+            if let Reply::Ok(Answer::Appended { offset, .. }) = reply {
+                self.state.ordered.trace_told(index, lead.epoch, offset, out);
+            }
             reply_to(ticket, reply, out);
         }
     }

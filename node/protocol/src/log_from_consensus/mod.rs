@@ -28,7 +28,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
-use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 use ask::Asked;
 use message::Message;
 
@@ -43,6 +43,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::Majority,
     leaderless: true,
+    acks: Acks::Stay,
     traces: Traces {
         without: &[2, 3],
         commit_quorum: CommitQuorum::Acceptors,

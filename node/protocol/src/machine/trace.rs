@@ -32,8 +32,17 @@ pub enum TraceEvent {
     Boot { epoch: Epoch, promise: Option<NodeId>, first: Index, last: Index, chain: Chain },
     /// A vote, one's own included.
     Promise { epoch: Epoch, to: NodeId },
-    /// A change of role. For a leader: after its log is chosen.
-    Role { role: Role, epoch: Epoch, last: Index, chain: Chain },
+    /// A change of role. For a leader: after its log is chosen. `length` is there only for a leader
+    /// that acknowledges what only it holds: the length of its log, as clients count, when it
+    /// opened its epoch.
+    Role {
+        role: Role,
+        epoch: Epoch,
+        last: Index,
+        chain: Chain,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        length: Option<Offset>,
+    },
     /// An entry was put into the log in memory.
     Append { i: Index, birth: Epoch, chain: Chain },
     /// Entries from `from` on were removed by authority of `epoch`.
@@ -41,8 +50,16 @@ pub enum TraceEvent {
     /// The disk holds the log up to `upto` and this epoch and promise. After the fsync, before any
     /// acknowledgement that rests on it.
     Persist { upto: Index, chain: Chain, epoch: Epoch, promise: Option<NodeId> },
-    /// An acknowledgement to the leader is released.
-    AckSent { kind: &'static str, i: Index, chain: Chain, epoch: Epoch },
+    /// An acknowledgement to the leader is released; with an `offset`, the leader's own to a client
+    /// that the value is there, although no majority may hold it yet. `i` is the entry that asked.
+    AckSent {
+        kind: &'static str,
+        i: Index,
+        chain: Chain,
+        epoch: Epoch,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        offset: Option<Offset>,
+    },
     /// The commit index reached `i`.
     Commit { i: Index, chain: Chain, epoch: Epoch, as_leader: bool },
     /// Entry `i` was applied. `result` is its offset, null for internal or refused entries;

@@ -35,7 +35,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::pending::Pending;
 use crate::reads::Rounds;
-use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -58,6 +58,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::Majority,
     leaderless: false,
+    acks: Acks::Stay,
     traces: Traces {
         without: &[2, 3],
         commit_quorum: CommitQuorum::Acceptors,

@@ -20,7 +20,7 @@ use crate::machine::{
     TraceEvent, build, reply_to,
 };
 use crate::pending::VALUE_BYTES_MAX;
-use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 
 type Out = Outputs<Message<Bytes>>;
 
@@ -33,6 +33,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Consensus,
     progress: Progress::Majority,
     leaderless: true,
+    acks: Acks::Stay,
     traces: Traces {
         without: &[2, 3],
         commit_quorum: CommitQuorum::Acceptors,

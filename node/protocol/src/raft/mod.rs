@@ -34,7 +34,7 @@ use crate::machine::{
 use crate::ordered::Ordered;
 use crate::pending::Pending;
 use crate::reads::Rounds;
-use crate::{Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -55,6 +55,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::Majority,
     leaderless: false,
+    acks: Acks::Stay,
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,

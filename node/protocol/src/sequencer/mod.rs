@@ -22,7 +22,7 @@ use crate::options::{Given, after, option};
 use crate::ordered::Ordered;
 use crate::pending::{Limits, Pending, too_large};
 use crate::reads::{Reader, answer};
-use crate::{CommitQuorum, Epochs, Level, OptionRow, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, CommitQuorum, Epochs, Level, OptionRow, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use rules::{FixedSequencer, Place, Rules};
@@ -38,6 +38,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::FirstNode,
     leaderless: false,
+    acks: Acks::Stay,
     // Nobody is elected: I1, I2, I4 and I10 have nothing to say (design: protocols, 1.8).
     traces: Traces {
         without: &[1, 2, 4, 10],

@@ -6,7 +6,7 @@ use super::rules::{Rules, Sound};
 use super::state::Mode;
 use super::{Out, Vsr, options};
 use crate::machine::{Boot, BootError, Input, Machine, Outputs, Protocol, Status, Time, build};
-use crate::{CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 
 /// With a disk, as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
@@ -17,6 +17,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::Majority,
     leaderless: false,
+    acks: Acks::Stay,
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,

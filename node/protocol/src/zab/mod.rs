@@ -31,7 +31,7 @@ use crate::machine::{
     Request, Role, Status, Ticket, Time, build, reply_to,
 };
 use crate::ordered::Ordered;
-use crate::{Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message, Report};
 
 pub use discovery::{Disk, Held};
@@ -54,6 +54,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Log,
     progress: Progress::Majority,
     leaderless: false,
+    acks: Acks::Stay,
     traces: Traces::ALL,
     frames: message::FRAMES,
     epochs: Epochs::OfAll,

@@ -1,13 +1,14 @@
 //! Manual failover's own code in the one situation that matters: node 1 and nobody else, told
 //! exactly what it needs.
 
+use bytes::Bytes;
 use schism_protocol::disk::Hard;
 use schism_protocol::failover::message::{Body, Message};
 use schism_protocol::failover::{Failover, Fenced, HardState, Standing};
 use schism_protocol::log::EntryId;
 use schism_protocol::{
-    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Request,
-    Role, Ticket, Time,
+    Answer, Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output, Protocol,
+    Record, Reply, Request, Role, Ticket, Time, TraceEvent,
 };
 
 const N1: NodeId = NodeId(1);
@@ -45,6 +46,20 @@ fn started(boot: Boot) -> Lone {
     lone
 }
 
+/// Node 1 of three, leader of epoch 1, in asynchronous mode.
+fn asynchronous() -> Lone {
+    let options = [("mode".to_owned(), "async".to_owned())].into();
+    let boot = Boot { id: N1, members: vec![N1, N2, N3], options, ..Boot::default() };
+    let mut n1 = started(boot);
+    n1.durable().hears(N2, 1, matched(0)).durable();
+    assert_eq!(n1.node.status().role, Role::Leader);
+    n1
+}
+
+fn matched(index: u64) -> Body {
+    Body::Matched { matched: Index(index), whole: true, round: 0 }
+}
+
 impl Lone {
     fn note_mark(&mut self) {
         for output in &self.said {
@@ -79,6 +94,21 @@ impl Lone {
 
     fn asks(&mut self, request: Request) -> &mut Self {
         self.input(Input::Request { ticket: Ticket(1), request })
+    }
+
+    /// What clients hear, and what the trace says of it before.
+    fn told(&self) -> Vec<String> {
+        let told = self.said.iter().filter_map(|output| match output {
+            Output::Trace(TraceEvent::AckSent { kind, i, epoch, offset: Some(offset), .. }) => {
+                Some(format!("{kind}: entry {} of epoch {} at {}", i.0, epoch.0, offset.0))
+            }
+            Output::Reply { reply: Reply::Ok(Answer::Appended { offset, .. }), .. } => {
+                Some(format!("appended at {}", offset.0))
+            }
+            Output::Reply { reply, .. } => Some(format!("{reply:?}")),
+            _ => None,
+        });
+        told.collect()
     }
 
     fn sent(&self) -> Vec<&Body> {
@@ -139,4 +169,64 @@ fn what_goes_goes_from_the_disk_before_the_log_is_said_to_be_whole() {
         })
         .collect();
     assert_eq!(written, ["truncate", "state"]);
+}
+
+fn append(value: &'static str) -> Request {
+    Request::Append { value: Bytes::from_static(value.as_bytes()), session: None, expect: None }
+}
+
+#[test]
+fn asynchronous_mode_acknowledges_what_its_own_disk_holds_and_says_so_first() {
+    let mut n1 = asynchronous();
+    assert!(n1.asks(append("7")).told().is_empty(), "not yet on its disk");
+    let told = ["client: entry 1 of epoch 1 at 0", "appended at 0"];
+    assert_eq!(n1.durable().told(), told);
+    assert_eq!(n1.node.status().delivered, Offset(0), "nobody else has it");
+    assert!(n1.hears(N2, 1, matched(1)).told().is_empty(), "it was said already");
+    assert_eq!(n1.node.status().delivered, Offset(1));
+}
+
+#[test]
+fn asynchronous_mode_opens_no_session_before_a_majority_has_it() {
+    // A later leader could give the same name to somebody else.
+    let mut n1 = asynchronous();
+    n1.asks(Request::Open);
+    assert!(n1.durable().told().is_empty(), "{:?}", n1.said);
+    assert_eq!(n1.hears(N2, 1, matched(1)).told(), ["Ok(Opened(ClientId(1)))"]);
+}
+
+#[test]
+fn asynchronous_mode_says_with_what_length_it_opened() {
+    let opened = |mode: &str, births: &[u64]| {
+        let options = [("mode".to_owned(), mode.to_owned())].into();
+        let hard = HardState { synced: Epoch(1), ..HardState::initial(N1) };
+        let value = |index: u64, birth: u64| LogEntry {
+            command: Command::Append {
+                value: Bytes::from_static(b"7"),
+                session: None,
+                expect: (index == 2).then_some(Offset(9)),
+            },
+            ..noop(index, birth)
+        };
+        let boot = Boot {
+            id: N1,
+            members: vec![N1, N2, N3],
+            state: hard.encode(),
+            log: births.iter().zip(1..).map(|(birth, index)| value(index, *birth)).collect(),
+            options,
+            ..Boot::default()
+        };
+        let mut n1 = started(boot);
+        n1.durable().hears(N2, 1, matched(births.len() as u64)).durable();
+        n1.said.iter().find_map(|output| match output {
+            Output::Trace(TraceEvent::Role { role: Role::Leader, last, length, .. }) => {
+                Some((*last, *length))
+            }
+            _ => None,
+        })
+    };
+    // The second entry was refused, so it takes no offset.
+    assert_eq!(opened("async", &[1, 1, 1]), Some((Index(3), Some(Offset(2)))));
+    assert_eq!(opened("async", &[]), Some((Index(0), Some(Offset(0)))));
+    assert_eq!(opened("sync", &[1, 1, 1]), Some((Index(3), None)));
 }

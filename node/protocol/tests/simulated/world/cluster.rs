@@ -101,7 +101,7 @@ impl Cluster {
             now: 1_000 * MS,
             nodes: (0..n).map(node).collect(),
             observer: Observer::new(n, row.traces),
-            clients: Clients::new(row.serves, n, &profile),
+            clients: Clients::new(row, n, &profile),
             holds: Holds::new(row.frames, n),
             loud,
             build: subject.build,

@@ -37,8 +37,6 @@ pub struct Profile {
     pub lasting: Option<Filter>,
     /// Keys that clients propose for in all; 0: fresh ones come up all the time.
     pub keys: u64,
-    /// What clients may find under this profile, as the protocol does not promise otherwise.
-    pub forgiven: &'static [&'static str],
 }
 
 /// Told the cluster, sender, receiver (counted from 0), and the frame's kind and epoch.
@@ -92,7 +90,6 @@ impl Default for Profile {
             waits_ms: Vec::new(),
             lasting: None,
             keys: 0,
-            forgiven: &[],
         }
     }
 }

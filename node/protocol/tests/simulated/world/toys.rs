@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use schism_protocol::wire::WireError;
 use schism_protocol::{
-    Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Epochs, Index, Input, Machine, Mark,
+    Acks, Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Epochs, Index, Input, Machine, Mark,
     NodeId, Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role,
     Serves, Status, Time, TraceEvent, Traces,
 };
@@ -59,7 +59,13 @@ impl<const WAY: u8> Toy<WAY> {
     fn lead(&mut self, out: &mut Outputs<Bytes>) {
         self.leads = true;
         let (epoch, last, chain) = (Epoch(1), Index(0), Chain(0));
-        out.push(Output::Trace(TraceEvent::Role { role: Role::Leader, epoch, last, chain }));
+        out.push(Output::Trace(TraceEvent::Role {
+            role: Role::Leader,
+            epoch,
+            last,
+            chain,
+            length: None,
+        }));
     }
 
     fn answer(&mut self, request: Request, out: &mut Outputs<Bytes>) -> Reply {
@@ -128,6 +134,7 @@ const FIRST: ProtocolRow = ProtocolRow {
     serves: Serves::Consensus,
     progress: Progress::FirstNode,
     leaderless: false,
+    acks: Acks::Stay,
     // n1 leads its one epoch in every incarnation.
     traces: Traces {
         without: &[1],

@@ -53,6 +53,8 @@ pub struct Seen {
     pub served: usize,
     pub elections: usize,
     pub restores: usize,
+    /// Acknowledged appends that are gone, as the row allows.
+    pub gone: usize,
 }
 
 impl Subject {
@@ -99,9 +101,9 @@ pub fn trial(subject: &Subject, seed: u64, loud: bool) -> Result<Seen, Finding> 
     if served <= before {
         return Err(("progress", "nobody was served after the heal".into()));
     }
-    Clients::settled(&cluster)?;
+    let gone = Clients::settled(&cluster)?;
     let (elections, restores) = (cluster.observer.elections, cluster.observer.restores);
-    Ok(Seen { served, elections, restores })
+    Ok(Seen { served, elections, restores, gone })
 }
 
 /// Runs until the heal, which it says the time of.
@@ -127,17 +129,18 @@ pub fn sweep(name: &str, seeds: u64, subject: &Subject) -> Seen {
     let mut sum = Seen::default();
     for seed in seeds {
         let seen = trial(subject, seed, only.is_some());
-        let Seen { served, elections, restores } = seen.unwrap_or_else(|(found, why)| {
+        let Seen { served, elections, restores, gone } = seen.unwrap_or_else(|(found, why)| {
             panic!("{protocol}, {name}, seed {seed}: {found}: {why}; {:?}", subject.profile)
         });
         sum.served += served;
         sum.elections += elections;
         sum.restores += restores;
+        sum.gone += gone;
     }
-    let Seen { served, elections, restores } = sum;
+    let Seen { served, elections, restores, gone } = sum;
     println!(
         "{protocol}, {name}: {count} seeds, {served} requests served, {elections} elections, \
-         {restores} snapshots installed"
+         {restores} snapshots installed, {gone} acknowledged appends gone as the row allows"
     );
     let Expect { served: served_least, elections: elections_least } = subject.expect;
     assert!(served >= served_least * count, "{protocol}, {name}: too little traffic to judge");

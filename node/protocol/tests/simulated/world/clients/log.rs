@@ -8,16 +8,20 @@ use schism_protocol::{
     Answer, ClientId, Delivery, Level, NodeId, Offset, Refusal, Reply, Request, Session, Ticket,
 };
 
+use super::early::Early;
 use super::{PATIENCE, SLOTS};
 use crate::world::cluster::{Cluster, MS};
+use crate::world::observer::Observer;
 
 #[derive(Default)]
 pub struct Clients {
     pub violation: Option<(&'static str, String)>,
-    pub acked: BTreeMap<u64, Bytes>,
+    /// How many appends were acknowledged.
+    pub served: usize,
     pub reads: u64,
-    /// Findings that this protocol may show under this profile.
-    pub forgiven: &'static [&'static str],
+    acked: BTreeMap<u64, Bytes>,
+    /// Where a failover may lose what is acknowledged, that stands here and not in `acked`.
+    early: Option<Early>,
     /// Nothing new is asked any more.
     pub silent: bool,
     each: Vec<Client>,
@@ -61,20 +65,19 @@ enum What {
 }
 
 impl Clients {
-    pub fn new(clients: usize, nodes: usize, forgiven: &'static [&'static str]) -> Self {
+    pub fn new(clients: usize, nodes: usize, early: bool) -> Self {
         let client = |c| Client {
             home: c % nodes,
             target: c % nodes,
             sessions: c % 2 == 1,
             ..Client::default()
         };
-        Clients { forgiven, each: (0..clients).map(client).collect(), ..Clients::default() }
+        let early = early.then(Early::default);
+        Clients { early, each: (0..clients).map(client).collect(), ..Clients::default() }
     }
 
     fn fail(&mut self, name: &'static str, why: String) {
-        if !self.forgiven.contains(&name) {
-            self.violation.get_or_insert((name, why));
-        }
+        self.violation.get_or_insert((name, why));
     }
 
     /// Every delivery of every node, already checked to be one sequence.
@@ -95,17 +98,15 @@ impl Clients {
         }
     }
 
-    /// After the heal: what was acknowledged is there.
-    pub fn all_acked_are_in(&self, canonical: &[Bytes]) -> Result<(), String> {
-        if self.forgiven.contains(&"lost-append") {
-            return Ok(());
-        }
+    /// After the heal: what was acknowledged is there, or may be gone. How many are gone.
+    pub fn all_acked_are_in(&self, observer: &Observer) -> Result<usize, (&'static str, String)> {
         for (offset, value) in &self.acked {
-            if canonical.get(*offset as usize) != Some(value) {
-                return Err(format!("{value:?} was acknowledged at {offset} and is lost"));
+            if observer.canonical.get(*offset as usize) != Some(value) {
+                let why = format!("{value:?} was acknowledged at {offset} and is lost");
+                return Err(("lost-append", why));
             }
         }
-        Ok(())
+        self.early.as_ref().map_or(Ok(0), |early| early.gone(observer))
     }
 
     /// A client's turn: ask something new, give up, or try again.
@@ -263,18 +264,26 @@ impl Clients {
 
     fn succeeded(cluster: &mut Cluster, c: usize, call: Call, answer: Answer) {
         let delivered = cluster.nodes[call.node].delivered.len() as u64;
-        let canonical = &cluster.observer.canonical;
+        let (observer, now) = (&cluster.observer, cluster.now);
+        let canonical = &observer.canonical;
         let clients = &mut cluster.clients.log;
-        let Call { what, length_then, doubt, .. } = call;
+        let Call { what, length_then, doubt, node, asked_at, .. } = call;
         match (what, answer) {
             (What::Open, Answer::Opened(id)) => clients.each[c].session = Some(id),
             (What::Append { value, session, expect }, Answer::Appended { offset, .. }) => {
+                clients.served += 1;
+                clients.each[c].seq += u64::from(session.is_some());
+                if expect.is_some_and(|expected| expected != offset) {
+                    clients.fail("non-linearizable", format!("{offset:?} is not {expect:?}"));
+                }
+                if let Some(early) = &mut clients.early {
+                    let asked_at = (!doubt).then_some(asked_at);
+                    let wrong = early.told(observer, (node, offset.0, &value), asked_at, now);
+                    return wrong.into_iter().for_each(|(name, why)| clients.fail(name, why));
+                }
                 if offset.0 < length_then && !doubt {
                     let why = format!("{value:?} at {offset:?}, below {length_then}");
                     clients.fail("real-time-order", why);
-                }
-                if expect.is_some_and(|expected| expected != offset) {
-                    clients.fail("non-linearizable", format!("{offset:?} is not {expect:?}"));
                 }
                 if canonical.get(offset.0 as usize).is_some_and(|there| *there != value) {
                     clients.fail("offset-conflict", format!("{offset:?} holds another value"));
@@ -284,7 +293,6 @@ impl Clients {
                     clients.fail("offset-conflict", format!("{offset:?} was given twice"));
                 }
                 clients.known_length = clients.known_length.max(offset.0 + 1);
-                clients.each[c].seq += u64::from(session.is_some());
             }
             (What::Read { from }, Answer::Read { values, tail }) => {
                 clients.check_values(from, &values, tail, canonical);

@@ -1,12 +1,13 @@
 //! Clients of either kind, as the row says what is served. They believe nothing they cannot check,
 //! and never look into a node.
 
-use schism_protocol::{Delivery, Reply, Serves, Ticket};
+use schism_protocol::{Delivery, ProtocolRow, Reply, Serves, Ticket};
 
 use super::cluster::{Cluster, MS};
 use super::profile::Profile;
 
 mod consensus;
+mod early;
 mod log;
 
 /// How long a client waits for an answer.
@@ -25,15 +26,15 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub fn new(serves: Serves, nodes: usize, profile: &Profile) -> Self {
+    pub fn new(row: &ProtocolRow, nodes: usize, profile: &Profile) -> Self {
         assert!((profile.clients as u64) < SLOTS, "a client's number is in its tickets");
-        let (logs, deciders) = match serves {
+        let (logs, deciders) = match row.serves {
             Serves::Log => (profile.clients, 0),
             Serves::Consensus => (0, profile.clients),
         };
         Clients {
-            serves,
-            log: log::Clients::new(logs, nodes, profile.forgiven),
+            serves: row.serves,
+            log: log::Clients::new(logs, nodes, early::is_early(row, profile)),
             consensus: consensus::Clients::new(deciders, nodes, profile.keys),
         }
     }
@@ -52,7 +53,7 @@ impl Clients {
     /// How many appends were acknowledged, or proposals answered.
     pub fn served(&self) -> usize {
         match self.serves {
-            Serves::Log => self.log.acked.len(),
+            Serves::Log => self.log.served,
             Serves::Consensus => self.consensus.answered,
         }
     }
@@ -76,8 +77,9 @@ impl Clients {
         }
     }
 
-    /// What is owed once the cluster is whole and quiet.
-    pub fn settled(cluster: &Cluster) -> Result<(), (&'static str, String)> {
+    /// What is owed once the cluster is whole and quiet; how many acknowledged appends are gone, as
+    /// the row allows.
+    pub fn settled(cluster: &Cluster) -> Result<usize, (&'static str, String)> {
         let clients = &cluster.clients;
         match clients.serves {
             Serves::Log => {
@@ -86,11 +88,10 @@ impl Clients {
                 if ends.iter().any(|end| end.delivered.0 != length) {
                     return Err(("convergence", format!("not all have {length}: {ends:?}")));
                 }
-                let lost = clients.log.all_acked_are_in(&cluster.observer.canonical);
-                lost.map_err(|why| ("lost-append", why))
+                clients.log.all_acked_are_in(&cluster.observer)
             }
             Serves::Consensus => match clients.consensus.waiting() {
-                0 => Ok(()),
+                0 => Ok(0),
                 n => Err(("progress", format!("{n} proposals were never answered"))),
             },
         }

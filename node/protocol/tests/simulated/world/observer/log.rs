@@ -101,6 +101,26 @@ impl Observer {
         self.commits.push((now, greatest));
     }
 
+    /// A leader may tell a client of an offset, in the epoch it leads, before a majority has it.
+    pub fn tells(&mut self, at: usize, epoch: Epoch, offset: Option<Offset>) {
+        let Some(offset) = offset else { return };
+        let me = (at, self.nodes[at].incarnation);
+        if self.leaders.get(&epoch) != Some(&me) || !self.nodes[at].leads {
+            self.fail("malformed", format!("n{} tells of {offset:?} in {epoch:?}", at + 1));
+        }
+        self.nodes[at].told.insert(offset, epoch);
+    }
+
+    /// In which epoch this node last told a client of this offset.
+    pub fn epoch_told(&self, at: usize, offset: u64) -> Option<Epoch> {
+        self.nodes[at].told.get(&Offset(offset)).copied()
+    }
+
+    /// Whether a later epoch opened with a log that ends before this offset.
+    pub fn opened_without(&self, offset: u64, epoch: Epoch) -> bool {
+        self.openings.iter().any(|(later, length)| *later > epoch && length.0 <= offset)
+    }
+
     pub fn executes(&mut self, at: usize, i: Index, key: (ClientId, u64), result: Option<Offset>) {
         let first = self.nodes[at].applied_fresh.insert(key);
         let one = *self.fresh.entry(key).or_insert((i, result));

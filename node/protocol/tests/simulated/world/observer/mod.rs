@@ -26,6 +26,8 @@ pub struct Observer {
     traces: Traces,
     nodes: Vec<Watched>,
     leaders: BTreeMap<Epoch, (usize, u32)>,
+    /// With what length each epoch opened, where its leader says so.
+    openings: Vec<(Epoch, Offset)>,
     pub elections: usize,
     pub restores: usize,
     entries: BTreeMap<(Index, Epoch), Chain>,
@@ -47,6 +49,7 @@ impl Observer {
             traces,
             nodes: (0..nodes).map(|_| Watched::default()).collect(),
             leaders: BTreeMap::new(),
+            openings: Vec::new(),
             elections: 0,
             restores: 0,
             entries: BTreeMap::new(),
@@ -102,11 +105,12 @@ impl Observer {
             }
             TraceEvent::Config { .. } => {}
             TraceEvent::Promise { epoch, to } => self.promises(at, epoch, to),
-            TraceEvent::Role { role, epoch, last, chain } => {
+            TraceEvent::Role { role, epoch, last, chain, length } => {
                 self.epoch(at, epoch);
                 self.nodes[at].leads = role == Role::Leader;
                 if role == Role::Leader {
                     self.elects(at, epoch, last, chain);
+                    self.openings.extend(length.map(|length| (epoch, length)));
                 }
             }
             TraceEvent::Append { i, birth, chain } => self.appends(at, i, birth, chain),
@@ -114,7 +118,10 @@ impl Observer {
             TraceEvent::Persist { upto, chain, epoch, promise } => {
                 self.persists(at, upto, chain, (epoch, promise));
             }
-            TraceEvent::AckSent { i, chain, epoch, .. } => self.acknowledges(at, i, chain, epoch),
+            TraceEvent::AckSent { i, chain, epoch, offset, .. } => {
+                self.acknowledges(at, i, chain, epoch);
+                self.tells(at, epoch, offset);
+            }
             TraceEvent::Commit { i, chain, epoch, as_leader } => {
                 if as_leader {
                     self.commit_quorum(at, i, chain);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schism_protocol::{Chain, ClientId, CommitQuorum, Epoch, Index, NodeId};
+use schism_protocol::{Chain, ClientId, CommitQuorum, Epoch, Index, NodeId, Offset};
 
 use super::Observer;
 
@@ -26,6 +26,8 @@ pub struct Watched {
     pub hard: (Epoch, Option<NodeId>),
     pub promises: BTreeMap<Epoch, NodeId>,
     acks: BTreeMap<Epoch, Index>,
+    /// The last epoch in which it told a client of an offset.
+    pub told: BTreeMap<Offset, Epoch>,
     pub commit: Index,
     pub applied: Index,
     pub applied_fresh: BTreeSet<(ClientId, u64)>,

@@ -1,6 +1,8 @@
 //! The observer on evidence made by hand: what each row of it must see, and must not.
 
-use schism_protocol::{Chain, CommitQuorum, Epoch, Index, NodeId, Role, Time, TraceEvent, Traces};
+use schism_protocol::{
+    Chain, CommitQuorum, Epoch, Index, NodeId, Offset, Role, Time, TraceEvent, Traces,
+};
 
 use super::Observer;
 
@@ -59,7 +61,7 @@ fn commit(n: usize) -> Said {
 
 fn leads(n: usize, epoch: u64) -> Said {
     let (role, last, chain) = (Role::Leader, Index(0), Chain(0));
-    (n, Some(TraceEvent::Role { role, epoch: Epoch(epoch), last, chain }))
+    (n, Some(TraceEvent::Role { role, epoch: Epoch(epoch), last, chain, length: None }))
 }
 
 fn recovered(n: usize) -> Said {
@@ -124,6 +126,40 @@ fn who_must_hold_a_commit() {
     check(MEMORY, &[&crashed[..], &[commit(1)]].concat(), None);
     let recovered = [&crashed[..], &[recovered(2), commit(1)]].concat();
     check(MEMORY, &recovered, Some("commit-quorum"));
+}
+
+#[test]
+fn what_a_failover_may_take_back() {
+    let opens = |n: usize, epoch: u64, length: u64| {
+        let (role, last, chain) = (Role::Leader, Index(0), Chain(0));
+        let (epoch, length) = (Epoch(epoch), Some(Offset(length)));
+        (n, Some(TraceEvent::Role { role, epoch, last, chain, length }))
+    };
+    let tells = |n: usize, epoch: u64, offset: u64| {
+        let (kind, i, chain) = ("client", Index(1), Chain(7));
+        let (epoch, offset) = (Epoch(epoch), Some(Offset(offset)));
+        (n, Some(TraceEvent::AckSent { kind, i, chain, epoch, offset }))
+    };
+    let held = [opens(1, 1, 0), append(1), persist(1)];
+    let and = |more: &[Said]| [&held[..], more].concat();
+    check(Traces::ALL, &and(&[tells(1, 1, 0)]), None);
+    check(Traces::ALL, &and(&[tells(1, 2, 0)]), Some("acked-durability"));
+    check(Traces::ALL, &[opens(1, 1, 0), append(1), tells(1, 1, 0)], Some("acked-durability"));
+    check(Traces::ALL, &and(&[opens(2, 2, 0), tells(2, 1, 0)]), Some("acked-durability"));
+    let other = [append(2), persist(2), tells(2, 1, 0)];
+    check(Traces::ALL, &and(&other), Some("malformed"));
+
+    let mut observer = Observer::new(3, Traces::ALL);
+    (0..3).for_each(|node| observer.starts(node, 1));
+    for (node, event) in and(&[tells(1, 1, 5), opens(2, 3, 6)]) {
+        observer.sees(node - 1, Time(0), event.unwrap());
+    }
+    assert_eq!(observer.epoch_told(0, 5), Some(Epoch(1)));
+    assert_eq!((observer.epoch_told(0, 4), observer.epoch_told(1, 5)), (None, None));
+    let without = |offset, epoch| observer.opened_without(offset, Epoch(epoch));
+    assert!(without(6, 1) && without(7, 2), "at its length and beyond");
+    assert!(!without(5, 1), "it opened with this one");
+    assert!(!without(6, 3) && !without(7, 4), "the same epoch excuses nothing, nor an older one");
 }
 
 #[test]
