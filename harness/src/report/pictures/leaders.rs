@@ -86,7 +86,7 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
     let mut note = if facts.traced {
         "Roles and epochs as the nodes' own traces tell them.".to_owned()
     } else {
-        "Leaders as the nodes' statuses named them; the nodes wrote no traces.".to_owned()
+        "Leaders as the nodes' statuses named them: no trace tells of one.".to_owned()
     };
     if facts.strikes.len() > STRIKES_MAX {
         let _ = write!(note, " The first {STRIKES_MAX} of {} strikes.", facts.strikes.len());

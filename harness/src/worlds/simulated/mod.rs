@@ -5,6 +5,7 @@
 //! It never judges; the simulated cluster of the protocols' own tests does, under every fault.
 
 mod describe;
+mod disk;
 mod script;
 mod stage;
 
@@ -26,4 +27,28 @@ fn row(system: &str) -> Result<&'static ProtocolRow, String> {
         let known: Vec<&str> = PROTOCOLS.iter().map(|row| row.name).collect();
         format!("unknown system {system:?}; there are: {}", known.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn messages_on_a_link_arrive_in_the_order_in_which_they_were_sent() {
+        // Two is enough: all of them are told in the tests of `schism explain`.
+        for system in ["raft", "zab"] {
+            for seed in 0..5 {
+                let story = tell(system, 3, seed).unwrap();
+                let mut latest: BTreeMap<(u8, u8), u64> = BTreeMap::new();
+                for message in &story.messages {
+                    let Some(arrives) = message.arrives_ns else { continue };
+                    let before = latest.insert((message.from, message.to), arrives);
+                    assert!(before.is_none_or(|before| before < arrives), "{system}, seed {seed}");
+                }
+                assert!(!latest.is_empty(), "{system}, seed {seed}: nothing was said");
+            }
+        }
+    }
 }

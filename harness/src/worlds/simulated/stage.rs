@@ -9,11 +9,12 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
-    Boot, FramePart, Input, LogEntry, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply,
-    Request, Role, Snapshot, Status, Ticket, Time, TraceEvent,
+    Boot, FramePart, Input, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply, Request,
+    Role, Status, Ticket, Time, TraceEvent,
 };
 
 use super::describe;
+use super::disk::Disk;
 use crate::explain::steps::{self, Step};
 use crate::explain::{Message, Note, Story, What};
 
@@ -47,17 +48,6 @@ impl Ord for Queued {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.cmp(&other.0)
     }
-}
-
-/// A disk: what is on it, and what was asked for since the last fsync.
-#[derive(Default)]
-struct Disk {
-    state: Bytes,
-    snapshot: Option<Snapshot>,
-    delivered: Vec<Bytes>,
-    log: BTreeMap<u64, LogEntry>,
-    queue: Vec<(Mark, Record)>,
-    durable: Mark,
 }
 
 #[derive(Default)]
@@ -318,6 +308,11 @@ impl Stage {
             _ => None,
         };
         let after = LINK_NS.0 + self.rng.next_u64() % LINK_NS.1;
+        // A connection delivers in order.
+        let mut before = self.story.messages.iter().rev();
+        let before = before.find(|before| (before.from, before.to) == (at as u8 + 1, to.0));
+        let free = before.and_then(|before| before.arrives_ns).map_or(0, |arrives| arrives + 1);
+        let after = after.max(free.saturating_sub(self.now));
         let message = self.story.messages.len();
         self.story.messages.push(Message {
             from: at as u8 + 1,
@@ -369,28 +364,4 @@ impl Stage {
 /// An acknowledgement is worth its message, though not a line of its own.
 fn is_ack(event: &TraceEvent) -> bool {
     matches!(event, TraceEvent::AckSent { .. })
-}
-
-impl Disk {
-    fn flush(&mut self, delivered: &[Bytes]) -> Option<Mark> {
-        let mark = self.queue.last()?.0;
-        for (_, record) in self.queue.drain(..) {
-            match record {
-                Record::State(state) => self.state = state,
-                Record::Append(entry) => {
-                    self.log.insert(entry.index.0, entry);
-                }
-                Record::Truncate { from } => {
-                    self.log.split_off(&from.0);
-                }
-                Record::Snapshot { snapshot, .. } => {
-                    self.delivered = delivered[..snapshot.length.0 as usize].to_vec();
-                    self.log = self.log.split_off(&(snapshot.index.0 + 1));
-                    self.snapshot = Some(snapshot);
-                }
-            }
-        }
-        self.durable = mark;
-        Some(mark)
-    }
 }
