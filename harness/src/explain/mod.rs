@@ -8,6 +8,7 @@
 //! A story is data; [`terminal`] and [`page`] draw it. Nothing here runs a protocol:
 //! `worlds::simulated` does, and writes the story down.
 
+mod labels;
 pub mod page;
 mod picture;
 pub mod steps;

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Message, Story, What, millis};
+use super::labels::Labels;
+use super::{Message, Note, Story, What, millis};
 use crate::report::pictures::svg::{Svg, WIDTH};
 
 /// Room for the times at the left.
@@ -17,6 +18,8 @@ const STEP: f64 = 15.0;
 /// A millisecond without news, down to a limit: time is felt, but a wait fills no page.
 const PER_MS: f64 = 1.2;
 const STEP_MAX: f64 = 46.0;
+/// From a lifeline to its words.
+const WORDS: f64 = 9.0;
 /// Above a chapter's title.
 const CHAPTER: f64 = 42.0;
 
@@ -77,8 +80,12 @@ pub fn draw(story: &Story) -> String {
         svg.line((0.0, y - 18.0), (WIDTH, y - 18.0), "hair");
         svg.text((0.0, y), "chapter", &format!("{} ms   {title}", millis(*at)));
     }
+    let mut labels = Labels::default();
+    for (note, y) in placed(story, &scale) {
+        labels.taken((x(note.node) + WORDS, y + 4.0), &note.what.words());
+    }
     for message in &story.messages {
-        draw_message(&mut svg, &scale, message, &x);
+        draw_message(&mut svg, &scale, message, &x, &mut labels);
     }
     notes(&mut svg, story, &scale, &x);
     svg.finish(height, "chart story", &format!("space-time diagram of {}", story.system))
@@ -111,7 +118,13 @@ fn colour(epoch: u64) -> u64 {
     (if epoch > 0xff { epoch >> 8 } else { epoch }) % 6
 }
 
-fn draw_message(svg: &mut Svg, scale: &Scale, message: &Message, x: &dyn Fn(u8) -> f64) {
+fn draw_message(
+    svg: &mut Svg,
+    scale: &Scale,
+    message: &Message,
+    x: &dyn Fn(u8) -> f64,
+    labels: &mut Labels,
+) {
     let (x1, y1) = (x(message.from), scale.y(message.sent_ns));
     let lost = message.arrives_ns.is_none();
     let y2 = message.arrives_ns.map_or(y1 + STEP, |at| scale.y(at));
@@ -143,31 +156,41 @@ fn draw_message(svg: &mut Svg, scale: &Scale, message: &Message, x: &dyn Fn(u8) 
     if let Some(step) = message.step {
         let _ = write!(label, " ·{}", step.0);
     }
-    // In the gap beside the receiver, right of the words of the lifeline at its left.
+    // In the gap beside the receiver, at best right of the words of the lifeline at its left.
     let gap = if dx > 0.0 { x(message.to) - x(message.to - 1) } else { x(message.to + 1) - full };
-    let centre = if dx > 0.0 { full - gap * 0.36 } else { full + gap * 0.64 };
-    let centre = if lost { x1 + dx * 0.5 } else { centre };
-    svg.text((centre, y1 + dy * (centre - x1) / dx - 3.0), "label mid", &label);
+    let left = if dx > 0.0 { full - gap } else { full };
+    let along = |share: f64| {
+        let at = if lost { x1 + dx * share } else { left + gap * share };
+        (at, y1 + dy * (at - x1) / dx - 3.0)
+    };
+    let (x, y) = labels.place(&[0.64, 0.5, 0.8, 0.4, 0.72, 0.56, 0.3].map(along), &label);
+    svg.text((x, y), "label mid", &label);
+}
+
+/// Every note with the height of its line: those of one node at one moment stand under each other.
+fn placed<'a>(story: &'a Story, scale: &Scale) -> impl Iterator<Item = (&'a Note, f64)> {
+    let (mut last, mut row) = (None, 0.0);
+    story.notes.iter().map(move |note| {
+        row = if last == Some((note.at_ns, note.node)) { row + 1.0 } else { 0.0 };
+        last = Some((note.at_ns, note.node));
+        (note, scale.y(note.at_ns) + row * STEP)
+    })
 }
 
 fn notes(svg: &mut Svg, story: &Story, scale: &Scale, x: &dyn Fn(u8) -> f64) {
-    let mut last: Option<(u64, u8)> = None;
-    let mut row = 0.0;
-    for note in &story.notes {
-        row = if last == Some((note.at_ns, note.node)) { row + 1.0 } else { 0.0 };
-        last = Some((note.at_ns, note.node));
-        let y = scale.y(note.at_ns) + row * STEP;
+    for (note, y) in placed(story, scale) {
         let class = match &note.what {
             What::Crashes => "words crash",
             What::Role(role, _) if role == "LEADER" => "words strong",
             What::Asked(_) | What::Answers(_) => "words client",
             _ => "words",
         };
-        if row == 0.0 {
+        // A moment's first line says when it is.
+        if y <= scale.y(note.at_ns) {
             svg.text((LEFT - 22.0, y + 4.0), "tick end", &millis(note.at_ns));
         }
         svg.rect((x(note.node) - 3.0, y - 3.0, 6.0, 6.0), "moment", "");
-        svg.text((x(note.node) + 9.0, y + 4.0), class, &note.what.words());
+        svg.text((x(note.node) + WORDS, y + 4.0), class, &note.what.words());
         if let Some(step) = note.step {
             let centre = x(note.node) - 13.0;
             svg.rect((centre - 7.0, y - 7.0, 14.0, 14.0), "step", "");
