@@ -109,6 +109,8 @@ pub enum FrameFate {
     Drop,
     /// It comes twice. Outside TCP's promises.
     Duplicate,
+    /// It lets a few of those behind it pass. Outside TCP's promises.
+    Reorder,
     /// It waits, and all behind it on its flow with it.
     Hold(Until),
 }
@@ -252,6 +254,8 @@ pub struct Bite {
     pub dropped_frames: u64,
     /// Frames that came twice.
     pub duplicated_frames: u64,
+    /// Frames that a later one went before.
+    pub reordered_frames: u64,
     /// Nodes made leader by hand.
     pub promoted: u64,
     /// The epoch in which the last of them leads.

@@ -1,16 +1,17 @@
 //! From what a run left on disk to verdict.json. The deciding is all in `schism-verify`; this puts
 //! the question and writes down the answer. It never reads a live run.
 
-use std::collections::BTreeMap;
+mod effects;
+
 use std::time::Duration;
 
 use schism_verify::checkers::CHECKERS;
-use schism_verify::history::{Event, History, Type, Value};
+use schism_verify::history::{History, Type, Value};
 use schism_verify::verdict::{Kind, Verdict};
 use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
-use crate::action::{Bite, NodeId};
-use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
+use crate::action::NodeId;
+use crate::store::verdict_file::{CheckFile, OperationsFile, VerdictFile};
 use crate::systems::System;
 use crate::units::parse_duration;
 use crate::workload::{Expect, SystemSpec, Workload};
@@ -62,14 +63,19 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> VerdictFile {
 fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) -> VerdictFile {
     let doubts = schism_verify::doubts(&evidence.history, settings);
     let verdict = schism_verify::overall(results, &doubts);
+    let mut checks: Vec<CheckFile> = results.iter().map(check_file).collect();
+    if let Some(note) = effects::beyond_tcp(&evidence.history) {
+        let broken = checks.iter_mut().filter(|check| !check.anomalies.is_empty());
+        broken.for_each(|check| check.notes.push(note.clone()));
+    }
     VerdictFile {
         verdict: verdict.word().to_string(),
         reason: reason(&verdict),
-        checks: results.iter().map(check_file).collect(),
+        checks,
         expect: "valid".to_string(),
         exit: exit_code(&verdict, &Expect::Valid),
         operations: operations(&evidence.history),
-        faults: faults(&evidence.history, &settings.fault_kinds),
+        faults: effects::of(&evidence.history, &settings.fault_kinds),
         ..VerdictFile::default()
     }
 }
@@ -241,81 +247,6 @@ pub fn quantile_ms(ascending: &[u64], share: f64) -> f64 {
     let place = (ascending.len() as f64 * share).ceil() as usize;
     let value = ascending.get(place.saturating_sub(1)).or(ascending.last());
     value.map_or(0.0, |&ns| ns as f64 / 1e6)
-}
-
-/// Every kind of fault with how often it struck and bit.
-fn faults(history: &History, kinds: &[String]) -> Vec<FaultFile> {
-    kinds
-        .iter()
-        .map(|kind| {
-            let mut file = FaultFile { fault: kind.clone(), ..FaultFile::default() };
-            let mut struck = BTreeMap::new();
-            let mut total = Bite::default();
-            for event in history.nemesis(kind) {
-                let said = said(event);
-                let strike = said["strike"].as_u64().unwrap_or(0);
-                match said["phase"].as_str() {
-                    Some("start") => {
-                        struck.entry(strike).or_insert(false);
-                    }
-                    Some("heal") => {
-                        let bit = said["effective"].as_bool().unwrap_or(false);
-                        *struck.entry(strike).or_insert(false) |= bit;
-                        let bite = serde_json::from_value(said["bit"].clone()).unwrap_or_default();
-                        add(&mut total, &bite);
-                    }
-                    _ => {}
-                }
-            }
-            file.strikes = struck.len() as u64;
-            file.bit = struck.values().filter(|&&bit| bit).count() as u64;
-            file.effect = in_words(&total);
-            file
-        })
-        .collect()
-}
-
-fn said(event: &Event) -> serde_json::Value {
-    match &event.value {
-        Some(Value::Other(json)) => serde_json::from_str(json).unwrap_or_default(),
-        _ => serde_json::Value::Null,
-    }
-}
-
-fn add(total: &mut Bite, bite: &Bite) {
-    total.killed += bite.killed;
-    total.stopped += bite.stopped;
-    total.held_bytes += bite.held_bytes;
-    total.dropped_bytes += bite.dropped_bytes;
-    total.reset_connections += bite.reset_connections;
-    total.refused_connections += bite.refused_connections;
-    total.delayed_segments += bite.delayed_segments;
-    total.held_frames += bite.held_frames;
-    total.longest_hold_ms = total.longest_hold_ms.max(bite.longest_hold_ms);
-    total.dropped_frames += bite.dropped_frames;
-    total.duplicated_frames += bite.duplicated_frames;
-    total.promoted += bite.promoted;
-    total.epoch = total.epoch.max(bite.epoch);
-}
-
-fn in_words(bite: &Bite) -> String {
-    let parts = [
-        (bite.killed, "processes killed"),
-        (bite.stopped, "processes stopped"),
-        (bite.held_bytes, "bytes held"),
-        (bite.dropped_bytes, "bytes swallowed"),
-        (bite.reset_connections, "connections reset"),
-        (bite.refused_connections, "connections refused"),
-        (bite.delayed_segments, "segments delayed"),
-        (bite.held_frames, "frames held"),
-        (bite.longest_hold_ms, "ms the longest of them"),
-        (bite.dropped_frames, "frames dropped"),
-        (bite.duplicated_frames, "frames doubled"),
-        (bite.promoted, "nodes promoted"),
-    ];
-    let parts = parts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    if words.is_empty() { "nothing".to_string() } else { words.join(", ") }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! frames: messages between nodes are dropped, doubled or held, one by one. Only for systems whose
-//! frames are known. Dropping and doubling are beyond what TCP allows: findings under them say so.
+//! frames: messages between nodes are dropped, doubled, reordered or held, one by one. Only for
+//! systems whose frames are known. All but holding is beyond what TCP allows: findings under it say
+//! so.
 //!
 //! `hold` with `until: moved` is the adaptive adversary of Fischer, Lynch and Paterson (1985): what
 //! would decide an epoch waits until its receiver has left that epoch. It loses nothing, and every
@@ -25,12 +26,12 @@ impl Fault for Frames {
     }
 
     fn about(&self) -> &'static str {
-        "hold, drop or double messages between nodes by their kind (built-in systems)"
+        "hold, drop, double or reorder messages between nodes by their kind (built-in systems)"
     }
 
     fn keys(&self) -> &'static [Key] {
         &[
-            Key { name: "do", values: "hold, drop, duplicate", default: "hold" },
+            Key { name: "do", values: "hold, drop, duplicate, reorder", default: "hold" },
             Key { name: "kind", values: "any, decides, or a kind of message", default: "any" },
             Key { name: "until", values: "heal, moved, delay", default: "heal" },
             Key { name: "probability", values: "a share from 0 to 1", default: "1" },
@@ -46,7 +47,7 @@ impl Fault for Frames {
     }
 
     fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        check_each(spec, "do", |value| word(value, &["hold", "drop", "duplicate"]))?;
+        check_each(spec, "do", |value| word(value, &["hold", "drop", "duplicate", "reorder"]))?;
         check_each(spec, "until", |value| word(value, &["heal", "moved", "delay"]))?;
         check_each(spec, "probability", |value| {
             let share = value.as_f64().filter(|share| 0.0 < *share && *share <= 1.0);
@@ -139,6 +140,7 @@ impl Fault for Frames {
         let what = match what {
             FrameFate::Drop => "dropped".into(),
             FrameFate::Duplicate => "doubled".into(),
+            FrameFate::Reorder => "let past by those behind them".into(),
             FrameFate::Hold(Until::Heal) => "held".into(),
             FrameFate::Hold(Until::Moved) => "held until the receiver has moved on".into(),
             FrameFate::Hold(Until::Delay(by)) => {
@@ -166,6 +168,7 @@ fn meddling(detail: &Value) -> Meddling {
     let what = match word("do") {
         "drop" => FrameFate::Drop,
         "duplicate" => FrameFate::Duplicate,
+        "reorder" => FrameFate::Reorder,
         _ => FrameFate::Hold(until()),
     };
     let probability = detail["probability"].as_f64().expect(CHECKED);
@@ -243,6 +246,10 @@ mod tests {
             &[("do", json!("duplicate")), ("links", json!({"from": "n1", "to": "n2"}))],
             "frames that decide doubled on n1 -> n2",
         );
+        check(
+            &[("do", json!("reorder")), ("probability", json!(0.5)), ("kind", json!("append"))],
+            "frames append let past by those behind them, 50 of 100",
+        );
     }
 
     #[test]
@@ -256,7 +263,7 @@ mod tests {
             let error = checked.and_then(|()| Frames.check_frames(&spec, known)).unwrap_err();
             assert!(error.key == wrong && error.message.contains(part), "{error:?}");
         };
-        check(&[("do", json!("reorder"))], "do", "there are hold, drop, duplicate");
+        check(&[("do", json!("shuffle"))], "do", "there are hold, drop, duplicate, reorder");
         check(&[("until", json!("later"))], "until", "there are heal, moved, delay");
         check(&[("probability", json!(0))], "probability", "above 0");
         check(&[("probability", json!("half"))], "probability", "above 0");

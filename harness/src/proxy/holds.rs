@@ -20,6 +20,7 @@ struct Sums {
     epochs: BTreeSet<u64>,
     dropped: u64,
     duplicated: u64,
+    reordered: u64,
 }
 
 /// A frame that waits. Dropped, the wait has ended.
@@ -48,6 +49,11 @@ impl Holds {
         self.sums().duplicated += 1;
     }
 
+    /// A later frame has gone before one.
+    pub(super) fn count_reordered(&self) {
+        self.sums().reordered += 1;
+    }
+
     /// So far; a wait that goes on counts with what it has lasted.
     pub(super) fn bite(&self) -> Bite {
         let sums = self.sums();
@@ -65,6 +71,7 @@ impl Holds {
             held_epochs: sums.epochs.len() as u64,
             dropped_frames: sums.dropped,
             duplicated_frames: sums.duplicated,
+            reordered_frames: sums.reordered,
             ..Bite::default()
         }
     }

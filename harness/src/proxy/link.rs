@@ -16,9 +16,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::bites::LinkState;
+use super::ending::{Ending, Fate, Way};
 use super::frames::Cutter;
 use super::gate::{Gate, Listening};
-use super::pump::{BUFFER, Ending, Fate, Pump, Way};
+use super::overtaken::Overtaken;
+use super::pump::{BUFFER, Pump};
 use super::queue::Queue;
 use super::reading::Reading;
 use super::shape::{Arrival, Passage};
@@ -149,6 +151,7 @@ impl Carrier {
                 random: &self.random[way as usize],
                 reading: self.reading.as_ref().map(|ways| ways[way as usize].clone()),
                 cutter: Cutter::default(),
+                overtaken: Overtaken::default(),
                 queue: Queue::default(),
             };
             let forward = pump(Way::Forward, from_caller, to_node, &self.passed.forward_bytes);

@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use super::bites::FlowState;
 use super::delay;
 use super::frames::Header;
+use super::overtaken::{LetsPass, PASSED_BY_MAX};
 use super::queue::{Gate, Kept};
 use super::reading::Reading;
 use crate::action::{FrameFate, Until};
@@ -17,6 +18,8 @@ pub(super) struct Fate {
     pub(super) copies: usize,
     /// How the last of them is kept.
     pub(super) kept: Kept,
+    /// Whom the last of them lets pass before that.
+    pub(super) lets_pass: Option<LetsPass>,
 }
 
 /// Asks every overlay in turn; dropped is dropped. What the frame shows of its sender is noted.
@@ -26,7 +29,7 @@ pub(super) fn fate(
     reading: &Reading,
     random: &mut impl Rng,
 ) -> Fate {
-    let mut fate = Fate { copies: 1, kept: Kept::default() };
+    let mut fate = Fate { copies: 1, kept: Kept::default(), lets_pass: None };
     if !reading.note(header) {
         return fate;
     }
@@ -38,11 +41,16 @@ pub(super) fn fate(
         let until = match rule.fate {
             FrameFate::Drop => {
                 rule.holds.count_dropped();
-                return Fate { copies: 0, kept: Kept::default() };
+                return Fate { copies: 0, kept: Kept::default(), lets_pass: None };
             }
             FrameFate::Duplicate => {
                 rule.holds.count_duplicated();
                 fate.copies += 1;
+                continue;
+            }
+            FrameFate::Reorder => {
+                let (frames, holds) = (random.random_range(1..=PASSED_BY_MAX), rule.holds.clone());
+                fate.lets_pass = Some(LetsPass { overlay, frames, holds });
                 continue;
             }
             FrameFate::Hold(Until::Moved) if reading.is_beyond(header.epoch) => continue,

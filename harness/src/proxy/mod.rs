@@ -3,12 +3,14 @@
 
 mod bites;
 mod delay;
+mod ending;
 mod frames;
 mod gate;
 mod holds;
 mod link;
 mod meddle;
 mod net;
+mod overtaken;
 mod pump;
 mod queue;
 mod reading;

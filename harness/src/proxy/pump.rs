@@ -2,7 +2,7 @@
 //! is on the link, bytes go straight through a shared buffer and nothing is allocated.
 //! It never delivers a stream with a hole in it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
@@ -15,11 +15,13 @@ use rand_chacha::ChaCha8Rng;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::bites::{FlowState, LinkState};
+use super::ending::{Ending, Fate, Way};
 use super::frames::{Cutter, Piece};
+use super::overtaken::{Overtaken, Released};
 use super::queue::{End, Kept, Queue};
 use super::reading::Reading;
 use super::shape::Passage;
@@ -43,35 +45,6 @@ thread_local! {
 /// frames are not seen on this link, only on its others.
 const HELD_BYTES_MAX: usize = 8 << 20;
 
-/// Which way a pump goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Way {
-    Forward,
-    Backward,
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ending {
-    /// Both sides have closed, one after the other.
-    Closed,
-    /// One side was reset, or gone, and the other has to learn it.
-    Peer,
-    /// A block resets it.
-    Block,
-    /// Bytes were swallowed, and now it would go on without them.
-    Hole,
-}
-
-/// What the two pumps of a connection tell each other.
-#[derive(Default)]
-pub(super) struct Fate {
-    /// A side whose socket is gone, by the way in which it sends.
-    gone: [Cell<bool>; 2],
-    wake: [Notify; 2],
-    closed: Cell<u8>,
-}
-
 /// One direction of one connection.
 pub(super) struct Pump<'a> {
     pub(super) way: Way,
@@ -88,6 +61,8 @@ pub(super) struct Pump<'a> {
     /// Where somebody may look at frames.
     pub(super) reading: Option<Reading>,
     pub(super) cutter: Cutter,
+    /// Frames that let others pass.
+    pub(super) overtaken: Overtaken,
     pub(super) queue: Queue,
 }
 
@@ -118,14 +93,20 @@ impl Pump<'_> {
     /// Does so until the link's state changes.
     async fn run_under(&mut self, flow: &FlowState) -> Option<Ending> {
         if flow.passage == Passage::Swallow {
+            self.let_go(flow);
             flow.count_dropped(self.queue.lose_all());
         } else if self.queue.has_hole() {
             return Some(Ending::Hole);
         }
+        let is_on = |overlay| flow.frames.iter().any(|rule| rule.overlay == overlay);
+        let lifted = self.overtaken.release(|overlay| !is_on(overlay));
+        self.follow(lifted, flow);
         if flow.frames.is_empty() {
             self.give_back(flow);
         }
         loop {
+            let late = self.overtaken.release_due(Instant::now());
+            self.follow(late, flow);
             if self.has_changed() {
                 return None;
             }
@@ -142,6 +123,8 @@ impl Pump<'_> {
             // What is due and still here waits for the sink.
             let waits_for_sink = due.is_some_and(|due| due <= Instant::now());
             let waits_for_time = due.is_some() && !waits_for_sink;
+            let overtaken = self.overtaken.due();
+            let lets_pass = overtaken.is_some();
             let reads = self.reads(flow);
             let wake = tokio::select! {
                 biased;
@@ -154,6 +137,7 @@ impl Pump<'_> {
                 _ = self.sink.writable(), if waits_for_sink => Wake::Write,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if waits_for_time => Wake::Write,
                 () = opens(gate), if waits_for_gate => Wake::Write,
+                () = sleep_until(overtaken.unwrap_or_else(Instant::now)), if lets_pass => Wake::Write,
             };
             match wake {
                 Wake::Changed => return None,
@@ -195,7 +179,7 @@ impl Pump<'_> {
             self.queue.is_empty()
         } else {
             let most = if flow.frames.is_empty() { QUEUE_BYTES_MAX } else { HELD_BYTES_MAX };
-            self.queue.bytes() < most
+            self.queue.bytes() + self.overtaken.bytes() < most
         };
         !self.queue.has_end() && (vanishes || room)
     }
@@ -233,17 +217,28 @@ impl Pump<'_> {
     fn send_frames(&mut self, bytes: &[u8], flow: &FlowState, reading: &Reading) {
         for piece in self.cutter.cut(bytes) {
             match piece {
-                Piece::Bytes(bytes) => self.enqueue(bytes, Kept::default(), flow),
+                Piece::Bytes(bytes) => {
+                    self.let_go(flow);
+                    self.enqueue(bytes, Kept::default(), flow);
+                }
                 Piece::Frame(header, bytes) => {
                     let fate = {
                         let mut random = self.random.borrow_mut();
                         meddle::fate(header, flow, reading, &mut random)
                     };
-                    for _ in 1..fate.copies {
+                    let number = self.overtaken.number();
+                    let Some(others) = fate.copies.checked_sub(1) else { continue };
+                    for _ in 0..others {
                         self.enqueue(bytes.clone(), Kept::default(), flow);
                     }
-                    if fate.copies > 0 {
-                        self.enqueue(bytes, fate.kept, flow);
+                    let released = Released { frame: bytes, kept: fate.kept };
+                    match fate.lets_pass.filter(|_| self.overtaken.has_room()) {
+                        Some(lets) => self.overtaken.wait(number, released, lets, Instant::now()),
+                        None => self.follow(vec![released], flow),
+                    }
+                    if others > 0 || !self.overtaken.has(number) {
+                        let behind = self.overtaken.went(number);
+                        self.follow(behind, flow);
                     }
                 }
             }
@@ -260,6 +255,19 @@ impl Pump<'_> {
         }
     }
 
+    /// These have let enough pass.
+    fn follow(&mut self, released: Vec<Released>, flow: &FlowState) {
+        for one in released {
+            self.enqueue(one.frame, one.kept, flow);
+        }
+    }
+
+    /// Nothing is let past any more.
+    fn let_go(&mut self, flow: &FlowState) {
+        let released = self.overtaken.release(|_| true);
+        self.follow(released, flow);
+    }
+
     /// Nobody looks at frames any more, or no more bytes come: what was kept back goes on.
     fn give_back(&mut self, flow: &FlowState) {
         let bytes = self.cutter.give_back();
@@ -269,6 +277,7 @@ impl Pump<'_> {
     }
 
     fn end(&mut self, end: End, flow: &FlowState) {
+        self.let_go(flow);
         self.give_back(flow);
         let due = self.due(Duration::ZERO, flow);
         self.queue.end(end, due);
@@ -368,26 +377,4 @@ async fn read(source: &mut ReadHalf<'_>) -> io::Result<usize> {
         })
     })
     .await
-}
-
-impl Fate {
-    fn is_gone(&self, side: Way) -> bool {
-        self.gone[side as usize].get()
-    }
-}
-
-impl Way {
-    fn of(self, state: &LinkState) -> &FlowState {
-        match self {
-            Way::Forward => &state.forward,
-            Way::Backward => &state.backward,
-        }
-    }
-
-    fn other(self) -> Way {
-        match self {
-            Way::Forward => Way::Backward,
-            Way::Backward => Way::Forward,
-        }
-    }
 }

@@ -49,6 +49,9 @@ pub fn summary(report: &Report<'_>) -> String {
     if found.len() > TOLD_MAX {
         let _ = writeln!(out, "- and {} more", found.len() - TOLD_MAX);
     }
+    for caveat in words::caveats(report) {
+        let _ = writeln!(out, "\n{}", plain(caveat));
+    }
     if !verdict.faults.is_empty() {
         let faults = verdict.faults.iter();
         let bites: Vec<String> = faults

@@ -13,6 +13,20 @@ pub fn anomalies<'a>(report: &Report<'a>) -> Vec<(&'a CheckFile, &'a Anomaly)> {
     checks.flat_map(|check| check.anomalies.iter().map(move |anomaly| (check, anomaly))).collect()
 }
 
+/// What the checks that found something say beside it, each once.
+pub fn caveats<'a>(report: &Report<'a>) -> Vec<&'a str> {
+    let broken = report.verdict.checks.iter().filter(|check| !check.anomalies.is_empty());
+    let mut notes: Vec<&str> = broken.flat_map(|check| &check.notes).map(String::as_str).collect();
+    let mut seen = Vec::new();
+    notes.retain(|note| {
+        !seen.contains(note) && {
+            seen.push(*note);
+            true
+        }
+    });
+    notes
+}
+
 /// A headline names so many kinds: they fit a line.
 const KINDS_SHOWN_MAX: usize = 4;
 

@@ -199,6 +199,74 @@ fn frames_are_dropped_doubled_and_delayed() {
     assert!(bite.longest_hold_ms >= 30);
 }
 
+/// The names of the next `count` frames of this length, in the order in which they come.
+fn names(stream: &mut TcpStream, count: usize, name: usize) -> Vec<String> {
+    let mut next = || {
+        let mut bytes = vec![0; 4 + 9 + name];
+        stream.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes.split_off(4 + 9)).unwrap()
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn reordered_frames_are_let_past_and_none_is_lost() {
+    let cluster = Cluster::new();
+    let (mut sender, mut receiver) = cluster.connect(1, 2);
+    cluster.meddle("append", Some(FrameFate::Reorder));
+    // One that waits, and enough that pass it: at most four do.
+    send(&mut sender, &frame(APPEND, 1, b"late"));
+    let others = ["p001", "p002", "p003", "p004", "p005"];
+    for name in others {
+        send(&mut sender, &frame(VOTE, 1, name.as_bytes()));
+    }
+    let come = names(&mut receiver, 6, 4);
+    let place = come.iter().position(|name| name == "late").unwrap();
+    assert!((1..=4).contains(&place), "{come:?}");
+    let rest: Vec<&String> = come.iter().filter(|name| *name != "late").collect();
+    assert_eq!(rest, others, "the others keep their order");
+    assert_eq!(cluster.proxy.bite(ID).reordered_frames, 1);
+    // Where all are to wait, all come, and some in another order.
+    cluster.meddle("any", Some(FrameFate::Reorder));
+    let sent: Vec<String> = (0..200).map(|number| format!("{number:04}")).collect();
+    for name in &sent {
+        send(&mut sender, &frame(APPEND, 1, name.as_bytes()));
+    }
+    let come = names(&mut receiver, sent.len(), 4);
+    assert_ne!(come, sent);
+    let mut sorted = come.clone();
+    sorted.sort();
+    assert_eq!(sorted, sent, "each came once");
+}
+
+#[test]
+fn nothing_waits_longer_for_others_than_a_while_or_the_heal() {
+    let cluster = Cluster::new();
+    let (mut sender, mut receiver) = cluster.connect(1, 2);
+    cluster.meddle("append", Some(FrameFate::Reorder));
+    let since = Instant::now();
+    send(&mut sender, &frame(APPEND, 1, b"alone"));
+    expect(&mut receiver, &frame(APPEND, 1, b"alone"));
+    assert!(since.elapsed() >= Duration::from_millis(200), "something could have followed");
+    assert_eq!(cluster.proxy.bite(ID).reordered_frames, 0, "nothing was out of order");
+    // A heal, and the end of the stream, end the wait; half a frame behind it stays behind it.
+    for ends in [false, true] {
+        send(&mut sender, &frame(APPEND, 1, b"first"));
+        send(&mut sender, &frame(VOTE, 1, b"second")[..7]);
+        if ends {
+            drop(sender);
+            expect(&mut receiver, &frame(APPEND, 1, b"first"));
+            expect(&mut receiver, &frame(VOTE, 1, b"second")[..7]);
+            return expect_fin(&mut receiver);
+        }
+        cluster.meddle("append", None);
+        expect(&mut receiver, &frame(APPEND, 1, b"first"));
+        send(&mut sender, &frame(VOTE, 1, b"second")[7..]);
+        expect(&mut receiver, &frame(VOTE, 1, b"second"));
+        cluster.meddle("append", Some(FrameFate::Reorder));
+    }
+}
+
 #[test]
 fn what_is_no_frame_passes_untouched() {
     let cluster = Cluster::new();

@@ -203,6 +203,7 @@ pub fn bite_words(bite: &Bite) -> String {
         (bite.held_frames, held_frames(bite)),
         (bite.dropped_frames, format!("dropped {}", frames(bite.dropped_frames))),
         (bite.duplicated_frames, format!("doubled {}", frames(bite.duplicated_frames))),
+        (bite.reordered_frames, format!("reordered {}", frames(bite.reordered_frames))),
         (bite.promoted, format!("opened epoch {}", bite.epoch)),
     ];
     let said: Vec<String> =

@@ -22,6 +22,12 @@ pub(super) fn violations(out: &mut String, report: &Report<'_>, facts: &Facts<'_
     if found.len() > DRAWN_MAX {
         let _ = writeln!(out, "\nand {} more violations: see the report", found.len() - DRAWN_MAX);
     }
+    for caveat in words::caveats(report) {
+        out.push('\n');
+        for line in wrap(caveat, paint.width) {
+            let _ = writeln!(out, "{line}");
+        }
+    }
 }
 
 fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Paint) {

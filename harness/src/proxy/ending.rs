@@ -1,0 +1,59 @@
+//! How a connection ends, and what the two directions of one tell each other of it.
+//! It never carries a byte.
+
+use std::cell::Cell;
+
+use tokio::sync::Notify;
+
+use super::bites::{FlowState, LinkState};
+
+/// Which way a pump goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    Forward,
+    Backward,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// Both sides have closed, one after the other.
+    Closed,
+    /// One side was reset, or gone, and the other has to learn it.
+    Peer,
+    /// A block resets it.
+    Block,
+    /// Bytes were swallowed, and now it would go on without them.
+    Hole,
+}
+
+/// What the two pumps of a connection tell each other.
+#[derive(Default)]
+pub(super) struct Fate {
+    /// A side whose socket is gone, by the way in which it sends.
+    pub(super) gone: [Cell<bool>; 2],
+    pub(super) wake: [Notify; 2],
+    pub(super) closed: Cell<u8>,
+}
+
+impl Fate {
+    pub(super) fn is_gone(&self, side: Way) -> bool {
+        self.gone[side as usize].get()
+    }
+}
+
+impl Way {
+    pub(super) fn of(self, state: &LinkState) -> &FlowState {
+        match self {
+            Way::Forward => &state.forward,
+            Way::Backward => &state.backward,
+        }
+    }
+
+    pub(super) fn other(self) -> Way {
+        match self {
+            Way::Forward => Way::Backward,
+            Way::Backward => Way::Forward,
+        }
+    }
+}
