@@ -1,6 +1,7 @@
 //! What a workload file may say, and what is said about one that may not.
 
-use proptest::prelude::*;
+mod drawn;
+
 use serde_json::json;
 
 use super::*;
@@ -318,99 +319,4 @@ fn mistakes_on_the_command_line_name_the_flag() {
 fn the_line_is_shown_under_the_error() {
     let error = with("system: raft\nnodes: five\n", &[]).unwrap_err();
     assert_eq!(error.snippet, "  |\n2 | nodes: five\n  |        ^^^^");
-}
-
-fn durations() -> impl Strategy<Value = Duration> {
-    (1..100_000_u64).prop_map(Duration::from_millis)
-}
-
-prop_compose! {
-    fn fault()(
-        kind in prop::sample::select(vec![
-            "crash: {target: [one, 2, n3, {all: [n1, n2]}], every: 3s, for: [1s, 1500ms]}",
-            "pause: {target: rolling, at: [1ms, 9ms]}",
-            "partition: {shape: [halves, [[n1, n2, n3], [n3, n4, n5]]], style: [hold, reset]}",
-            "partition: {shape: [[n1, n2], [n3, n4, n5]], clients: free}",
-            "latency: {links: {from: n1, to: n2}, delay: [10ms, 1s], jitter: 0}",
-        ])
-    ) -> FaultSpec {
-        workload(&format!("{{system: raft, faults: [{{{kind}}}]}}")).faults.remove(0)
-    }
-}
-
-prop_compose! {
-    fn any_workload()(
-        (name, about) in ("\\PC{0,30}", "(\\PC|[\\n\\t]){0,60}"),
-        (clients, value_bytes, seed) in (1..10_000_u16, 1..500_000_usize, any::<Option<u64>>()),
-        rate in prop::option::of(0.001..1e6),
-        times in (1_000..100_000_u64, durations(), durations(), prop::option::of(durations())),
-        (retry, local, min_operations) in (any::<bool>(), any::<bool>(), any::<u64>()),
-        faults in prop::collection::vec(fault(), 0..4),
-        (weight, bug, check, lost) in (1..1_000_u32, any::<bool>(), any::<bool>(), any::<bool>()),
-        option in prop::option::of("[ -~]{1,20}"),
-    ) -> Workload {
-        let words = |text: String| text.replace(['\u{2028}', '\u{2029}', '\u{feff}'], "");
-        let options = option.map(|text| ("snapshot-every".to_owned(), text)).into_iter().collect();
-        Workload {
-            name: words(name),
-            about: words(about),
-            system: SystemSpec::Named { name: "raft".to_owned(), options },
-            nodes: 5,
-            clients,
-            duration: Duration::from_millis(times.0),
-            rate,
-            seed,
-            operations: vec![("tail".to_owned(), weight), ("append".to_owned(), 0)],
-            retry,
-            read_level: if local {
-                schism_verify::history::Level::Local
-            } else {
-                schism_verify::history::Level::Linearizable
-            },
-            timeout: times.1,
-            faults,
-            checks: if check { vec!["durable".to_owned()] } else { Vec::new() },
-            bug: bug.then(|| "R13".to_owned()),
-            value_bytes,
-            keys: None,
-            recovery: times.2,
-            recovery_max: times.3,
-            min_operations,
-            expect: if lost {
-                Expect::Violation(vec![Kind::LostAppend, Kind::StaleRead])
-            } else {
-                Expect::Valid
-            },
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn what_is_written_reads_back_the_same(workload in any_workload()) {
-        let text = workload.to_yaml();
-        let read = from_text("workload.yaml", &text, &Overrides::default(), &registry());
-        prop_assert_eq!(read.map_err(|error| format!("{error}\n{text}")), Ok(workload));
-    }
-
-    #[test]
-    fn no_file_and_no_flag_makes_it_panic(text in "\\PC{0,80}", set in "\\PC{0,30}") {
-        let overrides = Overrides { set: vec![set], ..Overrides::default() };
-        let _ = from_text("w.yaml", &text, &overrides, &registry());
-        let _ = from_text("w.yaml", "{system: raft, faults: [crash]}", &overrides, &registry());
-    }
-
-    #[test]
-    fn a_damaged_file_is_read_or_refused_on_one_line(
-        at in 0..400_usize,
-        with in "[ \\t\\n:{}\\[\\],&*!|>'\"%@`#a-z0-9-]{0,3}",
-    ) {
-        let mut text = workload("{system: raft, faults: [crash, latency]}").to_yaml();
-        let at = text.char_indices().nth(at % text.chars().count()).map_or(0, |(at, _)| at);
-        text.replace_range(at..=at, &with);
-        if let Err(error) = from_text("w.yaml", &text, &Overrides::default(), &registry()) {
-            let shown = error.to_string();
-            prop_assert!(shown.starts_with("w.yaml:") && !shown.contains('\n'), "{}", shown);
-        }
-    }
 }
