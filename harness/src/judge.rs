@@ -40,6 +40,7 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         fault_kinds,
         nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
         writes_evidence: system.writes_evidence(),
+        acks: system.acks(),
         traces: system.traces(),
         timeout_ns: timeout(&workload.system).as_nanos() as u64,
     }
@@ -206,6 +207,7 @@ fn check_file(result: &CheckResult) -> CheckFile {
             Verdict::Valid | Verdict::Unknown { .. } => Vec::new(),
         },
         notes: result.notes.clone(),
+        lost: result.lost,
     }
 }
 

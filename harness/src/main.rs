@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use schism::action::{Epochs, FrameKind, FramePart};
 use schism::cli::{self, Program};
-use schism::systems::{BugRow, Catalogue, Progress, SystemRow};
+use schism::systems::{BugRow, Catalogue, OptionIs, Progress, SystemRow};
 use schism::workload::Serves;
 use schism_protocol::{BUGS, FrameRow, PROTOCOLS, ProtocolRow};
 use schism_verify::{CommitQuorum, Traces};
@@ -43,6 +43,12 @@ fn system(protocol: &ProtocolRow) -> SystemRow {
             theirs::Progress::Promoted { majority } => Progress::Promoted { majority },
         },
         leaderless: protocol.leaderless,
+        may_lose: match protocol.acks {
+            theirs::Acks::Stay => None,
+            theirs::Acks::UntilFailover { option, value } => {
+                Some(option_is(protocol, option, value))
+            }
+        },
         traces: Traces {
             without: protocol.traces.without.to_vec(),
             commit_quorum: match protocol.traces.commit_quorum {
@@ -59,6 +65,12 @@ fn system(protocol: &ProtocolRow) -> SystemRow {
             theirs::Epochs::OfEachDecision => Epochs::OfEachDecision,
         },
     }
+}
+
+fn option_is(protocol: &ProtocolRow, option: &str, value: &str) -> OptionIs {
+    let row = protocol.options.iter().find(|row| row.name == option);
+    let by_default = row.expect("a row speaks of its own options").default == value;
+    OptionIs { option: option.to_string(), value: value.to_string(), by_default }
 }
 
 fn frame(row: &FrameRow) -> FrameKind {

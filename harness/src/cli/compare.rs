@@ -128,5 +128,10 @@ fn table(rows: &[&Row], markdown: bool) -> String {
     for row in rows {
         table.add_row(compare::cells(row));
     }
-    format!("{table}\n")
+    let mut text = format!("{table}\n");
+    let remarks = compare::remarks(rows.iter().copied());
+    // A paragraph each, which Markdown wants apart from the table and from each other.
+    let gap = if markdown { "\n" } else { "" };
+    text.extend(remarks.iter().map(|remark| format!("{gap}{remark}\n")));
+    text
 }

@@ -76,6 +76,10 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
 
 /// A system with what is known of it.
 fn system(row: &SystemRow) -> (String, String) {
-    let facts = format!("{}; {}", row.serves.in_words(), row.progress.in_words());
+    let may_lose = row.may_lose.as_ref().map(|is| {
+        format!("; with {}: {} a failover may lose what was acknowledged", is.option, is.value)
+    });
+    let may_lose = may_lose.unwrap_or_default();
+    let facts = format!("{}; {}{may_lose}", row.serves.in_words(), row.progress.in_words());
     (row.name.clone(), format!("{} ({facts})", row.about))
 }

@@ -6,12 +6,12 @@ mod silence;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
 
-use super::Report;
 use super::facts::Facts;
 use super::facts::operations::Ending;
 use super::facts::recovery;
 use super::html::{STYLE, legend};
 use super::pictures::PICTURES;
+use super::{Report, words};
 use crate::store::verdict_file::VerdictFile;
 
 /// One system's run in figures.
@@ -30,8 +30,10 @@ pub struct Row {
     pub fail: u64,
     /// See above.
     pub unknown: u64,
-    /// Acknowledged appends that are gone.
+    /// Acknowledged appends that are gone, promised to stay or not.
     pub lost: u64,
+    /// Where the system may lose some: what it lost, in a sentence.
+    pub losses: Option<String>,
     /// How often a node came to lead.
     pub elections: u64,
     /// For each strike, the longest time without an acknowledgement it touched, in ms, sorted.
@@ -60,7 +62,8 @@ impl Row {
             ok: verdict.operations.ok,
             fail: verdict.operations.fail,
             unknown: verdict.operations.info,
-            lost: lost(verdict),
+            lost: words::lost(verdict),
+            losses: words::losses(report),
             elections: elections(&facts),
             silent_ms: silent(&facts),
             silent_total_ms: total as f64 / 1e6,
@@ -83,11 +86,6 @@ fn found(verdict: &VerdictFile) -> Vec<String> {
     kinds.sort();
     kinds.dedup();
     kinds
-}
-
-fn lost(verdict: &VerdictFile) -> u64 {
-    let anomalies = verdict.checks.iter().flat_map(|check| &check.anomalies);
-    anomalies.filter(|anomaly| anomaly.kind.name() == "lost-append").count() as u64
 }
 
 fn elections(facts: &Facts<'_>) -> u64 {
@@ -173,6 +171,11 @@ fn millis(ms: f64) -> String {
     }
 }
 
+/// What to say below the table: of each system that may lose something what it lost.
+pub fn remarks<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<String> {
+    rows.filter_map(|row| Some(format!("{}: {}", row.system, row.losses.as_ref()?))).collect()
+}
+
 /// The pictures of one run that belong on the page: who led, and what was acknowledged.
 pub fn pictures(report: &Report<'_>) -> String {
     let facts = Facts::new(report);
@@ -219,6 +222,9 @@ pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) 
                                 thead { tr { @for name in HEADING { th { (name) } } } }
                                 tbody { @for (row, _) in drawn { (table_row(row)) } }
                             }
+                        }
+                        @for remark in remarks(drawn.iter().map(|(row, _)| row)) {
+                            p.note { (remark) }
                         }
                         @if let Some(drawing) = silence::draw(drawn.iter().map(|(row, _)| row)) {
                             figure {
@@ -277,6 +283,7 @@ mod tests {
             fail: 0,
             unknown: 0,
             lost: 0,
+            losses: None,
             elections: 0,
             silent_ms: silent_ms.to_vec(),
             silent_total_ms: 0.0,
@@ -300,5 +307,18 @@ mod tests {
         assert!(page.contains("who &lt;b&gt; fails") && page.contains("<svg"), "escaped, drawn");
         assert!(page.contains(&cells(&row)[7]), "the silence is on the page");
         assert!(page.contains("Nobody is served") && page.contains("verdict violated"), "{page}");
+    }
+
+    #[test]
+    fn what_a_system_may_lose_is_counted_and_said() {
+        let sample = Sample::lossy(8, 100);
+        let row = Row::of(&sample.report());
+        assert_eq!((&*row.verdict, row.lost, &*cells(&row)[5]), ("valid", 12, "12"));
+        let remark = "raft: 12 acknowledged appends were lost to failovers, as asynchronous mode may: \
+                      12 when n2 opened epoch 2 with length 140.";
+        assert_eq!(remarks([&row].into_iter()), [remark]);
+        assert!(page("w", "q", 7, &[(row, String::new())]).contains(remark));
+        let kept = Row::of(&Sample::valid(8, 100).report());
+        assert_eq!((kept.lost, remarks([&kept].into_iter()).len()), (0, 0));
     }
 }

@@ -22,6 +22,9 @@ pub fn summary(report: &Report<'_>) -> String {
     if let Some(expectation) = words::expectation(report) {
         let _ = writeln!(out, "{}\n", plain(&expectation));
     }
+    if let Some(losses) = words::losses(report) {
+        let _ = writeln!(out, "{}\n", plain(&losses));
+    }
     out += "| check | verdict | found | looked at | took |\n|---|---|---|--:|--:|\n";
     for check in &verdict.checks {
         let found = match check.anomalies.len() {

@@ -53,6 +53,20 @@ impl Sample {
         sample
     }
 
+    /// The same run, of a system that may lose what it acknowledged, and did.
+    pub fn lossy(seconds: u64, operations_per_s: u64) -> Sample {
+        let mut sample = Self::valid(seconds, operations_per_s);
+        let durable = &mut sample.verdict.checks[2];
+        durable.name = "failover-loss".into();
+        durable.lost = Some(12);
+        durable.notes = vec![
+            "12 acknowledged appends were lost to failovers, as asynchronous mode may: 12 when n2 \
+             opened epoch 2 with length 140"
+                .into(),
+        ];
+        sample
+    }
+
     /// What renderers take.
     pub fn report(&self) -> Report<'_> {
         Report {

@@ -4,7 +4,7 @@
 use schism_verify::verdict::{Anomaly, KINDS, Kind};
 
 use super::Report;
-use crate::store::verdict_file::CheckFile;
+use crate::store::verdict_file::{CheckFile, VerdictFile};
 use crate::workload::Workload;
 
 /// Every anomaly with the check that found it, in the order of checks.
@@ -72,6 +72,31 @@ pub fn sentence(report: &Report<'_>) -> String {
         }
         _ => verdict.reason.clone().unwrap_or_else(|| "The checks could not decide.".into()),
     }
+}
+
+/// What became of acknowledged appends where a system may lose some, in a sentence. None: it may
+/// not, so whatever is gone is an anomaly.
+pub fn losses(report: &Report<'_>) -> Option<String> {
+    let check = report.verdict.checks.iter().find(|check| check.lost.is_some())?;
+    check.notes.first().map(|note| {
+        let mut letters = note.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+        format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+    })
+}
+
+/// The same without the particulars.
+pub fn losses_in_short(report: &Report<'_>) -> Option<String> {
+    let whole = losses(report)?;
+    Some(whole.split_once(':').map_or(whole.clone(), |(short, _)| format!("{short}.")))
+}
+
+/// How many acknowledged appends are gone, promised to stay or not.
+pub fn lost(verdict: &VerdictFile) -> u64 {
+    // Where nobody counted, what is told is what there is.
+    let anomalies = verdict.checks.iter().flat_map(|check| &check.anomalies);
+    let told = anomalies.filter(|anomaly| anomaly.kind == Kind::LostAppend).count() as u64;
+    verdict.checks.iter().filter_map(|check| check.lost).max().unwrap_or(told)
 }
 
 /// What the workload expected, and whether it came so. None when a valid run was expected.
@@ -144,5 +169,24 @@ mod tests {
         {
             assert_eq!(millis(ms), words);
         }
+    }
+
+    #[test]
+    fn losses_are_said_where_some_are_allowed() {
+        use super::super::{html, markdown, sample::Sample, terminal};
+
+        let said = "12 acknowledged appends were lost to failovers, as asynchronous mode may: 12 when \
+                    n2 opened epoch 2 with length 140.";
+        let lossy = Sample::lossy(8, 100);
+        let report = lossy.report();
+        assert_eq!((losses(&report).as_deref(), lost(report.verdict)), (Some(said), 12));
+        let short = "12 acknowledged appends were lost to failovers, as asynchronous mode may.";
+        assert!(html::page(&report).contains(short));
+        assert!(html::page(&report).contains(said.trim_end_matches('.')), "beside its check");
+        assert!(markdown::summary(&report).contains(said));
+        assert!(terminal::summary(&report, 200, false).contains(&format!("losses       {said}")));
+        let (valid, violated) = (Sample::valid(8, 100), Sample::violated(8, 100));
+        assert_eq!((losses(&valid.report()), lost(&valid.verdict)), (None, 0));
+        assert_eq!((losses(&violated.report()), lost(&violated.verdict)), (None, 1));
     }
 }

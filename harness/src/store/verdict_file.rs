@@ -58,6 +58,9 @@ pub struct CheckFile {
     /// What a reader should know: figures, what was left out, and why. Sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// How many acknowledged appends are gone, promised to stay or not. Absent: it does not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
 }
 
 /// Operations by outcome.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use schism_verify::Traces;
+use schism_verify::{Acks, Traces};
 
 use super::lines::LinesClient;
 use super::{Client, Launch, Layout, NodeStatus, Progress, System, SystemRow};
@@ -18,6 +18,7 @@ pub struct CommandSystem {
     ready: Duration,
     progress: Progress,
     leaderless: bool,
+    acks: Acks,
     traces: Traces,
     frames: Vec<FrameKind>,
 }
@@ -25,11 +26,12 @@ pub struct CommandSystem {
 impl CommandSystem {
     /// `argv` may hold `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`,
     /// `{delivered}` and `{seed}`, anywhere in an argument. Nothing is known of it: a majority must
-    /// do, and all invariants hold of its traces.
+    /// do, what it acknowledges stays, and all invariants hold of its traces.
     pub fn new(argv: Vec<String>, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
         let (progress, traces) = (Progress::default(), Traces::default());
-        CommandSystem { argv, ready, progress, leaderless: false, traces, frames: Vec::new() }
+        let (leaderless, acks, frames) = (false, Acks::default(), Vec::new());
+        CommandSystem { argv, ready, progress, leaderless, acks, traces, frames }
     }
 
     /// The same system, of which is known what its row says.
@@ -42,6 +44,12 @@ impl CommandSystem {
             frames: row.frames.clone(),
             ..self
         }
+    }
+
+    /// The same system, whose acknowledgements promise this.
+    #[must_use]
+    pub fn promising(self, acks: Acks) -> Self {
+        CommandSystem { acks, ..self }
     }
 }
 
@@ -89,6 +97,10 @@ impl System for CommandSystem {
 
     fn writes_evidence(&self) -> bool {
         self.argv.iter().any(|a| a.contains("{trace}") || a.contains("{delivered}"))
+    }
+
+    fn acks(&self) -> Acks {
+        self.acks
     }
 
     fn traces(&self) -> Traces {

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use schism_verify::Traces;
 use schism_verify::history::{Level, Name, Value};
+use schism_verify::{Acks, Traces};
 
 use crate::action::{Epochs, FrameKind, NodeId, View};
 use crate::workload::{Serves, SystemSpec};
@@ -46,12 +46,32 @@ pub struct SystemRow {
     pub progress: Progress,
     /// No node ever leads: a fault that means the leader means a node drawn from the seed.
     pub leaderless: bool,
+    /// When a failover may lose what it acknowledged. None: never.
+    pub may_lose: Option<OptionIs>,
     /// How the invariants read on its traces.
     pub traces: Traces,
     /// The frames on the links between its nodes.
     pub frames: Vec<FrameKind>,
     /// What the epochs in their headers count.
     pub epochs: Epochs,
+}
+
+/// An option of a system with this value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OptionIs {
+    /// The option's name.
+    pub option: String,
+    /// The value.
+    pub value: String,
+    /// It has this value where nobody says otherwise.
+    pub by_default: bool,
+}
+
+impl OptionIs {
+    /// Whether it has, with these options given.
+    pub fn holds(&self, given: &BTreeMap<String, String>) -> bool {
+        given.get(&self.option).map_or(self.by_default, |value| *value == self.value)
+    }
 }
 
 /// A planted bug.
@@ -67,6 +87,16 @@ pub struct BugRow {
     pub stands_for: String,
 }
 
+impl SystemRow {
+    /// What it promises of an append that it acknowledged, with these options given.
+    pub fn acks(&self, given: &BTreeMap<String, String>) -> Acks {
+        match &self.may_lose {
+            Some(when) if when.holds(given) => Acks::UntilFailover,
+            _ => Acks::Stay,
+        }
+    }
+}
+
 /// The system of a workload, ready to be launched. `program` is this program, which built-in nodes
 /// are started from. Nothing is known of a system that is in no row.
 pub fn system(
@@ -79,7 +109,7 @@ pub fn system(
         SystemSpec::Named { name, options } => {
             let system = builtin::system(program, name, options, bug);
             match catalogue.systems.iter().find(|row| row.name == *name) {
-                Some(row) => system.known(row),
+                Some(row) => system.known(row).promising(row.acks(options)),
                 None => system,
             }
         }
@@ -141,6 +171,10 @@ pub trait System {
     fn refuses(&self) -> &[(&'static str, &'static str)];
     /// Whether it writes trace and delivered files.
     fn writes_evidence(&self) -> bool;
+    /// What it promises of an append that it acknowledged.
+    fn acks(&self) -> Acks {
+        Acks::default()
+    }
     /// How the invariants read on its traces.
     fn traces(&self) -> Traces {
         Traces::default()
@@ -261,4 +295,23 @@ pub enum Answer {
 pub trait Client {
     /// Asks `node` once. Dropped before it ends (a time-out): the connection is dropped too.
     fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_has_the_value_given_or_its_default() {
+        let check = |by_default: bool, given: &[(&str, &str)], expected: bool| {
+            let is = OptionIs { option: "mode".into(), value: "async".into(), by_default };
+            let text = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
+            assert_eq!(is.holds(&given.iter().map(text).collect()), expected, "{given:?}");
+        };
+        check(false, &[], false);
+        check(true, &[], true);
+        check(false, &[("mode", "async")], true);
+        check(true, &[("mode", "sync")], false);
+        check(false, &[("other", "async")], false);
+    }
 }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub nodes: Vec<String>,
     /// Whether the system writes delivered and trace files, so that their absence is a doubt.
     pub writes_evidence: bool,
+    /// What the system promises of an append that it acknowledged.
+    pub acks: Acks,
     /// How the invariants read on the system's traces.
     pub traces: Traces,
     /// T: the system's shortest election timeout.
@@ -53,8 +55,31 @@ impl Default for Settings {
             fault_kinds: Vec::new(),
             nodes: Vec::new(),
             writes_evidence: false,
+            acks: Acks::default(),
             traces: Traces::default(),
             timeout_ns: 150_000_000, // the built-in protocols' default (design: faults)
+        }
+    }
+}
+
+/// What a system promises of an append that it acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Acks {
+    /// It stays, and whoever asks later sees it.
+    #[default]
+    Stay,
+    /// It stays until a later epoch opens with a log that ends before it: its leader acknowledges
+    /// what nobody else may hold yet. What is delivered, and what a read shows, is held by a
+    /// majority even so, and stays.
+    UntilFailover,
+}
+
+impl Acks {
+    /// Checks that ask for more than this.
+    pub(crate) fn waives(self) -> &'static [&'static str] {
+        match self {
+            Acks::Stay => &[],
+            Acks::UntilFailover => &["linearizable", "durable"],
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct CheckResult {
     pub operations: u64,
     /// What a reader should know: what was left out, and why. Sentences.
     pub notes: Vec<String>,
+    /// How many acknowledged appends are gone, promised to stay or not. None: it does not look.
+    pub lost: Option<u64>,
 }
 
 /// Runs every check that is asked for (or, where none is named, every one that applies), in the
@@ -57,6 +59,16 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
 
 fn judge_one(checker: &Checker, evidence: &Evidence, settings: &Settings) -> Option<CheckResult> {
     let asked = settings.checks.iter().any(|name| name == checker.name);
+    if settings.acks.waives().contains(&checker.name) {
+        return asked.then(|| {
+            let reason = format!(
+                "this system does not promise to be {}; `failover-loss` and `reads` judge what it \
+                 promises instead",
+                checker.name
+            );
+            result(checker.name, Finding::unknown(0, reason), Duration::ZERO)
+        });
+    }
     let applies = (checker.applies)(evidence, settings);
     if applies && (asked || settings.checks.is_empty()) {
         let (finding, elapsed) = timed(|| (checker.run)(evidence, settings));
@@ -75,11 +87,11 @@ fn broken(checker: &Checker) -> CheckResult {
 }
 
 fn result(name: &'static str, finding: Finding, elapsed: Duration) -> CheckResult {
-    let Finding { verdict, model, algorithm, operations, notes } = finding;
+    let Finding { verdict, model, algorithm, operations, notes, lost } = finding;
     if let Verdict::Violated(anomalies) = &verdict {
         assert!(!anomalies.is_empty(), "a violation has its proof");
     }
-    CheckResult { name, model, algorithm, verdict, elapsed, operations, notes }
+    CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost }
 }
 
 /// Why `valid` may not be said of this run although no check objects: faults that never bit, too

@@ -134,7 +134,7 @@ pub use checkers::linearizable::{
     CheckError, CheckOptions, FailedCas, check, check_model, monitor,
 };
 pub use checkers::{CommitQuorum, Monitor, Traces};
-pub use evidence::{Evidence, Settings};
+pub use evidence::{Acks, Evidence, Settings};
 pub use history::History;
 pub use judge::{CheckResult, doubts, judge, overall};
 pub use models::spec::{Call, Spec};

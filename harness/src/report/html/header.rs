@@ -29,6 +29,7 @@ pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
                 p.lead {
                     (words::sentence(report))
                     @if let Some(expectation) = words::expectation(report) { " " (expectation) }
+                    @if let Some(losses) = words::losses_in_short(report) { " " (losses) }
                 }
                 @if let Some(workload) = report.workload {
                     p.about { span.dim { "The question: " } (workload.about) }

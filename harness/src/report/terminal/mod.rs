@@ -129,6 +129,9 @@ fn traffic(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Pain
             grouped(counts.info)
         ),
     )];
+    if let Some(losses) = words::losses(report) {
+        rows.push(("losses", losses));
+    }
     // Without times nobody knows how long anything took.
     if report.events.iter().any(|event| event.time().is_some()) {
         let (p50, p99) = (millis(counts.p50_ms), millis(counts.p99_ms));

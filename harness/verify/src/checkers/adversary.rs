@@ -155,7 +155,7 @@ fn withheld(evidence: &Evidence, deeds: &[(String, Deed)], from: u64, to: u64, f
         ));
     }
     let early = deeds.iter().filter_map(|(_, deed)| match deed {
-        Deed::Leads { at, epoch } if *at <= from => Some(*epoch),
+        Deed::Leads { at, epoch, .. } if *at <= from => Some(*epoch),
         _ => None,
     });
     let before = early.max().unwrap_or(0);
@@ -242,7 +242,7 @@ fn on_the_history_clock(evidence: &Evidence) -> Result<Vec<(String, Deed)>, Stri
     };
     let mut all = deeds(evidence)?;
     for (_, deed) in &mut all {
-        let (Deed::Leads { at, .. } | Deed::Decides { at, .. }) = deed;
+        let at = deed.at_mut();
         *at = at.saturating_sub(origin);
     }
     all.sort_by_key(|(_, deed)| deed.at());

@@ -1,8 +1,9 @@
 //! Every acknowledged append is in the final log of every node, where it was said to be.
 //! It never asks when it got there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::finals::FinalLog;
 use super::told::Told;
 use super::total_order::delivered::{self, Delivered};
 use super::{Checker, Finding, finals};
@@ -52,11 +53,6 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     let history = &evidence.history;
     let acked = acked(history);
     let logs = finals::logs(history, &settings.nodes);
-    let settled = nemesis::all::<Settled>(history, "settled").unwrap_or_default();
-    let behind_is_fine = settled.last().is_none_or(|settled| !settled.converged);
-    let somewhere = |append: &Acked<'_>| {
-        logs.values().any(|log| log.entries.get(append.offset as usize) == Some(append.value))
-    };
     let evidence_of: BTreeMap<&String, Delivered> = evidence
         .delivered
         .iter()
@@ -64,26 +60,46 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         .collect();
 
     let mut told = Told::default();
+    let mut lost = BTreeSet::new();
+    let doubts = absent(history, &acked, &logs, |node, number, log| {
+        let append = &acked[number];
+        let had = evidence_of
+            .get(node)
+            .is_some_and(|log| log.ever(append.offset).any(|value| value == append.value));
+        let before = if had { ", although it had delivered it before" } else { "" };
+        let kind = if had { Kind::LostAfterCrash } else { Kind::LostAppend };
+        told.add(anomaly(kind, node, append, log, before));
+        lost.insert(number);
+    });
+    let lost = Some(lost.len() as u64);
+    Finding { lost, ..Finding::weigh(acked.len() as u64, told.into_anomalies(), doubts) }
+}
+
+/// Hands over, node by node, each of these appends (by its place among them) that is not where it
+/// was said to be in the node's log at the end. Returns what stands in the way of an answer.
+pub(super) fn absent<'a>(
+    history: &History,
+    acked: &[Acked<'_>],
+    logs: &'a BTreeMap<String, FinalLog>,
+    mut tell: impl FnMut(&'a String, usize, &'a FinalLog),
+) -> Vec<String> {
+    let settled = nemesis::all::<Settled>(history, "settled").unwrap_or_default();
+    let behind_is_fine = settled.last().is_none_or(|settled| !settled.converged);
+    let holds = |log: &FinalLog, append: &Acked<'_>| log.holds(append.offset, append.value);
+    let somewhere = |append: &Acked<'_>| logs.values().any(|log| holds(log, append));
     let mut doubts = Vec::new();
-    for (node, final_log) in &logs {
-        if let Some(why) = &final_log.missing {
+    for (node, log) in logs {
+        if let Some(why) = &log.missing {
             doubts.push(format!("{node} could not be read to its end: {why}"));
             continue;
         }
         let mut behind = false;
-        for append in &acked {
-            let there = final_log.entries.get(append.offset as usize);
-            if there == Some(append.value) {
-                continue;
-            }
-            if there.is_none() && behind_is_fine && somewhere(append) {
+        for (number, append) in acked.iter().enumerate().filter(|(_, append)| !holds(log, append)) {
+            if append.offset >= log.entries.len() as u64 && behind_is_fine && somewhere(append) {
                 behind = true; // not lost: this node had no time to catch up
-                continue;
+            } else {
+                tell(node, number, log);
             }
-            let had = evidence_of
-                .get(node)
-                .is_some_and(|log| log.ever(append.offset).any(|value| value == append.value));
-            told.add(anomaly(node, append, there, had, final_log));
         }
         if behind {
             doubts.push(format!("{node} had not caught up when it was read"));
@@ -92,29 +108,29 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     if logs.is_empty() {
         doubts.push("no node was read to its end".into());
     }
-    Finding::weigh(acked.len() as u64, told.into_anomalies(), doubts)
+    doubts
 }
 
-fn anomaly(
+/// That an acknowledged append is not in the log of a node at its end, and `more` about it.
+pub(super) fn anomaly(
+    kind: Kind,
     node: &str,
     append: &Acked<'_>,
-    there: Option<&Value>,
-    had: bool,
-    log: &finals::FinalLog,
+    log: &FinalLog,
+    more: &str,
 ) -> Anomaly {
     let who = append.invoke.process();
     let by = append.ret.node.as_ref().map(|node| format!(" by {node}")).unwrap_or_default();
-    let instead = match there {
+    let instead = match log.entries.get(append.offset as usize) {
         Some(value) => format!("{node} ended with {value} there"),
         None => format!("the log of {node} ended at length {}", log.entries.len()),
     };
-    let before = if had { ", although it had delivered it before" } else { "" };
     let mut events = vec![append.invoke.index, append.ret.index];
     events.extend(log.shown_by(append.offset));
     Anomaly {
-        kind: if had { Kind::LostAfterCrash } else { Kind::LostAppend },
+        kind,
         explanation: format!(
-            "the append of {} by {who} was acknowledged at offset {}{by}, but {instead}{before}",
+            "the append of {} by {who} was acknowledged at offset {}{by}, but {instead}{more}",
             append.value, append.offset
         ),
         events,

@@ -70,6 +70,11 @@ pub(crate) fn logs(history: &History, nodes: &[String]) -> BTreeMap<String, Fina
 }
 
 impl FinalLog {
+    /// Whether it holds this value there.
+    pub fn holds(&self, offset: u64, value: &Value) -> bool {
+        self.entries.get(offset as usize) == Some(value)
+    }
+
     /// The event that showed this offset, or else the end of the log.
     pub fn shown_by(&self, offset: u64) -> Option<u64> {
         self.pages.range(..=offset).next_back().map(|(_, event)| *event)

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::evidence::{Evidence, Settings};
+use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::History;
 use crate::judge::{doubts, judge, overall};
 
@@ -36,11 +36,12 @@ const TRACE: &str = r#"{"boot":1}
 {"e":"config","at":1,"i":0,"set":["n1"]}
 {"e":"persist","at":2,"upto":0,"chain":"0","epoch":1,"promise":"n1"}
 {"e":"promise","at":2,"epoch":1,"to":"n1"}
-{"e":"role","at":2,"role":"leader","epoch":1,"last":0,"chain":"0"}
+{"e":"role","at":2,"role":"leader","epoch":1,"last":0,"chain":"0","length":0}
 {"e":"append","at":3,"i":1,"birth":1,"chain":"a1"}
 {"e":"append","at":3,"i":2,"birth":1,"chain":"a2"}
 {"e":"persist","at":4,"upto":1,"chain":"a1","epoch":1,"promise":"n1"}
 {"e":"ack-sent","at":4,"kind":"append","i":1,"chain":"a1","epoch":1}
+{"e":"ack-sent","at":4,"kind":"client","i":1,"chain":"a1","epoch":1,"offset":0}
 {"e":"commit","at":5,"i":1,"chain":"a1","epoch":1,"as_leader":true}
 {"e":"apply","at":5,"i":1,"chain":"a1","client":"c1","seq":1,"result":0,"fresh":true}
 {"e":"read","at":6,"index":1,"request_at":6}
@@ -71,6 +72,8 @@ fn judged(history: &[u8], delivered: &[u8], trace: &[u8]) -> Option<&'static str
         traces: [("n1".to_owned(), trace.to_vec())].into(),
         clock_origin_ns: Some(0),
     };
+    let early = Settings { acks: Acks::UntilFailover, ..settings.clone() };
+    println!("{:?}", overall(&judge(&evidence, &early), &[]));
     let results = judge(&evidence, &settings);
     let verdict = overall(&results, &doubts(&evidence.history, &settings));
     println!("{verdict:?}"); // shown where a test fails

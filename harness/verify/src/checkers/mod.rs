@@ -6,6 +6,7 @@ mod bypass;
 pub mod consensus;
 mod convergence;
 mod durable;
+mod failover_loss;
 mod fast;
 pub(crate) mod finals;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub mod linearizable;
 pub(crate) mod lines;
 pub mod log;
 mod progress;
+mod reads;
 #[cfg(test)]
 mod run_tests;
 pub mod search;
@@ -60,6 +62,8 @@ pub struct Finding {
     pub operations: u64,
     /// What was left out, and why.
     pub notes: Vec<String>,
+    /// How many acknowledged appends are gone, for checks that look.
+    pub lost: Option<u64>,
 }
 
 impl Finding {
@@ -71,6 +75,7 @@ impl Finding {
             algorithm: None,
             operations,
             notes: Vec::new(),
+            lost: None,
         }
     }
 
@@ -94,8 +99,10 @@ impl Finding {
 /// Every check, in the order they are run and shown.
 pub const CHECKERS: &[Checker] = &[
     log::CHECKER,
+    reads::CHECKER,
     total_order::CHECKER,
     durable::CHECKER,
+    failover_loss::CHECKER,
     invariants::CHECKER,
     adversary::CHECKER,
     termination::CHECKER,

@@ -38,15 +38,22 @@ pub(super) const CHECKER: Checker = Checker {
 /// What a trace says of the course of decisions. Times are the machine's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Deed {
-    /// The node came to lead this epoch.
-    Leads { at: u64, epoch: u64 },
+    /// The node came to lead this epoch; with a log of this length, where it says so.
+    Leads { at: u64, epoch: u64, length: Option<u64> },
+    /// As the leader of this epoch it told a client that its value is at this offset, whoever else
+    /// had it.
+    Tells { at: u64, epoch: u64, offset: u64 },
     /// It learnt that something is decided for ever, in this epoch.
     Decides { at: u64, epoch: u64 },
 }
 
 impl Deed {
-    pub(super) fn at(self) -> u64 {
-        let (Deed::Leads { at, .. } | Deed::Decides { at, .. }) = self;
+    pub(super) fn at(mut self) -> u64 {
+        *self.at_mut()
+    }
+
+    pub(super) fn at_mut(&mut self) -> &mut u64 {
+        let (Deed::Leads { at, .. } | Deed::Tells { at, .. } | Deed::Decides { at, .. }) = self;
         at
     }
 }
@@ -58,7 +65,10 @@ pub(super) fn deeds(evidence: &Evidence) -> Result<Vec<(String, Deed)>, String> 
     for (node, bytes) in &evidence.traces {
         for Said { at, what, .. } in trace::parse(node, bytes, &mut names)? {
             let deed = match what {
-                What::Role { leads: true, epoch, .. } => Deed::Leads { at, epoch },
+                What::Role { leads: true, epoch, length, .. } => Deed::Leads { at, epoch, length },
+                What::AckSent { epoch, offset: Some(offset), .. } => {
+                    Deed::Tells { at, epoch, offset }
+                }
                 What::Commit { epoch, .. } => Deed::Decides { at, epoch },
                 What::Chosen(offer) => Deed::Decides { at, epoch: offer.ballot },
                 _ => continue,

@@ -102,7 +102,7 @@ impl Node {
                 }
                 self.hard = Some((*epoch, promise.clone()));
             }
-            What::AckSent { i, chain, epoch } => self.acknowledge(*i, *chain, *epoch, faults),
+            What::AckSent { i, chain, epoch, .. } => self.acknowledge(*i, *chain, *epoch, faults),
             What::Commit { i, epoch, .. } => {
                 self.see(*epoch, "a commit", faults);
                 if *i < self.commit {

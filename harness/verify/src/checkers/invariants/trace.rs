@@ -38,6 +38,8 @@ pub(super) enum What {
         epoch: u64,
         last: u64,
         chain: u64,
+        /// What the leader opened with, as clients count, where it says so.
+        length: Option<u64>,
     },
     Append {
         i: u64,
@@ -54,10 +56,12 @@ pub(super) enum What {
         epoch: u64,
         promise: Option<Name>,
     },
+    /// `offset`: to a client, that its value is there.
     AckSent {
         i: u64,
         chain: u64,
         epoch: u64,
+        offset: Option<u64>,
     },
     Commit {
         i: u64,
@@ -121,6 +125,8 @@ struct Fields {
     request_at: Option<u64>,
     seq: Option<u64>,
     result: Option<u64>,
+    length: Option<u64>,
+    offset: Option<u64>,
     chain: Option<u64>,
     slot: Option<u64>,
     ballot: Option<u64>,
@@ -155,6 +161,8 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             "request_at" | "request-at" => f.request_at = scanner.number_or_null(u64::MAX)?,
             "seq" => f.seq = number(scanner)?,
             "result" => f.result = number(scanner)?,
+            "length" => f.length = number(scanner)?,
+            "offset" => f.offset = number(scanner)?,
             "chain" => f.chain = Some(chain(scanner)?),
             // A slot may be the hash of a key: all 64 bits of it.
             "slot" => f.slot = scanner.number_or_null(u64::MAX)?,
@@ -208,6 +216,7 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             epoch: epoch()?,
             last: need(f.last, "last")?,
             chain: linked()?,
+            length: f.length,
         },
         "append" => What::Append { i: i()?, birth: need(f.birth, "birth")?, chain: linked()? },
         "truncate" => What::Truncate { from: need(f.from, "from")?, epoch: epoch()? },
@@ -217,7 +226,9 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             epoch: epoch()?,
             promise: f.promise,
         },
-        "ack-sent" => What::AckSent { i: i()?, chain: linked()?, epoch: epoch()? },
+        "ack-sent" => {
+            What::AckSent { i: i()?, chain: linked()?, epoch: epoch()?, offset: f.offset }
+        }
         "commit" => What::Commit {
             i: i()?,
             chain: linked()?,

@@ -40,9 +40,9 @@ use objects::{Configured, OBJECTS};
 /// ```
 pub fn check(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
     let (finding, elapsed) = timed(|| find(history, options));
-    let Finding { verdict, model, algorithm, operations, notes } = finding?;
+    let Finding { verdict, model, algorithm, operations, notes, lost } = finding?;
     let name = "linearizable";
-    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes })
+    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost })
 }
 
 /// The same, as a finding of the check `linearizable`.
@@ -122,6 +122,7 @@ fn log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError>
         operations: monitor.operations(),
         notes: monitor.notes(),
         verdict: monitor.finish(),
+        lost: None,
     })
 }
 

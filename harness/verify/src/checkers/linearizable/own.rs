@@ -24,9 +24,9 @@ where
 {
     let meter = Meter::start(options.budget);
     let (finding, elapsed) = timed(|| judge(&Own(spec), history, options, &meter));
-    let Finding { verdict, model, algorithm, operations, notes } = finding?;
+    let Finding { verdict, model, algorithm, operations, notes, lost } = finding?;
     let name = "linearizable";
-    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes })
+    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost })
 }
 
 #[derive(Clone)]

@@ -1,6 +1,8 @@
 //! Agreement with a judge that shares nothing with the checker: it tries every order of every
 //! operation. Random small histories, honest ones with planted lies, and pure noise.
 
+mod early;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -17,6 +17,8 @@ pub(super) struct Pending {
     pub op: OpId,
     pub value: Value,
     pub expect: Option<u64>,
+    /// It was acknowledged, which promises little here.
+    pub told: bool,
     pub invoke_rank: u32,
 }
 
@@ -83,7 +85,7 @@ pub(super) fn fill(
             deadline: bounds.deadline(at + 1),
             late: late.map(|number| pending[number].op),
             elsewhere: elsewhere.map(|append| append.op),
-            pending: pending.len() as u64,
+            pending: pending.iter().filter(|append| !append.told).count() as u64,
         })
     };
 
@@ -103,10 +105,13 @@ pub(super) fn fill(
             while let Some(number) = coming.next_if(|&n| pending[n].invoke_rank < rank(at)) {
                 early.push(number);
             }
-            match early.pop() {
-                Some(number) => used[number] = true,
-                None => return Err(empty(at, Some(value), coming.peek().copied())),
-            }
+            let Some(number) = early.pop() else {
+                // One of this place alone can only have been asked for too late.
+                let own = conditional.get(&at).into_iter().flatten();
+                let own = own.copied().find(|&number| pending[number].value == *value);
+                return Err(empty(at, Some(value), coming.peek().copied().or(own)));
+            };
+            used[number] = true;
         }
     }
 

@@ -7,7 +7,6 @@ mod bounds;
 mod brute;
 mod certificate;
 mod content;
-
 mod holes;
 mod ops;
 mod state;
@@ -19,8 +18,8 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::{Checker, Finding, Monitor, linearizable};
-use crate::evidence::{Evidence, Settings};
-use crate::history::{Event, Process, Type, Value};
+use crate::evidence::{Acks, Evidence, Settings};
+use crate::history::{Event, History, Process, Type, Value};
 use crate::models::{self, log};
 use crate::verdict::{Anomaly, Verdict};
 use state::{Core, Open};
@@ -46,13 +45,20 @@ pub struct LogMonitor {
     malformed: Option<String>,
     /// How many events were observed.
     rank: u32,
+    acks: Acks,
 }
 
 impl LogMonitor {
-    /// A log nobody has used yet.
+    /// A log nobody has used yet, whose acknowledgements stay.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, of which acknowledgements promise this.
+    #[must_use]
+    pub fn promising(acks: Acks) -> Self {
+        LogMonitor { acks, ..Self::default() }
     }
 
     /// How many operations were observed.
@@ -63,13 +69,13 @@ impl LogMonitor {
     /// What was left out of the judgement, in sentences.
     pub fn notes(&self) -> Vec<String> {
         let silent: u64 = self.logs.iter().map(|(_, log)| log.silent_conflicts).sum();
-        let note = || {
-            format!(
-                "{silent} refused append-if did not say the log's length, so nothing follows from \
-                 them"
-            )
+        let why = match self.acks {
+            Acks::Stay => "did not say the log's length, so nothing follows from them",
+            Acks::UntilFailover => {
+                "saw a log that no majority need have held, so nothing follows from its length"
+            }
         };
-        (silent > 0).then(note).into_iter().collect()
+        (silent > 0).then(|| format!("{silent} refused append-if {why}")).into_iter().collect()
     }
 
     fn take(&mut self, event: &Event, process: u64) -> Result<usize, String> {
@@ -98,7 +104,7 @@ impl LogMonitor {
             if let Some(key) = key {
                 self.keys.insert(key.clone(), self.logs.len());
             }
-            self.logs.push((key.cloned(), Core::default()));
+            self.logs.push((key.cloned(), Core::promising(self.acks)));
             self.logs.len() - 1
         })
     }
@@ -160,15 +166,18 @@ fn run(evidence: &Evidence, _: &Settings) -> Finding {
         let found = linearizable::find(history, &linearizable::CheckOptions::default());
         return found.unwrap_or_else(|error| unknown(error.to_string()));
     }
-    let mut monitor = Box::new(LogMonitor::new());
+    fed(LogMonitor::new(), history)
+}
+
+/// A whole history through a monitor.
+pub(super) fn fed(monitor: LogMonitor, history: &History) -> Finding {
+    let mut monitor = Box::new(monitor);
     for event in history.events() {
         monitor.observe(event);
     }
-    Finding {
-        model: Some(model.name),
-        algorithm: Some("log"),
-        operations: monitor.operations(),
-        notes: monitor.notes(),
-        verdict: monitor.finish(),
-    }
+    let mut finding = Finding::new(monitor.operations());
+    finding.notes = monitor.notes();
+    finding.verdict = monitor.finish();
+    (finding.model, finding.algorithm) = (Some("log"), Some("log"));
+    finding
 }

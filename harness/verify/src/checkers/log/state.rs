@@ -6,6 +6,7 @@ use super::certificate::{Case, Reporter};
 use super::content::{Cell, Content};
 use super::holes::{self, Pending};
 use super::ops::{OpId, Ops};
+use crate::evidence::Acks;
 use crate::history::{Event, Type, Value};
 use crate::models::log::{self, Answered, Asked};
 
@@ -16,6 +17,8 @@ pub(super) struct Open {
     pub asked: Asked,
     /// The last step of the bounds when it was invoked: it must not fall behind that.
     seen: Option<usize>,
+    /// It is a session's, so there may be several tries of it.
+    session: bool,
 }
 
 /// What is known of one log.
@@ -31,11 +34,16 @@ pub(super) struct Core {
     asked: u64,
     /// The greatest length a local answer spoke of.
     local_length: Option<(u64, OpId)>,
-    /// Refused append-ifs that did not say the length: they are not used.
+    /// Refused append-ifs whose length is not used: they did not say it, or it promises nothing.
     pub silent_conflicts: u64,
+    acks: Acks,
 }
 
 impl Core {
+    pub fn promising(acks: Acks) -> Self {
+        Core { acks, ..Core::default() }
+    }
+
     pub fn invoke(&mut self, event: &Event, rank: u32, asked: Asked) -> Open {
         let is_append = matches!(asked, Asked::Append { .. });
         let op = self.ops.open(event, rank, is_append);
@@ -45,7 +53,7 @@ impl Core {
             uses.asked += 1;
             uses.asker = Some(op);
         }
-        Open { op, asked, seen: self.bounds.last() }
+        Open { op, asked, seen: self.bounds.last(), session: event.session().is_some() }
     }
 
     /// An operation returned. An error says what the event lacks.
@@ -73,7 +81,8 @@ impl Core {
     pub fn lost(&mut self, open: Open) {
         if let Asked::Append { value, expect } = open.asked {
             let invoke_rank = self.ops.get(open.op).invoke_rank;
-            self.pending.push(Pending { op: open.op, value, expect, invoke_rank });
+            let told = false;
+            self.pending.push(Pending { op: open.op, value, expect, told, invoke_rank });
         }
     }
 
@@ -97,6 +106,9 @@ impl Core {
         value: &Value,
         expect: Option<u64>,
     ) {
+        if self.acks == Acks::UntilFailover {
+            return self.told(open, event, at, value, expect);
+        }
         let conflict = self.content.get(at).filter(|c| c.append.is_some() || c.value != *value);
         if let Some(expect) = expect
             && at != expect
@@ -112,6 +124,19 @@ impl Core {
             }
         }
         self.claim(open.op, event, at.saturating_add(1));
+    }
+
+    /// An acknowledgement that may come to nothing: whenever the append takes effect, if ever, it
+    /// does so at the position given. Of a session's, an earlier try may do so anywhere, once the
+    /// one that was acknowledged is gone.
+    fn told(&mut self, open: &Open, event: &Event, at: u64, value: &Value, expect: Option<u64>) {
+        if let Some(expect) = expect.filter(|&expect| expect != at) {
+            self.case(open.op, event).misplaced(at, expect);
+        }
+        let expect = (!open.session).then_some(at);
+        let invoke_rank = self.ops.get(open.op).invoke_rank;
+        let (op, value, told) = (open.op, value.clone(), true);
+        self.pending.push(Pending { op, value, expect, told, invoke_rank });
     }
 
     fn read(
@@ -205,7 +230,10 @@ impl Core {
             if Some(tail) == *expect {
                 self.case(open.op, event).refused_for_nothing(tail);
             }
-            self.exactly(open, event, tail, false);
+            match self.acks {
+                Acks::Stay => self.exactly(open, event, tail, false),
+                Acks::UntilFailover => self.silent_conflicts += 1,
+            }
         }
     }
 

@@ -11,8 +11,8 @@ use foldhash::fast::FixedState;
 
 use super::durable::acked;
 use super::told::Told;
-use super::{Checker, Finding};
-use crate::evidence::{Evidence, Settings};
+use super::{Checker, Finding, finals};
+use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
 use crate::models::consensus;
@@ -230,7 +230,14 @@ impl<'a> Order<'a> {
             doubts.push(reason.into());
             return;
         };
+        // Where a failover may lose an append, what no node ended with is judged by `failover-loss`.
+        let may_be_lost = settings.acks == Acks::UntilFailover;
+        let ends = may_be_lost.then(|| finals::logs(history, &settings.nodes));
         for append in acked(history) {
+            let holds = |log: &finals::FinalLog| log.holds(append.offset, append.value);
+            if ends.as_ref().is_some_and(|ends| !ends.values().any(holds)) {
+                continue;
+            }
             let delivered = self.one.get(&append.offset);
             if delivered.is_some_and(|(entry, _)| entry.value == *append.value) {
                 continue;
