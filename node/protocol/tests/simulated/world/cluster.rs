@@ -14,8 +14,9 @@ use schism_protocol::{
 use super::adversary::Holds;
 use super::clients::{self, Clients};
 use super::disk::Disk;
+use super::network::Network;
 use super::observer::Observer;
-use super::profile::{Dice, Fate, Profile};
+use super::profile::Profile;
 use super::trial::Subject;
 
 pub const MS: u64 = 1_000_000;
@@ -52,10 +53,9 @@ pub struct Cluster {
     pub loud: bool,
     build: Build,
     rng: ChaCha8Rng,
-    /// What a profile's filter draws from; nothing else does.
-    dice: Dice,
     queue: BinaryHeap<Queued>,
     queued: u64,
+    pub network: Network,
     pub cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
     pub stopped: BTreeMap<u64, (usize, bool)>,
     pub strikes: u64,
@@ -106,9 +106,9 @@ impl Cluster {
             loud,
             build: subject.build,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            dice: Dice::new(seed),
             queue: BinaryHeap::new(),
             queued: 0,
+            network: Network::new(seed),
             cuts: BTreeMap::new(),
             stopped: BTreeMap::new(),
             strikes: 0,
@@ -340,44 +340,6 @@ impl Cluster {
         }
     }
 
-    fn send(&mut self, at: usize, to: NodeId, bytes: Bytes) {
-        let to = to.0 as usize - 1;
-        let held = match self.fate(at, to, &bytes) {
-            Fate::Deliver => 0,
-            Fate::Drop => return,
-            Fate::Delay(ms) => ms * MS,
-            Fate::Hold => return,
-        };
-        let copies = 1 + u64::from(self.below(1_000) < self.profile.repeat);
-        for _ in 0..copies {
-            if self.below(1_000) < self.profile.drop {
-                continue;
-            }
-            let mut after = held + 100_000 + self.below(200_000);
-            if self.below(1_000) < self.profile.late {
-                after += self.below(self.profile.late_ms * MS);
-            }
-            self.schedule(after, Event::Message { from: at, to, bytes: bytes.clone() });
-        }
-    }
-
-    /// What the profile's filter says of a frame: kind u8, epoch u64 little endian, body.
-    fn fate(&mut self, from: usize, to: usize, bytes: &Bytes) -> Fate {
-        let Some(filter) = self.profile.filter else { return Fate::Deliver };
-        let kind = bytes[0];
-        let epoch = u64::from_le_bytes(bytes[1..9].try_into().expect("every frame has a header"));
-        let mut dice = self.dice.clone();
-        self.leaves(from, kind, epoch);
-        let fate = filter(self, from, to, kind, epoch, &mut dice);
-        self.dice = dice;
-        let waits = self.waits((from, to), epoch, fate == Fate::Hold, bytes);
-        match fate {
-            _ if waits => Fate::Hold,
-            Fate::Hold => Fate::Deliver,
-            other => other,
-        }
-    }
-
     fn reply(&mut self, ticket: Ticket, reply: Reply) {
         if ticket == clients::OPERATOR {
             if self.loud {
@@ -386,9 +348,5 @@ impl Cluster {
         } else if self.below(1_000) >= self.profile.lost_answers {
             Clients::answered(self, ticket, reply);
         }
-    }
-
-    fn is_cut(&self, from: usize, to: usize) -> bool {
-        self.cuts.values().any(|cut| cut.contains(&(from, to)))
     }
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod disk;
 pub mod frames;
 pub mod nemesis;
+pub mod network;
 pub mod observer;
 pub mod profile;
 mod toys;

@@ -37,6 +37,10 @@ pub struct Profile {
     pub lasting: Option<Filter>,
     /// Keys that clients propose for in all; 0: fresh ones come up all the time.
     pub keys: u64,
+    /// What each directed link carries in a millisecond, one frame after the other; 0: all at once.
+    pub link_bytes_per_ms: u64,
+    /// The least size of an appended value.
+    pub value_bytes: usize,
 }
 
 /// Told the cluster, sender, receiver (counted from 0), and the frame's kind and epoch.
@@ -90,6 +94,8 @@ impl Default for Profile {
             waits_ms: Vec::new(),
             lasting: None,
             keys: 0,
+            link_bytes_per_ms: 0,
+            value_bytes: 0,
         }
     }
 }
