@@ -198,6 +198,27 @@ impl Log {
         (self.birth(last) == Some(birth)).then_some(last)
     }
 
+    /// The last entry of each of the latest births here, the latest first, and at most so many.
+    #[must_use]
+    pub fn ends(&self, most: usize) -> Vec<EntryId> {
+        let mut ends = Vec::new();
+        let mut last = self.last();
+        while last.index > self.base.index && ends.len() < most {
+            ends.push(last.id());
+            let before = Index(self.first_of(last.birth).0 - 1);
+            last = self.position(before).expect("an index from the base to the last is here");
+        }
+        ends
+    }
+
+    /// How far another log agrees with this one, which has `end` as its last entry of that birth:
+    /// in an entry that both have, and so in all before it. None: this one has nothing of it.
+    #[must_use]
+    pub fn shared(&self, end: EntryId) -> Option<Index> {
+        let last = self.last_of(end.birth)?.min(end.index);
+        (self.birth(last) == Some(end.birth)).then_some(last)
+    }
+
     /// The check of AppendEntries (Ongaro and Ousterhout 2014, 5.3, figure 2 steps 2-4), with the
     /// answer that makes backtracking fast. What a node knows to be committed agrees with every
     /// leader, so what lies before its base counts as agreeing.
@@ -309,6 +330,26 @@ mod tests {
         check(3, 2, Some(2));
         check(1, 1, Some(1));
         check(1, 0, None);
+    }
+
+    #[test]
+    fn what_two_logs_share_is_told_by_where_births_end() {
+        let mut log = log(&[1, 1, 3, 3, 7]);
+        let id = |birth, index| EntryId { birth: Epoch(birth), index: Index(index) };
+        assert_eq!(log.ends(9), [id(7, 5), id(3, 4), id(1, 2)]);
+        assert_eq!(log.ends(1), [id(7, 5)]);
+        log.compact(Index(2));
+        assert_eq!(log.ends(9), [id(7, 5), id(3, 4)], "what is summed up is not here");
+        let check = |birth, index, expected: Option<u64>| {
+            assert_eq!(log.shared(id(birth, index)), expected.map(Index), "{birth} {index}");
+        };
+        check(7, 5, Some(5));
+        check(3, 9, Some(4));
+        check(3, 3, Some(3));
+        check(1, 2, Some(2));
+        check(1, 1, None);
+        check(2, 9, None);
+        check(9, 9, None);
     }
 
     #[test]

@@ -274,11 +274,13 @@ impl Ordered {
     ) -> Option<Offset> {
         Replica::decode_state(&snapshot.state).ok()?;
         let (index, length) = (snapshot.index, self.replica.length());
-        let staging = match &mut self.staging {
-            Some(staging) if staging.index() == index && staging.end() >= length => staging,
-            other => other.insert(Staging::new(index, length)),
+        let kept = self.staging.take().filter(|staging| staging.end() >= length);
+        let staging = match kept {
+            Some(staging) if staging.index() == index => staging,
+            Some(staging) => staging.moved_to(index, snapshot.length),
+            None => Staging::new(index, length),
         };
-        Some(staging.take(offset, values))
+        Some(self.staging.insert(staging).take(offset, values))
     }
 
     /// The snapshot that is arriving (0: none), and how many delivered values are here.

@@ -84,6 +84,14 @@ impl Staging {
         Staging { index, from, values: Vec::new() }
     }
 
+    /// The same values for another snapshot: what is delivered is one sequence, so that all
+    /// snapshots agree on it. It keeps what that one stands for.
+    #[must_use]
+    pub fn moved_to(mut self, index: Index, length: Offset) -> Self {
+        self.values.truncate(length.0.saturating_sub(self.from.0) as usize);
+        Staging { index, ..self }
+    }
+
     /// The index of the snapshot that is arriving.
     #[must_use]
     pub fn index(&self) -> Index {

@@ -26,6 +26,9 @@ impl Vsr {
             return;
         }
         if self.state.status != Status::Normal {
+            if entries.is_empty() {
+                self.say_it_is_here(from, out);
+            }
             return self.fetch_from(from, Why::Enter, out);
         }
         let covered = Index(prev.0 + entries.len() as u64);
@@ -34,6 +37,8 @@ impl Vsr {
         if prev > last {
             if let Some(upto) = acknowledged {
                 self.promise(self.disk.hard_mark(), Held::Ack { to: from, upto, round }, out);
+            } else if entries.is_empty() {
+                self.say_it_is_here(from, out);
             }
             return self.fetch_from(from, Why::Fill, out);
         }
@@ -56,6 +61,10 @@ impl Vsr {
         out: &mut Out,
     ) {
         let held = self.rules.held(&self.state, &self.disk);
+        if heartbeat && !self.disk.has(self.disk.hard_mark()) {
+            // A slow disk is no dead backup.
+            self.say_it_is_here(to, out);
+        }
         if heartbeat || covered <= held {
             // A heartbeat waits for no write of entries: it says what is durable by now.
             let ack = Held::Ack { to, upto: covered.min(held), round };
@@ -128,7 +137,7 @@ impl Vsr {
     /// The log is the view's: this replica takes part in it, as a backup, and says what it holds.
     pub(super) fn enter(&mut self, commit: Index, out: &mut Out) {
         let view = self.state.hard.view;
-        self.stop_fetching();
+        self.end_fetching();
         self.changes.clear();
         self.recovery = None;
         let recovered = self.state.status == Status::Recovering;
@@ -151,6 +160,14 @@ impl Vsr {
         if to != self.state.id {
             let mark = self.rules.before_ack(&self.disk);
             self.promise(mark, Held::Ack { to, upto, round: 0 }, out);
+        }
+    }
+
+    /// PrepareOK for nothing, before the view's log is here or on disk: it only tells the primary
+    /// that it is heard.
+    pub(super) fn say_it_is_here(&self, to: NodeId, out: &mut Out) {
+        if self.rules.takes_part(&self.state) {
+            self.send(to, Body::PrepareOk { upto: Index(0), round: 0 }, out);
         }
     }
 

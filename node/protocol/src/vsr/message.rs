@@ -89,8 +89,11 @@ pub enum Body {
     GetState {
         /// The sender has what the receiver's log holds up to here.
         after: Index,
-        /// Where its own log ends, which may not be the receiver's; nothing once pieces came.
-        own: EntryId,
+        /// What else it has: the last entry of each of the latest births, in its own log and in
+        /// what has come of others'. Nothing once the two know where their logs part.
+        ends: Vec<EntryId>,
+        /// How much to send at once, in pieces.
+        bytes: u64,
         /// The snapshot that is arriving, if any; 0: none.
         snapshot: Index,
         /// How many delivered values the sender has, of its own and of that snapshot.
@@ -102,6 +105,8 @@ pub enum Body {
         commit: Index,
         /// What was asked for, as far as it fits.
         suffix: Suffix,
+        /// The next piece is on its way.
+        more: bool,
     },
     /// NewState where what was asked for is summed up (paper, 5.2.1). Without values an offer.
     NewSnapshot {
@@ -111,6 +116,8 @@ pub enum Body {
         from: Offset,
         /// Delivered values.
         values: Vec<Bytes>,
+        /// The next piece is on its way.
+        more: bool,
     },
     /// Recovery (paper, 4.3, step 1).
     Recovery {
@@ -172,6 +179,9 @@ pub const FRAMES: &[FrameRow] = &[
     frame(kind::READ_INDEX_REPLY, "read-index-reply", FramePart::Moves),
 ];
 
+/// What an entry's identity takes in a frame.
+const ID_BYTES: usize = 16;
+
 const fn frame(kind: u8, name: &'static str, part: FramePart) -> FrameRow {
     FrameRow { kind, name, part }
 }
@@ -208,24 +218,30 @@ impl Wire for Message {
                 w.u64(commit.0);
                 put_suffix(&mut w, suffix);
             }
-            Body::GetState { after, own, snapshot, have } => {
-                w = start(kind::GET_STATE, 40);
+            Body::GetState { after, ends, bytes, snapshot, have } => {
+                w = start(kind::GET_STATE, 36 + ends.len() * ID_BYTES);
                 w.u64(after.0);
-                w.id(*own);
+                w.count(ends.len());
+                for end in ends {
+                    w.id(*end);
+                }
+                w.u64(*bytes);
                 w.u64(snapshot.0);
                 w.u64(have.0);
             }
-            Body::NewState { commit, suffix } => {
-                w = start(kind::NEW_STATE, 36 + weight(&suffix.entries));
+            Body::NewState { commit, suffix, more } => {
+                w = start(kind::NEW_STATE, 37 + weight(&suffix.entries));
                 w.u64(commit.0);
                 put_suffix(&mut w, suffix);
+                w.u8(u8::from(*more));
             }
-            Body::NewSnapshot { snapshot, from, values } => {
+            Body::NewSnapshot { snapshot, from, values, more } => {
                 let weight: usize = values.iter().map(|v| v.len() + 4).sum();
-                w = start(kind::NEW_SNAPSHOT, 56 + snapshot.state.len() + weight);
+                w = start(kind::NEW_SNAPSHOT, 57 + snapshot.state.len() + weight);
                 w.snapshot(snapshot);
                 w.u64(from.0);
                 w.values(values);
+                w.u8(u8::from(*more));
             }
             Body::Recovery { nonce } => {
                 w = start(kind::RECOVERY, 8);
@@ -273,17 +289,21 @@ impl Wire for Message {
             }
             kind::GET_STATE => Body::GetState {
                 after: Index(r.u64()?),
-                own: r.id()?,
+                ends: (0..r.count(ID_BYTES)?).map(|_| r.id()).collect::<Result<_, _>>()?,
+                bytes: r.u64()?,
                 snapshot: Index(r.u64()?),
                 have: Offset(r.u64()?),
             },
-            kind::NEW_STATE => {
-                Body::NewState { commit: Index(r.u64()?), suffix: get_suffix(&mut r)? }
-            }
+            kind::NEW_STATE => Body::NewState {
+                commit: Index(r.u64()?),
+                suffix: get_suffix(&mut r)?,
+                more: r.boolean()?,
+            },
             kind::NEW_SNAPSHOT => Body::NewSnapshot {
                 snapshot: r.snapshot()?,
                 from: Offset(r.u64()?),
                 values: r.values()?,
+                more: r.boolean()?,
             },
             kind::RECOVERY => Body::Recovery { nonce: r.u64()? },
             kind::RECOVERY_RESPONSE => {

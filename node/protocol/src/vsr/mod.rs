@@ -3,19 +3,21 @@
 //! the next view begins with the greatest log a majority knows.
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a replica is), `primary`, `backup`,
-//! `reads`, `view_change`, `transfer`, `recovery`; `durable` (what waits for what), `modes`,
-//! `options`, [`message`].
+//! `reads`, `view_change`, `transfer`, `branch`, `serve`, `recovery`; `durable` (what waits for
+//! what), `modes`, `options`, [`message`].
 //!
 //! Three systems, by what survives a crash: `vsr` keeps view and log on disk and needs no recovery;
 //! `vsr-memory` keeps only the view there; `vsr-paper` keeps nothing, as published.
 //!
 //! What the paper leaves open, and how it is here: view 0 is the empty beginning, led by nobody; a
 //! suspicion alone moves nobody (`view_change`); messages carry the ends of logs, and whoever lacks
-//! more asks for it; a primary that hears no majority gives its view up; reads ask a majority.
+//! more asks for it and keeps what has come; a primary that hears no majority gives its view up;
+//! reads ask a majority.
 //!
 //! It never does anything by itself: it takes an [`Input`] and says what should be done about it.
 
 mod backup;
+mod branch;
 mod durable;
 pub mod message;
 mod modes;
@@ -24,6 +26,7 @@ mod primary;
 mod reads;
 mod recovery;
 pub mod rules;
+mod serve;
 mod state;
 mod transfer;
 mod view_change;
@@ -41,6 +44,7 @@ use crate::machine::{
 };
 use crate::options::{after, draw_timeout};
 use crate::ordered::Ordered;
+use branch::Branch;
 use message::{Body, Message};
 use primary::Lead;
 use recovery::Recovery;
@@ -79,6 +83,8 @@ struct Vsr {
     changes: BTreeMap<NodeId, Change>,
     /// A log that is being asked for.
     fetch: Option<Fetch>,
+    /// What came of logs that were asked for before.
+    kept: Branch,
     recovery: Option<Recovery>,
     /// Linearizable reads that wait for a primary elsewhere.
     asking: Asking,
@@ -124,6 +130,7 @@ impl Vsr {
             left: false,
             changes: BTreeMap::new(),
             fetch: None,
+            kept: Branch::default(),
             recovery: None,
             // Nanoseconds since the machine's start: never the same in two incarnations.
             asking: Asking::new(boot.now.0),
@@ -214,11 +221,11 @@ impl Vsr {
                 return self.on_recovery_response(from, view, nonce, primary, out);
             }
             _ if self.rules.is_stale(&self.state, view) => return,
-            Body::NewState { commit, suffix } => {
-                return self.on_new_state(from, view, commit, suffix, out);
+            Body::NewState { commit, suffix, more } => {
+                return self.on_new_state(from, view, commit, suffix, more, out);
             }
-            Body::NewSnapshot { snapshot, from: offset, values } => {
-                return self.on_new_snapshot(from, view, snapshot, offset, values, out);
+            Body::NewSnapshot { snapshot, from: offset, values, more } => {
+                return self.on_new_snapshot(from, view, snapshot, offset, values, more, out);
             }
             _ if !self.rules.takes_part(&self.state) => return,
             _ => {}
@@ -235,8 +242,8 @@ impl Vsr {
             Body::StartView { commit, suffix } => {
                 self.on_start_view(from, view, commit, suffix, out);
             }
-            Body::GetState { after, own, snapshot, have } => {
-                self.on_get_state(from, view, after, own, snapshot, have, out);
+            Body::GetState { after, ends, bytes, snapshot, have } => {
+                self.on_get_state(from, view, after, &ends, bytes, snapshot, have, out);
             }
             Body::ReadIndex { token } => self.on_read_index(from, token, out),
             Body::ReadIndexReply { token, index } => {
@@ -280,7 +287,7 @@ impl Vsr {
     fn nudge(&mut self, out: &mut Out) {
         self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
         if self.fetch.is_some() {
-            self.ask_for_state(out);
+            self.ask_again_for_state(out);
         } else if self.state.status == Status::Recovering {
             self.ask_for_recovery(out);
         } else {

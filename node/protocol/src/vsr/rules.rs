@@ -7,6 +7,7 @@
 
 use super::Disk;
 use super::state::{Mode, State, Status};
+use crate::log::EntryId;
 use crate::machine::{Doubt, Epoch, Index, LogEntry, Mark, NodeId, Reply, Session, Snapshot};
 use crate::quorum;
 use crate::session::{Lookup, Sessions};
@@ -101,6 +102,14 @@ pub trait Rules: Sync {
     /// normal view without what it had acknowledged there.
     fn kept_for_transfer(&self, state: &State) -> Index {
         state.last()
+    }
+
+    /// Where another replica's log, of which the ends of its births are told, parts from one's own:
+    /// after the last entry that both have. An entry's birth and index identify it and all before
+    /// it, in every log there ever was, so this needs no entry to travel twice (paper, 5.2 and 5.3:
+    /// only the suffix that is missing is sent).
+    fn parts_after(&self, state: &State, ends: &[EntryId]) -> Option<Index> {
+        ends.iter().filter_map(|end| state.ordered.log.shared(*end)).max()
     }
 
     /// The view's log replaces one's own in one step: what agrees stays, everything else goes, even

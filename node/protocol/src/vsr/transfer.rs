@@ -1,15 +1,16 @@
-//! State transfer (paper, 5.2 and 5.3): one replica asks another of its view for the end of the
-//! log, piece by piece, and where that is summed up, for the snapshot.
+//! State transfer (paper, 5.2 and 5.3), the side that asks: one replica wants the end of another's
+//! log, and where that is summed up, the snapshot. It says what it has, in its own log and of what
+//! came of others', and asks for more at once while the pieces come in time.
 //!
-//! The log that is asked for replaces one's own when all of it is in hand, never before. The one
-//! who answers keeps no account: who asks says what it has.
+//! The log that is asked for replaces one's own when all of it is in hand, never before.
 
 use bytes::Bytes;
 
+use super::branch::Branch;
 use super::message::{Body, Suffix};
+use super::serve::{ASKED_BYTES_MAX, PIECE_BYTES_MAX};
 use super::{Out, Vsr};
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, LogEntry, NodeId, Offset, Snapshot};
+use crate::machine::{Epoch, Index, NodeId, Offset, Snapshot};
 use crate::options::after;
 use crate::pending::MESSAGE_BYTES_MAX;
 
@@ -30,18 +31,20 @@ pub(super) enum Why {
 pub(super) struct Fetch {
     pub(super) from: NodeId,
     why: Why,
-    /// What this replica has, and is sure of.
-    after: Index,
     /// What came so far.
-    staged: Vec<LogEntry>,
+    branch: Branch,
+    /// Whether the one who is asked has said where its log parts from what is here.
+    joined: bool,
+    /// How much to ask for at once.
+    bytes: u64,
+    /// How long no piece comes before it is asked for again.
+    patience_ns: u64,
 }
 
-impl Fetch {
-    /// Up to where the log is here or in hand.
-    fn end(&self) -> Index {
-        Index(self.after.0 + self.staged.len() as u64)
-    }
-}
+/// Births whose ends are told, of one's own log and of what came of another's. Only the latest are
+/// of views that others may not know, and a replica is left out of few views in a row; where none
+/// is shared the transfer begins after what is committed.
+const ENDS_MAX: usize = 32;
 
 impl Vsr {
     /// Asks for a log, unless that is under way.
@@ -55,93 +58,67 @@ impl Vsr {
                 self.cut(kept.next(), out);
             }
         }
-        // What is committed is in every later log, and in one's own view everything is.
-        let commit = self.state.ordered.commit;
-        let after = if why == Why::Fill { self.state.last() } else { commit };
         self.stop_fetching();
-        self.fetch = Some(Fetch { from, why, after, staged: Vec::new() });
+        let kept = std::mem::take(&mut self.kept);
+        let fits = why != Why::Fill && kept.is_on(&self.state.ordered.log);
+        let branch = if fits { kept } else { self.branch_after(self.sure_of(why)) };
+        // Two heartbeats: long enough for any answer that is still coming.
+        let patience_ns = 2 * self.state.options.heartbeat_ns;
+        let bytes = MESSAGE_BYTES_MAX as u64;
+        self.fetch = Some(Fetch { from, why, branch, joined: false, bytes, patience_ns });
+        self.reset_timer();
         self.ask_for_state(out);
     }
 
+    /// What is committed is in every later log, and in one's own view everything is.
+    fn sure_of(&self, why: Why) -> Index {
+        if why == Why::Fill { self.state.last() } else { self.state.ordered.commit }
+    }
+
+    fn branch_after(&self, index: Index) -> Branch {
+        let position = self.state.ordered.log.position(index);
+        Branch::after(position.expect("an index from the base to the last is here").id())
+    }
+
+    /// What has come stays for whoever is asked next.
     pub(super) fn stop_fetching(&mut self) {
-        self.fetch = None;
+        let branch = self.fetch.take().map(|fetch| fetch.branch);
+        if let Some(branch) = branch.filter(|branch| !branch.is_empty()) {
+            self.kept = branch;
+        }
+    }
+
+    /// The log is the view's: what came of another's is of no more use.
+    pub(super) fn end_fetching(&mut self) {
+        (self.fetch, self.kept) = (None, Branch::default());
         self.state.ordered.drop_staging();
     }
 
-    /// Asks, or asks again, for what is still missing.
-    pub(super) fn ask_for_state(&mut self, out: &mut Out) {
+    /// No answer came for so long: it is lost, or the link is slow and it is better not to fill it
+    /// with what was asked for before.
+    pub(super) fn ask_again_for_state(&mut self, out: &mut Out) {
+        let Some(fetch) = &mut self.fetch else { return };
+        fetch.bytes = PIECE_BYTES_MAX as u64;
+        fetch.patience_ns =
+            (2 * fetch.patience_ns).min(self.state.options.election_timeout_ns << 3);
+        self.ask_for_state(out);
+    }
+
+    /// Asks for what is still missing.
+    fn ask_for_state(&mut self, out: &mut Out) {
         let Some(fetch) = &self.fetch else { return };
         let (snapshot, have) = self.state.ordered.staged();
-        // At first one's own end is offered: where it agrees, nothing before it need travel.
-        let last = self.state.ordered.log.last().id();
-        let own = if fetch.staged.is_empty() { last } else { EntryId::default() };
-        let body = Body::GetState { after: fetch.end(), own, snapshot, have };
-        self.send(fetch.from, body, out);
-        // Two heartbeats: long enough for any answer that is still coming.
-        self.nudge_at = after(self.now, 2 * self.state.options.heartbeat_ns);
+        let bytes = fetch.bytes;
+        let (sure, ends) = if fetch.joined {
+            (fetch.branch.end(), Vec::new())
+        } else {
+            let mut ends = fetch.branch.ends(ENDS_MAX);
+            ends.extend(self.state.ordered.log.ends(ENDS_MAX));
+            (self.sure_of(fetch.why), ends)
+        };
+        self.send(fetch.from, Body::GetState { after: sure, ends, bytes, snapshot, have }, out);
+        self.nudge_at = after(self.now, fetch.patience_ns);
     }
-
-    // The side that answers.
-
-    #[allow(clippy::too_many_arguments)] // the fields of one GetState
-    pub(super) fn on_get_state(
-        &mut self,
-        from: NodeId,
-        view: Epoch,
-        after: Index,
-        own: EntryId,
-        snapshot: Index,
-        have: Offset,
-        out: &mut Out,
-    ) {
-        if view != self.state.hard.view || !self.rules.may_serve(&self.state, from) {
-            return;
-        }
-        self.heard_backup(from);
-        let ordered = &self.state.ordered;
-        let agrees = own.index > after && ordered.log.birth(own.index) == Some(own.birth);
-        let after = if agrees { own.index } else { after };
-        if ordered.log.birth(after).is_some() {
-            let suffix = self.suffix_after(after, MESSAGE_BYTES_MAX);
-            return self.send(from, Body::NewState { commit: ordered.commit, suffix }, out);
-        }
-        if after > self.state.last() {
-            return;
-        }
-        let latest = ordered.snapshot.clone();
-        let wanted = (snapshot == latest.index).then_some(have.min(latest.length));
-        let offset = wanted.unwrap_or(latest.length);
-        let room = MESSAGE_BYTES_MAX.saturating_sub(latest.state.len());
-        let values = ordered.replica.read(offset, Some(latest.length.0 - offset.0), room);
-        self.send(from, Body::NewSnapshot { snapshot: latest, from: offset, values }, out);
-    }
-
-    /// The log after `after`, as far as it fits into so many bytes.
-    fn suffix_after(&self, after: Index, bytes: usize) -> Suffix {
-        let log = &self.state.ordered.log;
-        let prev = log.position(after).expect("an index from the base to the last is here").id();
-        Suffix { prev, entries: log.slice(after.next(), bytes), last: log.last_index() }
-    }
-
-    /// The end of the log: all after `after`, or as much of it as fits into so many bytes.
-    pub(super) fn ending(&self, after: Index, bytes: usize) -> Suffix {
-        let log = &self.state.ordered.log;
-        let last = log.last_index();
-        let mut after = after.max(log.base().index);
-        let mut room = bytes;
-        let indices = (after.0 + 1..=last.0).rev().map(Index);
-        for index in indices {
-            let weight = log.entry(index).map_or(0, crate::log::weight);
-            if weight > room {
-                after = index;
-                break;
-            }
-            room -= weight;
-        }
-        self.suffix_after(after, bytes)
-    }
-
-    // The side that asked.
 
     pub(super) fn on_new_state(
         &mut self,
@@ -149,6 +126,7 @@ impl Vsr {
         view: Epoch,
         commit: Index,
         suffix: Suffix,
+        more: bool,
         out: &mut Out,
     ) {
         let own = self.state.ordered.log.birth(suffix.prev.index);
@@ -156,29 +134,46 @@ impl Vsr {
         if fetch.from != from || !self.rules.answer_counts(&self.state, view) {
             return;
         }
-        let agrees = own == Some(suffix.prev.birth) && suffix.prev.index > fetch.after;
-        if fetch.staged.is_empty() && agrees {
-            fetch.after = suffix.prev.index;
-        }
-        if fetch.end() != suffix.prev.index {
-            return;
+        if !fetch.joined {
+            if !fetch.branch.cut_back_to(suffix.prev) {
+                if own != Some(suffix.prev.birth) {
+                    return;
+                }
+                fetch.branch = Branch::after(suffix.prev);
+            }
+            fetch.joined = true;
         }
         let whole = suffix.is_whole();
-        fetch.staged.extend(suffix.entries);
+        if !fetch.branch.take(suffix) {
+            return;
+        }
         self.reset_timer();
         if whole {
             self.finish_fetch(commit, out);
         } else {
-            self.ask_for_state(out);
+            self.got_on(more, out);
         }
     }
 
+    /// A piece has come: what is missing is asked for when no more is on its way.
+    fn got_on(&mut self, more: bool, out: &mut Out) {
+        let Some(fetch) = &mut self.fetch else { return };
+        if more {
+            let from = fetch.from;
+            self.nudge_at = after(self.now, fetch.patience_ns);
+            return self.say_it_is_here(from, out);
+        }
+        fetch.bytes = (2 * fetch.bytes).min(ASKED_BYTES_MAX);
+        self.ask_for_state(out);
+    }
+
     fn finish_fetch(&mut self, commit: Index, out: &mut Out) {
-        let Fetch { why, after, staged, .. } = self.fetch.take().expect("its last piece came");
+        let Fetch { why, branch, .. } = self.fetch.take().expect("its last piece came");
+        let (prev, entries) = branch.into_parts();
         match why {
             Why::Fill => {
                 let last = self.state.last();
-                for entry in staged.into_iter().filter(|entry| entry.index > last) {
+                for entry in entries.into_iter().filter(|entry| entry.index > last) {
                     self.state.ordered.put(entry, &mut self.disk, out);
                 }
                 let last = self.state.last();
@@ -186,11 +181,11 @@ impl Vsr {
                 self.say_what_is_held(out);
             }
             Why::Enter | Why::Recover => {
-                self.replace_log(after, staged, out);
+                self.replace_log(prev, entries, out);
                 self.enter(commit, out);
             }
             Why::Choose => {
-                self.replace_log(after, staged, out);
+                self.replace_log(prev, entries, out);
                 self.begin(out);
             }
         }
@@ -204,6 +199,7 @@ impl Vsr {
         snapshot: Snapshot,
         offset: Offset,
         values: Vec<Bytes>,
+        more: bool,
         out: &mut Out,
     ) {
         let wanted = self.fetch.as_ref().is_some_and(|fetch| fetch.from == from);
@@ -211,20 +207,21 @@ impl Vsr {
         if !wanted || !newer || !self.rules.answer_counts(&self.state, view) {
             return;
         }
-        let index = snapshot.index;
         let before = self.state.ordered.staged();
         let Some(have) = self.state.ordered.stage(&snapshot, offset, values) else { return };
-        if have >= snapshot.length {
-            let snapshot = self.rules.taken_over(snapshot);
-            self.state.ordered.install(view, snapshot, &mut self.disk, out);
-            let fetch = self.fetch.as_mut().expect("it is wanted");
-            fetch.after = index;
-            fetch.staged.clear();
-        } else if self.state.ordered.staged() == before {
+        if have < snapshot.length && self.state.ordered.staged() == before {
             // An answer that came twice: the question after it is under way.
             return;
         }
         self.reset_timer();
+        if have < snapshot.length {
+            return self.got_on(more, out);
+        }
+        let snapshot = self.rules.taken_over(snapshot);
+        self.state.ordered.install(view, snapshot, &mut self.disk, out);
+        let branch = self.branch_after(self.state.ordered.commit);
+        let fetch = self.fetch.as_mut().expect("it is wanted");
+        (fetch.branch, fetch.joined) = (branch, false);
         self.ask_for_state(out);
     }
 }

@@ -194,6 +194,7 @@ impl Vsr {
         let commits = self.changes.values().map(|change| change.commit);
         let commit = commits.clone().max().unwrap_or_default();
         let least = commits.min().unwrap_or_default();
+        self.end_fetching();
         self.changes.clear();
         self.state.status = Status::Normal;
         self.set_hard(HardState { view, normal: view }, out);

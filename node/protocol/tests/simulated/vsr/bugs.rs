@@ -17,10 +17,12 @@ const LATE_STATE: Filter = |_, _, _, kind, _, _| match kind {
     _ => Fate::Deliver,
 };
 
-/// Every second answer to a recovery is for the next one, and one backup lags in each view.
+/// Every second answer to a recovery is for the next one, one backup lags in each view, and what
+/// it lacks is long in coming.
 const LATE_RESPONSES: Filter = |cluster, _, to, kind, view, dice| match kind {
-    kind::RECOVERY_RESPONSE => Fate::Delay(dice.below(2) * 300),
-    kind::PREPARE | kind::NEW_STATE if to as u64 == (view + 1) % cluster.nodes.len() as u64 => {
+    kind::RECOVERY_RESPONSE => Fate::Delay(dice.below(2) * 150),
+    kind::NEW_STATE => Fate::Delay(150),
+    kind::PREPARE if to as u64 == (view + 1) % cluster.nodes.len() as u64 => {
         Fate::Delay(dice.below(10) * 15)
     }
     _ => Fate::Deliver,
@@ -39,9 +41,10 @@ fn every_planted_bug_is_caught_and_its_control_is_clean() {
         ("V05", Profile { drop: 50, ..on(3, &[Isolate, CrashOne, CrashLeader]) },
             &["commit-quorum", "leader-completeness"]),
         ("V06", on(3, &[PauseLeader, PauseOne, IsolateLeader]),
-            &["acked-durability", "leader-append-only", "log-matching", "state-machine-safety"]),
+            &["acked-durability", "commit-quorum", "leader-append-only", "log-matching",
+                "state-machine-safety"]),
         ("V07", Profile { lost_answers: 100, ..on(3, &[CrashOne, Isolate, CrashLeader, CrashAll]) }
-            .with("snapshot-every", "7"), &["session", "duplicate", "divergence"]),
+            .with("snapshot-every", "7"), &["session", "duplicate", "divergence", "stale-read"]),
     ]);
 }
 
@@ -51,8 +54,8 @@ fn every_planted_bug_in_memory_is_caught_and_its_control_is_clean() {
     let on = Profile::under;
     let two = |profile| Profile { down_most: 1, ..profile };
     every_bug_is_caught(&vsr::MEMORY_ROW, &[
-        ("V02", two(Profile { filter: Some(LATE_RESPONSES), strike_ms: 40, strike_lasts_ms: 200,
-                ..on(3, &[CrashOne, CrashOne, PauseLeader]) }),
+        ("V02", two(Profile { filter: Some(LATE_RESPONSES), strike_ms: 40, strike_lasts_ms: 60,
+                ..on(3, &[CrashOne]) }),
             &["leader-completeness", "state-machine-safety", "divergence", "commit-quorum"]),
         ("V03", two(Profile { strike_ms: 150, ..on(3, &[CrashOne, IsolateLeader, PauseLeader]) }),
             &["leader-completeness", "state-machine-safety", "divergence"]),

@@ -25,12 +25,18 @@ fn body() -> impl Strategy<Value = Body> {
             Body::DoViewChange { normal: Epoch(normal), commit, suffix }
         }),
         (index(), suffix()).prop_map(|(commit, suffix)| Body::StartView { commit, suffix }),
-        (index(), id(), index(), number).prop_map(|(after, own, snapshot, have)| {
-            Body::GetState { after, own, snapshot, have: Offset(have) }
+        (index(), prop::collection::vec(id(), 0..4), number, index(), number).prop_map(
+            |(after, ends, bytes, snapshot, have)| {
+                Body::GetState { after, ends, bytes, snapshot, have: Offset(have) }
+            }
+        ),
+        (index(), suffix(), any::<bool>()).prop_map(|(commit, suffix, more)| Body::NewState {
+            commit,
+            suffix,
+            more
         }),
-        (index(), suffix()).prop_map(|(commit, suffix)| Body::NewState { commit, suffix }),
-        (snapshot(), number, values()).prop_map(|(snapshot, from, values)| {
-            Body::NewSnapshot { snapshot, from: Offset(from), values }
+        (snapshot(), number, values(), any::<bool>()).prop_map(|(snapshot, from, values, more)| {
+            Body::NewSnapshot { snapshot, from: Offset(from), values, more }
         }),
         number.prop_map(|nonce| Body::Recovery { nonce }),
         (number, prop::option::of((index(), suffix())))

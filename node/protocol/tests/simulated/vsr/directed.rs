@@ -5,10 +5,10 @@ use schism_protocol::{
     Doubt, Index, Level, Output, Record, Refusal, Reply, Request, Role, TraceEvent,
 };
 
-use super::lone::{Durable, Memory, N2, N3, change, suffix, value};
+use super::lone::{Durable, Memory, N2, N3, change, new_state, suffix, value};
 
 /// Primary of view 3, whose log of that view begins with these births.
-fn primary(births: &[u64]) -> Durable {
+pub fn primary(births: &[u64]) -> Durable {
     let mut lone = Durable::new(Some((1, 1)), births);
     let last = births.len() as u64;
     lone.hears(N2, 3, change(1, 0, suffix(last, 1, &[], last))).durable();
@@ -35,7 +35,7 @@ fn over_a_hole_nothing_is_acknowledged_and_what_is_missing_is_asked_for() {
     lone.prepare(N2, 1, 4, &[1]);
     assert_eq!((lone.kinds(), lone.last()), (vec![kind::GET_STATE], 2));
     let piece = suffix(2, 1, &[1, 1, 1], 5);
-    lone.hears(N2, 1, Body::NewState { commit: Index(4), suffix: piece });
+    lone.hears(N2, 1, new_state(4, piece));
     assert_eq!((lone.last(), lone.status().commit), (5, Index(4)));
     assert_eq!(lone.durable().acknowledged(), [5]);
 }
@@ -105,7 +105,7 @@ fn a_log_that_did_not_come_whole_is_asked_for_before_the_view_begins() {
     lone.hears(N2, 3, change(2, 0, suffix(3, 2, &[2], 4))).durable();
     assert_eq!(lone.status().role, Role::Candidate);
     assert!(lone.kinds().contains(&kind::GET_STATE));
-    let whole = Body::NewState { commit: Index(0), suffix: suffix(0, 0, &[1, 2, 2, 2], 4) };
+    let whole = new_state(0, suffix(0, 0, &[1, 2, 2, 2], 4));
     lone.hears(N3, 3, whole.clone());
     assert_eq!(lone.status().role, Role::Candidate, "only the chosen log counts");
     lone.hears(N2, 3, whole);
@@ -117,10 +117,7 @@ fn a_later_view_replaces_the_log_in_one_step() {
     let mut lone = Durable::new(Some((1, 1)), &[1, 1, 1]);
     lone.prepare(N3, 5, 4, &[]);
     assert_eq!((lone.view(), lone.last()), (5, 3), "it keeps its log");
-    let piece = |prev, births: &[u64]| Body::NewState {
-        commit: Index(4),
-        suffix: suffix(prev, 1, births, 4),
-    };
+    let piece = |prev, births: &[u64]| new_state(4, suffix(prev, 1, births, 4));
     lone.hears(N3, 5, piece(0, &[1, 1]));
     assert_eq!((lone.last(), lone.records()), (3, vec![]), "and keeps it while pieces come");
     lone.hears(N3, 5, piece(2, &[4, 5]));

@@ -39,6 +39,10 @@ pub fn change(normal: u64, commit: u64, suffix: Suffix) -> Body {
     Body::DoViewChange { normal: Epoch(normal), commit: Index(commit), suffix }
 }
 
+pub fn new_state(commit: u64, suffix: Suffix) -> Body {
+    Body::NewState { commit: Index(commit), suffix, more: false }
+}
+
 impl<const MODE: u8> Lone<MODE> {
     /// Booted with this view, last normal view and log.
     pub fn new(hard: Option<(u64, u64)>, births: &[u64]) -> Self {

@@ -3,5 +3,7 @@
 mod bugs;
 mod codec;
 mod directed;
+mod handover;
 mod lone;
 mod sweep;
+mod transfer;
