@@ -31,6 +31,7 @@ impl Vsr {
             }
             return self.fetch_from(from, Why::Enter, out);
         }
+        self.view_goes_on();
         let covered = Index(prev.0 + entries.len() as u64);
         let acknowledged = self.rules.acknowledged(&self.state, prev, covered);
         let last = self.state.last();
@@ -151,6 +152,7 @@ impl Vsr {
         self.tell_role(out);
         let last = self.state.last();
         self.advance_commit(self.rules.backup_commit(commit, last), out);
+        self.patience.begins(self.now, self.state.ordered.commit);
         self.say_what_is_held(out);
     }
 

@@ -4,15 +4,15 @@
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a replica is), `primary`, `backup`,
 //! `reads`, `view_change`, `transfer`, `branch`, `serve`, `recovery`; `durable` (what waits for
-//! what), `modes`, `options`, [`message`].
+//! what), `patience` (and how long), `modes`, `options`, [`message`].
 //!
 //! Three systems, by what survives a crash: `vsr` keeps view and log on disk and needs no recovery;
 //! `vsr-memory` keeps only the view there; `vsr-paper` keeps nothing, as published.
 //!
 //! What the paper leaves open, and how it is here: view 0 is the empty beginning, led by nobody; a
 //! suspicion alone moves nobody (`view_change`); messages carry the ends of logs, and whoever lacks
-//! more asks for it and keeps what has come; a primary that hears no majority gives its view up;
-//! reads ask a majority.
+//! more asks for it and keeps what has come; waits grow while views come to nothing; a primary that
+//! hears no majority gives its view up; reads ask a majority.
 //!
 //! It never does anything by itself: it takes an [`Input`] and says what should be done about it.
 
@@ -22,6 +22,7 @@ mod durable;
 pub mod message;
 mod modes;
 mod options;
+mod patience;
 mod primary;
 mod reads;
 mod recovery;
@@ -42,10 +43,10 @@ use crate::machine::{
     Boot, BootError, Epoch, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Refusal, Reply,
     Request, Role, Status as Told, Ticket, Time, reply_to, send_to,
 };
-use crate::options::{after, draw_timeout};
 use crate::ordered::Ordered;
 use branch::Branch;
 use message::{Body, Message};
+use patience::Patience;
 use primary::Lead;
 use recovery::Recovery;
 use transfer::Fetch;
@@ -71,6 +72,8 @@ struct Vsr {
     wake_at: Option<Time>,
     /// When the primary, or whatever is under way, is given up.
     timer_at: Time,
+    /// How long that takes.
+    patience: Patience,
     /// When what had no answer is said again.
     nudge_at: Time,
     /// The latest view this replica wants to be in.
@@ -124,6 +127,7 @@ impl Vsr {
             now: boot.now,
             wake_at: None,
             timer_at: boot.now,
+            patience: Patience::default(),
             nudge_at: boot.now,
             wants: hard.view,
             wanted: BTreeMap::new(),
@@ -285,7 +289,7 @@ impl Vsr {
 
     /// Says again what had no answer.
     fn nudge(&mut self, out: &mut Out) {
-        self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
+        self.set_nudge();
         if self.fetch.is_some() {
             self.ask_again_for_state(out);
         } else if self.state.status == Status::Recovering {
@@ -321,18 +325,6 @@ impl Vsr {
         let view = self.state.hard.view;
         let known = self.state.status == Status::Normal && view > Epoch(0);
         known.then(|| self.state.primary(view))
-    }
-
-    /// Whether a primary is heard: this replica itself, or one heard within T.
-    fn hears_primary(&self) -> bool {
-        let recent = |at| after(at, self.state.options.election_timeout_ns) > self.now;
-        self.lead.is_some() || self.state.heard.is_some_and(recent)
-    }
-
-    fn reset_timer(&mut self) {
-        let Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
-        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
-        self.timer_at = after(self.now, timeout);
     }
 
     /// Sends at once, in this replica's view.

@@ -103,15 +103,16 @@ impl Vsr {
     }
 
     pub(super) fn on_heartbeat_due(&mut self, out: &mut Out) {
+        let oldest = self.now.0.saturating_sub(self.patience_ns());
         let Some(lead) = &mut self.lead else { return };
         lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
-        let oldest = self.now.0.saturating_sub(self.state.options.election_timeout_ns);
         let heard = 1 + lead.backups.iter().filter(|backup| backup.heard.0 >= oldest).count();
         if heard < self.rules.view_change_quorum(self.state.members.len()) {
             // Nothing can be committed here; the others are in the next view, or will be.
             let view = self.state.hard.view.next();
             return self.move_to(view, out);
         }
+        self.view_goes_on();
         self.send_heartbeat(out);
     }
 
@@ -163,6 +164,7 @@ impl Vsr {
             |sessions, session| rules.deduplicate(sessions, session),
             out,
         );
+        self.view_goes_on();
         let Some(lead) = &mut self.lead else { return };
         for done in done {
             let own = done.birth == view;

@@ -14,7 +14,6 @@ use super::transfer::Why;
 use super::view_change::SUFFIX_BYTES_MAX;
 use super::{Out, Vsr};
 use crate::machine::{Epoch, Index, NodeId};
-use crate::options::after;
 
 /// What was asked, and what came back.
 pub(super) struct Recovery {
@@ -29,6 +28,7 @@ impl Vsr {
         let nonce = self.rng.next_u64();
         self.stop_fetching();
         self.recovery = Some(Recovery { nonce, answers: BTreeMap::new() });
+        self.patience.tries();
         self.reset_timer();
         self.ask_for_recovery(out);
     }
@@ -36,7 +36,7 @@ impl Vsr {
     pub(super) fn ask_for_recovery(&mut self, out: &mut Out) {
         let Some(recovery) = &self.recovery else { return };
         self.send_all(&Body::Recovery { nonce: recovery.nonce }, out);
-        self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
+        self.set_nudge();
     }
 
     pub(super) fn on_recovery(&mut self, from: NodeId, nonce: u64, out: &mut Out) {

@@ -13,7 +13,6 @@ use super::state::{HardState, Status};
 use super::transfer::Why;
 use super::{Held, Out, Vsr};
 use crate::machine::{Epoch, Index, NodeId, Output, TraceEvent};
-use crate::options::after;
 use crate::quorum::reached_by;
 
 /// Bytes of entries in a DoViewChange, StartView or RecoveryResponse: as much as is under way in a
@@ -37,7 +36,7 @@ impl Vsr {
             return self.move_to(view, out);
         }
         self.wants = self.wants.max(view);
-        self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
+        self.set_nudge();
         self.say_what_is_wanted(out);
         self.count_who_wants(out);
     }
@@ -95,6 +94,7 @@ impl Vsr {
         self.recovery = None;
         self.changes.clear();
         self.left = false;
+        self.patience.tries();
         self.state.status = Status::ViewChange;
         self.state.heard = None;
         self.wants = self.wants.max(view);
@@ -102,7 +102,7 @@ impl Vsr {
         self.disk.drop_held();
         self.set_hard(HardState { view, ..self.state.hard }, out);
         self.reset_timer();
-        self.nudge_at = after(self.now, self.state.options.heartbeat_ns);
+        self.set_nudge();
         self.tell_role(out);
         if let Some(lead) = lead {
             self.answer_all_pending(lead, out);
@@ -201,6 +201,7 @@ impl Vsr {
         // Somebody knew it to be committed: no quorum of this view is needed.
         self.advance_commit(self.rules.backup_commit(commit, last), out);
         self.state.began = last;
+        self.patience.begins(self.now, self.state.ordered.commit);
         self.lead = Some(Lead::new(self.others(), last, self.now, &self.state.options));
         self.tell_role(out);
         let suffix = self.ending(least, SUFFIX_BYTES_MAX);

@@ -14,6 +14,9 @@ const SEEDS: u64 = 6;
 /// As from one continent to another.
 const FAR: Filter = |_, _, _, _, _, _| Fate::Delay(40);
 
+/// There and back is more than T.
+const FARTHER_THAN_T: Filter = |_, _, _, _, _, _| Fate::Delay(100);
+
 /// Nothing is lost, but everything takes its time.
 fn distant(filter: Filter) -> Profile {
     Profile {
@@ -85,11 +88,17 @@ fn large_logs_are_handed_over_though_primary_after_primary_is_killed() {
     all_within("silence", 2_000, |seed| longest_silence(&profile, seed));
 }
 
+#[test]
+fn views_begin_though_there_and_back_takes_longer_than_t() {
+    let profile = Profile { strike_ms: 4_000, disturbed_ms: 20_000, ..distant(FARTHER_THAN_T) };
+    all_within("silence", 2_500, |seed| longest_silence(&profile, seed));
+}
+
 /// 13 MB are missing, and a link carries 2 or 5 MB in a second: no time is left to send much twice.
 #[test]
 fn a_backup_that_lacks_a_large_log_is_fed_over_a_slow_link_while_it_is_needed() {
     for leader_dies in [false, true] {
-        for (bytes_per_ms, within) in [(2_000, 25_000), (5_000, 6_000)] {
+        for (bytes_per_ms, within) in [(2_000, 13_000), (5_000, 6_000)] {
             all_within("until served", within, |seed| {
                 let alone = seed as usize % 3;
                 let mut cluster = written(&vsr::ROW, seed, 800, Some(alone));

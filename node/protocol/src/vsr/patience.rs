@@ -1,0 +1,103 @@
+//! How long a replica waits for its primary, for a view to begin, and for a majority in its own.
+//!
+//! The paper leaves it open. If every wait were T, no view would ever begin where a view change
+//! takes longer than that. So it doubles with each view that came to nothing, as in Castro and
+//! Liskov 1999 (4.5.2), and is T again as soon as one came to something. It never decides what
+//! happens then.
+
+use super::Vsr;
+use crate::machine::{Index, Time};
+use crate::options::{after, draw_timeout};
+
+/// What was lived through of late.
+#[derive(Default)]
+pub(super) struct Patience {
+    /// Views that were moved to, or recoveries begun, since the last view that came to something.
+    tried: u32,
+    /// When the present view became normal here, and what was committed then; None: it has not,
+    /// or it has come to something.
+    began: Option<(Time, Index)>,
+}
+
+/// The most that T grows by: with the default T a view change may then take 1.2 s and more, and
+/// after the worst of times somebody suspects a dead primary well within 20 times 2T, when the
+/// next view is owed (design: protocols, 1.8).
+const GROWTH_MAX_BITS: u32 = 3;
+
+impl Patience {
+    /// A view is left for the next, or a recovery begins, perhaps again.
+    pub(super) fn tries(&mut self) {
+        self.tried = self.tried.saturating_add(1);
+        self.began = None;
+    }
+
+    /// The view is normal here.
+    pub(super) fn begins(&mut self, now: Time, commit: Index) {
+        self.began = Some((now, commit));
+    }
+
+    /// What T is multiplied by. So many primaries in a row may be dead as the cluster survives:
+    /// that says nothing about the time.
+    fn growth(&self, members: usize) -> u64 {
+        let survived = (members as u32).saturating_sub(1) / 2;
+        1 << self.tried.saturating_sub(1 + survived).min(GROWTH_MAX_BITS)
+    }
+}
+
+impl Vsr {
+    /// T as it is now.
+    pub(super) fn patience_ns(&self) -> u64 {
+        let growth = self.patience.growth(self.state.members.len());
+        self.state.options.election_timeout_ns.saturating_mul(growth)
+    }
+
+    /// When what is said now is said again if nothing comes of it. Where everything takes longer it
+    /// would only fill the links.
+    pub(super) fn set_nudge(&mut self) {
+        let growth = self.patience.growth(self.state.members.len());
+        let heartbeat_ns = self.state.options.heartbeat_ns;
+        self.nudge_at = after(self.now, heartbeat_ns.saturating_mul(growth));
+    }
+
+    pub(super) fn reset_timer(&mut self) {
+        let fixed = self.state.options.fixed_timeout;
+        let timeout = draw_timeout(self.patience_ns(), fixed, &mut self.rng);
+        self.timer_at = after(self.now, timeout);
+    }
+
+    /// The present view goes on: it has come to something once an entry was committed in it, or,
+    /// where nobody asks for anything, when it has outlasted every timeout.
+    pub(super) fn view_goes_on(&mut self) {
+        let Some((at, commit)) = self.patience.began else { return };
+        let lasted = after(at, 2 * self.patience_ns()) <= self.now;
+        if lasted || self.state.ordered.commit > commit {
+            self.patience = Patience::default();
+        }
+    }
+
+    /// Whether a primary is heard: this replica itself, or one heard within T.
+    pub(super) fn hears_primary(&self) -> bool {
+        let recent = |at| after(at, self.patience_ns()) > self.now;
+        self.lead.is_some() || self.state.heard.is_some_and(recent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_when_more_views_come_to_nothing_than_primaries_may_be_dead() {
+        let growths = |members| {
+            let mut patience = Patience::default();
+            let mut next = || {
+                patience.tries();
+                patience.growth(members)
+            };
+            [(); 7].map(|()| next())
+        };
+        assert_eq!(growths(1), [1, 2, 4, 8, 8, 8, 8]);
+        assert_eq!(growths(3), [1, 1, 2, 4, 8, 8, 8]);
+        assert_eq!(growths(5), [1, 1, 1, 2, 4, 8, 8]);
+    }
+}
