@@ -291,6 +291,11 @@ pub struct View {
     pub blocked: BTreeSet<Flow>,
     /// Frames are dropped, or held for as long as someone likes: nobody owes progress then.
     pub withheld: bool,
+    /// Nodes that were stopped, and have not said since that they are recovering no longer. Where
+    /// nothing outlives a stop, they know nothing.
+    pub forgot: BTreeSet<NodeId>,
+    /// A node of this system that is killed forgets everything, and learns it from a majority.
+    pub forgets: bool,
     /// Whom the system's own statuses name as leader of the highest epoch, if anyone.
     pub leader: Option<NodeId>,
     /// No node of this system ever leads: whoever means the leader hits a drawn node instead.

@@ -1,7 +1,5 @@
 //! The names a workload may use, gathered from the tables.
 
-use schism_verify::CommitQuorum;
-
 use crate::systems::{self, Catalogue, Progress};
 use crate::workload::{Registry, SystemRow};
 
@@ -20,8 +18,7 @@ pub fn registry(catalogue: &Catalogue) -> Registry {
         serves: row.serves,
         frames: row.frames.clone(),
         epochs: row.epochs,
-        moves_on: row.progress == Progress::Majority,
-        forgets: row.traces.commit_quorum == CommitQuorum::MajorityInMemory,
+        moves_on: matches!(row.progress, Progress::Majority | Progress::MajorityInMemory),
         refuses: match row.progress {
             Progress::Promoted { .. } => Vec::new(),
             _ => vec![("promote".to_owned(), by_hand.clone())],

@@ -12,6 +12,10 @@ use crate::action::{Effect, NodeView, Overlay, Strike, View};
 /// The fault `crash`.
 pub struct Crash;
 
+fn topology_of(view: &View) -> Topology {
+    Topology { nodes: view.nodes.len() as u8, clients: view.clients }
+}
+
 fn able(node: &NodeView) -> bool {
     node.running
 }
@@ -33,10 +37,6 @@ impl Fault for Crash {
         target::check(spec, topology)
     }
 
-    fn check_memory(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        target::check_memory(spec, topology)
-    }
-
     fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
         target::choose(spec, topology, rng)
     }
@@ -47,7 +47,13 @@ impl Fault for Crash {
 
     fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
         match target::resolve(&strike.detail, topology, view, able) {
-            Ok(nodes) => vec![Effect::Hold(Overlay::Down { nodes })],
+            Ok(meant) => {
+                let nodes = target::spared(meant, &strike.detail, view);
+                if nodes.is_empty() {
+                    return Vec::new();
+                }
+                vec![Effect::Hold(Overlay::Down { nodes })]
+            }
             Err(_) => Vec::new(),
         }
     }
@@ -55,7 +61,15 @@ impl Fault for Crash {
     fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
         match effects {
             [Effect::Hold(Overlay::Down { nodes }), ..] => {
-                format!("crash {}", target::describe(&strike.detail, nodes, view))
+                let words = format!("crash {}", target::describe(&strike.detail, nodes, view));
+                let meant = target::resolve(&strike.detail, topology_of(view), view, able);
+                if meant.is_ok_and(|meant| meant != *nodes) {
+                    return format!("{words}; {}", target::SPARED);
+                }
+                words
+            }
+            _ if target::resolve(&strike.detail, topology_of(view), view, able).is_ok() => {
+                target::SPARED.to_owned()
             }
             _ => super::why_nobody(strike, view, able),
         }

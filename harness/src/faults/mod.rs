@@ -82,11 +82,6 @@ pub trait Fault: Sync {
         let _ = (spec, frames);
         Ok(())
     }
-    /// Checks the keys' values against a system whose nodes forget everything when they are killed.
-    fn check_memory(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        let _ = (spec, topology);
-        Ok(())
-    }
     /// Draws the choices of one strike: all randomness is here.
     fn choose(
         &self,

@@ -37,31 +37,6 @@ pub fn check(spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
     check_each(spec, KEY.name, |value| parse(value, topology.nodes).map(drop))
 }
 
-/// Checks that no value of `target` takes a majority of nodes down that keep nothing on disk: what
-/// so many forget, nobody knows. A `rolling` strike does too: the next node is down before the one
-/// before it has learnt its log again.
-pub fn check_memory(spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-    let nodes = topology.nodes;
-    check_each(spec, KEY.name, |value| {
-        let count = match parse(value, nodes)? {
-            Target::Leader => 1,
-            Target::Followers => usize::from(nodes) - 1,
-            Target::Some(count) => count,
-            Target::Exactly(nodes) => nodes.len(),
-        };
-        if count < usize::from(nodes / 2 + 1) {
-            return Ok(());
-        }
-        let word = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Err(format!(
-            "`{word}` makes a majority of {nodes} nodes forget their log, which these keep on no \
-             disk: it would be gone for good; they survive one, leader, minority: --set \
-             'faults.{}.target=[one, leader, minority]'",
-            spec.kind
-        ))
-    })
-}
-
 /// Draws a target and an order of nodes to resolve it with.
 pub fn choose(spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
     let target = draw(spec, KEY.name, rng).clone();
@@ -116,6 +91,32 @@ pub fn resolve(
     }
     .and_then(|nodes| if nodes.is_empty() { Err("nobody is meant") } else { Ok(nodes) })
 }
+
+/// Of a system whose nodes forget what they knew when they are killed: the nodes meant, cut down to
+/// so many, in the drawn order, that a majority still remembers. Named nodes are hit as named.
+pub fn spared(nodes: BTreeSet<NodeId>, detail: &Value, view: &View) -> BTreeSet<NodeId> {
+    if !view.forgets || detail["target"].is_object() {
+        return nodes;
+    }
+    let remembers = |node: &NodeId| {
+        let runs = view.nodes.get(usize::from(node.0) - 1).is_some_and(|node| node.running);
+        runs && !view.forgot.contains(node)
+    };
+    let count = view.nodes.len();
+    let (mut known, majority) = (NodeId::all(count as u8).filter(remembers).count(), count / 2 + 1);
+    let order = nodes_of(&detail["order"]);
+    let drawn = order.iter().chain(nodes.iter().filter(|node| !order.contains(node)));
+    let hit = drawn.filter(|node| nodes.contains(node)).filter(|node| {
+        let costs = usize::from(remembers(node));
+        let may = known - costs >= majority || costs == 0;
+        known -= if may { costs } else { 0 };
+        may
+    });
+    hit.copied().collect()
+}
+
+/// How spared nodes are told of.
+pub const SPARED: &str = "more would forget together, for good";
 
 /// `n2 (leader)`, `n1, n3 (minority)`; where nobody leads, `n2 (drawn: nobody leads here)`.
 pub fn describe(detail: &Value, nodes: &BTreeSet<NodeId>, view: &View) -> String {
@@ -275,23 +276,27 @@ mod tests {
     }
 
     #[test]
-    fn no_majority_of_those_that_forget_is_killed() {
-        let check = |value: Value, nodes: u8, fine: bool| {
-            let topology = Topology { nodes, clients: 0 };
-            let checked = check_memory(&spec("crash", &[("target", value.clone())]), topology);
-            assert_eq!(checked.is_ok(), fine, "{value} of {nodes}: {checked:?}");
+    fn no_majority_of_those_that_forget_is_killed_unless_its_nodes_are_named() {
+        let check = |target: Value, forgot: &[u8], hit: &[u8]| {
+            let forgot: BTreeSet<NodeId> = forgot.iter().copied().map(NodeId).collect();
+            let view = View { forgets: true, forgot, ..view(5, Some(3)) };
+            let detail = json!({"target": target, "order": ["n5", "n1", "n4", "n2", "n3"]});
+            let topology = Topology { nodes: 5, clients: 0 };
+            let meant = resolve(&detail, topology, &view, |node| node.running).unwrap();
+            let hit: BTreeSet<NodeId> = hit.iter().copied().map(NodeId).collect();
+            assert_eq!(spared(meant, &detail, &view), hit, "{target}");
         };
-        for word in ["one", "leader", "minority", "n2"] {
-            check(json!(word), 5, true);
-        }
-        for word in ["majority", "all", "followers", "rolling"] {
-            check(json!(word), 5, false);
-        }
-        check(json!(2), 5, true);
-        check(json!(3), 5, false);
-        check(json!({"all": ["n1", "n2"]}), 5, true);
-        check(json!({"all": ["n1", "n2"]}), 3, false);
-        check(json!("one"), 1, false);
+        check(json!("all"), &[], &[1, 5]);
+        check(json!("followers"), &[], &[1, 5]);
+        check(json!("leader"), &[], &[3]);
+        check(json!("all"), &[2], &[2, 5]);
+        check(json!("all"), &[2, 4], &[2, 4]);
+        check(json!("leader"), &[2, 4], &[]);
+        check(json!({"all": ["n1", "n2", "n3"]}), &[], &[1, 2, 3]);
+        let view = View { forgets: false, ..view(5, None) };
+        let all: BTreeSet<NodeId> = NodeId::all(5).collect();
+        let detail = json!({"target": "all", "order": ["n1", "n2", "n3", "n4", "n5"]});
+        assert_eq!(spared(all.clone(), &detail, &view), all, "disks remember");
     }
 
     #[test]

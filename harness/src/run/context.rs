@@ -2,7 +2,7 @@
 //! It never waits for anything.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -48,6 +48,9 @@ pub struct Context<R> {
     /// The phase as the history calls it.
     pub phase: Cell<&'static str>,
     leader: Cell<Option<(NodeId, u64)>>,
+    /// Nodes that were stopped and have not said since that they are recovering no longer.
+    forgot: RefCell<BTreeSet<NodeId>>,
+    memory_lost: RefCell<Option<String>>,
     can_progress: Cell<Option<bool>>,
     names: Vec<Name>,
 }
@@ -90,6 +93,8 @@ impl<R: Rt> Context<R> {
             decisions: Decisions::default(),
             phase: Cell::new("starting"),
             leader: Cell::new(None),
+            forgot: RefCell::default(),
+            memory_lost: RefCell::default(),
             can_progress: Cell::new(None),
             names: NodeId::all(nodes).map(|node| node.to_string().into()).collect(),
         }
@@ -141,8 +146,15 @@ impl<R: Rt> Context<R> {
         let mut view = self.cluster.view();
         view.leader = self.leader.get().map(|(node, _)| node);
         view.leaderless = self.system.leaderless();
+        view.forgets = self.system.forgets();
         view.clients = self.clients;
+        view.forgot.clone_from(&self.forgot.borrow());
         view
+    }
+
+    /// Why the system can never make progress again, if that is so.
+    pub fn memory_lost(&self) -> Option<String> {
+        self.memory_lost.borrow().clone()
     }
 
     /// Who leads, and its epoch.
@@ -152,7 +164,15 @@ impl<R: Rt> Context<R> {
 
     /// Looks whether progress may be demanded; records it at each change, and once if `anyway`.
     pub fn note_progress(&self, anyway: bool) -> bool {
+        let stopped = self.cluster.view().nodes;
+        let stopped = NodeId::all(self.nodes).zip(stopped).filter(|(_, node)| !node.running);
+        self.forgot.borrow_mut().extend(stopped.map(|(node, _)| node));
         let view = self.view();
+        let lost = self.system.memory_lost(&view);
+        if *self.memory_lost.borrow() != lost {
+            self.remark("memory-lost", json!({"why": lost}));
+            *self.memory_lost.borrow_mut() = lost;
+        }
         let can = !view.withheld && self.system.can_progress(&view);
         if anyway || self.can_progress.get().is_some_and(|before| before != can) {
             self.can_progress.set(Some(can));
@@ -163,6 +183,9 @@ impl<R: Rt> Context<R> {
 
     /// Takes what a node said of itself (None: nothing), and records a new leader.
     pub fn note_status(&self, node: NodeId, status: Option<NodeStatus>) {
+        if status.as_ref().is_some_and(|status| status.role != "recovering") {
+            self.note_recovered(node);
+        }
         let leader = {
             let mut statuses = self.statuses.borrow_mut();
             match status {
@@ -185,6 +208,15 @@ impl<R: Rt> Context<R> {
             };
             self.remark("leader", value);
             // Where a leader is promoted by hand, nothing is owed before someone is.
+            self.note_progress(false);
+        }
+    }
+
+    /// A node says that it is not recovering. One that does not run says nothing: that was before.
+    fn note_recovered(&self, node: NodeId) {
+        let runs = |node: NodeId| self.cluster.view().nodes[usize::from(node.0) - 1].running;
+        if self.forgot.borrow().contains(&node) && runs(node) {
+            self.forgot.borrow_mut().remove(&node);
             self.note_progress(false);
         }
     }

@@ -33,6 +33,10 @@ const RETRY: Duration = Duration::from_secs(5);
 /// One try of a page.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Where no majority remembers anything nodes need not be waited for; longer than it takes to hear
+/// that a node was back in time after all.
+const HOPELESS: Duration = Duration::from_secs(2);
+
 /// Waits until the statuses of all running nodes agree on `delivered` three times in a row, and
 /// records whether they did; not if `hurry` cut the wait short. Whether they agreed.
 pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
@@ -42,6 +46,7 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
     let mut client = context.system.client(context.direct.clone());
     let mut agreed = 0;
     let mut last = Vec::new();
+    let mut hope = started;
     let converged = loop {
         let nodes = running(context);
         match delivered(context, &mut *client, &nodes, deadline).await {
@@ -56,12 +61,16 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
         if agreed == POLLS {
             break true;
         }
-        if context.rt.now() >= deadline {
+        if context.memory_lost().is_none() {
+            hope = context.rt.now();
+        }
+        let hopeless = context.rt.now() - hope >= nanos(HOPELESS);
+        if context.rt.now() >= deadline || hopeless {
             break false;
         }
         context.rt.sleep(POLL_EVERY).await;
     };
-    if converged || deadline == limit {
+    if converged || deadline == limit || context.memory_lost().is_some() {
         let lengths: Map<String, Value> =
             last.iter().map(|(node, length)| (node.to_string(), json!(length))).collect();
         let waited_ms = (context.rt.now() - started) / 1_000_000;

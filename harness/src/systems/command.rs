@@ -87,6 +87,14 @@ impl System for CommandSystem {
         self.leaderless
     }
 
+    fn forgets(&self) -> bool {
+        self.progress == Progress::MajorityInMemory
+    }
+
+    fn memory_lost(&self, view: &View) -> Option<String> {
+        self.progress.memory_lost(view)
+    }
+
     fn waits_for_operator(&self) -> bool {
         matches!(self.progress, Progress::Promoted { .. })
     }

@@ -163,6 +163,14 @@ pub trait System {
     fn leaderless(&self) -> bool {
         false
     }
+    /// Whether a node that is stopped forgets everything it knew.
+    fn forgets(&self) -> bool {
+        false
+    }
+    /// Why it can never make progress again, whatever is healed; None: it can.
+    fn memory_lost(&self, _: &View) -> Option<String> {
+        None
+    }
     /// Whether nobody leads before an operator promotes a node.
     fn waits_for_operator(&self) -> bool {
         false

@@ -1,5 +1,7 @@
 //! When progress may be demanded of a system, as its row says it.
-//! It never asks the system: whoever is tested is not asked whether it should be able to.
+//! It never asks the system: whoever is tested is not asked whether it should be able to. Only
+//! where a stopped node forgets everything is it believed that it is recovering, until it says
+//! otherwise; a node that nobody stopped is not.
 
 use crate::action::{Endpoint, Flow, NodeId, View};
 
@@ -9,6 +11,9 @@ pub enum Progress {
     /// While a majority is up and mutually connected.
     #[default]
     Majority,
+    /// While a majority is up, mutually connected and remembers: who was stopped has forgotten
+    /// everything, and counts again when it is recovering no longer.
+    MajorityInMemory,
     /// While n1 is up: it leads for ever.
     FirstNode,
     /// While the node that leads the highest epoch is up, and where `majority`, together with a
@@ -25,6 +30,13 @@ impl Progress {
         let majority = view.nodes.len() / 2 + 1;
         match self {
             Progress::Majority => has_clique(view, None, majority),
+            Progress::MajorityInMemory => {
+                let mut view = view.clone();
+                for node in &view.forgot {
+                    view.nodes[usize::from(node.0) - 1].running = false;
+                }
+                has_clique(&view, None, majority)
+            }
             Progress::FirstNode => has_clique(view, Some(NodeId(1)), 1),
             Progress::Promoted { majority: needed } => view.leader.is_some_and(|leader| {
                 has_clique(view, Some(leader), if needed { majority } else { 1 })
@@ -32,10 +44,33 @@ impl Progress {
         }
     }
 
+    /// Why progress can never be demanded again, whatever is healed: so many have forgotten what
+    /// they knew that no majority is left to tell them. None: it can.
+    pub fn memory_lost(self, view: &View) -> Option<String> {
+        let nodes = view.nodes.len();
+        let forgot = |node: &NodeId| {
+            !view.nodes[usize::from(node.0) - 1].running || view.forgot.contains(node)
+        };
+        let names: Vec<String> =
+            NodeId::all(nodes as u8).filter(forgot).map(|node| node.to_string()).collect();
+        let (know, majority) = (nodes - names.len(), nodes / 2 + 1);
+        let lost = self == Progress::MajorityInMemory && know < majority;
+        lost.then(|| {
+            format!(
+                "nodes that were stopped have forgotten everything ({}); that leaves {know} of \
+                 {nodes}, and it takes {majority} to tell the others",
+                names.join(", ")
+            )
+        })
+    }
+
     /// In words: `progress while a majority is up and connected`.
     pub fn in_words(self) -> &'static str {
         match self {
             Progress::Majority => "progress while a majority is up and connected",
+            Progress::MajorityInMemory => {
+                "progress while a majority is up, connected and not recovering"
+            }
             Progress::FirstNode => "progress while n1 is up",
             Progress::Promoted { majority: true } => {
                 "progress while the promoted node is up and connected with a majority"
@@ -80,6 +115,8 @@ fn clique(candidates: &[NodeId], size: usize, joined: &impl Fn(NodeId, NodeId) -
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::action::NodeView;
 
@@ -110,6 +147,45 @@ mod tests {
         check(3, &[], &[(1, 2), (2, 3), (3, 1)], false);
         check(1, &[], &[], true);
         check(4, &[4], &[(1, 2)], false);
+    }
+
+    #[test]
+    fn in_memory_only_those_count_who_remember() {
+        let check = |nodes: u8, down: &[u8], forgot: &[u8], cut: &[(u8, u8)], can: bool| {
+            let forgot = forgot.iter().copied().map(NodeId).collect();
+            let view = View { forgot, ..view(nodes, down, cut, None) };
+            assert_eq!(Progress::MajorityInMemory.can(&view), can, "{view:?}");
+            assert!(Progress::Majority.can(&View { forgot: BTreeSet::new(), ..view }) || !can);
+        };
+        check(3, &[], &[], &[], true);
+        check(3, &[], &[1], &[], true);
+        check(3, &[], &[1, 2], &[], false);
+        check(3, &[1], &[1], &[], true);
+        check(3, &[1], &[2], &[], false);
+        check(3, &[], &[1], &[(2, 3)], false);
+        check(5, &[1], &[1, 2], &[], true);
+        check(5, &[1], &[1, 2, 3], &[], false);
+        check(5, &[], &[1, 2, 3, 4, 5], &[], false);
+        check(1, &[], &[1], &[], false);
+    }
+
+    #[test]
+    fn what_no_majority_remembers_is_lost() {
+        let lost = |progress: Progress, nodes: u8, down: &[u8], forgot: &[u8]| {
+            let forgot = forgot.iter().copied().map(NodeId).collect();
+            progress.memory_lost(&View { forgot, ..view(nodes, down, &[], None) })
+        };
+        let memory = |nodes, down: &[u8], forgot: &[u8]| {
+            lost(Progress::MajorityInMemory, nodes, down, forgot)
+        };
+        assert_eq!(memory(3, &[], &[]), None);
+        assert_eq!(memory(3, &[1], &[]), None);
+        assert_eq!(memory(5, &[2], &[1, 2]), None);
+        let why = memory(3, &[3], &[1]).expect("one of three is no majority");
+        assert!(why.contains("(n1, n3); that leaves 1 of 3, and it takes 2"), "{why}");
+        // An even number needs more than half.
+        assert!(memory(4, &[], &[1]).is_none() && memory(4, &[], &[1, 2]).is_some());
+        assert_eq!(lost(Progress::Majority, 3, &[1, 2, 3], &[]), None, "disks remember");
     }
 
     #[test]

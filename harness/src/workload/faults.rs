@@ -84,9 +84,6 @@ fn spec(
     let topology = workload.topology();
     let mut checked = fault.check(&spec, topology);
     checked = checked.and_then(|()| fault.check_frames(&spec, frames));
-    if row.is_some_and(|row| row.forgets) {
-        checked = checked.and_then(|()| fault.check_memory(&spec, topology));
-    }
     checked.map_err(|error| {
         let place = section
             .get(&error.key)

@@ -91,8 +91,6 @@ pub struct SystemRow {
     pub epochs: Epochs,
     /// A node that does not hear of its leader leaves the epoch by itself.
     pub moves_on: bool,
-    /// A node that is killed forgets everything, and learns it again from the others.
-    pub forgets: bool,
     /// Faults it refuses, each with the reason.
     pub refuses: Vec<(String, String)>,
 }

@@ -55,6 +55,10 @@ pub enum Serves {
 pub enum Progress {
     /// While a majority is up and mutually connected.
     Majority,
+    /// While a majority is up, mutually connected and not recovering: who was stopped has forgotten
+    /// everything, and takes part again once such a majority has told it (Liskov and Cowling 2012,
+    /// 4.3). Once no majority remembers, never again.
+    MajorityInMemory,
     /// While the one node that leads for ever, n1, is up.
     FirstNode,
     /// While the node that was last made leader by hand is up; where `majority`, only together

@@ -35,6 +35,8 @@ pub enum Lie {
     SayLittle,
     /// No lie: n1 leads until another is promoted by hand.
     ByHand,
+    /// No lie: whoever was stopped has forgotten everything, until a majority tells it.
+    InMemory,
     /// Answers this proposal (counted from 1) with its own value, whatever was decided.
     DecideAgain(u64),
     /// Answers this proposal with a value nobody proposed.
@@ -50,6 +52,7 @@ pub struct FakeLog {
     pub decided: RefCell<BTreeMap<Value, Value>>,
     proposed: Cell<u64>,
     promoted: Cell<(NodeId, u64)>,
+    forgot: RefCell<BTreeSet<NodeId>>,
     pub overlays: RefCell<BTreeMap<OverlayId, Overlay>>,
     pub deaths: RefCell<Vec<Death>>,
     pub stopped: Cell<bool>,
@@ -63,6 +66,7 @@ impl FakeLog {
     pub fn new(rt: &Virtual, nodes: u8, lie: Lie) -> Rc<Self> {
         let progress = match lie {
             Lie::ByHand => Progress::Promoted { majority: false },
+            Lie::InMemory => Progress::MajorityInMemory,
             _ => Progress::Majority,
         };
         Rc::new(FakeLog {
@@ -73,6 +77,7 @@ impl FakeLog {
             decided: RefCell::default(),
             proposed: Cell::new(0),
             promoted: Cell::new((NodeId(1), 1)),
+            forgot: RefCell::default(),
             overlays: RefCell::default(),
             deaths: RefCell::default(),
             stopped: Cell::new(false),
@@ -108,10 +113,11 @@ impl FakeLog {
 
     /// The lowest node that runs, if progress is possible at all.
     fn leader(&self) -> Option<NodeId> {
-        let view = self.view();
+        let forgot = self.forgot.borrow();
+        let view = View { forgot: forgot.clone(), ..self.view() };
         let able = |node: &NodeId| {
-            let node = &view.nodes[usize::from(node.0) - 1];
-            node.running && !node.paused
+            let seen = &view.nodes[usize::from(node.0) - 1];
+            seen.running && !seen.paused && !forgot.contains(node)
         };
         if self.lie == Lie::ByHand {
             return Some(self.promoted.get().0).filter(able);
@@ -122,6 +128,15 @@ impl FakeLog {
 
     fn silent(&self) -> bool {
         matches!(self.lie, Lie::FallSilent(at) if self.rt.now() > at.as_nanos() as u64)
+    }
+
+    /// Whether the node knows nothing. Being asked, it was told by now, if a majority can tell it.
+    fn is_recovering(&self, node: NodeId) -> bool {
+        let mut forgot = self.forgot.borrow_mut();
+        if usize::from(self.nodes) - forgot.len() > usize::from(self.nodes) / 2 {
+            forgot.remove(&node);
+        }
+        forgot.contains(&node)
     }
 
     fn append(&self, value: &Value, expect: Option<u64>) -> Outcome {
@@ -178,10 +193,15 @@ impl FakeLog {
             }
             Op::Open => Outcome::Ok(Answer::Opened("c1".into())),
             Op::Status => {
-                let delivered = self.entries.borrow().len() as u64;
+                let recovers = self.is_recovering(node);
+                let delivered = if recovers { 0 } else { self.entries.borrow().len() as u64 };
                 let apart = if self.lie == Lie::NeverAgree { u64::from(node.0) } else { 0 };
                 Outcome::Ok(Answer::Status(NodeStatus {
-                    role: if self.leader() == Some(node) { "leader" } else { "follower" }.into(),
+                    role: match self.leader() {
+                        _ if recovers => "recovering".into(),
+                        Some(leader) if leader == node => "leader".into(),
+                        _ => "follower".into(),
+                    },
                     epoch: self.promoted.get().1,
                     leader: self.leader(),
                     delivered: (self.lie != Lie::SayLittle).then_some(delivered + apart),
@@ -242,6 +262,10 @@ impl System for FakeSystem {
         self.0.judge_of_progress.can_progress(view)
     }
 
+    fn memory_lost(&self, view: &View) -> Option<String> {
+        self.0.judge_of_progress.memory_lost(view)
+    }
+
     fn refuses(&self) -> &[(&'static str, &'static str)] {
         &[]
     }
@@ -259,6 +283,9 @@ impl Cluster for FakeLog {
     fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
         let id = OverlayId(self.made.replace(self.made.get() + 1));
         if let Effect::Hold(overlay) = effect {
+            if let (Overlay::Down { nodes }, Lie::InMemory) = (&overlay, self.lie) {
+                self.forgot.borrow_mut().extend(nodes);
+            }
             self.overlays.borrow_mut().insert(id, overlay);
         }
         Box::pin(async move { Ok(id) })

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod fake_log;
+mod memory;
 mod promote;
 mod virtual_time;
 mod workers;

@@ -51,7 +51,7 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
             stage.chapter("The operator promotes another node");
             stage.ask(other, Request::Promote);
         }
-        Progress::Majority => {}
+        Progress::Majority | Progress::MajorityInMemory => {}
     }
     let crashed = (!matches!(stage.row.progress, Progress::FirstNode)).then_some(leader);
     let next = who_orders(stage, crashed);

@@ -37,6 +37,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
             let waited = settled.waited_ms.saturating_mul(1_000_000);
             let stalled = nemesis::stalled_ns(&stalls, to.saturating_sub(waited), to);
             if settled.converged {
+            } else if let Some((_, why)) = nemesis::memory_lost(history, to) {
+                doubts.push(format!("the nodes can never hold the same log again: {why}"));
             } else if settled.waited_ms < SETTLE_MS_MIN {
                 doubts.push(format!("settling was cut off after {} ms", settled.waited_ms));
             } else if stalled > waited / 10 {

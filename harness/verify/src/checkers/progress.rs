@@ -65,7 +65,11 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     if let Some(longest) = settings.recovery_max_ns {
         slow(history, &oks, &spans, longest, &stalls, &mut anomalies, &mut doubts);
     }
-    Finding::weigh(oks.returns.len() as u64, anomalies, doubts)
+    let mut finding = Finding::weigh(oks.returns.len() as u64, anomalies, doubts);
+    if let Some((since, why)) = nemesis::memory_lost(history, u64::MAX) {
+        finding.notes.push(format!("from {} ms on nothing is owed: {why}", ms(since)));
+    }
+    finding
 }
 
 /// Recoveries slower than the workload allows, where progress could be demanded all the while.

@@ -143,6 +143,24 @@ fn convergence_wants_equal_logs_in_time() {
     check("convergence", "never waited", "1 phase \"final-reads\"");
 }
 
+#[test]
+fn nodes_that_forgot_together_owe_nothing_more() {
+    let settled =
+        r#"3000 settled {"converged":false,"waited_ms":2000,"delivered":{"n1":0,"n2":7}}"#;
+    let lost = r#"900 memory-lost {"why":"n1, n3 were stopped"}"#;
+    let back = r#"950 memory-lost {"why":null}"#;
+    let told = "can never hold the same log again: n1, n3 were stopped";
+    check("convergence", told, &format!("{lost}\n{settled}"));
+    check("convergence", "cut off after 2000 ms", &format!("{lost}\n{back}\n{settled}"));
+    let waited = settled.replace("2000", "30000").replace("3000", "31000");
+    check("convergence", "not-converged", &waited);
+    check("convergence", told, &format!("{lost}\n{waited}"));
+    // What it owed before, it owed.
+    let gone = format!("{lost}\n3001 can-progress false");
+    check("progress", "no-progress", &SILENCE.replace("3001 can-progress false", &gone));
+    check("progress", "valid", &SILENCE.replace("40 p2", "30 can-progress false\n40 p2"));
+}
+
 /// Acknowledged at 10 and at 3000 ms, progress possible from 5 ms on.
 const SILENCE: &str = r#"
 1 phase "disturbance"

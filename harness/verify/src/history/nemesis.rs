@@ -78,6 +78,13 @@ pub struct Settled {
     pub delivered: std::collections::BTreeMap<String, u64>,
 }
 
+/// Whether so many nodes have forgotten what they knew that no majority can tell them.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct MemoryLost {
+    /// Why the system cannot go on; None: it can, somebody was back in time.
+    pub why: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Remark {
     phase: String,
@@ -120,6 +127,13 @@ pub fn strikes(history: &History) -> Vec<Strike> {
         }
     }
     strikes
+}
+
+/// Since when, and why, the system cannot go on whatever is healed, as known at this time.
+pub fn memory_lost(history: &History, at_ns: u64) -> Option<(u64, String)> {
+    let known = |event: &&Event| event.time().is_none_or(|time| time <= at_ns);
+    let last = history.nemesis("memory-lost").filter(known).last()?;
+    Some((last.time().unwrap_or(0), read::<MemoryLost>(last)?.why?))
 }
 
 /// When each phase began, in order.

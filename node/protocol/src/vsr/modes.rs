@@ -29,6 +29,7 @@ pub const MEMORY_ROW: ProtocolRow = ProtocolRow {
     about: "vsr without a disk for the log; survives while a majority never stops at once",
     build: |boot, out| start(Mode::Memory, boot, &Sound, out),
     options: options::MEMORY,
+    progress: Progress::MajorityInMemory,
     traces: IN_MEMORY,
     ..ROW
 };
@@ -39,6 +40,7 @@ pub const PAPER_ROW: ProtocolRow = ProtocolRow {
     about: "vsr in memory exactly as published: a recovered node's old messages can undo it",
     build: |boot, out| start(Mode::Paper, boot, &Sound, out),
     options: options::PAPER,
+    progress: Progress::MajorityInMemory,
     traces: IN_MEMORY,
     ..ROW
 };
