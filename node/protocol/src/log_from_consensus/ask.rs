@@ -2,7 +2,8 @@
 //! It never answers before what was asked for is in the log; local reads apart.
 
 use super::{LogFromConsensus, Out};
-use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Ticket, Want, reply_to};
+use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Ticket, Time, Want, reply_to};
+use crate::options::after;
 use crate::pending::too_large;
 use crate::reads::{Reader, answer};
 use crate::replica::Replica;
@@ -14,6 +15,8 @@ pub(super) struct Asked {
     pub(super) command: Command,
     /// Whether anybody may have heard of it.
     pub(super) proposed: bool,
+    /// When it was asked for.
+    at: Time,
     who: Who,
 }
 
@@ -46,6 +49,25 @@ impl Asked {
             _ => true,
         };
         self.proposed && !repeatable
+    }
+
+    /// Nobody has heard of it, and it has waited for so long that its client may have gone: where
+    /// slots are decided more slowly than clients ask, a queue of such would leave no slot to
+    /// anybody who still waits.
+    pub(super) fn is_stale(&self, now: Time, patience_ns: u64) -> bool {
+        !self.proposed && after(self.at, patience_ns) <= now
+    }
+
+    /// Nobody has heard of it, and nobody will.
+    pub(super) fn refuse(self, out: &mut Out) {
+        assert!(!self.proposed, "what was proposed may be decided");
+        let tickets: Vec<Ticket> = match self.who {
+            Who::Client(ticket) => vec![ticket],
+            Who::Readers(readers) => readers.into_iter().map(|reader| reader.ticket).collect(),
+        };
+        for ticket in tickets {
+            reply_to(ticket, Reply::Fail(Refusal::Overloaded), out);
+        }
     }
 
     /// Nobody knows what became of it.
@@ -81,6 +103,6 @@ impl LogFromConsensus {
     fn ask(&mut self, command: Command, who: Who) {
         let name = Epoch(self.next_name);
         self.next_name += 1;
-        self.asked.push_back(Asked { name, command, proposed: false, who });
+        self.asked.push_back(Asked { name, command, proposed: false, at: self.now, who });
     }
 }
