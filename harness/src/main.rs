@@ -101,9 +101,11 @@ mod tests {
     const README: &str = include_str!("../../workloads/README.md");
 
     /// Workloads that ask what becomes of one protocol with one option or bug, by name.
-    const ABOUT_ONE: [&str; 5] = [
+    const ABOUT_ONE: [&str; 7] = [
         "duelling-proposers",
         "fixed-timeouts",
+        "flp-paxos",
+        "flp-paxos-control",
         "manual-failover-async",
         "manual-failover-no-fence",
         "manual-failover-slow-human",
