@@ -19,8 +19,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-pub use crate::action::FrameKind;
 use crate::action::{Action, Effect, Endpoint, NodeId, NodeView, Overlay, Strike, View};
+pub use crate::action::{Epochs, FrameKind};
 
 /// The shape of the cluster, known before anything starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

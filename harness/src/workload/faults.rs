@@ -11,8 +11,7 @@ use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::when::End;
 use super::{FaultSpec, Registry, Serves, SystemRow, SystemSpec, When, Workload};
-use crate::action::Epochs;
-use crate::faults::{FAULTS, Fault, KnownFrames, find};
+use crate::faults::{Epochs, FAULTS, Fault, KnownFrames, find};
 
 /// How long a fault lasts when the file does not say.
 const FOR: Duration = Duration::from_secs(2);

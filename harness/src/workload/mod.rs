@@ -42,8 +42,7 @@ use std::time::Duration;
 
 use schism_verify::verdict::Kind;
 
-use crate::action::Epochs;
-use crate::faults::FrameKind;
+use crate::faults::{Epochs, FrameKind};
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
 pub use serves::Serves;

@@ -1,5 +1,5 @@
-//! All who choose their leaders by themselves, under the adversary of the FLP theorem. It knows them
-//! by their rows alone: what decides, and what shows that a node has moved on.
+//! All who choose their leaders by themselves, under the adversary of the FLP theorem. It knows
+//! them by their rows alone: what decides, and what shows that a node has moved on.
 
 use schism_protocol::PROTOCOLS;
 
@@ -28,6 +28,6 @@ fn zab_decides_nothing_under_the_adversary() {
 #[test]
 fn neither_half_of_the_equivalence_decides_anything_under_the_adversary() {
     check("consensus-from-log", &[]);
-    // As for single-decree Paxos: there is one slot to decide, and its proposers must not wait long.
+    // As for single-decree Paxos: there is one slot to decide, and nobody may wait long for it.
     check("log-from-consensus", &[("doublings", "1")]);
 }
