@@ -19,10 +19,11 @@ pub(super) struct Patience {
     began: Option<(Time, Index)>,
 }
 
-/// The most that T grows by: with the default T a view change may then take 1.2 s and more, and
+/// The most that T grows by: with the default T a view change may then take 0.6 s and more, and
 /// after the worst of times somebody suspects a dead primary well within 20 times 2T, when the
-/// next view is owed (design: protocols, 1.8).
-const GROWTH_MAX_BITS: u32 = 3;
+/// next view is owed (design: protocols, 1.8). More would let an adversary hold a message for
+/// longer than the 10 T that its holds are allowed (design: protocols, 3).
+const GROWTH_MAX_BITS: u32 = 2;
 
 impl Patience {
     /// A view is left for the next, or a recovery begins, perhaps again.
@@ -96,8 +97,8 @@ mod tests {
             };
             [(); 7].map(|()| next())
         };
-        assert_eq!(growths(1), [1, 2, 4, 8, 8, 8, 8]);
-        assert_eq!(growths(3), [1, 1, 2, 4, 8, 8, 8]);
-        assert_eq!(growths(5), [1, 1, 1, 2, 4, 8, 8]);
+        assert_eq!(growths(1), [1, 2, 4, 4, 4, 4, 4]);
+        assert_eq!(growths(3), [1, 1, 2, 4, 4, 4, 4]);
+        assert_eq!(growths(5), [1, 1, 1, 2, 4, 4, 4]);
     }
 }
