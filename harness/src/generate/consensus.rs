@@ -48,8 +48,8 @@ impl Generator for ConsensusGenerator {
         self.propose(process, named(self.keys.map_or(key, |keys| key % keys)))
     }
 
-    /// A key of its own each time: only a new decision shows that decisions are made. Where keys are
-    /// few, one after the other.
+    /// A key of its own each time: only a new decision shows that decisions are made. Where keys
+    /// are few, one after the other.
     fn probe(&mut self, process: u64) -> Op {
         self.probes += 1;
         let key = match self.keys {

@@ -33,8 +33,8 @@ pub(crate) fn measure(history: &History, oks: &Acknowledged) -> Vec<Recovery> {
 }
 
 /// The ok operations that prove progress: all but local reads, which need nobody else. Of decisions
-/// the first answer for each key: what is decided can be repeated by anyone who knows it. Only where
-/// nothing is left to decide, such an answer is all that can be had.
+/// the first answer for each key: what is decided can be repeated by anyone who knows it. Only
+/// where nothing is left to decide, such an answer is all that can be had.
 pub struct Acknowledged {
     /// Times of return, ascending.
     pub returns: Vec<u64>,

@@ -170,8 +170,8 @@ fn withheld(evidence: &Evidence, deeds: &[(String, Deed)], from: u64, to: u64, f
     }
 }
 
-/// Soon after `lifted` a client is answered, and every node decides, or answers what is decided: who
-/// only learns of a decision leaves no trace of one.
+/// Soon after `lifted` a client is answered, and every node decides, or answers what is decided:
+/// who only learns of a decision leaves no trace of one.
 fn decided_after(
     evidence: &Evidence,
     deeds: &[(String, Deed)],

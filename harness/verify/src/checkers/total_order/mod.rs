@@ -230,7 +230,7 @@ impl<'a> Order<'a> {
             doubts.push(reason.into());
             return;
         };
-        // Where a failover may lose an append, what no node ended with is judged by `failover-loss`.
+        // Where a failover may lose an append, `failover-loss` judges what no node ended with.
         let may_be_lost = settings.acks == Acks::UntilFailover;
         let ends = may_be_lost.then(|| finals::logs(history, &settings.nodes));
         for append in acked(history) {
