@@ -1,13 +1,15 @@
-//! How many appends a second three real nodes acknowledge, with real fsyncs, beside what the disk
-//! alone can do in the same minute.
+//! How many appends a second three real nodes acknowledge, or how many decisions they make, with
+//! real fsyncs, beside what the disk alone can do in the same minute.
 //!
 //! ```text
 //! cargo bench -p schism-node                          # 1, 16, 64 and 256 clients, Raft
 //! cargo bench -p schism-node -- --clients 64 --seconds 10 --no-evidence
+//! cargo bench -p schism-node -- --protocol raft,vsr,zab
 //! ```
 //!
-//! Closed loop: each client has a connection of its own and one append of 100 bytes under way. The
-//! nodes are child processes: this program again, with `node` as its first word. Absolute figures
+//! Closed loop: each client has a connection of its own and one append of 100 bytes under way, or
+//! one such value proposed for a key of its own. All ask the node that leads; where none ever does,
+//! the first. The nodes are child processes: this program again, with `node` as its first word. Absolute figures
 //! move by a factor of two with the machine's load, so compare ratios.
 
 #![allow(clippy::print_stdout)] // a table for people is what it is for
@@ -23,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use schism_node::Tables;
+use schism_protocol::{PROTOCOLS, ProtocolRow, Serves};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 /// Size of a value, as in the published figures of others.
@@ -38,9 +41,9 @@ struct Args {
     /// How long each run takes
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Which protocol
-    #[arg(long, default_value = "raft")]
-    protocol: String,
+    /// Which protocols, one after the other
+    #[arg(long, value_delimiter = ',', default_value = "raft")]
+    protocol: Vec<String>,
     /// Write no trace and no delivered file
     #[arg(long)]
     no_evidence: bool,
@@ -64,22 +67,28 @@ fn main() -> ExitCode {
     println!(
         "the disk alone, {RECORD_BYTES} bytes a time: {syncs:.0} fdatasyncs/s, p50 {sync_p50:.2?}"
     );
-    println!("clients  appends/s  p50        p99        max        appends per fdatasync alone");
-    for clients in &args.clients {
-        let folder = home.path().join(format!("{clients}"));
-        let cluster = Cluster::start(&args, &folder);
-        let leader = cluster.leader();
-        let mut latencies = load(leader, *clients, Duration::from_secs(args.seconds));
-        latencies.sort_unstable();
-        let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-        let rate = latencies.len() as f64 / args.seconds as f64;
-        println!(
-            "{clients:7}  {rate:9.0}  {:<9.2?}  {:<9.2?}  {:<9.2?}  {:.2}",
-            at(0.5),
-            at(0.99),
-            at(1.0),
-            rate / syncs
-        );
+    println!(
+        "protocol            clients  served/s   p50        p99        max        per fdatasync alone"
+    );
+    for protocol in &args.protocol {
+        let row = PROTOCOLS.iter().find(|row| row.name == protocol);
+        let row = row.unwrap_or_else(|| panic!("no protocol is called {protocol}"));
+        for clients in &args.clients {
+            let folder = home.path().join(format!("{protocol}-{clients}"));
+            let cluster = Cluster::start(&args, row, &folder);
+            let asked = cluster.who_serves(row);
+            let mut latencies = load(asked, row, *clients, Duration::from_secs(args.seconds));
+            latencies.sort_unstable();
+            let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
+            let rate = latencies.len() as f64 / args.seconds as f64;
+            println!(
+                "{protocol:18}  {clients:7}  {rate:8.0}   {:<9.2?}  {:<9.2?}  {:<9.2?}  {:.2}",
+                at(0.5),
+                at(0.99),
+                at(1.0),
+                rate / syncs
+            );
+        }
     }
     ExitCode::SUCCESS
 }
@@ -91,7 +100,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start(args: &Args, folder: &Path) -> Self {
+    fn start(args: &Args, row: &ProtocolRow, folder: &Path) -> Self {
         std::fs::create_dir_all(folder).expect("a folder on the disk");
         let me = std::env::current_exe().expect("a program knows its own path");
         // An address of this process alone: no other benchmark or test has its id in it.
@@ -105,7 +114,7 @@ impl Cluster {
             let path = |what: &str| folder.join(format!("n{n}{what}")).into_os_string();
             let words: [(&str, OsString); 6] = [
                 ("--id", format!("n{n}").into()),
-                ("--protocol", args.protocol.clone().into()),
+                ("--protocol", row.name.into()),
                 ("--listen", peer(n).to_string().into()),
                 ("--client", client(n).to_string().into()),
                 ("--peers", peers.join(",").into()),
@@ -120,11 +129,12 @@ impl Cluster {
         Self { nodes: nodes.collect(), clients: (1..=3).map(client).collect() }
     }
 
-    /// The address of the node that leads, once one does.
-    fn leader(&self) -> SocketAddr {
+    /// The address of the node that leads, once one does; the first that answers where none will.
+    fn who_serves(&self, row: &ProtocolRow) -> SocketAddr {
+        let wanted = if row.leaderless { "\"ok\"" } else { "\"role\":\"leader\"" };
         loop {
             for address in &self.clients {
-                if status(*address).is_some_and(|line| line.contains("\"role\":\"leader\"")) {
+                if status(*address).is_some_and(|line| line.contains(wanted)) {
                     return *address;
                 }
             }
@@ -150,13 +160,13 @@ fn status(address: SocketAddr) -> Option<String> {
     Some(line)
 }
 
-/// The latencies of all appends answered `ok` in this time.
-fn load(leader: SocketAddr, clients: usize, time: Duration) -> Vec<Duration> {
+/// The latencies of all requests answered `ok` in this time.
+fn load(node: SocketAddr, row: &ProtocolRow, clients: usize, time: Duration) -> Vec<Duration> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("an event loop").block_on(async {
         let end = Instant::now() + time;
         let tasks: Vec<_> =
-            (0..clients).map(|client| tokio::spawn(one_client(leader, client, end))).collect();
+            (0..clients).map(|at| tokio::spawn(one_client(node, row.serves, at, end))).collect();
         let mut latencies = Vec::new();
         for task in tasks {
             latencies.append(&mut task.await.expect("no client panics"));
@@ -165,24 +175,33 @@ fn load(leader: SocketAddr, clients: usize, time: Duration) -> Vec<Duration> {
     })
 }
 
-async fn one_client(leader: SocketAddr, client: usize, end: Instant) -> Vec<Duration> {
-    let stream = tokio::net::TcpStream::connect(leader).await.expect("the leader listens");
+async fn one_client(
+    node: SocketAddr,
+    serves: Serves,
+    client: usize,
+    end: Instant,
+) -> Vec<Duration> {
+    let stream = tokio::net::TcpStream::connect(node).await.expect("the node listens");
     stream.set_nodelay(true).expect("a connected socket has options");
     let (reader, mut writer) = stream.into_split();
     let mut reader = tokio::io::BufReader::new(reader);
     let (mut latencies, mut answer) = (Vec::new(), String::new());
     for id in 0_u64.. {
         let value = format!("{client:06}-{id:012}-");
+        let what = match serves {
+            Serves::Log => "\"op\":\"append\"".to_owned(),
+            Serves::Consensus => format!("\"op\":\"propose\",\"key\":\"{client}-{id}\""),
+        };
         let line = format!(
-            "{{\"id\":{id},\"op\":\"append\",\"value\":\"{value:x<width$}\"}}\n",
+            "{{\"id\":{id},{what},\"value\":\"{value:x<width$}\"}}\n",
             width = VALUE_BYTES - 2
         );
         let start = Instant::now();
-        writer.write_all(line.as_bytes()).await.expect("the leader lives");
+        writer.write_all(line.as_bytes()).await.expect("the node lives");
         answer.clear();
-        reader.read_line(&mut answer).await.expect("the leader lives");
+        reader.read_line(&mut answer).await.expect("the node lives");
         let now = Instant::now();
-        assert!(answer.contains("\"ok\""), "the leader stays: {answer}");
+        assert!(answer.contains("\"ok\""), "it serves: {answer}");
         latencies.push(now - start);
         if now >= end {
             break;
