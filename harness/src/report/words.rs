@@ -189,4 +189,16 @@ mod tests {
         assert_eq!((losses(&valid.report()), lost(&valid.verdict)), (None, 0));
         assert_eq!((losses(&violated.report()), lost(&violated.verdict)), (None, 1));
     }
+
+    #[test]
+    fn what_a_sound_check_notes_is_said_wherever_the_check_is() {
+        use super::super::{html, sample::Sample, terminal};
+
+        let mut sample = Sample::valid(8, 100);
+        sample.verdict.checks[1].notes = vec!["40 epochs began".into()];
+        let line = format!("\n {}: 40 epochs began\n", sample.verdict.checks[1].name);
+        let report = sample.report();
+        assert!(terminal::summary(&report, 80, false).contains(&line));
+        assert!(html::page(&report).contains("40 epochs began"));
+    }
 }

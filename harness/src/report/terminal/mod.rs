@@ -89,7 +89,16 @@ fn checks(report: &Report<'_>, paint: Paint) -> String {
             Cell::new(millis(check.elapsed_ms)).set_alignment(CellAlignment::Right),
         ]);
     }
-    Paint::text(&table)
+    let mut out = Paint::text(&table);
+    // Those of a broken check stand beside what it found, losses with the traffic.
+    let sound = report.verdict.checks.iter();
+    let sound = sound.filter(|check| check.anomalies.is_empty() && check.lost.is_none());
+    for note in sound.flat_map(|check| check.notes.iter().map(move |note| (&check.name, note))) {
+        for line in wrap(&format!("{}: {}", note.0, clean(note.1)), paint.width - 1) {
+            let _ = writeln!(out, " {}", paint.dim(&line));
+        }
+    }
+    out
 }
 
 /// `linearizable, register by search`.
