@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, bail};
 use comfy_table::Table;
+use schism_verify::checkers::{CHECKERS, Sees};
 use serde::Serialize;
 
 use super::interrupt::watch_signals;
@@ -79,6 +80,8 @@ struct Shown {
     met: bool,
     /// Which check saw the expected kind, and when on the run's clock.
     found: Option<(String, f64)>,
+    /// A check that looks from outside found something.
+    outside: bool,
     directory: String,
 }
 
@@ -91,6 +94,8 @@ struct Score {
     seeds: u64,
     median_s: Option<f64>,
     by: Option<String>,
+    /// In how many of those found a check that needs nothing from the nodes found something too.
+    outside: u64,
     controls_valid: Option<u64>,
     as_expected: bool,
     /// Runs that did not go as expected: their verdict and folder.
@@ -193,12 +198,14 @@ fn run_one(args: &Args, catalogue: &Catalogue, rows: &[Row], (row, seed, control
                 verdict: run.verdict.verdict.clone(),
                 met: run.verdict.exit == EXIT_VALID,
                 found,
+                outside: outside(&run.verdict),
                 directory: run.directory.display().to_string(),
             }
         }
         Err(error) => {
             let verdict = format!("could not run: {error:#}");
-            Shown { row, control, verdict, met: false, found: None, directory: String::new() }
+            let (found, outside, directory) = (None, false, String::new());
+            Shown { row, control, verdict, met: false, found, outside, directory }
         }
     }
 }
@@ -218,6 +225,14 @@ fn first_expected(
         })
     });
     expected.min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Whether a check that looks from outside found anything, of whatever kind.
+fn outside(verdict: &crate::store::verdict_file::VerdictFile) -> bool {
+    let looks = |name: &str| {
+        CHECKERS.iter().any(|checker| checker.name == name && checker.sees == Sees::Outside)
+    };
+    verdict.checks.iter().any(|check| !check.anomalies.is_empty() && looks(&check.name))
 }
 
 fn score(args: &Args, place: usize, row: &Row, shown: &[Shown]) -> Score {
@@ -240,6 +255,7 @@ fn score(args: &Args, place: usize, row: &Row, shown: &[Shown]) -> Score {
         seeds: args.seeds,
         median_s: times.get(times.len() / 2).copied(),
         by: most_common(found.iter().filter_map(|run| run.found.as_ref().map(|f| f.0.as_str()))),
+        outside: found.iter().filter(|run| run.outside).count() as u64,
         controls_valid: (!args.no_controls).then_some(valid),
         as_expected: enough && clean,
         others: others.collect(),
@@ -258,7 +274,16 @@ fn table(scores: &[Score], markdown: bool) -> String {
     use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
     let mut table = Table::new();
     table.load_style(if markdown { ASCII_MARKDOWN } else { NOTHING });
-    table.set_header(["bug", "workload", "found", "median", "first seen by", "controls", ""]);
+    table.set_header([
+        "bug",
+        "workload",
+        "found",
+        "median",
+        "first seen by",
+        "seen from outside",
+        "controls",
+        "",
+    ]);
     for score in scores {
         table.add_row([
             score.bug.clone(),
@@ -266,6 +291,7 @@ fn table(scores: &[Score], markdown: bool) -> String {
             format!("{} of {}", score.found, score.seeds),
             score.median_s.map_or("-".to_string(), |s| format!("{s:.1} s")),
             score.by.clone().unwrap_or_else(|| "-".to_string()),
+            format!("{} of {}", score.outside, score.found),
             score
                 .controls_valid
                 .map_or("-".to_string(), |k| format!("{k} of {} valid", score.seeds)),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::invariants::{Deed, deeds};
-use super::{Checker, Finding};
+use super::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Stall};
 use crate::history::{Event, History, Level, Process, Type};
@@ -19,6 +19,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "adversary",
     about: "an adversary that holds what would decide withholds every decision, and only that",
+    sees: Sees::Outside,
     applies: |evidence, _| !reigns(&evidence.history).is_empty(),
     run,
 };

@@ -1,7 +1,7 @@
 //! Nodes reach each other only through the proxy; otherwise every partition is a lie.
 //! It never looks at sockets: the run did, and said what it saw.
 
-use super::{Checker, Finding};
+use super::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis;
 use crate::verdict::{Anomaly, Kind};
@@ -10,6 +10,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "bypass",
     about: "no connection between nodes went past the proxy",
+    sees: Sees::Outside,
     applies: |evidence, _| {
         ["bypass", "bypass-check"].iter().any(|f| evidence.history.nemesis(f).next().is_some())
     },

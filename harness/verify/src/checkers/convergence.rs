@@ -1,7 +1,7 @@
 //! At the end, with everything healed, all nodes hold the same log.
 //! It never asks how they got there.
 
-use super::{Checker, Finding, finals};
+use super::{Checker, Finding, Sees, finals};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Settled, Stall};
 use crate::models::consensus;
@@ -11,6 +11,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "convergence",
     about: "after everything is healed, all nodes come to hold the same log",
+    sees: Sees::Outside,
     applies: |evidence, _| {
         let history = &evidence.history;
         let ended = finals::start(history).is_some();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finals::FinalLog;
 use super::told::Told;
 use super::total_order::delivered::{self, Delivered};
-use super::{Checker, Finding, finals};
+use super::{Checker, Finding, Sees, finals};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::{self, Settled};
 use crate::history::{Event, History, Type, Value};
@@ -18,6 +18,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "durable",
     about: "every acknowledged append is in the final log of every node",
+    sees: Sees::Outside,
     applies: |evidence, _| {
         let history = &evidence.history;
         finals::start(history).is_some() && !consensus::is_asked(history)

@@ -44,10 +44,22 @@ pub struct Checker {
     pub name: &'static str,
     /// One line for `schism list checkers`.
     pub about: &'static str,
+    /// From where it looks.
+    pub sees: Sees,
     /// Whether the evidence has what it needs.
     pub applies: fn(&Evidence, &Settings) -> bool,
     /// Runs it.
     pub run: fn(&Evidence, &Settings) -> Finding,
+}
+
+/// From where a check looks at a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sees {
+    /// From outside: what clients were told, what was read at the end, what the harness and its
+    /// proxy saw. It works on any system.
+    Outside,
+    /// What nodes write of themselves as well: their traces, what they delivered.
+    Nodes,
 }
 
 /// What a check hands to the judge.

@@ -1,7 +1,7 @@
 //! While a quorum can, something is acknowledged (design: faults, "Targets, time, recovery").
 //! It never judges time in which the machine itself stood still.
 
-use super::{Checker, Finding, finals};
+use super::{Checker, Finding, Sees, finals};
 use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Settled, Stall};
 use crate::history::{Event, History, Level, Value};
@@ -12,6 +12,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "progress",
     about: "operations are acknowledged while a quorum is up and connected",
+    sees: Sees::Outside,
     applies: |evidence, _| {
         let history = &evidence.history;
         is_run(history) || history.nemesis("can-progress").next().is_some()

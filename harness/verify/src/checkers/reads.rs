@@ -4,7 +4,7 @@
 //! offset, or never.
 //! It never asks what became of it: that is `failover-loss`.
 
-use super::{Checker, Finding, log};
+use super::{Checker, Finding, Sees, log};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::models;
 use log::LogMonitor;
@@ -13,6 +13,7 @@ use log::LogMonitor;
 pub(super) const CHECKER: Checker = Checker {
     name: "reads",
     about: "where acknowledged appends may be lost: all reads fit one log that only grows",
+    sees: Sees::Outside,
     applies: |evidence, settings| {
         settings.acks == Acks::UntilFailover && !evidence.history.operations().is_empty()
     },

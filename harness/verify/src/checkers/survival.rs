@@ -1,6 +1,6 @@
 //! No node dies unless someone kills it. It never asks what else went wrong.
 
-use super::{Checker, Finding};
+use super::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Death};
 use crate::verdict::{Anomaly, Kind};
@@ -9,6 +9,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "survival",
     about: "no node died but by the hand of a fault",
+    sees: Sees::Outside,
     applies: |evidence, _| {
         is_run(&evidence.history) || evidence.history.nemesis("death").next().is_some()
     },

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::told::Told;
-use super::{Checker, Finding, finals};
+use super::{Checker, Finding, Sees, finals};
 use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, FinalRead, Stall};
 use crate::history::{Event, History, Type, Value};
@@ -16,6 +16,7 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) const CHECKER: Checker = Checker {
     name: "termination",
     about: "after everything is healed, every proposal is answered",
+    sees: Sees::Outside,
     applies: |evidence, _| consensus::is_asked(&evidence.history) && is_run(&evidence.history),
     run,
 };

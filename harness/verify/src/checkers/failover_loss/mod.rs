@@ -17,7 +17,7 @@ use foldhash::fast::FixedState;
 use super::durable::{Acked, absent, acked, anomaly};
 use super::finals::FinalLog;
 use super::told::Told;
-use super::{Checker, Finding, finals};
+use super::{Checker, Finding, Sees, finals};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::{History, Type, Value};
 use crate::models::consensus;
@@ -29,6 +29,7 @@ use shown::Shown;
 pub(super) const CHECKER: Checker = Checker {
     name: "failover-loss",
     about: "where acknowledged appends may be lost: only to a later epoch that opened without them",
+    sees: Sees::Nodes,
     applies: |evidence, settings| {
         let history = &evidence.history;
         let ended = finals::start(history).is_some() && !consensus::is_asked(history);

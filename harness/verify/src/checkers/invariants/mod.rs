@@ -19,7 +19,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use super::{Checker, Finding};
+use super::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings};
 use crate::history::order::Names;
 use node::Node;
@@ -31,6 +31,7 @@ use world::World;
 pub(super) const CHECKER: Checker = Checker {
     name: "invariants",
     about: "the protocol's own invariants hold, from the traces of its nodes",
+    sees: Sees::Nodes,
     applies: |evidence, settings| !evidence.traces.is_empty() || settings.writes_evidence,
     run,
 };

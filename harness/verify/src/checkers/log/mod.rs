@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::{Checker, Finding, Monitor, linearizable};
+use super::{Checker, Finding, Monitor, Sees, linearizable};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::{Event, History, Process, Type, Value};
 use crate::models::{self, log};
@@ -28,6 +28,7 @@ use state::{Core, Open};
 pub const CHECKER: Checker = Checker {
     name: "linearizable",
     about: "some order of all operations, within their times, explains every answer",
+    sees: Sees::Outside,
     applies: |evidence, _| !evidence.history.operations().is_empty(),
     run,
 };

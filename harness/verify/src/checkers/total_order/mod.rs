@@ -11,7 +11,7 @@ use foldhash::fast::FixedState;
 
 use super::durable::acked;
 use super::told::Told;
-use super::{Checker, Finding, finals};
+use super::{Checker, Finding, Sees, finals};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
@@ -23,6 +23,7 @@ use delivered::{Entry, Step};
 pub(super) const CHECKER: Checker = Checker {
     name: "total-order",
     about: "every node delivers the same entries in the same order, once each",
+    sees: Sees::Nodes,
     applies: |evidence, settings| {
         let expected = !evidence.delivered.is_empty() || settings.writes_evidence;
         expected && !consensus::is_asked(&evidence.history)
