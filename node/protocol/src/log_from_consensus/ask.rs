@@ -8,6 +8,10 @@ use crate::pending::too_large;
 use crate::reads::{Reader, answer};
 use crate::replica::Replica;
 
+/// What was asked for and not proposed for so many T is refused: half of what clients wait by
+/// default, so that what is proposed then can still be answered.
+const PATIENCE_TIMEOUTS: u64 = 4;
+
 /// Something asked for here that is not yet in the log.
 pub(super) struct Asked {
     /// Unique for ever.
@@ -97,6 +101,16 @@ impl LogFromConsensus {
             // A marker that nobody has heard of comes after this read too.
             Some(Asked { proposed: false, who: Who::Readers(readers), .. }) => readers.push(reader),
             _ => self.ask(Command::Noop, Who::Readers(vec![reader])),
+        }
+    }
+
+    /// Refuses what has waited too long. Only the oldest is ever proposed: the next is the first of
+    /// those that nobody has heard of.
+    pub(super) fn refuse_stale(&mut self, out: &mut Out) {
+        let patience_ns = PATIENCE_TIMEOUTS * self.options.retry_ns;
+        let first = usize::from(self.asked.front().is_some_and(|asked| asked.proposed));
+        while self.asked.get(first).is_some_and(|asked| asked.is_stale(self.now, patience_ns)) {
+            self.asked.remove(first).expect("it is there").refuse(out);
         }
     }
 

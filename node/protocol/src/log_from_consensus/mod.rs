@@ -53,10 +53,6 @@ pub const ROW: ProtocolRow = ProtocolRow {
     epochs: Epochs::OfEachDecision,
 };
 
-/// What was asked for and not proposed for so many T is refused: half of what clients wait by
-/// default, so that what is proposed then can still be answered.
-const PATIENCE_TIMEOUTS: u64 = 4;
-
 /// One node.
 pub struct LogFromConsensus {
     id: NodeId,
@@ -240,10 +236,7 @@ impl LogFromConsensus {
 
     /// Proposes the oldest thing asked for in the first slot that is not known here.
     fn propose(&mut self, out: &mut Out) {
-        let patience_ns = PATIENCE_TIMEOUTS * self.options.retry_ns;
-        while self.asked.front().is_some_and(|asked| asked.is_stale(self.now, patience_ns)) {
-            self.asked.pop_front().expect("it has a front").refuse(out);
-        }
+        self.refuse_stale(out);
         let slot = self.ordered.commit.next();
         let Some(asked) = self.asked.front_mut().filter(|_| !self.synod.is_proposing(&slot)) else {
             return;

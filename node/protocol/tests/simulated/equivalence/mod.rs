@@ -1,6 +1,7 @@
 //! Consensus and total order broadcast, each made from the other.
 
 mod flp;
+mod lone;
 
 use schism_protocol::{ProtocolRow, consensus_from_log, log_from_consensus};
 
