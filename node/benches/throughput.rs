@@ -9,8 +9,8 @@
 //!
 //! Closed loop: each client has a connection of its own and one append of 100 bytes under way, or
 //! one such value proposed for a key of its own. All ask the node that leads; where none ever does,
-//! the first. The nodes are child processes: this program again, with `node` as its first word. Absolute figures
-//! move by a factor of two with the machine's load, so compare ratios.
+//! the first. The nodes are child processes: this program again, with `node` as its first word.
+//! Absolute figures move by a factor of two with the machine's load, so compare ratios.
 
 #![allow(clippy::print_stdout)] // a table for people is what it is for
 
