@@ -1,5 +1,5 @@
 //! A small run told step by step: who said what to whom, when it arrived, what each node did about
-//! it, and where the nine steps of the lecture notes happen.
+//! it, which way it went through its states, and where the nine steps of the lecture notes happen.
 //!
 //! ```text
 //! schism explain raft
@@ -11,11 +11,13 @@
 mod labels;
 pub mod page;
 mod picture;
+pub mod states;
 pub mod steps;
 pub mod terminal;
 
 use std::collections::BTreeMap;
 
+use states::States;
 use steps::Step;
 
 /// What happened, in order of time. All times are simulated nanoseconds since the start.
@@ -37,6 +39,8 @@ pub struct Story {
     pub notes: Vec<Note>,
     /// Messages without news, by name: heartbeats nobody acts on.
     pub undrawn: BTreeMap<String, u64>,
+    /// A node as a state machine, and who went which way.
+    pub states: States,
     /// The end.
     pub end_ns: u64,
 }

@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::picture;
 use super::steps::{STEPS, Step};
-use super::{Story, millis};
+use super::{Story, millis, states};
 use crate::report::html::STYLE;
 
 const OWN_STYLE: &str = include_str!("story.css");
@@ -52,6 +52,7 @@ pub fn page(story: &Story) -> String {
                         h2 { "The nine steps" }
                         ol.steps { @for (step, name, what) in STEPS { (step_card(story, step, name, what)) } }
                     }
+                    @if !story.states.boxes.is_empty() { (states_section(story)) }
                     section {
                         h2 { "Who said what to whom" }
                         figure {
@@ -77,6 +78,27 @@ pub fn page(story: &Story) -> String {
         }
     };
     markup.into_string()
+}
+
+fn states_section(story: &Story) -> Markup {
+    html! {
+        section {
+            h2 { "The states of a node" }
+            figure {
+                div.scroll { (PreEscaped(states::picture::draw(&story.states, &story.system))) }
+                figcaption {
+                    span.legend {
+                        span.key {
+                            i class="swatch way-taken" {}
+                            "taken in this run: by whom first, when, and in which step"
+                        }
+                        span.key { i class="swatch way-absent" {} "not in this run" }
+                    }
+                    span.note { "A crash ends a node in any state." }
+                }
+            }
+        }
+    }
 }
 
 fn step_card(story: &Story, step: Step, name: &str, what: &str) -> Markup {

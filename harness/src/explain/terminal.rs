@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::steps::{STEPS, Step};
-use super::{Message, Story, millis};
+use super::{Message, Story, millis, states};
 
 /// A column: the longest words of a note, and a space on either side.
 const COLUMN: usize = 27;
@@ -49,6 +49,9 @@ pub fn text(story: &Story) -> String {
     }
     out.push('\n');
     out += &legend(story);
+    if !story.states.boxes.is_empty() {
+        let _ = write!(out, "\n{}", states::text::lines(&story.states));
+    }
     out
 }
 

@@ -10,7 +10,8 @@
 //! # Layout, in reading order
 //!
 //! * [`machine`]: the vocabulary between a protocol and the world.
-//! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself.
+//! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself;
+//!   [`States`]: its states as a lecture draws them.
 //! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
 //!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
 //!   [`pending`] and [`reads`] (a leader's requests; [`asking`]: elsewhere), [`feed`] (its
@@ -52,8 +53,10 @@ pub use bugs::{BUGS, Bug};
 pub use machine::*;
 
 mod row;
+mod states;
 
 pub use row::*;
+pub use states::*;
 
 /// Every protocol, in the order people read about them.
 pub const PROTOCOLS: &[ProtocolRow] = &[

@@ -2,6 +2,7 @@
 //! it. Everything here is data: whoever breaks or judges a cluster reads it and names no protocol.
 
 use crate::machine::Build;
+use crate::states::States;
 
 /// What `schism list systems` prints, `schism node` starts and the judge goes by.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub struct ProtocolRow {
     pub frames: &'static [FrameRow],
     /// What the epochs in their headers count.
     pub epochs: Epochs,
+    /// A node as a state machine, as a lecture draws it.
+    pub states: States,
 }
 
 /// An option of a protocol.

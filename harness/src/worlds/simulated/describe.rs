@@ -3,6 +3,8 @@
 
 use schism_protocol::{Answer, Doubt, Refusal, Reply, Request, Role, TraceEvent};
 
+use crate::explain::states::{Arrow, State, States};
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -76,4 +78,20 @@ fn show_ballot(ballot: u64) -> String {
     } else {
         ballot.to_string()
     }
+}
+
+/// A row's picture of a node, nowhere taken.
+pub fn states(row: &schism_protocol::States) -> States {
+    let place = |name: &str| {
+        let place = row.boxes.iter().position(|state| state.name == name);
+        place.expect("an arrow is between boxes of its picture")
+    };
+    let boxes = row.boxes.iter();
+    let boxes = boxes.map(|state| State { name: state.name.into(), about: state.about.into() });
+    let arrows = row.arrows.iter().map(|arrow| Arrow {
+        from: arrow.from.map(place),
+        to: place(arrow.to),
+        on: arrow.on.into(),
+    });
+    States { boxes: boxes.collect(), arrows: arrows.collect(), taken: Vec::new() }
 }

@@ -28,11 +28,11 @@ pub fn perform(stage: &mut Stage) -> Result<(), String> {
 }
 
 fn one_log(stage: &mut Stage) -> Result<(), String> {
-    let leader = who_orders(stage, None);
+    who_orders(stage, None);
     stage.run_until(BREATH_MS, |_| false);
 
     stage.chapter("A client appends \"a\"");
-    append(stage, leader, "\"a\"")?;
+    let leader = append(stage, None, "\"a\"")?;
     everyone_delivers(stage, 1)?;
 
     stage.chapter("The leader crashes");
@@ -54,11 +54,11 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
         Progress::Majority | Progress::MajorityInMemory => {}
     }
     let crashed = (!matches!(stage.row.progress, Progress::FirstNode)).then_some(leader);
-    let next = who_orders(stage, crashed);
+    who_orders(stage, crashed);
     stage.run_until(BREATH_MS, |_| false);
 
     stage.chapter("A client appends \"b\"");
-    append(stage, next, "\"b\"")?;
+    append(stage, crashed, "\"b\"")?;
     if crashed.is_some() {
         stage.run_until(BREATH_MS, |_| false);
         stage.chapter("The crashed node comes back");
@@ -69,30 +69,35 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
 
 fn one_value(stage: &mut Stage) -> Result<(), String> {
     // Where a leader orders the proposals, one has to be there first.
-    stage.run_until(600, |stage| stage.leader().is_some());
+    stage.run_until(ELECTION_MS_MAX, |stage| stage.row.leaderless || stage.leader().is_some());
     stage.chapter("Two clients propose different values for one key");
     let first = stage.ask(0, propose("1"));
     stage.run_until(2, |_| false);
     let second = stage.ask(1, propose("2"));
-    for ticket in [first, second] {
-        decided(stage, ticket, 0)?;
-    }
+    decided(stage, first, 0, "1")?;
+    decided(stage, second, 1, "2")?;
     stage.run_until(BREATH_MS, |_| false);
     stage.chapter("A node crashes; another one is asked again");
     stage.crash(0);
     stage.run_until(BREATH_MS, |_| false);
     let again = stage.ask(2, propose("3"));
-    decided(stage, again, 2)?;
+    decided(stage, again, 2, "3")?;
     stage.run_until(BREATH_MS, |_| false);
     stage.chapter("The crashed node comes back and is asked");
     stage.boot(0);
     stage.run_until(BREATH_MS, |_| false);
     let last = stage.ask(0, propose("4"));
-    decided(stage, last, 0)
+    decided(stage, last, 0, "4")
 }
 
-/// The answer to a proposal; asked again where the first try was refused or is unknown.
-fn decided(stage: &mut Stage, ticket: Ticket, node: usize) -> Result<(), String> {
+/// The answer to a proposal; asked again, of whoever leads by then, where the first try was refused
+/// or is unknown.
+fn decided(
+    stage: &mut Stage,
+    ticket: Ticket,
+    node: usize,
+    value: &'static str,
+) -> Result<(), String> {
     let mut ticket = ticket;
     for _ in 0..20 {
         stage.run_until(PATIENCE_MS, |stage| stage.replies.contains_key(&ticket));
@@ -100,7 +105,8 @@ fn decided(stage: &mut Stage, ticket: Ticket, node: usize) -> Result<(), String>
             return Ok(());
         }
         stage.run_until(BREATH_MS, |_| false);
-        ticket = stage.ask(node, propose("9"));
+        let node = if stage.row.leaderless { node } else { who_orders(stage, None) };
+        ticket = stage.ask(node, propose(value));
     }
     Err(format!("{} decided nothing in time", stage.row.name))
 }
@@ -113,13 +119,19 @@ fn who_orders(stage: &mut Stage, other_than: Option<usize>) -> usize {
     found(stage).or(any).expect("there are three nodes at least")
 }
 
-/// Appends at a leader; asks again where it is not yet ready to order.
-fn append(stage: &mut Stage, leader: usize, value: &'static str) -> Result<(), String> {
+/// Appends at whoever orders, and says who it was; asks again, of whoever does so by then, where it
+/// was refused or nobody knows.
+fn append(
+    stage: &mut Stage,
+    other_than: Option<usize>,
+    value: &'static str,
+) -> Result<usize, String> {
     for _ in 0..20 {
+        let leader = who_orders(stage, other_than);
         let ticket = stage.ask(leader, append_of(value));
         stage.run_until(PATIENCE_MS, |stage| stage.replies.contains_key(&ticket));
         if matches!(stage.replies.get(&ticket), Some(Reply::Ok(_))) {
-            return Ok(());
+            return Ok(leader);
         }
         stage.run_until(BREATH_MS, |_| false);
     }

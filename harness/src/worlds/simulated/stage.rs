@@ -10,11 +10,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
     Boot, FramePart, Input, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply, Request,
-    Role, Status, Ticket, Time, TraceEvent,
+    Role, Status, Ticket, Time, TraceEvent, Walk,
 };
 
 use super::describe;
 use super::disk::Disk;
+use crate::explain::states::Taken;
 use crate::explain::steps::{self, Step};
 use crate::explain::{Message, Note, Story, What};
 
@@ -59,6 +60,8 @@ struct Actor {
     flushing: bool,
     alarm: u64,
     waiting: Vec<(Mark, Output<Bytes>, bool)>,
+    /// Where it is in the picture of its states; None: it is down.
+    walk: Option<Walk>,
 }
 
 /// See above.
@@ -79,6 +82,7 @@ pub struct Stage {
 impl Stage {
     pub fn new(row: &'static ProtocolRow, nodes: u8, seed: u64) -> Self {
         let (system, about) = (row.name.to_string(), row.about.to_string());
+        let states = describe::states(&row.states);
         Stage {
             now: 0,
             row,
@@ -87,7 +91,7 @@ impl Stage {
             queue: BinaryHeap::new(),
             queued: 0,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            story: Story { system, about, nodes, seed, ..Story::default() },
+            story: Story { system, about, nodes, seed, states, ..Story::default() },
             news: Vec::new(),
             tickets: 0,
         }
@@ -165,13 +169,14 @@ impl Stage {
         let mut out = Vec::new();
         let machine = (self.row.build)(boot, &mut out).expect("a disk that kept its word");
         self.actors[at].machine = Some(machine);
-        self.perform_outputs(at, out);
+        self.actors[at].walk = Some(Walk::new(self.row.states));
+        self.follow(at, false, out);
     }
 
     pub fn crash(&mut self, at: usize) {
         self.note(at, What::Crashes, None);
         let actor = &mut self.actors[at];
-        actor.machine = None;
+        (actor.machine, actor.walk) = (None, None);
         actor.disk.queue.clear();
         actor.disk.durable = Mark(0);
         actor.waiting.clear();
@@ -219,11 +224,33 @@ impl Stage {
     /// Steps a node; says whether anything came of it that is worth a line.
     fn input(&mut self, at: usize, input: Input<Bytes>) -> bool {
         let Some(machine) = self.actors[at].machine.as_mut() else { return false };
-        let mut out = Vec::new();
+        let (timeout, mut out) = (matches!(input, Input::Tick), Vec::new());
         machine
             .step(Time(self.now + 1), input, &mut out)
             .expect("our own nodes speak one language");
-        self.perform_outputs(at, out)
+        self.follow(at, timeout, out)
+    }
+
+    /// Performs what a node said, and follows it on its way through its states.
+    fn follow(&mut self, at: usize, timeout: bool, out: Vec<Output<Bytes>>) -> bool {
+        let actor = &mut self.actors[at];
+        let (machine, walk) = (actor.machine.as_ref(), actor.walk.as_mut());
+        let (machine, walk) = machine.zip(walk).expect("who says something is up");
+        let arrow = walk.step(&**machine, timeout, &out);
+        let noted = self.story.notes.len();
+        let news = self.perform_outputs(at, out);
+        // The protocols' own tests know every way through the picture; a story goes on without one.
+        debug_assert!(arrow.is_ok(), "{arrow:?}");
+        if let Ok(Some(arrow)) = arrow {
+            // What it says of its role, or that it starts, is what tells the step.
+            let (node, at_ns) = (at as u8 + 1, self.now);
+            let own = self.story.notes[noted.saturating_sub(1)..].iter();
+            let own = own.filter(|note| note.node == node && note.at_ns == at_ns);
+            let is_move = |what: &What| matches!(what, What::Starts | What::Role(..));
+            let step = own.filter(|note| is_move(&note.what)).find_map(|note| note.step);
+            self.story.states.taken.push(Taken { arrow, node, at_ns, step });
+        }
+        news
     }
 
     fn perform_outputs(&mut self, at: usize, out: Vec<Output<Bytes>>) -> bool {

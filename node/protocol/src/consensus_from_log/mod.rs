@@ -74,6 +74,10 @@ impl Protocol for ConsensusFromLog {
         self.pass(now, Input::Request { ticket, request }, out);
     }
 
+    fn state(&self) -> &'static str {
+        self.raft.state()
+    }
+
     fn status(&self) -> Status {
         self.raft.status()
     }

@@ -16,6 +16,7 @@ mod promotion;
 mod replication;
 pub mod rules;
 mod state;
+mod states;
 
 use crate::disk::Hard;
 use crate::machine::{
@@ -50,6 +51,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     acks: Acks::UntilFailover { option: "mode", value: "async" },
     traces: Traces::ALL,
     frames: message::FRAMES,
+    states: states::STATES,
     epochs: Epochs::OfAll,
 };
 

@@ -50,6 +50,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: message::FRAMES,
+    states: crate::paxos::STATES,
     epochs: Epochs::OfEachDecision,
 };
 
@@ -166,6 +167,10 @@ impl Protocol for LogFromConsensus {
         let (every, members) = (self.options.snapshot_every, self.synod.members().to_vec());
         self.ordered.take_snapshot_if_due(every, &members, &mut self.synod.disk, out);
         self.set_alarm(out);
+    }
+
+    fn state(&self) -> &'static str {
+        self.synod.state()
     }
 
     fn status(&self) -> Status {

@@ -147,6 +147,10 @@ pub trait Protocol: Sized {
     fn step(&mut self, now: Time, input: Input<Self::Message>, out: &mut Outputs<Self::Message>);
     /// What it says of itself.
     fn status(&self) -> Status;
+    /// Which box of its picture it is in ([`crate::States`]).
+    fn state(&self) -> &'static str {
+        self.status().role.word()
+    }
 }
 
 /// A protocol whose messages are bytes: what the server and the simulated cluster hold.
@@ -160,6 +164,10 @@ pub trait Machine: Send {
     ) -> Result<(), WireError>;
     /// See [`Protocol::status`].
     fn status(&self) -> Status;
+    /// See [`Protocol::state`].
+    fn state(&self) -> &'static str {
+        self.status().role.word()
+    }
 }
 
 /// Answers at once: what is answered needs nothing more from this node's disk.
@@ -232,6 +240,10 @@ where
 
     fn status(&self) -> Status {
         self.protocol.status()
+    }
+
+    fn state(&self) -> &'static str {
+        self.protocol.state()
     }
 }
 

@@ -17,6 +17,7 @@ mod propose;
 mod reads;
 pub mod rules;
 mod state;
+mod states;
 
 use std::collections::VecDeque;
 
@@ -65,6 +66,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: message::FRAMES,
+    states: states::STATES,
     epochs: Epochs::OfAll,
 };
 

@@ -40,6 +40,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: FRAMES,
+    states: super::STATES,
     epochs: Epochs::OfEachDecision,
 };
 
@@ -127,6 +128,10 @@ impl Protocol for Paxos {
         self.answer_waiting(out);
         self.take_snapshot_if_due(out);
         self.set_alarm(out);
+    }
+
+    fn state(&self) -> &'static str {
+        self.synod.state()
     }
 
     fn status(&self) -> Status {

@@ -16,8 +16,10 @@ mod keyed;
 pub mod message;
 mod options;
 pub mod rules;
+mod states;
 pub mod synod;
 
 pub use keyed::{Paxos, ROW};
 pub use options::{Backoff, OPTIONS, Options};
 pub use rules::{Paper, Rules};
+pub use states::STATES;

@@ -18,6 +18,7 @@ mod replication;
 pub mod rules;
 mod snapshot;
 mod state;
+mod states;
 
 use std::collections::BTreeSet;
 
@@ -58,6 +59,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     acks: Acks::Stay,
     traces: Traces::ALL,
     frames: message::FRAMES,
+    states: states::STATES,
     epochs: Epochs::OfAll,
 };
 

@@ -9,6 +9,7 @@
 
 pub mod message;
 pub mod rules;
+mod states;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: message::FRAMES,
+    states: states::STATES,
     epochs: Epochs::OfAll,
 };
 
@@ -154,6 +156,10 @@ impl Protocol for Sequencer {
         let every = self.snapshot_every;
         self.ordered.take_snapshot_if_due(every, &self.members, &mut self.disk, out);
         self.set_alarm(out);
+    }
+
+    fn state(&self) -> &'static str {
+        if self.lead.is_some() { states::SEQUENCER } else { states::RECEIVER }
     }
 
     fn status(&self) -> Status {

@@ -29,6 +29,7 @@ mod recovery;
 pub mod rules;
 mod serve;
 mod state;
+mod states;
 mod transfer;
 mod view_change;
 

@@ -4,7 +4,7 @@
 use super::message::{self, Message};
 use super::rules::{Rules, Sound};
 use super::state::Mode;
-use super::{Out, Vsr, options};
+use super::{Out, Vsr, options, states};
 use crate::machine::{Boot, BootError, Input, Machine, Outputs, Protocol, Status, Time, build};
 use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
 
@@ -20,6 +20,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     acks: Acks::Stay,
     traces: Traces::ALL,
     frames: message::FRAMES,
+    states: states::DURABLE,
     epochs: Epochs::OfAll,
 };
 
@@ -31,6 +32,7 @@ pub const MEMORY_ROW: ProtocolRow = ProtocolRow {
     options: options::MEMORY,
     progress: Progress::MajorityInMemory,
     traces: IN_MEMORY,
+    states: states::IN_MEMORY,
     ..ROW
 };
 
@@ -42,6 +44,7 @@ pub const PAPER_ROW: ProtocolRow = ProtocolRow {
     options: options::PAPER,
     progress: Progress::MajorityInMemory,
     traces: IN_MEMORY,
+    states: states::IN_MEMORY,
     ..ROW
 };
 
@@ -87,6 +90,10 @@ impl<const MODE: u8> Protocol for Replica<MODE> {
 
     fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
         self.0.step(now, input, out);
+    }
+
+    fn state(&self) -> &'static str {
+        states::of(self.0.state.status)
     }
 
     fn status(&self) -> Status {

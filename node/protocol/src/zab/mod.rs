@@ -20,6 +20,7 @@ mod options;
 mod reads;
 pub mod rules;
 pub mod state;
+mod states;
 mod sync;
 
 use rand_chacha::ChaCha8Rng;
@@ -57,6 +58,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     acks: Acks::Stay,
     traces: Traces::ALL,
     frames: message::FRAMES,
+    states: states::STATES,
     epochs: Epochs::OfAll,
 };
 
@@ -138,6 +140,10 @@ impl Protocol for Zab {
         self.answer_granted_reads(out);
         self.take_snapshot_if_due(out);
         self.set_alarm(out);
+    }
+
+    fn state(&self) -> &'static str {
+        states::of(&self.part)
     }
 
     fn status(&self) -> Status {

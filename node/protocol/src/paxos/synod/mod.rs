@@ -19,6 +19,7 @@ use super::ballot::Ballot;
 use super::message::{Body, Key, Message};
 use super::options::Options;
 use super::rules::Rules;
+use super::states;
 use crate::disk::Hard;
 use crate::machine::{Chain, Mark, NodeId, Output, Outputs, Record, Time, TraceEvent, send_to};
 
@@ -126,6 +127,12 @@ impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {
         self.decisions = self.decisions.split_off(key);
         self.proposers = self.proposers.split_off(key);
         self.news = self.news.split_off(key);
+    }
+
+    /// What the proposer of the first undecided decision does, in the words of its picture.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        self.proposers.values().next().map_or(states::LISTENING, Proposer::state)
     }
 
     /// When something is to be done if nothing comes.

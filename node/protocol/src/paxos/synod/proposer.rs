@@ -12,6 +12,7 @@ use crate::options::{after, draw_timeout};
 use crate::paxos::acceptor::{Accepted, Tally};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::message::{Body, Key, Message};
+use crate::paxos::states;
 
 /// A proposer of one decision.
 pub(super) struct Proposer {
@@ -38,6 +39,16 @@ enum Phase {
         value: Bytes,
         accepted: Tally,
     },
+}
+
+impl Proposer {
+    pub(super) fn state(&self) -> &'static str {
+        match self.phase {
+            Phase::Waiting => states::BACKING_OFF,
+            Phase::Preparing { .. } => states::PREPARING,
+            Phase::Accepting { .. } => states::PROPOSING,
+        }
+    }
 }
 
 impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {

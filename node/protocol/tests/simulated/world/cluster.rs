@@ -8,12 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
     Boot, Build, Input, Machine, Mark, NodeId, Output, Progress, Record, Reply, Request, Role,
-    Status, Ticket, Time,
+    States, Status, Ticket, Time,
 };
 
 use super::adversary::Holds;
 use super::clients::{self, Clients};
 use super::disk::Disk;
+use super::drawn::{self, drawn};
 use super::network::Network;
 use super::observer::Observer;
 use super::profile::Profile;
@@ -52,6 +53,7 @@ pub struct Cluster {
     pub holds: Holds,
     pub loud: bool,
     build: Build,
+    states: States,
     rng: ChaCha8Rng,
     queue: BinaryHeap<Queued>,
     queued: u64,
@@ -105,6 +107,7 @@ impl Cluster {
             holds: Holds::new(row.frames, n),
             loud,
             build: subject.build,
+            states: drawn::states(subject),
             rng: ChaCha8Rng::seed_from_u64(seed),
             queue: BinaryHeap::new(),
             queued: 0,
@@ -239,7 +242,8 @@ impl Cluster {
         let boot = Boot { id, members, seed, now, options, ..node.disk.boot() };
         node.delivered.clone_from(&boot.delivered);
         let mut out = Vec::new();
-        node.machine = Some((self.build)(boot, &mut out).expect("a disk that kept its word"));
+        let machine = (self.build)(boot, &mut out).expect("a disk that kept its word");
+        node.machine = Some(drawn(machine, self.states));
         if self.loud {
             println!("{} n{} starts, incarnation {}", self.now, at + 1, node.incarnation);
         }

@@ -5,6 +5,7 @@ pub mod adversary;
 pub mod clients;
 pub mod cluster;
 pub mod disk;
+mod drawn;
 pub mod frames;
 pub mod nemesis;
 pub mod network;

@@ -142,6 +142,7 @@ const FIRST: ProtocolRow = ProtocolRow {
         epoch_outlives_crashes: true,
     },
     frames: &[],
+    states: schism_protocol::States::NONE,
     epochs: Epochs::OfAll,
 };
 

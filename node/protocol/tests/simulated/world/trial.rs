@@ -1,7 +1,7 @@
 //! What is run and what is owed: trials, sweeps over seeds, and the hunt for planted bugs. A
 //! protocol's file hands in rows; no protocol is named here.
 
-use schism_protocol::{BUGS, Build, ProtocolRow};
+use schism_protocol::{BUGS, Build, ProtocolRow, States};
 
 use super::clients::Clients;
 use super::cluster::{Cluster, MS};
@@ -28,6 +28,8 @@ pub struct Subject {
     pub row: &'static ProtocolRow,
     /// The row's, or a bug's.
     pub build: Build,
+    /// The row's; none for a bug, which may go its own ways.
+    pub states: States,
     pub profile: Profile,
     pub expect: Expect,
 }
@@ -60,7 +62,7 @@ pub struct Seen {
 impl Subject {
     /// The correct protocol.
     pub fn of(row: &'static ProtocolRow, profile: Profile) -> Self {
-        Subject { row, build: row.build, profile, expect: Expect::default() }
+        Subject { row, build: row.build, states: row.states, profile, expect: Expect::default() }
     }
 
     /// So many served by a run, on average.
@@ -171,7 +173,7 @@ pub fn every_bug_is_caught(row: &'static ProtocolRow, schedules: &[Schedule]) {
     for (id, profile, names) in schedules {
         let bug = BUGS.iter().find(|bug| bug.id == *id).expect("both lists are the same");
         let control = Subject::of(row, profile.clone());
-        let planted = Subject { build: bug.build, ..control.clone() };
+        let planted = Subject { build: bug.build, states: States::NONE, ..control.clone() };
         let whole = names.iter().any(|name| AT_THE_END.contains(name));
         let found = (0..BUG_SEEDS).find_map(|seed| Some((seed, finding(&planted, seed, whole)?)));
         let (seed, (name, why)) = found.unwrap_or_else(|| panic!("{id} was not caught"));
