@@ -33,6 +33,29 @@ pub struct ProtocolRow {
     pub states: States,
 }
 
+impl ProtocolRow {
+    /// What most protocols are: a log in which whatever was acknowledged stays, ordered by a leader
+    /// that a majority follows, and progress while there is such a majority. A row says where it is
+    /// something else.
+    #[must_use]
+    pub const fn new(name: &'static str, about: &'static str, build: Build) -> Self {
+        ProtocolRow {
+            name,
+            about,
+            build,
+            options: &[],
+            serves: Serves::Log,
+            progress: Progress::Majority,
+            leaderless: false,
+            acks: Acks::Stay,
+            traces: Traces::ALL,
+            frames: &[],
+            epochs: Epochs::OfAll,
+            states: States::NONE,
+        }
+    }
+}
+
 /// An option of a protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OptionRow {
@@ -120,6 +143,11 @@ impl Traces {
         commit_quorum: CommitQuorum::Majority,
         epoch_outlives_crashes: true,
     };
+
+    /// Acceptors hold slot by slot: nothing is ever truncated (no I2), and one value for a slot and
+    /// a ballot takes the place of matching logs (I3).
+    pub const OF_ACCEPTORS: Traces =
+        Traces { without: &[2, 3], commit_quorum: CommitQuorum::Acceptors, ..Traces::ALL };
 }
 
 /// A kind of frame.

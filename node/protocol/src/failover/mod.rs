@@ -26,7 +26,7 @@ use crate::machine::{
 };
 use crate::ordered::Ordered;
 use crate::reads::{Reader, answer};
-use crate::{Acks, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Acks, Progress, ProtocolRow};
 use ahead::Ahead;
 use message::{Body, Message};
 use promotion::Promotion;
@@ -41,18 +41,16 @@ type Out = Outputs<Message>;
 
 /// Manual failover as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "manual-failover",
-    about: "an operator's leader orders everything; `schism promote` makes another one, fenced",
-    build: |boot, out| build::<Failover>(boot, &Fenced, out),
     options: options::OPTIONS,
-    serves: Serves::Log,
     progress: Progress::Promoted { majority: true },
-    leaderless: false,
     acks: Acks::UntilFailover { option: "mode", value: "async" },
-    traces: Traces::ALL,
     frames: message::FRAMES,
     states: states::STATES,
-    epochs: Epochs::OfAll,
+    ..ProtocolRow::new(
+        "manual-failover",
+        "an operator's leader orders everything; `schism promote` makes another one, fenced",
+        |boot, out| build::<Failover>(boot, &Fenced, out),
+    )
 };
 
 /// One node.

@@ -28,7 +28,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
-use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Epochs, ProtocolRow, Traces};
 use ask::Asked;
 use message::Message;
 
@@ -36,22 +36,17 @@ type Out = Outputs<Message>;
 
 /// Total order broadcast from consensus as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "log-from-consensus",
-    about: "one independent Paxos decision for each slot of the log; any node appends",
-    build: |boot, out| build::<LogFromConsensus>(boot, &Paper, out),
     options: crate::paxos::OPTIONS,
-    serves: Serves::Log,
-    progress: Progress::Majority,
     leaderless: true,
-    acks: Acks::Stay,
-    traces: Traces {
-        without: &[2, 3],
-        commit_quorum: CommitQuorum::Acceptors,
-        epoch_outlives_crashes: true,
-    },
+    traces: Traces::OF_ACCEPTORS,
     frames: message::FRAMES,
     states: crate::paxos::STATES,
     epochs: Epochs::OfEachDecision,
+    ..ProtocolRow::new(
+        "log-from-consensus",
+        "one independent Paxos decision for each slot of the log; any node appends",
+        |boot, out| build::<LogFromConsensus>(boot, &Paper, out),
+    )
 };
 
 /// One node.

@@ -36,7 +36,7 @@ use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::pending::Pending;
 use crate::reads::Rounds;
-use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{ProtocolRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -52,22 +52,15 @@ type Out = Outputs<Message>;
 
 /// Multi-Paxos as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "multi-paxos",
-    about: "a leader prepares all slots at once; what a quorum accepts is chosen (Lamport 1998)",
-    build: |boot, out| build::<MultiPaxos>(boot, &Paper, out),
     options: options::OPTIONS,
-    serves: Serves::Log,
-    progress: Progress::Majority,
-    leaderless: false,
-    acks: Acks::Stay,
-    traces: Traces {
-        without: &[2, 3],
-        commit_quorum: CommitQuorum::Acceptors,
-        epoch_outlives_crashes: true,
-    },
+    traces: Traces::OF_ACCEPTORS,
     frames: message::FRAMES,
     states: states::STATES,
-    epochs: Epochs::OfAll,
+    ..ProtocolRow::new(
+        "multi-paxos",
+        "a leader prepares all slots at once; what a quorum accepts is chosen (Lamport 1998)",
+        |boot, out| build::<MultiPaxos>(boot, &Paper, out),
+    )
 };
 
 /// One node: acceptor, learner, and at times the proposer.

@@ -20,28 +20,24 @@ use crate::machine::{
     TraceEvent, build, reply_to,
 };
 use crate::pending::VALUE_BYTES_MAX;
-use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{Epochs, ProtocolRow, Serves, Traces};
 
 type Out = Outputs<Message<Bytes>>;
 
 /// Single-decree Paxos as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "paxos",
-    about: "single decisions, one for each key; any node proposes (Lamport 2001)",
-    build: |boot, out| build::<Paxos>(boot, &Paper, out),
     options: OPTIONS,
     serves: Serves::Consensus,
-    progress: Progress::Majority,
     leaderless: true,
-    acks: Acks::Stay,
-    traces: Traces {
-        without: &[2, 3],
-        commit_quorum: CommitQuorum::Acceptors,
-        epoch_outlives_crashes: true,
-    },
+    traces: Traces::OF_ACCEPTORS,
     frames: FRAMES,
     states: super::STATES,
     epochs: Epochs::OfEachDecision,
+    ..ProtocolRow::new(
+        "paxos",
+        "single decisions, one for each key; any node proposes (Lamport 2001)",
+        |boot, out| build::<Paxos>(boot, &Paper, out),
+    )
 };
 
 /// One node.

@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::ProtocolRow;
 use crate::asking::{Asking, Waiter};
 use crate::disk::Hard;
 use crate::feed::Feed;
@@ -35,7 +36,6 @@ use crate::machine::{
 use crate::ordered::Ordered;
 use crate::pending::Pending;
 use crate::reads::Rounds;
-use crate::{Acks, Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -49,18 +49,14 @@ type Out = Outputs<Message>;
 
 /// Raft as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "raft",
-    about: "one elected leader orders everything; what a majority holds stays (Ongaro 2014)",
-    build: |boot, out| build::<Raft>(boot, &Paper, out),
     options: options::OPTIONS,
-    serves: Serves::Log,
-    progress: Progress::Majority,
-    leaderless: false,
-    acks: Acks::Stay,
-    traces: Traces::ALL,
     frames: message::FRAMES,
     states: states::STATES,
-    epochs: Epochs::OfAll,
+    ..ProtocolRow::new(
+        "raft",
+        "one elected leader orders everything; what a majority holds stays (Ongaro 2014)",
+        |boot, out| build::<Raft>(boot, &Paper, out),
+    )
 };
 
 /// One node.

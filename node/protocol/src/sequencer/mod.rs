@@ -23,7 +23,7 @@ use crate::options::{Given, after, option};
 use crate::ordered::Ordered;
 use crate::pending::{Limits, Pending, too_large};
 use crate::reads::{Reader, answer};
-use crate::{Acks, CommitQuorum, Epochs, Level, OptionRow, Progress, ProtocolRow, Serves, Traces};
+use crate::{CommitQuorum, Level, OptionRow, Progress, ProtocolRow, Traces};
 use message::{Body, Message};
 
 pub use rules::{FixedSequencer, Place, Rules};
@@ -32,23 +32,17 @@ type Out = Outputs<Message>;
 
 /// The sequencer as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "sequencer",
-    about: "n1 orders everything for ever and broadcasts it first in, first out; f = 0",
-    build: |boot, out| build::<Sequencer>(boot, &FixedSequencer, out),
     options: OPTIONS,
-    serves: Serves::Log,
     progress: Progress::FirstNode,
-    leaderless: false,
-    acks: Acks::Stay,
     // Nobody is elected: I1, I2, I4 and I10 have nothing to say (design: protocols, 1.8).
-    traces: Traces {
-        without: &[1, 2, 4, 10],
-        commit_quorum: CommitQuorum::Leader,
-        epoch_outlives_crashes: true,
-    },
+    traces: Traces { without: &[1, 2, 4, 10], commit_quorum: CommitQuorum::Leader, ..Traces::ALL },
     frames: message::FRAMES,
     states: states::STATES,
-    epochs: Epochs::OfAll,
+    ..ProtocolRow::new(
+        "sequencer",
+        "n1 orders everything for ever and broadcasts it first in, first out; f = 0",
+        |boot, out| build::<Sequencer>(boot, &FixedSequencer, out),
+    )
 };
 
 const OPTIONS: &[OptionRow] = &[

@@ -6,22 +6,18 @@ use super::rules::{Rules, Sound};
 use super::state::Mode;
 use super::{Out, Vsr, options, states};
 use crate::machine::{Boot, BootError, Input, Machine, Outputs, Protocol, Status, Time, build};
-use crate::{Acks, CommitQuorum, Epochs, Progress, ProtocolRow, Serves, Traces};
+use crate::{CommitQuorum, Progress, ProtocolRow, Traces};
 
 /// With a disk, as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "vsr",
-    about: "replicas take turns as primary; what a majority has on disk stays (Liskov 2012)",
-    build: |boot, out| start(Mode::Durable, boot, &Sound, out),
     options: options::DURABLE,
-    serves: Serves::Log,
-    progress: Progress::Majority,
-    leaderless: false,
-    acks: Acks::Stay,
-    traces: Traces::ALL,
     frames: message::FRAMES,
     states: states::DURABLE,
-    epochs: Epochs::OfAll,
+    ..ProtocolRow::new(
+        "vsr",
+        "replicas take turns as primary; what a majority has on disk stays (Liskov 2012)",
+        |boot, out| start(Mode::Durable, boot, &Sound, out),
+    )
 };
 
 /// In memory, made safe by keeping the view.

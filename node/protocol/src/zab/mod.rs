@@ -26,13 +26,13 @@ mod sync;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::ProtocolRow;
 use crate::disk::Hard;
 use crate::machine::{
     Boot, BootError, Epoch, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal, Reply,
     Request, Role, Status, Ticket, Time, build, reply_to,
 };
 use crate::ordered::Ordered;
-use crate::{Acks, Epochs, Progress, ProtocolRow, Serves, Traces};
 use message::{Body, Message, Report};
 
 pub use discovery::{Disk, Held};
@@ -48,18 +48,14 @@ type Out = Outputs<Message>;
 
 /// Zab as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "zab",
-    about: "a leader with the best history of a quorum brings it to all, then orders (Zab 1.0)",
-    build: |boot, out| build::<Zab>(boot, &Paper, out),
     options: options::OPTIONS,
-    serves: Serves::Log,
-    progress: Progress::Majority,
-    leaderless: false,
-    acks: Acks::Stay,
-    traces: Traces::ALL,
     frames: message::FRAMES,
     states: states::STATES,
-    epochs: Epochs::OfAll,
+    ..ProtocolRow::new(
+        "zab",
+        "a leader with the best history of a quorum brings it to all, then orders (Zab 1.0)",
+        |boot, out| build::<Zab>(boot, &Paper, out),
+    )
 };
 
 /// One node.

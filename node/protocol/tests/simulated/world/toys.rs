@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use schism_protocol::wire::WireError;
 use schism_protocol::{
-    Acks, Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Epochs, Index, Input, Machine, Mark,
-    NodeId, Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role,
-    Serves, Status, Time, TraceEvent, Traces,
+    Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Index, Input, Machine, Mark, NodeId,
+    Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role, Serves,
+    Status, Time, TraceEvent, Traces,
 };
 
 use super::Strike::{CrashLeader, CrashOne, PauseLeader, Promote, PromoteWhileLeaderLives};
@@ -127,23 +127,11 @@ impl<const WAY: u8> Machine for Toy<WAY> {
 }
 
 const FIRST: ProtocolRow = ProtocolRow {
-    name: "toy",
-    about: "n1 decides",
-    build: build::<RIGHT>,
-    options: &[],
     serves: Serves::Consensus,
     progress: Progress::FirstNode,
-    leaderless: false,
-    acks: Acks::Stay,
     // n1 leads its one epoch in every incarnation.
-    traces: Traces {
-        without: &[1],
-        commit_quorum: CommitQuorum::Acceptors,
-        epoch_outlives_crashes: true,
-    },
-    frames: &[],
-    states: schism_protocol::States::NONE,
-    epochs: Epochs::OfAll,
+    traces: Traces { without: &[1], commit_quorum: CommitQuorum::Acceptors, ..Traces::ALL },
+    ..ProtocolRow::new("toy", "n1 decides", build::<RIGHT>)
 };
 
 const PROMOTED: ProtocolRow = ProtocolRow {
