@@ -44,23 +44,30 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                 continue;
             }
             let stalled = nemesis::stalled_ns(&stalls, gap.from, gap.to);
-            let told = format!(
-                "nothing was acknowledged for {} ms (from {} ms on), though a quorum could have",
-                ms(gap.to - gap.from),
-                ms(gap.from)
-            );
-            if stalled > settings.recovery_ns / 10 {
-                doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+            let told = |span: Span| {
+                format!(
+                    "nothing was acknowledged for {} ms (from {} ms on), though a quorum could have",
+                    ms(span.to - span.from),
+                    ms(span.from)
+                )
+            };
+            // Where it did not, it may have been slow: there the system has twice as long.
+            let steady = if stalled <= settings.recovery_ns / 10 {
+                Some(gap)
             } else {
-                let events = around(history, gap);
-                let time_ns = Some(gap.from.saturating_add(settings.recovery_ns));
-                anomalies.push(Anomaly {
-                    kind: Kind::NoProgress,
-                    explanation: told,
-                    events,
-                    time_ns,
-                });
-            }
+                between(&stalls, gap).into_iter().find(|span| {
+                    span.to - span.from > 2 * settings.recovery_ns && work.asked_in(*span)
+                })
+            };
+            let Some(span) = steady else {
+                let told = told(gap);
+                doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+                continue;
+            };
+            let events = around(history, span);
+            let time_ns = Some(span.from.saturating_add(settings.recovery_ns));
+            let (kind, explanation) = (Kind::NoProgress, told(span));
+            anomalies.push(Anomaly { kind, explanation, events, time_ns });
         }
     }
     if let Some(longest) = settings.recovery_max_ns {
@@ -184,6 +191,21 @@ fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
     moments.extend(oks.returns.get(from..to).unwrap_or(&[]));
     moments.push(span.to);
     moments.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
+}
+
+/// The parts of a span in which the machine did not stand still.
+fn between(stalls: &[Stall], span: Span) -> Vec<Span> {
+    let mut stalls: Vec<&Stall> = stalls.iter().collect();
+    stalls.sort_unstable_by_key(|stall| stall.from_ns);
+    let mut parts = Vec::new();
+    let mut from = span.from;
+    for stall in stalls {
+        parts.push(Span { from, to: stall.from_ns.min(span.to) });
+        from = from.max(stall.to_ns);
+    }
+    parts.push(Span { from, to: span.to });
+    parts.retain(|part| part.from < part.to);
+    parts
 }
 
 /// The first and the last event of a span.

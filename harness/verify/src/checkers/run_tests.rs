@@ -201,6 +201,11 @@ fn progress_is_not_demanded_of_a_machine_that_stood_still_or_of_nobody() {
     );
     let little = stall.replace("1700000000", "1600000000");
     check("progress", "no-progress", &SILENCE.replace("3000 p2", &format!("{little}\n3000 p2")));
+    // 2,190 ms of it the machine went on, and then stood still: twice what is allowed is too long.
+    let late = stall.replace("1500000000", "2200000000").replace("1700000000", "2900000000");
+    check("progress", "no-progress", &SILENCE.replace("3000 p2", &format!("{late}\n3000 p2")));
+    let less = late.replace("2200000000", "2010000000");
+    check("progress", "still for 890", &SILENCE.replace("3000 p2", &format!("{less}\n3000 p2")));
     check("progress", "valid", "1 phase \"x\"\n2 can-progress true\n9000 can-progress false");
     // Clients were stopped when settling began, 20 ms after the last answer.
     let settled = r#"
