@@ -6,6 +6,7 @@
 
 mod describe;
 mod disk;
+mod marks;
 mod script;
 mod stage;
 

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
-    Boot, FramePart, Input, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply, Request,
-    Role, Status, Ticket, Time, TraceEvent, Walk,
+    Boot, Input, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply, Request, Role, Status,
+    Ticket, Time, TraceEvent, Walk,
 };
 
 use super::describe;
 use super::disk::Disk;
+use super::marks::Marks;
 use crate::explain::states::Taken;
 use crate::explain::steps::{self, Step};
 use crate::explain::{Message, Note, Story, What};
@@ -76,6 +77,7 @@ pub struct Stage {
     story: Story,
     /// Whether a message changed something where it was sent, or where it arrived.
     news: Vec<bool>,
+    marks: Marks,
     tickets: u64,
 }
 
@@ -93,6 +95,7 @@ impl Stage {
             rng: ChaCha8Rng::seed_from_u64(seed),
             story: Story { system, about, nodes, seed, states, ..Story::default() },
             news: Vec::new(),
+            marks: Marks::new(row.leaderless),
             tickets: 0,
         }
     }
@@ -188,8 +191,7 @@ impl Stage {
     pub fn ask(&mut self, at: usize, request: Request) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let leads = self.leader() == Some(at);
-        let step = leads.then_some(steps::BROADCASTING);
+        let step = self.marks.of_request(self.leader() == Some(at));
         self.note(at, What::Asked(describe::request(&request)), step);
         self.input(at, Input::Request { ticket, request });
         ticket
@@ -293,28 +295,12 @@ impl Stage {
     }
 
     fn trace(&mut self, at: usize, event: &TraceEvent) {
+        let leads = self.leader() == Some(at);
+        let step = self.marks.of_trace(at, event, leads);
         if let TraceEvent::Role { role, epoch, .. } = event {
-            let step = match role {
-                Role::Leader => Some(steps::COLLECTING),
-                Role::Candidate | Role::PreCandidate => Some(steps::INITIALISATION),
-                Role::Follower | Role::Recovering => None,
-            };
             return self.note(at, What::Role(describe::role(*role), epoch.0), step);
         }
         let Some(words) = describe::trace(event) else { return };
-        let leads = self.leader() == Some(at);
-        let step = match event {
-            TraceEvent::Promise { .. } => Some(steps::VOTING),
-            TraceEvent::Append { .. } | TraceEvent::Proposed { .. } if leads => {
-                Some(steps::REPLICATING)
-            }
-            TraceEvent::Proposed { .. } => Some(steps::REPLICATING),
-            TraceEvent::Append { .. } | TraceEvent::Accepted { .. } => Some(steps::UPDATING),
-            TraceEvent::Commit { as_leader: true, .. } | TraceEvent::Chosen { .. } => {
-                Some(steps::COMMITTING)
-            }
-            _ => None,
-        };
         self.note(at, What::Does(words), step);
     }
 
@@ -326,14 +312,9 @@ impl Stage {
         let kind = bytes.first().copied().unwrap_or_default();
         let epoch = bytes.get(1..9).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
         let row = self.row.frames.iter().find(|row| row.kind == kind);
-        let leads = self.leader() == Some(at);
-        let step = match row.map(|row| row.part) {
-            Some(FramePart::Decides) => Some(steps::RECEIVING),
-            Some(FramePart::Moves) if !leads && self.leader() == Some(to.0 as usize - 1) => {
-                Some(steps::ACKNOWLEDGING)
-            }
-            _ => None,
-        };
+        let (leader, to_at) = (self.leader(), to.0 as usize - 1);
+        let answers = leader != Some(at) && leader == Some(to_at);
+        let step = row.and_then(|row| self.marks.of_message(row.part, to_at, epoch, answers));
         let after = LINK_NS.0 + self.rng.next_u64() % LINK_NS.1;
         // A connection delivers in order.
         let mut before = self.story.messages.iter().rev();
