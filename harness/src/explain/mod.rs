@@ -100,11 +100,28 @@ impl What {
         match self {
             What::Starts => "starts".into(),
             What::Crashes => "CRASHES".into(),
+            What::Role(role, epoch) if is_ballot(*epoch) => {
+                format!("{role}, {}", show_epoch(*epoch))
+            }
             What::Role(role, epoch) => format!("{role}, epoch {epoch}"),
             What::Asked(what) => format!("client: {what}"),
             What::Answers(what) => format!("answers {what}"),
             What::Does(what) => what.clone(),
         }
+    }
+}
+
+/// Ballots are epochs too: a round and a node in one number, as in every frame's header.
+fn is_ballot(epoch: u64) -> bool {
+    epoch > 0xff
+}
+
+/// An epoch, or `(3, n1)` for a ballot.
+pub fn show_epoch(epoch: u64) -> String {
+    if is_ballot(epoch) {
+        format!("({}, n{})", epoch >> 8, epoch & 0xff)
+    } else {
+        epoch.to_string()
     }
 }
 

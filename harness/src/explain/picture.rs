@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::labels::Labels;
-use super::{Message, Note, Story, What, millis};
+use super::{Message, Note, Story, What, millis, show_epoch};
 use crate::report::pictures::svg::{Svg, WIDTH};
 
 /// Room for the times at the left.
@@ -149,10 +149,7 @@ fn draw_message(
         );
         svg.path(&d, "tip", "");
     }
-    let mut label = format!("{} {}", message.name, message.epoch);
-    if message.epoch > 0xff {
-        label = format!("{} ({}, n{})", message.name, message.epoch >> 8, message.epoch & 0xff);
-    }
+    let mut label = format!("{} {}", message.name, show_epoch(message.epoch));
     if let Some(step) = message.step {
         let _ = write!(label, " ·{}", step.0);
     }

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::steps::{STEPS, Step};
-use super::{Message, Story, millis, states};
+use super::{Message, Story, millis, show_epoch, states};
 
 /// A column: the longest words of a note, and a space on either side.
 const COLUMN: usize = 27;
@@ -117,7 +117,7 @@ fn arrow(nodes: u8, message: &Message, arrives: bool) -> String {
     } else {
         row[right - 1] = end[1];
     }
-    let label = format!(" {} {} ", message.name, message.epoch);
+    let label = format!(" {} {} ", message.name, show_epoch(message.epoch));
     let room = right - left;
     let start = left + (room.saturating_sub(label.chars().count())) / 2 + 1;
     for (cell, c) in row[start..right - 1].iter_mut().zip(label.chars()) {

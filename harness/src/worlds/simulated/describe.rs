@@ -3,6 +3,7 @@
 
 use schism_protocol::{Answer, Doubt, Refusal, Reply, Request, Role, TraceEvent};
 
+use crate::explain::show_epoch;
 use crate::explain::states::{Arrow, State, States};
 
 fn text(bytes: &[u8]) -> String {
@@ -49,7 +50,9 @@ pub fn role(role: Role) -> String {
 /// None: not worth a line.
 pub fn trace(event: &TraceEvent) -> Option<String> {
     Some(match event {
-        TraceEvent::Promise { epoch, to } => format!("promises {} to {to}", epoch.0),
+        TraceEvent::Promise { epoch, to } => {
+            format!("promises {} to {to}", show_epoch(epoch.0))
+        }
         TraceEvent::Role { role, epoch, .. } => format!("{}, epoch {}", self::role(*role), epoch.0),
         TraceEvent::Append { i, .. } => format!("log[{}] written", i.0),
         TraceEvent::Truncate { from, .. } => format!("log[{}..] removed", from.0),
@@ -58,9 +61,9 @@ pub fn trace(event: &TraceEvent) -> Option<String> {
         TraceEvent::Apply { result: Some(offset), .. } => format!("delivers offset {}", offset.0),
         TraceEvent::Restore { i, .. } => format!("snapshot up to {}", i.0),
         TraceEvent::Recovered { .. } => "has recovered".into(),
-        TraceEvent::Proposed { ballot, .. } => format!("proposes in {}", show_ballot(ballot.0)),
-        TraceEvent::Accepted { ballot, .. } => format!("accepts in {}", show_ballot(ballot.0)),
-        TraceEvent::Chosen { ballot, .. } => format!("CHOSEN in {}", show_ballot(ballot.0)),
+        TraceEvent::Proposed { ballot, .. } => format!("proposes in {}", show_epoch(ballot.0)),
+        TraceEvent::Accepted { ballot, .. } => format!("accepts in {}", show_epoch(ballot.0)),
+        TraceEvent::Chosen { ballot, .. } => format!("CHOSEN in {}", show_epoch(ballot.0)),
         TraceEvent::Boot { .. }
         | TraceEvent::Persist { .. }
         | TraceEvent::AckSent { .. }
@@ -69,15 +72,6 @@ pub fn trace(event: &TraceEvent) -> Option<String> {
         | TraceEvent::Config { .. }
         | TraceEvent::Read { .. } => return None,
     })
-}
-
-/// A ballot is a round and a node in one number.
-fn show_ballot(ballot: u64) -> String {
-    if ballot > 0xff {
-        format!("({}, n{})", ballot >> 8, ballot & 0xff)
-    } else {
-        ballot.to_string()
-    }
 }
 
 /// A row's picture of a node, nowhere taken.
