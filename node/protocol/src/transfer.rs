@@ -2,6 +2,8 @@
 //! is small, and what travels is the suffix of values that the receiver lacks, piece by piece.
 //! It never sends, and never decides whether a snapshot is wanted.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::machine::{Index, Offset, Snapshot};
@@ -75,13 +77,15 @@ pub struct Staging {
     index: Index,
     from: Offset,
     values: Vec<Bytes>,
+    /// Pieces that overtook others.
+    early: BTreeMap<Offset, Vec<Bytes>>,
 }
 
 impl Staging {
     /// Nothing so far; values are wanted from `from` on.
     #[must_use]
     pub fn new(index: Index, from: Offset) -> Self {
-        Staging { index, from, values: Vec::new() }
+        Staging { index, from, values: Vec::new(), early: BTreeMap::new() }
     }
 
     /// The same values for another snapshot: what is delivered is one sequence, so that all
@@ -89,6 +93,7 @@ impl Staging {
     #[must_use]
     pub fn moved_to(mut self, index: Index, length: Offset) -> Self {
         self.values.truncate(length.0.saturating_sub(self.from.0) as usize);
+        self.early.clear();
         Staging { index, ..self }
     }
 
@@ -106,7 +111,10 @@ impl Staging {
 
     /// Takes a piece that goes on where the last one ended; any other is dropped. Returns the end.
     pub fn take(&mut self, offset: Offset, values: Vec<Bytes>) -> Offset {
-        if offset == self.end() {
+        if offset >= self.end() && !values.is_empty() {
+            self.early.insert(offset, values);
+        }
+        while let Some(values) = self.early.remove(&self.end()) {
             self.values.extend(values);
         }
         self.end()

@@ -4,6 +4,8 @@
 //! view changes and another replica is asked: the next one says how much of it its own log has.
 //! Nothing in here is ever held: it is acknowledged to nobody, and no DoViewChange speaks of it.
 
+use std::collections::BTreeMap;
+
 use super::message::Suffix;
 use crate::log::{EntryId, Log};
 use crate::machine::{Index, LogEntry};
@@ -15,12 +17,23 @@ pub(super) struct Branch {
     prev: EntryId,
     /// Contiguous, from `prev` on.
     entries: Vec<LogEntry>,
+    /// Pieces of the log under way that overtook others, by where they go on.
+    early: BTreeMap<Index, Piece>,
 }
+
+/// A piece of a log, and whether more was on its way when it left.
+pub(super) type Piece = (Suffix, bool);
 
 impl Branch {
     /// Nothing so far, after this entry.
     pub(super) fn after(prev: EntryId) -> Self {
-        Branch { prev, entries: Vec::new() }
+        Branch { prev, ..Branch::default() }
+    }
+
+    /// Drops all but what overtook others: it goes on after this entry.
+    pub(super) fn restart_after(&mut self, prev: EntryId) {
+        self.prev = prev;
+        self.entries.clear();
     }
 
     /// Up to where the log is here or in hand.
@@ -45,13 +58,39 @@ impl Branch {
         found == Some(id.birth)
     }
 
-    /// Takes a piece that goes on where the last one ended. False: it does not.
-    pub(super) fn take(&mut self, piece: Suffix) -> bool {
-        let goes_on = piece.prev.index == self.end();
-        if goes_on {
-            self.entries.extend(piece.entries);
+    /// Takes a piece that goes on where the last one ended, and those that it closes the gap to.
+    /// Says where the log ended when the last of them left, and whether more was on its way then.
+    /// None: it does not go on here; if it is beyond, it is put aside.
+    pub(super) fn take(&mut self, piece: Piece) -> Option<(Index, bool)> {
+        if piece.0.prev.index != self.end() {
+            self.put_aside(piece);
+            return None;
         }
-        goes_on
+        let mut next = Some(piece);
+        let mut said = None;
+        while let Some((suffix, more)) = next {
+            said = Some((suffix.last, more));
+            self.entries.extend(suffix.entries);
+            let birth = self.entries.last().map_or(self.prev.birth, |entry| entry.birth);
+            let early = self.early.remove(&self.end());
+            next = early.filter(|(suffix, _)| suffix.prev.birth == birth);
+        }
+        let end = self.end();
+        self.early.retain(|prev, _| *prev > end);
+        said
+    }
+
+    /// Keeps a piece until those before it have come.
+    pub(super) fn put_aside(&mut self, piece: Piece) {
+        if piece.0.prev.index > self.end() {
+            self.early.insert(piece.0.prev.index, piece);
+        }
+    }
+
+    /// Another log is asked for next: what overtook belongs to this one.
+    pub(super) fn without_early(mut self) -> Self {
+        self.early.clear();
+        self
     }
 
     /// The last entry of each of its latest births, the latest first.
@@ -92,7 +131,8 @@ mod tests {
             birth: Epoch(*birth),
             command: Command::Noop,
         };
-        Branch { prev: id(1, 2), entries: births.iter().zip(3..).map(entry).collect() }
+        let entries = births.iter().zip(3..).map(entry).collect();
+        Branch { prev: id(1, 2), entries, ..Branch::default() }
     }
 
     #[test]
@@ -120,10 +160,41 @@ mod tests {
         assert_eq!(branch(&[]).ends(9), []);
     }
 
+    /// The entries of the log of view 1 after `prev`, so many of them.
+    fn piece(prev: u64, many: u64, last: u64) -> Piece {
+        let entries = branch(&vec![1; many as usize]).entries;
+        let entries = entries
+            .into_iter()
+            .map(|entry| LogEntry { index: Index(entry.index.0 + prev - 2), ..entry });
+        let suffix = Suffix { prev: id(1, prev), entries: entries.collect(), last: Index(last) };
+        (suffix, last > prev + many)
+    }
+
     #[test]
-    fn only_a_piece_that_goes_on_is_taken() {
-        let piece = |prev: u64| Suffix { prev: id(1, prev), ..Suffix::default() };
+    fn a_piece_is_taken_when_all_before_it_have_come() {
         let mut branch = branch(&[1]);
-        assert_eq!([2, 3, 4].map(|prev| branch.take(piece(prev))), [false, true, false]);
+        assert_eq!(branch.take(piece(2, 1, 9)), None, "it is here");
+        assert_eq!(branch.take(piece(5, 2, 9)), None, "it is early");
+        assert_eq!(branch.take(piece(8, 1, 9)), None, "so is this");
+        assert_eq!(branch.take(piece(3, 2, 9)), Some((Index(9), true)));
+        assert_eq!(branch.end(), Index(7));
+        assert_eq!(branch.take(piece(7, 1, 9)), Some((Index(9), false)));
+        let indices = branch.entries.iter().map(|entry| entry.index.0);
+        assert_eq!(indices.collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn what_overtook_is_of_one_log() {
+        let mut branch = branch(&[1]);
+        branch.put_aside(piece(5, 1, 9));
+        let mut branch = branch.without_early();
+        assert_eq!(branch.take(piece(3, 2, 9)), Some((Index(9), true)));
+        assert_eq!(branch.end(), Index(5));
+        // Of another birth: it cannot be of this log.
+        let (mut other, more) = piece(7, 1, 9);
+        other.prev = id(3, 7);
+        branch.put_aside((other, more));
+        assert_eq!(branch.take(piece(5, 2, 9)), Some((Index(9), true)));
+        assert_eq!(branch.end(), Index(7));
     }
 }

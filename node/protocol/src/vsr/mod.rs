@@ -221,7 +221,7 @@ impl Vsr {
         }
         let Message { view, body } = message;
         match body {
-            Body::Recovery { nonce } => return self.on_recovery(from, nonce, out),
+            Body::Recovery { nonce } => return self.on_recovery(from, view, nonce, out),
             Body::RecoveryResponse { nonce, primary } => {
                 return self.on_recovery_response(from, view, nonce, primary, out);
             }

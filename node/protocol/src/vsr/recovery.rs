@@ -39,7 +39,11 @@ impl Vsr {
         self.set_nudge();
     }
 
-    pub(super) fn on_recovery(&mut self, from: NodeId, nonce: u64, out: &mut Out) {
+    pub(super) fn on_recovery(&mut self, from: NodeId, view: Epoch, nonce: u64, out: &mut Out) {
+        if self.rules.takes_part(&self.state) && view > self.state.hard.view {
+            // It has left every earlier view, and comes back into none of them.
+            return self.move_to(view, out);
+        }
         if self.state.status != Status::Normal {
             return;
         }
@@ -83,7 +87,7 @@ impl Vsr {
             self.replace_log(log.prev.index, log.entries, out);
             self.enter(commit, out);
         } else {
-            self.fetch_from(leader, Why::Recover, out);
+            self.fetch_from(leader, Why::Recover(log.last), out);
         }
     }
 }

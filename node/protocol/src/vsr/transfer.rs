@@ -10,6 +10,7 @@ use super::branch::Branch;
 use super::message::{Body, Suffix};
 use super::serve::{ASKED_BYTES_MAX, PIECE_BYTES_MAX};
 use super::{Out, Vsr};
+use crate::log::EntryId;
 use crate::machine::{Epoch, Index, NodeId, Offset, Snapshot};
 use crate::options::after;
 use crate::pending::MESSAGE_BYTES_MAX;
@@ -23,8 +24,9 @@ pub(super) enum Why {
     Enter,
     /// The new primary has chosen that log.
     Choose,
-    /// Everything was forgotten.
-    Recover,
+    /// Everything was forgotten. The log goes up to here at least: one that ends before it was sent
+    /// to an earlier incarnation, which may have acknowledged more since.
+    Recover(Index),
 }
 
 /// What is being asked for.
@@ -61,7 +63,7 @@ impl Vsr {
         self.stop_fetching();
         let kept = std::mem::take(&mut self.kept);
         let fits = why != Why::Fill && kept.is_on(&self.state.ordered.log);
-        let branch = if fits { kept } else { self.branch_after(self.sure_of(why)) };
+        let branch = if fits { kept } else { Branch::after(self.id_at(self.sure_of(why))) };
         // Two heartbeats: long enough for any answer that is still coming.
         let patience_ns = 2 * self.state.options.heartbeat_ns;
         let bytes = MESSAGE_BYTES_MAX as u64;
@@ -75,16 +77,16 @@ impl Vsr {
         if why == Why::Fill { self.state.last() } else { self.state.ordered.commit }
     }
 
-    fn branch_after(&self, index: Index) -> Branch {
+    fn id_at(&self, index: Index) -> EntryId {
         let position = self.state.ordered.log.position(index);
-        Branch::after(position.expect("an index from the base to the last is here").id())
+        position.expect("an index from the base to the last is here").id()
     }
 
     /// What has come stays for whoever is asked next.
     pub(super) fn stop_fetching(&mut self) {
         let branch = self.fetch.take().map(|fetch| fetch.branch);
         if let Some(branch) = branch.filter(|branch| !branch.is_empty()) {
-            self.kept = branch;
+            self.kept = branch.without_early();
         }
     }
 
@@ -107,6 +109,13 @@ impl Vsr {
     /// Asks for what is still missing.
     fn ask_for_state(&mut self, out: &mut Out) {
         let Some(fetch) = &self.fetch else { return };
+        let sure = self.sure_of(fetch.why);
+        if fetch.branch.end() < sure {
+            // Prepares that were late have brought more meanwhile. What is missing begins after
+            // them; what came before may be summed up by now where it is asked for.
+            self.begin_after(sure);
+        }
+        let Some(fetch) = &self.fetch else { return };
         let (snapshot, have) = self.state.ordered.staged();
         let bytes = fetch.bytes;
         let (sure, ends) = if fetch.joined {
@@ -114,10 +123,19 @@ impl Vsr {
         } else {
             let mut ends = fetch.branch.ends(ENDS_MAX);
             ends.extend(self.state.ordered.log.ends(ENDS_MAX));
-            (self.sure_of(fetch.why), ends)
+            (sure, ends)
         };
         self.send(fetch.from, Body::GetState { after: sure, ends, bytes, snapshot, have }, out);
         self.nudge_at = after(self.now, fetch.patience_ns);
+    }
+
+    /// Nothing of the log that is asked for is in hand but what is one's own up to here.
+    fn begin_after(&mut self, index: Index) {
+        let id = self.id_at(index);
+        if let Some(fetch) = &mut self.fetch {
+            fetch.branch.restart_after(id);
+            fetch.joined = false;
+        }
     }
 
     pub(super) fn on_new_state(
@@ -137,16 +155,15 @@ impl Vsr {
         if !fetch.joined {
             if !fetch.branch.cut_back_to(suffix.prev) {
                 if own != Some(suffix.prev.birth) {
-                    return;
+                    return fetch.branch.put_aside((suffix, more));
                 }
-                fetch.branch = Branch::after(suffix.prev);
+                fetch.branch.restart_after(suffix.prev);
             }
             fetch.joined = true;
         }
-        let whole = suffix.is_whole();
-        if !fetch.branch.take(suffix) {
-            return;
-        }
+        let Some((last, more)) = fetch.branch.take((suffix, more)) else { return };
+        let least = if let Why::Recover(last) = fetch.why { last } else { Index(0) };
+        let whole = fetch.branch.end() == last && last >= least;
         self.reset_timer();
         if whole {
             self.finish_fetch(commit, out);
@@ -180,7 +197,7 @@ impl Vsr {
                 self.advance_commit(self.rules.backup_commit(commit, last), out);
                 self.say_what_is_held(out);
             }
-            Why::Enter | Why::Recover => {
+            Why::Enter | Why::Recover(_) => {
                 self.replace_log(prev, entries, out);
                 self.enter(commit, out);
             }
@@ -219,9 +236,7 @@ impl Vsr {
         }
         let snapshot = self.rules.taken_over(snapshot);
         self.state.ordered.install(view, snapshot, &mut self.disk, out);
-        let branch = self.branch_after(self.state.ordered.commit);
-        let fetch = self.fetch.as_mut().expect("it is wanted");
-        (fetch.branch, fetch.joined) = (branch, false);
+        self.begin_after(self.state.ordered.commit);
         self.ask_for_state(out);
     }
 }

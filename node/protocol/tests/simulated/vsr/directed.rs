@@ -223,3 +223,29 @@ fn a_replica_recovers_by_f_plus_1_answers_with_the_primary_of_the_latest_view() 
     assert_eq!(recovers(&[(2, 5, false, false), (3, 5, true, true)]), still, "an old answer");
     assert_eq!(recovers(&[(2, 1, true, true), (3, 1, false, true)]), still, "a view it had left");
 }
+
+/// What an earlier incarnation asked for may still be on its way; it has acknowledged more since.
+#[test]
+fn a_recovery_takes_no_less_than_its_primary_answered() {
+    let mut lone = Memory::new(Some((4, 0)), &[]);
+    let nonce = nonce(&lone);
+    let answer = |primary| Body::RecoveryResponse { nonce, primary };
+    lone.hears(N3, 4, answer(None));
+    lone.hears(N2, 4, answer(Some((Index(20), suffix(20, 4, &[4; 5], 25)))));
+    assert_eq!(lone.kinds(), [kind::GET_STATE]);
+    lone.hears(N2, 4, new_state(8, suffix(0, 0, &[4; 10], 10)));
+    assert_eq!((lone.status().role, lone.last()), (Role::Recovering, 0));
+    lone.hears(N2, 4, new_state(20, suffix(10, 4, &[4; 15], 25)));
+    assert_eq!((lone.status().role, lone.last()), (Role::Follower, 25));
+}
+
+/// It can come back into no earlier view, and nobody else knows of that one.
+#[test]
+fn whoever_recovers_takes_the_others_into_the_view_it_remembers() {
+    let mut lone = Memory::new(None, &[]);
+    lone.durable().durable();
+    lone.hears(N2, 1, Body::StartView { commit: Index(0), suffix: suffix(0, 0, &[], 0) }).durable();
+    assert_eq!((lone.view(), lone.status().role), (1, Role::Follower));
+    lone.hears(N3, 2, Body::Recovery { nonce: 1 });
+    assert_eq!(lone.view(), 2);
+}

@@ -128,3 +128,29 @@ fn a_replica_recovers_a_large_log_over_a_slow_link() {
         })
     });
 }
+
+/// One backup lags by 700 ms of large values; then the other one dies. Pieces that leave together
+/// may arrive in any order.
+fn needs_the_one_that_lags(profile: &Profile) {
+    all_within("until served", 1_000, |seed| {
+        let mut cluster = Cluster::start(&Subject::of(&vsr::ROW, profile.clone()), seed, false);
+        cluster.run_until(cluster.now + 1_000 * MS);
+        let leader = cluster.leader().expect("nothing disturbs it");
+        let (lags, dies) = ((leader + 1) % 3, (leader + 2) % 3);
+        let others = [leader, dies].into_iter();
+        cluster.cuts.insert(0, others.flat_map(|n| [(n, lags), (lags, n)]).collect());
+        cluster.run_until(cluster.now + 700 * MS);
+        cluster.cuts.clear();
+        cluster.crash(dies);
+        let enough = cluster.clients.served() + 20;
+        waits_for(&mut cluster, |cluster| cluster.clients.served() >= enough)
+    });
+}
+
+#[test]
+fn what_a_backup_lacks_reaches_it_though_messages_pass_one_another() {
+    let profile = Profile { clients: 20, value_bytes: 16_000, filter: None, ..distant(FAR) };
+    needs_the_one_that_lags(&profile);
+    // Summed up before it can be asked for.
+    needs_the_one_that_lags(&profile.with("snapshot-every", "50"));
+}

@@ -4,7 +4,10 @@ use schism_protocol::vsr::message::kind;
 use schism_protocol::{ProtocolRow, vsr};
 
 use crate::world::Profile;
-use crate::world::Strike::{CrashFollower, CrashLeader, CrashMinority, CrashOne};
+use crate::world::Strike::{
+    CrashAll, CrashFollower, CrashLeader, CrashMinority, CrashOne, Halves, IsolateLeader, OneWay,
+    PauseLeader, Ring,
+};
 use crate::world::profile::{Fate, Filter};
 use crate::world::trial::{Seen, Subject, sweep};
 
@@ -104,4 +107,65 @@ fn a_primary_that_one_node_never_hears() {
         _ => Fate::Deliver,
     };
     durable("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
+}
+
+#[test]
+fn in_memory_answers_that_outlive_who_asked() {
+    // One backup lags in each view, and some of what is asked for comes after the next crash.
+    let filter: Filter = |cluster, _, to, kind, view, dice| match kind {
+        kind::NEW_STATE => Fate::Delay(dice.below(2) * dice.below(400)),
+        kind::PREPARE | kind::START_VIEW
+            if to as u64 == (view + 1) % cluster.nodes.len() as u64 =>
+        {
+            Fate::Delay(dice.below(10) * 30)
+        }
+        _ => Fate::Deliver,
+    };
+    let crashes = Profile {
+        value_bytes: 1_000,
+        strike_ms: 60,
+        strike_lasts_ms: 60,
+        repeat: 300,
+        disturbed_ms: 2_000,
+        filter: Some(filter),
+        ..Profile::under(3, &[CrashOne])
+    };
+    memory("late answers", 400, 50, crashes);
+}
+
+#[test]
+fn in_memory_views_that_one_node_alone_has_moved_to() {
+    let filter: Filter = |_, _, _, kind, _, dice| match kind {
+        kind::START_VIEW_CHANGE if dice.below(3) > 0 => Fate::Drop,
+        _ => Fate::Deliver,
+    };
+    let strikes = [Halves, OneWay, CrashFollower, PauseLeader, CrashOne];
+    let profile = Profile { strike_ms: 100, filter: Some(filter), ..Profile::under(3, &strikes) };
+    memory("left alone", 400, 50, profile);
+}
+
+/// What is asked for comes late and in any order, while leaders fall and logs are summed up.
+#[test]
+fn hand_overs_that_are_cut_short() {
+    let filter: Filter = |_, _, _, kind, _, dice| match kind {
+        kind::NEW_STATE | kind::NEW_SNAPSHOT | kind::GET_STATE => Fate::Delay(dice.below(120)),
+        kind::START_VIEW if dice.below(2) == 0 => Fate::Drop,
+        kind::DO_VIEW_CHANGE if dice.below(4) == 0 => Fate::Delay(dice.below(300)),
+        kind::PREPARE if dice.below(6) == 0 => Fate::Delay(dice.below(60)),
+        _ => Fate::Deliver,
+    };
+    let struck = |nodes, strikes, strike_ms| Profile {
+        strike_ms,
+        strike_lasts_ms: 150,
+        filter: Some(filter),
+        ..Profile::under(nodes, strikes)
+    };
+    let falls = struck(3, &[CrashLeader, IsolateLeader, CrashOne, PauseLeader], 60);
+    durable("cut short", 200, 50, falls.clone());
+    memory("cut short", 200, 50, falls);
+    let strikes = [CrashLeader, IsolateLeader, CrashMinority, PauseLeader, Halves, Ring];
+    durable("cut short, five", 200, 50, struck(5, &strikes, 80).with("snapshot-every", "4"));
+    let all = struck(3, &[CrashAll, CrashLeader, IsolateLeader], 120);
+    let slow = Profile { flush_us: 30_000, ..all.with("snapshot-every", "6") };
+    durable("cut short, slow disks", 200, 10, slow);
 }

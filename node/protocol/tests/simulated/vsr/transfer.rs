@@ -121,3 +121,28 @@ fn whoever_waits_for_the_log_lets_the_primary_know_that_it_is_heard() {
     assert_eq!(lone.prepare(N3, 5, 2, &[]).acknowledged(), [0]);
     assert_eq!(lone.durable().acknowledged(), [2]);
 }
+
+#[test]
+fn what_came_with_late_prepares_is_not_asked_for() {
+    let mut lone = Durable::new(Some((1, 1)), &[1, 1]);
+    lone.prepare(N2, 1, 4, &[1]);
+    lone.hears(N2, 1, new_state(0, suffix(2, 1, &[1], 9)));
+    lone.prepare(N2, 1, 2, &[1, 1]).prepare(N2, 1, 4, &[1; 4]);
+    // The primary has summed up what it was asked for, and this replica is beyond that.
+    lone.hears(
+        N2,
+        1,
+        Body::Prepare { prev: Index(8), commit: Index(8), round: 0, entries: vec![] },
+    );
+    let snapshot = Snapshot { index: Index(7), birth: Epoch(1), ..Snapshot::default() };
+    let (from, values) = (Offset(0), Vec::new());
+    lone.hears(N2, 1, Body::NewSnapshot { snapshot, from, values, more: false });
+    assert_eq!(lone.prepare(N2, 1, 9, &[1]).last(), 8, "another gap");
+    let after = lone.waits(101).sent().into_iter().find_map(|(_, _, body)| match body {
+        Body::GetState { after, .. } => Some(after.0),
+        _ => None,
+    });
+    assert_eq!(after, Some(8));
+    lone.hears(N2, 1, new_state(8, suffix(8, 1, &[1, 1], 10)));
+    assert_eq!(lone.last(), 10);
+}
