@@ -23,9 +23,11 @@ pub(super) struct Recovery {
 }
 
 impl Vsr {
-    /// Asks everyone, forgetting what came before.
+    /// Asks everyone, forgetting what came before. Answers that are slower than its patience count
+    /// when they come: they were sent after this incarnation began, which is all that matters.
     pub(super) fn start_recovery(&mut self, out: &mut Out) {
-        let nonce = self.rng.next_u64();
+        let before = self.recovery.as_ref().map(|recovery| recovery.nonce);
+        let nonce = before.unwrap_or_else(|| self.rng.next_u64());
         self.stop_fetching();
         self.recovery = Some(Recovery { nonce, answers: BTreeMap::new() });
         self.patience.tries();
@@ -70,7 +72,10 @@ impl Vsr {
         if self.fetch.is_some() || !self.rules.response_counts(recovery.nonce, nonce) {
             return;
         }
-        recovery.answers.insert(from, (view, primary));
+        // An answer to an earlier question may come after one to a later.
+        if recovery.answers.get(&from).is_none_or(|(known, _)| *known <= view) {
+            recovery.answers.insert(from, (view, primary));
+        }
         let answers = &recovery.answers;
         let latest = answers.values().map(|(view, _)| *view).max().expect("there is one");
         let enough = self.rules.view_change_quorum(self.state.members.len());

@@ -146,7 +146,7 @@ pub trait Rules: Sync {
         state.status != Status::Recovering
     }
 
-    /// A response counts for the Recovery that this incarnation sent last (paper, 4.3, step 3).
+    /// A response counts for the Recovery that this incarnation sent (paper, 4.3, step 3).
     fn response_counts(&self, asked: u64, nonce: u64) -> bool {
         asked == nonce
     }

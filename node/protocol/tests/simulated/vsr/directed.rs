@@ -224,6 +224,21 @@ fn a_replica_recovers_by_f_plus_1_answers_with_the_primary_of_the_latest_view() 
     assert_eq!(recovers(&[(2, 1, true, true), (3, 1, false, true)]), still, "a view it had left");
 }
 
+#[test]
+fn answers_that_are_slower_than_its_patience_count() {
+    let mut lone = Memory::new(Some((4, 0)), &[]);
+    let asked = nonce(&lone);
+    let answer = |primary| Body::RecoveryResponse { nonce: asked, primary };
+    lone.hears(N3, 4, answer(None)).waits(5_000);
+    assert_eq!((nonce(&lone), lone.status().role), (asked, Role::Recovering));
+    lone.hears(N2, 4, answer(Some((Index(1), suffix(0, 0, &[4, 5], 2)))));
+    assert_eq!(lone.status().role, Role::Recovering, "whoever answered before is asked again");
+    lone.hears(N3, 5, answer(None)).hears(N3, 4, answer(None));
+    assert_eq!(lone.status().role, Role::Recovering, "n3 has left view 4");
+    lone.hears(N3, 5, answer(Some((Index(1), suffix(0, 0, &[4, 5, 5], 3)))));
+    assert_eq!((lone.status().role, lone.view(), lone.last()), (Role::Follower, 5, 3));
+}
+
 /// What an earlier incarnation asked for may still be on its way; it has acknowledged more since.
 #[test]
 fn a_recovery_takes_no_less_than_its_primary_answered() {
