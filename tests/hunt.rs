@@ -24,7 +24,17 @@ fn quick_bugs_are_found_and_their_controls_are_clean() {
     for row in rows {
         assert!(row["found"].as_u64().unwrap() >= 1, "{row}");
         assert_eq!(row["controls-valid"], 2, "{row}");
+        // What clients see gives them away: no trace is needed.
+        assert_eq!(row["outside"], row["found"], "{row}");
     }
+}
+
+#[test]
+fn a_bug_that_nothing_wakes_yet_says_what_it_waits_for() {
+    let bench = Bench::new();
+    bench.schism(&["hunt", "R13", "V02"]).exits(2).says("V02 waits for a fault");
+    let bugs = bench.schism(&["list", "bugs"]).exits(0);
+    assert!(bugs.stdout.contains("(waits for the fault: stale frames)"), "{}", bugs.stdout);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use schism::action::{Epochs, FrameKind, FramePart};
 use schism::cli::{self, Program};
 use schism::systems::{BugRow, Catalogue, OptionIs, Progress, SystemRow};
 use schism::workload::Serves;
+use schism_protocol::bugs::WAITING;
 use schism_protocol::{BUGS, FrameRow, PROTOCOLS, ProtocolRow};
 use schism_verify::{CommitQuorum, Traces};
 
@@ -22,6 +23,7 @@ fn catalogue() -> Catalogue {
         system: bug.protocol.to_string(),
         about: bug.about.to_string(),
         stands_for: bug.stands_for.to_string(),
+        waits_for: WAITING.iter().find(|row| row.0 == bug.id).map(|row| row.1.to_string()),
     });
     Catalogue { systems: PROTOCOLS.iter().map(system).collect(), bugs: bugs.collect() }
 }
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_bug_has_its_planted_workload() {
-        let waits = |id: &str| schism_protocol::bugs::WAITING.iter().any(|(bug, _)| *bug == id);
+        let waits = |id: &str| WAITING.iter().any(|(bug, _)| *bug == id);
         let mut bugs: Vec<&str> = BUGS.iter().map(|bug| bug.id).filter(|id| !waits(id)).collect();
         for (name, workload) in shipped(&Overrides::default()) {
             let (planted, about_one) = (name.starts_with("planted/"), ABOUT_ONE.contains(&&*name));

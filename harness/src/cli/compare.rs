@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use comfy_table::Table;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 
@@ -96,7 +96,13 @@ fn workloads(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>> {
             set: args.set.clone(),
             ..Overrides::default()
         };
-        Ok(screen::told(workload::load(&args.workload, &overrides, &registry)?))
+        let loaded = workload::load(&args.workload, &overrides, &registry);
+        // The workload may be right for all others.
+        let loaded = loaded.map_err(|error| match error.to_string() {
+            said if said.contains(system) => anyhow!("{said}"),
+            said => anyhow!("with {system}, {said}\n{}", error.snippet),
+        })?;
+        Ok(screen::told(loaded))
     };
     let workloads: Vec<Workload> = args.systems.iter().map(one).collect::<Result<_>>()?;
     let mut names = args.systems.clone();

@@ -2,7 +2,7 @@
 //! without the bug. Says which bugs are found, by which check, and how fast.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,6 +16,7 @@ use super::registry::registry;
 use super::screen;
 use super::session::{Request, carry_out, pretty};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, EXIT_VALID, EXIT_VIOLATED};
+use crate::store::RunDirectory;
 use crate::systems::Catalogue;
 use crate::workload::{self, Expect, Overrides, Workload};
 
@@ -51,6 +52,9 @@ pub struct Args {
     /// Where run directories go
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
+    /// Keep the folders of runs that went as expected too: some are of gigabytes
+    #[arg(long)]
+    keep_all: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -154,8 +158,16 @@ fn rows(args: &Args, catalogue: &Catalogue) -> Result<Vec<Row>> {
             rows.push(Row { bug, planted, control });
         }
     }
-    if rows.is_empty() {
-        bail!("no workload of workloads/{PLANTED} plants what was asked for");
+    let missing = |id: &&String| rows.iter().all(|row| row.bug != **id);
+    if let Some(id) = args.bugs.iter().find(missing) {
+        let bug = catalogue.bugs.iter().find(|bug| bug.id == *id);
+        match bug.and_then(|bug| bug.waits_for.as_ref()) {
+            Some(fault) => bail!(
+                "{id} waits for a fault that real processes do not have yet: {fault}; the protocols' \
+                 own tests find it in virtual time"
+            ),
+            None => bail!("no workload of workloads/{PLANTED} plants {id}"),
+        }
     }
     rows.sort_by(|a, b| a.bug.cmp(&b.bug));
     Ok(rows)
@@ -192,6 +204,9 @@ fn run_one(args: &Args, catalogue: &Catalogue, rows: &[Row], (row, seed, control
     match carry_out(&request) {
         Ok(run) => {
             let found = first_expected(&workload.expect, &run.verdict);
+            if run.verdict.exit == EXIT_VALID && !args.keep_all {
+                discard(&run.directory);
+            }
             Shown {
                 row,
                 control,
@@ -207,6 +222,14 @@ fn run_one(args: &Args, catalogue: &Catalogue, rows: &[Row], (row, seed, control
             let (found, outside, directory) = (None, false, String::new());
             Shown { row, control, verdict, met: false, found, outside, directory }
         }
+    }
+}
+
+/// Nobody looks at a run that went as expected, and hundreds of them fill a disk.
+fn discard(directory: &Path) {
+    let run = RunDirectory::open(directory).and_then(RunDirectory::discard);
+    if let Err(error) = run {
+        screen::complain(&format!("{error}"));
     }
 }
 

@@ -11,7 +11,7 @@ use super::screen;
 use super::session::pretty;
 use crate::faults::FAULTS;
 use crate::judge::EXIT_VALID;
-use crate::systems::{Catalogue, SystemRow};
+use crate::systems::{BugRow, Catalogue, SystemRow};
 use crate::workload;
 
 /// What there is: workloads, systems, faults, models, checkers, bugs, anomalies
@@ -68,10 +68,16 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
         "faults" => FAULTS.iter().map(|fault| row(fault.name(), fault.about())).collect(),
         "models" => MODELS.iter().map(|model| row(model.name, model.about)).collect(),
         "checkers" => CHECKERS.iter().map(|check| row(check.name, check.about)).collect(),
-        "bugs" => catalogue.bugs.iter().map(|bug| row(&bug.id, &bug.about)).collect(),
+        "bugs" => catalogue.bugs.iter().map(bug).collect(),
         "anomalies" => KINDS.iter().map(|(_, name, about)| row(name, about)).collect(),
         _ => unreachable!("clap lets only the kinds of WHAT through"),
     }
+}
+
+/// A bug, and what it waits for.
+fn bug(row: &BugRow) -> (String, String) {
+    let waits = row.waits_for.as_ref().map(|fault| format!(" (waits for the fault: {fault})"));
+    (row.id.clone(), format!("{}{}", row.about, waits.unwrap_or_default()))
 }
 
 /// A system with what is known of it.

@@ -140,6 +140,17 @@ impl RunDirectory {
             at(&link, "cannot point at the newest run")(error)
         })
     }
+
+    /// Removes the run, which nobody is to look at again, and `latest` where it means this one.
+    pub fn discard(self) -> Result<(), StoreError> {
+        if let (Some(out), Some(folder)) = (self.path.parent(), self.path.file_name()) {
+            let link = out.join(LATEST);
+            if fs::read_link(&link).is_ok_and(|meant| meant == folder) {
+                fs::remove_file(&link).map_err(at(&link, "cannot be removed"))?;
+            }
+        }
+        fs::remove_dir_all(&self.path).map_err(at(&self.path, "cannot be removed"))
+    }
 }
 
 fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {
@@ -183,6 +194,22 @@ mod tests {
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
         assert_eq!(hidden.count(), 0, "no helper file is left");
+    }
+
+    #[test]
+    fn what_is_discarded_leaves_the_others_as_they_are() {
+        let out = tempfile::tempdir().unwrap();
+        let make = |seed| {
+            let run = RunDirectory::create(out.path(), "t", "quiet", seed).unwrap();
+            run.point_latest().unwrap();
+            run
+        };
+        let (old, new) = (make(1), make(2));
+        let kept = new.path().to_path_buf();
+        old.discard().unwrap();
+        assert_eq!(fs::canonicalize(out.path().join(LATEST)).unwrap(), kept);
+        new.discard().unwrap();
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "nor does `latest` mean nothing");
     }
 
     #[test]

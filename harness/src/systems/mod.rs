@@ -85,6 +85,8 @@ pub struct BugRow {
     pub about: String,
     /// The real bug it stands for.
     pub stands_for: String,
+    /// The fault that it waits for: no fault of real processes can wake it yet.
+    pub waits_for: Option<String>,
 }
 
 impl SystemRow {

@@ -29,6 +29,8 @@ pub struct Ordered {
     pub snapshot: Snapshot,
     /// A snapshot that is arriving.
     staging: Option<Staging>,
+    /// How far the disk held the log when the trace said so last.
+    on_disk: (Index, Chain),
     /// The last acknowledgement in the trace, to say each once.
     acked: (Epoch, Index),
     /// The last role in the trace.
@@ -61,7 +63,7 @@ impl Ordered {
     /// The first lines of an incarnation's evidence: what the disk gave back, which it holds
     /// whether or not the last incarnation lived to hear it.
     pub fn trace_boot<M>(
-        &self,
+        &mut self,
         members: &[NodeId],
         epoch: Epoch,
         promise: Option<NodeId>,
@@ -79,17 +81,20 @@ impl Ordered {
         }
     }
 
-    /// The disk holds the log up to `upto`.
+    /// The disk holds the log up to `upto`. Where a slow one is behind even what is summed up in
+    /// memory, so that nothing here knows the chain there, it holds what it held before.
     pub fn trace_persist<M>(
-        &self,
+        &mut self,
         upto: Index,
         epoch: Epoch,
         promise: Option<NodeId>,
         out: &mut Outputs<M>,
     ) {
         if let Some(chain) = self.log.chain(upto) {
-            out.push(Output::Trace(TraceEvent::Persist { upto, chain, epoch, promise }));
+            self.on_disk = (upto, chain);
         }
+        let (upto, chain) = self.on_disk;
+        out.push(Output::Trace(TraceEvent::Persist { upto, chain, epoch, promise }));
     }
 
     /// One line for each new acknowledgement: repeating it promises nothing more.

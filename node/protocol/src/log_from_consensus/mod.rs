@@ -111,7 +111,7 @@ impl Protocol for LogFromConsensus {
         let summed_up = boot.snapshot.as_ref().map_or(Index(0), |snapshot| snapshot.index);
         let (known, open) = divide(summed_up, &boot.log).map_err(BootError::Disk)?;
         boot.log = known;
-        let ordered = Ordered::recover(&mut boot)?;
+        let mut ordered = Ordered::recover(&mut boot)?;
         ordered.trace_boot(&boot.members, Epoch(0), None, out);
         let hard = HardState { incarnation: incarnation + 1 };
         let mut disk: Disk<Index, HardState> = Disk::recovered(hard, Index(0));

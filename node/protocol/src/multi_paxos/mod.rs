@@ -120,7 +120,7 @@ impl Protocol for MultiPaxos {
         let summed_up = boot.snapshot.as_ref().map_or(Index(0), |snapshot| snapshot.index);
         let (chosen, open) = state::divide(&hard, summed_up, std::mem::take(&mut boot.log))?;
         boot.log = chosen;
-        let ordered = Ordered::recover(&mut boot)?;
+        let mut ordered = Ordered::recover(&mut boot)?;
         ordered.trace_boot(&boot.members, hard.promised.epoch(), hard.to, out);
         let end = ordered.log.last();
         (hard.decided, hard.chain) = (end.index, end.chain);

@@ -99,7 +99,7 @@ impl Protocol for Raft {
         let options = options::parse(&boot.options)?;
         let stored = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let hard = rules.reload(stored);
-        let ordered = Ordered::recover(&mut boot)?;
+        let mut ordered = Ordered::recover(&mut boot)?;
         ordered.trace_boot(&boot.members, hard.term, hard.vote, out);
         let mut raft = Raft {
             rules,

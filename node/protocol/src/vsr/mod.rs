@@ -141,8 +141,8 @@ impl Vsr {
             asking: Asking::new(boot.now.0),
             lead: None,
         };
-        let State { members, ordered, .. } = &replica.state;
         let promise = Some(replica.state.primary(hard.view));
+        let State { members, ordered, .. } = &mut replica.state;
         ordered.trace_boot(members, hard.view, promise, out);
         replica.wake_up(first_start, out);
         replica.set_alarm(out);

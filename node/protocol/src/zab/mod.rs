@@ -93,7 +93,7 @@ impl Protocol for Zab {
     ) -> Result<Self, BootError> {
         let options = Options::parse(&boot.options)?;
         let hard = HardState::decode(&boot.state).map_err(BootError::Disk)?;
-        let ordered = Ordered::recover(&mut boot)?;
+        let mut ordered = Ordered::recover(&mut boot)?;
         ordered.trace_boot(&boot.members, hard.accepted, hard.promised, out);
         let mut zab = Zab {
             rules,

@@ -2,10 +2,10 @@
 
 use schism_protocol::vsr::message::{Body, kind};
 use schism_protocol::{
-    Doubt, Index, Level, Output, Record, Refusal, Reply, Request, Role, TraceEvent,
+    Doubt, Epoch, Index, Input, Level, Output, Record, Refusal, Reply, Request, Role, TraceEvent,
 };
 
-use super::lone::{Durable, Memory, N2, N3, change, new_state, suffix, value};
+use super::lone::{Durable, Memory, N2, N3, change, new_state, noop, suffix, value};
 
 /// Primary of view 3, whose log of that view begins with these births.
 pub fn primary(births: &[u64]) -> Durable {
@@ -263,4 +263,30 @@ fn whoever_recovers_takes_the_others_into_the_view_it_remembers() {
     assert_eq!((lone.view(), lone.status().role), (1, Role::Follower));
     lone.hears(N3, 2, Body::Recovery { nonce: 1 });
     assert_eq!(lone.view(), 2);
+}
+
+/// A disk that is behind even what is summed up in memory: the evidence of a promise is complete.
+#[test]
+fn a_promise_has_its_evidence_however_far_the_disk_is_behind() {
+    let mut lone = Durable::with(Some((1, 1)), &[1], &[("snapshot-every", "2")]);
+    lone.wants(N3, 1, 2).wants(N2, 1, 2).waits(5_000);
+    assert_eq!(lone.view(), 2, "it has moved, and its disk does not know it yet");
+    let moved = lone.mark;
+    // The view begins without it, and goes on and on.
+    lone.hears(N3, 2, Body::StartView { commit: Index(1), suffix: suffix(1, 1, &[2], 2) });
+    for prev in [2, 4, 6, 8] {
+        let body = Body::Prepare {
+            prev: Index(prev),
+            commit: Index(prev),
+            round: 0,
+            entries: [prev + 1, prev + 2].map(|index| noop(index, 2)).to_vec(),
+        };
+        lone.hears(N3, 2, body);
+    }
+    lone.input(Input::Durable(moved));
+    let on_disk = lone.traced(|event| {
+        matches!(event, TraceEvent::Persist { epoch: Epoch(2), upto: Index(1), .. })
+    });
+    let promise = lone.traced(|event| matches!(event, TraceEvent::Promise { epoch: Epoch(2), .. }));
+    assert!(on_disk.expect("the disk holds view 2") < promise.expect("and it says so"));
 }

@@ -46,6 +46,11 @@ pub fn new_state(commit: u64, suffix: Suffix) -> Body {
 impl<const MODE: u8> Lone<MODE> {
     /// Booted with this view, last normal view and log.
     pub fn new(hard: Option<(u64, u64)>, births: &[u64]) -> Self {
+        Self::with(hard, births, &[])
+    }
+
+    /// The same with these options.
+    pub fn with(hard: Option<(u64, u64)>, births: &[u64], options: &[(&str, &str)]) -> Self {
         let hard =
             hard.map(|(view, normal)| HardState { view: Epoch(view), normal: Epoch(normal) });
         let boot = Boot {
@@ -53,6 +58,7 @@ impl<const MODE: u8> Lone<MODE> {
             members: (1..=3).map(NodeId).collect(),
             state: hard.map(|hard| hard.encode()).unwrap_or_default(),
             log: births.iter().zip(1..).map(|(birth, index)| noop(index, *birth)).collect(),
+            options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
             ..Boot::default()
         };
         let mut said = Vec::new();
