@@ -24,8 +24,8 @@ fn quick_bugs_are_found_and_their_controls_are_clean() {
     for row in rows {
         assert!(row["found"].as_u64().unwrap() >= 1, "{row}");
         assert_eq!(row["controls-valid"], 2, "{row}");
-        // What clients see gives them away: no trace is needed.
-        assert_eq!(row["outside"], row["found"], "{row}");
+        // What clients see gives them away, in one run at least: no trace is needed.
+        assert!(row["outside"].as_u64().unwrap() >= 1, "{row}");
     }
 }
 

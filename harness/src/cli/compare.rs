@@ -97,10 +97,10 @@ fn workloads(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>> {
             ..Overrides::default()
         };
         let loaded = workload::load(&args.workload, &overrides, &registry);
-        // The workload may be right for all others.
-        let loaded = loaded.map_err(|error| match error.to_string() {
-            said if said.contains(system) => anyhow!("{said}"),
-            said => anyhow!("with {system}, {said}\n{}", error.snippet),
+        // The workload may be right for all others. Its place stays in front, for editors.
+        let loaded = loaded.map_err(|error| match error.snippet.as_str() {
+            "" => anyhow!("{error}"),
+            snippet => anyhow!("{error} (with {system})\n{snippet}"),
         })?;
         Ok(screen::told(loaded))
     };

@@ -15,6 +15,7 @@ pub mod live;
 pub mod saved;
 pub mod verdict_file;
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -141,16 +142,29 @@ impl RunDirectory {
         })
     }
 
-    /// Removes the run, which nobody is to look at again, and `latest` where it means this one.
+    /// Removes the run, which nobody is to look at again. Where `latest` meant it, the newest run
+    /// that is left is the latest.
     pub fn discard(self) -> Result<(), StoreError> {
         if let (Some(out), Some(folder)) = (self.path.parent(), self.path.file_name()) {
             let link = out.join(LATEST);
             if fs::read_link(&link).is_ok_and(|meant| meant == folder) {
-                fs::remove_file(&link).map_err(at(&link, "cannot be removed"))?;
+                match newest(out, folder).map_err(at(out, "cannot be read"))? {
+                    Some(run) => run.point_latest()?,
+                    None => fs::remove_file(&link).map_err(at(&link, "cannot be removed"))?,
+                }
             }
         }
         fs::remove_dir_all(&self.path).map_err(at(&self.path, "cannot be removed"))
     }
+}
+
+/// The newest run below a folder, by the time in its name, but for one.
+fn newest(out: &Path, but: &OsStr) -> io::Result<Option<RunDirectory>> {
+    let entries = fs::read_dir(out)?.collect::<io::Result<Vec<_>>>()?;
+    let mut names: Vec<OsString> = entries.into_iter().map(|entry| entry.file_name()).collect();
+    names.retain(|name| name != but && name != LATEST);
+    names.sort_unstable();
+    Ok(names.iter().rev().find_map(|name| RunDirectory::open(&out.join(name)).ok()))
 }
 
 fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {
@@ -201,14 +215,18 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let make = |seed| {
             let run = RunDirectory::create(out.path(), "t", "quiet", seed).unwrap();
+            run.history().unwrap();
             run.point_latest().unwrap();
             run
         };
-        let (old, new) = (make(1), make(2));
-        let kept = new.path().to_path_buf();
-        old.discard().unwrap();
-        assert_eq!(fs::canonicalize(out.path().join(LATEST)).unwrap(), kept);
-        new.discard().unwrap();
+        let (first, second, third) = (make(1), make(2), make(3));
+        let latest = || fs::canonicalize(out.path().join(LATEST)).unwrap();
+        let (oldest, newest) = (first.path().to_path_buf(), third.path().to_path_buf());
+        second.discard().unwrap();
+        assert_eq!(latest(), newest);
+        third.discard().unwrap();
+        assert_eq!(latest(), oldest, "the newest that is left");
+        first.discard().unwrap();
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "nor does `latest` mean nothing");
     }
 

@@ -295,13 +295,6 @@ impl Ordered {
         self.staging.as_ref().map_or(none, |staging| (staging.index(), staging.end()))
     }
 
-    /// How many delivered values are here, of a snapshot that is arriving or delivered.
-    #[must_use]
-    pub fn in_hand(&self) -> Offset {
-        let length = self.replica.length();
-        self.staging.as_ref().map_or(length, |staging| staging.end().max(length))
-    }
-
     /// Forgets a snapshot that was arriving: its sender leads no longer.
     pub fn drop_staging(&mut self) {
         self.staging = None;

@@ -61,6 +61,33 @@ pub struct Walk {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NoArrow(pub String);
 
+/// A box.
+pub(crate) const fn state(name: &'static str, about: &'static str) -> StateRow {
+    StateRow { name, about }
+}
+
+/// A way from one box to another, or to itself.
+pub(crate) const fn arrow(from: &'static str, to: &'static str, on: &'static str) -> Arrow {
+    Arrow { from: Some(from), to, on, when: When::Any }
+}
+
+/// The way from the start of the process into a box.
+pub(crate) const fn start(to: &'static str, on: &'static str) -> Arrow {
+    Arrow { from: None, to, on, when: When::Any }
+}
+
+impl Arrow {
+    /// The same, only then.
+    pub(crate) const fn when(self, when: When) -> Arrow {
+        Arrow { when, ..self }
+    }
+}
+
+/// The words of most lectures.
+pub(crate) const FOLLOWER: &str = "follower";
+pub(crate) const CANDIDATE: &str = "candidate";
+pub(crate) const LEADER: &str = "leader";
+
 impl States {
     /// Nobody draws it.
     pub const NONE: States = States { boxes: &[], arrows: &[] };
@@ -118,9 +145,9 @@ impl Role {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Role::Follower => "follower",
-            Role::PreCandidate | Role::Candidate => "candidate",
-            Role::Leader => "leader",
+            Role::Follower => FOLLOWER,
+            Role::PreCandidate | Role::Candidate => CANDIDATE,
+            Role::Leader => LEADER,
             Role::Recovering => "recovering",
         }
     }

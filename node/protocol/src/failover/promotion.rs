@@ -164,7 +164,7 @@ impl Failover {
         let Some(promotion) = &mut self.promotion else { return };
         promotion.stage = Stage::Pulling { from, prev };
         promotion.again_at = after(self.now, self.state.options.heartbeat_ns);
-        let (epoch, have) = (promotion.epoch, self.state.ordered.in_hand());
+        let (epoch, have) = (promotion.epoch, self.state.ordered.have());
         send_in(from, epoch, Body::Pull { prev, have }, out);
     }
 

@@ -2,7 +2,7 @@
 //! promises and accepts in all of them.
 //! It never decides anything.
 
-use crate::states::{Arrow, StateRow, States, When};
+use crate::states::{States, When, arrow, start, state};
 
 pub(super) const LISTENING: &str = "listening";
 pub(super) const PREPARING: &str = "preparing";
@@ -12,57 +12,22 @@ pub(super) const BACKING_OFF: &str = "backing off";
 /// A node's states.
 pub const STATES: States = States {
     boxes: &[
-        StateRow { name: LISTENING, about: "promises, accepts, learns" },
-        StateRow { name: PREPARING, about: "phase 1: asks for promises" },
-        StateRow { name: PROPOSING, about: "phase 2: asks to accept" },
-        StateRow { name: BACKING_OFF, about: "waits, for others to finish" },
+        state(LISTENING, "promises, accepts, learns"),
+        state(PREPARING, "phase 1: asks for promises"),
+        state(PROPOSING, "phase 2: asks to accept"),
+        state(BACKING_OFF, "waits, for others to finish"),
     ],
     arrows: &[
-        Arrow { from: None, to: LISTENING, on: "starts up or recovers", when: When::Any },
-        Arrow { from: Some(LISTENING), to: PREPARING, on: "a client proposes", when: When::Any },
-        Arrow {
-            from: Some(PREPARING),
-            to: PREPARING,
-            on: "time is up: a higher ballot",
-            when: When::Timeout,
-        },
-        Arrow {
-            from: Some(PREPARING),
-            to: PROPOSING,
-            on: "a quorum has promised",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(PREPARING),
-            to: BACKING_OFF,
-            on: "hears of a higher ballot",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(PROPOSING),
-            to: BACKING_OFF,
-            on: "hears of a higher ballot",
-            when: When::Any,
-        },
-        Arrow { from: Some(BACKING_OFF), to: PREPARING, on: "its wait is over", when: When::Any },
-        Arrow {
-            from: Some(PROPOSING),
-            to: PREPARING,
-            on: "time is up: a higher ballot",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(PROPOSING),
-            to: LISTENING,
-            on: "a quorum has accepted: decided",
-            when: When::Any,
-        },
-        Arrow { from: Some(PREPARING), to: LISTENING, on: "learns the decision", when: When::Any },
-        Arrow {
-            from: Some(BACKING_OFF),
-            to: LISTENING,
-            on: "learns the decision",
-            when: When::Any,
-        },
+        start(LISTENING, "starts up or recovers"),
+        arrow(LISTENING, PREPARING, "a client proposes"),
+        arrow(PREPARING, PREPARING, "time is up: a higher ballot").when(When::Timeout),
+        arrow(PREPARING, PROPOSING, "a quorum has promised"),
+        arrow(PREPARING, BACKING_OFF, "hears of a higher ballot"),
+        arrow(PROPOSING, BACKING_OFF, "hears of a higher ballot"),
+        arrow(BACKING_OFF, PREPARING, "its wait is over"),
+        arrow(PROPOSING, PREPARING, "time is up: a higher ballot"),
+        arrow(PROPOSING, LISTENING, "a quorum has accepted: decided"),
+        arrow(PREPARING, LISTENING, "learns the decision"),
+        arrow(BACKING_OFF, LISTENING, "learns the decision"),
     ],
 };

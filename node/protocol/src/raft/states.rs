@@ -2,57 +2,23 @@
 //! that asks before it stands (dissertation, 9.6) is one already.
 //! It never decides anything.
 
-use crate::states::{Arrow, StateRow, States, When};
-
-const FOLLOWER: &str = "follower";
-const CANDIDATE: &str = "candidate";
-const LEADER: &str = "leader";
+use crate::states::{CANDIDATE, FOLLOWER, LEADER, States, When, arrow, start, state};
 
 /// A node's states.
 pub(super) const STATES: States = States {
     boxes: &[
-        StateRow { name: FOLLOWER, about: "waits for its leader, and votes" },
-        StateRow { name: CANDIDATE, about: "asks for votes" },
-        StateRow { name: LEADER, about: "orders and replicates" },
+        state(FOLLOWER, "waits for its leader, and votes"),
+        state(CANDIDATE, "asks for votes"),
+        state(LEADER, "orders and replicates"),
     ],
     arrows: &[
-        Arrow { from: None, to: FOLLOWER, on: "starts up or recovers", when: When::Any },
-        Arrow {
-            from: Some(FOLLOWER),
-            to: CANDIDATE,
-            on: "suspects leader failure",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(CANDIDATE),
-            to: CANDIDATE,
-            on: "election times out",
-            when: When::Timeout,
-        },
-        Arrow {
-            from: Some(CANDIDATE),
-            to: LEADER,
-            on: "receives votes from a quorum",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(CANDIDATE),
-            to: FOLLOWER,
-            on: "discovers a new term",
-            when: When::LaterEpoch,
-        },
-        Arrow {
-            from: Some(CANDIDATE),
-            to: FOLLOWER,
-            on: "hears from the leader of its term",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(LEADER),
-            to: FOLLOWER,
-            on: "discovers a new term",
-            when: When::LaterEpoch,
-        },
-        Arrow { from: Some(LEADER), to: FOLLOWER, on: "hears from no quorum", when: When::Any },
+        start(FOLLOWER, "starts up or recovers"),
+        arrow(FOLLOWER, CANDIDATE, "suspects leader failure"),
+        arrow(CANDIDATE, CANDIDATE, "election times out").when(When::Timeout),
+        arrow(CANDIDATE, LEADER, "receives votes from a quorum"),
+        arrow(CANDIDATE, FOLLOWER, "discovers a new term").when(When::LaterEpoch),
+        arrow(CANDIDATE, FOLLOWER, "hears from the leader of its term"),
+        arrow(LEADER, FOLLOWER, "discovers a new term").when(When::LaterEpoch),
+        arrow(LEADER, FOLLOWER, "hears from no quorum"),
     ],
 };

@@ -1,7 +1,7 @@
 //! The picture of a node: one orders for ever, everyone else receives.
 //! It never decides anything.
 
-use crate::states::{Arrow, StateRow, States, When};
+use crate::states::{States, When, arrow, start, state};
 
 pub(super) const SEQUENCER: &str = "sequencer";
 pub(super) const RECEIVER: &str = "receiver";
@@ -9,17 +9,12 @@ pub(super) const RECEIVER: &str = "receiver";
 /// A node's states.
 pub(super) const STATES: States = States {
     boxes: &[
-        StateRow { name: SEQUENCER, about: "numbers and sends" },
-        StateRow { name: RECEIVER, about: "delivers number after number" },
+        state(SEQUENCER, "numbers and sends"),
+        state(RECEIVER, "delivers number after number"),
     ],
     arrows: &[
-        Arrow { from: None, to: SEQUENCER, on: "n1 starts up or recovers", when: When::Any },
-        Arrow { from: None, to: RECEIVER, on: "another starts up or recovers", when: When::Any },
-        Arrow {
-            from: Some(RECEIVER),
-            to: RECEIVER,
-            on: "the sequencer has started anew",
-            when: When::LaterEpoch,
-        },
+        start(SEQUENCER, "n1 starts up or recovers"),
+        start(RECEIVER, "another starts up or recovers"),
+        arrow(RECEIVER, RECEIVER, "the sequencer has started anew").when(When::LaterEpoch),
     ],
 };

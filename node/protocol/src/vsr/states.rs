@@ -3,7 +3,7 @@
 
 use super::state::Status;
 use crate::machine::Role;
-use crate::states::{Arrow, StateRow, States, When};
+use crate::states::{Arrow, States, When, arrow, start, state};
 
 const NORMAL: &str = "normal";
 const VIEW_CHANGE: &str = "view-change";
@@ -18,127 +18,53 @@ pub(super) fn of(status: Status) -> &'static str {
     }
 }
 
+/// What a view change is, wherever the log is kept.
+const CHANGES: [Arrow; 7] = [
+    arrow(VIEW_CHANGE, NORMAL, "primary: has the logs of a quorum").when(When::As(Role::Leader)),
+    arrow(VIEW_CHANGE, NORMAL, "the primary has begun the view"),
+    arrow(VIEW_CHANGE, VIEW_CHANGE, "view change times out").when(When::Timeout),
+    arrow(VIEW_CHANGE, VIEW_CHANGE, "hears of a later view").when(When::LaterEpoch),
+    arrow(NORMAL, VIEW_CHANGE, "suspects primary failure").when(When::Timeout),
+    arrow(NORMAL, VIEW_CHANGE, "others change the view"),
+    arrow(NORMAL, NORMAL, "learns that a later view has begun").when(When::LaterEpoch),
+];
+
 /// A replica's states where the disk keeps its log.
 pub(super) const DURABLE: States = States {
     boxes: &[
-        StateRow { name: VIEW_CHANGE, about: "gathers the logs for the next view" },
-        StateRow { name: NORMAL, about: "orders, or acknowledges" },
+        state(VIEW_CHANGE, "gathers the logs for the next view"),
+        state(NORMAL, "orders, or acknowledges"),
     ],
     arrows: &[
-        Arrow { from: None, to: NORMAL, on: "starts up or recovers", when: When::Any },
-        Arrow {
-            from: None,
-            to: VIEW_CHANGE,
-            on: "recovers as primary, or between views",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: NORMAL,
-            on: "primary: has the logs of a quorum",
-            when: When::As(Role::Leader),
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: NORMAL,
-            on: "the primary has begun the view",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: VIEW_CHANGE,
-            on: "view change times out",
-            when: When::Timeout,
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: VIEW_CHANGE,
-            on: "hears of a later view",
-            when: When::LaterEpoch,
-        },
-        Arrow {
-            from: Some(NORMAL),
-            to: VIEW_CHANGE,
-            on: "suspects primary failure",
-            when: When::Timeout,
-        },
-        Arrow {
-            from: Some(NORMAL),
-            to: VIEW_CHANGE,
-            on: "others change the view",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(NORMAL),
-            to: NORMAL,
-            on: "learns that a later view has begun",
-            when: When::LaterEpoch,
-        },
+        start(NORMAL, "starts up or recovers"),
+        start(VIEW_CHANGE, "starts as primary, or between views"),
+        CHANGES[0],
+        CHANGES[1],
+        CHANGES[2],
+        CHANGES[3],
+        CHANGES[4],
+        CHANGES[5],
+        CHANGES[6],
     ],
 };
 
 /// A replica's states where a crash takes everything.
 pub(super) const IN_MEMORY: States = States {
     boxes: &[
-        StateRow { name: RECOVERING, about: "asks the others what it knew" },
-        StateRow { name: VIEW_CHANGE, about: "gathers the logs for the next view" },
-        StateRow { name: NORMAL, about: "orders, or acknowledges" },
+        state(RECOVERING, "asks the others what it knew"),
+        state(VIEW_CHANGE, "gathers the logs for the next view"),
+        state(NORMAL, "orders, or acknowledges"),
     ],
     arrows: &[
-        Arrow { from: None, to: RECOVERING, on: "starts up or recovers", when: When::Any },
-        Arrow {
-            from: Some(RECOVERING),
-            to: NORMAL,
-            on: "a quorum has answered, its primary too",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(RECOVERING),
-            to: VIEW_CHANGE,
-            on: "hears of a view that is to begin",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: NORMAL,
-            on: "primary: has the logs of a quorum",
-            when: When::As(Role::Leader),
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: NORMAL,
-            on: "the primary has begun the view",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: VIEW_CHANGE,
-            on: "view change times out",
-            when: When::Timeout,
-        },
-        Arrow {
-            from: Some(VIEW_CHANGE),
-            to: VIEW_CHANGE,
-            on: "hears of a later view",
-            when: When::LaterEpoch,
-        },
-        Arrow {
-            from: Some(NORMAL),
-            to: VIEW_CHANGE,
-            on: "suspects primary failure",
-            when: When::Timeout,
-        },
-        Arrow {
-            from: Some(NORMAL),
-            to: VIEW_CHANGE,
-            on: "others change the view",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(NORMAL),
-            to: NORMAL,
-            on: "learns that a later view has begun",
-            when: When::LaterEpoch,
-        },
+        start(RECOVERING, "starts up or recovers"),
+        arrow(RECOVERING, NORMAL, "a quorum has answered, its primary too"),
+        arrow(RECOVERING, VIEW_CHANGE, "hears of a view that is to begin"),
+        CHANGES[0],
+        CHANGES[1],
+        CHANGES[2],
+        CHANGES[3],
+        CHANGES[4],
+        CHANGES[5],
+        CHANGES[6],
     ],
 };

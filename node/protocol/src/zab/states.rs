@@ -6,7 +6,7 @@ use super::Part;
 use super::follower::Stage;
 use super::lead::Phase;
 use crate::machine::Role;
-use crate::states::{Arrow, StateRow, States, When};
+use crate::states::{States, When, arrow, start, state};
 
 const ELECTION: &str = "election";
 const DISCOVERY: &str = "discovery";
@@ -33,67 +33,24 @@ pub(super) fn of(part: &Part) -> &'static str {
 /// A node's states.
 pub(super) const STATES: States = States {
     boxes: &[
-        StateRow { name: ELECTION, about: "looks for the best history" },
-        StateRow { name: DISCOVERY, about: "agrees on the next epoch" },
-        StateRow { name: SYNCHRONISATION, about: "takes over the leader's history" },
-        StateRow { name: BROADCAST, about: "orders, or acknowledges" },
+        state(ELECTION, "looks for the best history"),
+        state(DISCOVERY, "agrees on the next epoch"),
+        state(SYNCHRONISATION, "takes over the leader's history"),
+        state(BROADCAST, "orders, or acknowledges"),
     ],
     arrows: &[
-        Arrow { from: None, to: ELECTION, on: "starts up or recovers", when: When::Any },
-        Arrow {
-            from: Some(ELECTION),
-            to: DISCOVERY,
-            on: "a quorum votes for one",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(DISCOVERY),
-            to: SYNCHRONISATION,
-            on: "leader: a quorum has the new epoch",
-            when: When::As(Role::Candidate),
-        },
-        Arrow {
-            from: Some(DISCOVERY),
-            to: SYNCHRONISATION,
-            on: "follower: the leader sends its history",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(SYNCHRONISATION),
-            to: BROADCAST,
-            on: "leader: a quorum has its history",
-            when: When::As(Role::Leader),
-        },
-        Arrow {
-            from: Some(SYNCHRONISATION),
-            to: BROADCAST,
-            on: "follower: has the history on disk",
-            when: When::Any,
-        },
-        Arrow { from: Some(DISCOVERY), to: ELECTION, on: "gives the leader up", when: When::Any },
-        Arrow {
-            from: Some(SYNCHRONISATION),
-            to: ELECTION,
-            on: "gives the leader up",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(BROADCAST),
-            to: ELECTION,
-            on: "hears no leader, or no quorum",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(SYNCHRONISATION),
-            to: DISCOVERY,
-            on: "missed something: joins anew",
-            when: When::Any,
-        },
-        Arrow {
-            from: Some(BROADCAST),
-            to: DISCOVERY,
-            on: "missed something: joins anew",
-            when: When::Any,
-        },
+        start(ELECTION, "starts up or recovers"),
+        arrow(ELECTION, DISCOVERY, "a quorum votes for one"),
+        arrow(DISCOVERY, SYNCHRONISATION, "leader: a quorum has the new epoch")
+            .when(When::As(Role::Candidate)),
+        arrow(DISCOVERY, SYNCHRONISATION, "follower: the leader sends its history"),
+        arrow(SYNCHRONISATION, BROADCAST, "leader: a quorum has its history")
+            .when(When::As(Role::Leader)),
+        arrow(SYNCHRONISATION, BROADCAST, "follower: has the history on disk"),
+        arrow(DISCOVERY, ELECTION, "gives the leader up"),
+        arrow(SYNCHRONISATION, ELECTION, "gives the leader up"),
+        arrow(BROADCAST, ELECTION, "hears no leader, or no quorum"),
+        arrow(SYNCHRONISATION, DISCOVERY, "missed something: joins anew"),
+        arrow(BROADCAST, DISCOVERY, "missed something: joins anew"),
     ],
 };
