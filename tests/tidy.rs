@@ -6,6 +6,9 @@
 //! ```
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
+#[path = "tidy/circles.rs"]
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
