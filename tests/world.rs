@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use schism::action::{Effect, Endpoint, Flow, NodeId, Overlay, OverlayId, Style};
+use schism::action::{Action, Endpoint, Flow, NodeId, Overlay, OverlayId, Style};
 use schism::proxy::RunNet;
 use schism::systems::Launch;
 use schism::worlds::processes::{Processes, ProcessesConfig};
@@ -103,12 +103,12 @@ fn pid(folder: &Path, node: NodeId) -> String {
     fs::read_to_string(folder.join(format!("at{}/pid", node.0))).unwrap_or_default()
 }
 
-fn down(nodes: &[NodeId]) -> Effect {
-    Effect::Hold(Overlay::Down { nodes: nodes.iter().copied().collect() })
+fn down(nodes: &[NodeId]) -> Action {
+    Action::Hold(Overlay::Down { nodes: nodes.iter().copied().collect() })
 }
 
-fn pause(nodes: &[NodeId]) -> Effect {
-    Effect::Hold(Overlay::Pause { nodes: nodes.iter().copied().collect() })
+fn pause(nodes: &[NodeId]) -> Action {
+    Action::Hold(Overlay::Pause { nodes: nodes.iter().copied().collect() })
 }
 
 fn at(folder: &Path, node: NodeId) -> std::path::PathBuf {
@@ -199,7 +199,7 @@ fn a_block_is_in_the_view_until_it_is_healed_and_what_does_not_exist_is_refused(
     with_world(&[BEATS, BEATS], async |world, _| {
         let flow = Flow { from: Endpoint::Node(N1), to: Endpoint::Node(N2) };
         let block = |flow| {
-            Effect::Hold(Overlay::Block { flows: BTreeSet::from([flow]), style: Style::Hold })
+            Action::Hold(Overlay::Block { flows: BTreeSet::from([flow]), style: Style::Hold })
         };
         let id = world.apply(block(flow)).await.unwrap();
         assert_eq!(world.view().blocked, BTreeSet::from([flow]));

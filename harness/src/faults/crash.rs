@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::FaultSpec;
 use super::{Fault, Key, KeyError, Piece, Topology, one_after_the_other, target};
-use crate::action::{Effect, NodeView, Overlay, Strike, View};
+use crate::action::{Action, NodeView, Overlay, Strike, View};
 
 /// The fault `crash`.
 pub struct Crash;
@@ -45,22 +45,22 @@ impl Fault for Crash {
         one_after_the_other(detail, lasts)
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
         match target::resolve(&strike.detail, topology, view, able) {
             Ok(meant) => {
                 let nodes = target::spared(meant, &strike.detail, view);
                 if nodes.is_empty() {
                     return Vec::new();
                 }
-                vec![Effect::Hold(Overlay::Down { nodes })]
+                vec![Action::Hold(Overlay::Down { nodes })]
             }
             Err(_) => Vec::new(),
         }
     }
 
-    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
+    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
         match effects {
-            [Effect::Hold(Overlay::Down { nodes }), ..] => {
+            [Action::Hold(Overlay::Down { nodes }), ..] => {
                 let words = format!("crash {}", target::describe(&strike.detail, nodes, view));
                 let meant = target::resolve(&strike.detail, topology_of(view), view, able);
                 if meant.is_ok_and(|meant| meant != *nodes) {

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::{Fault, FaultSpec, Key, KeyError, KnownFrames, Topology, check_each, draw, latency};
-use crate::action::{Effect, Flow, FrameFate, FramePart, Meddling, Overlay, Strike, Until, View};
+use crate::action::{Action, Flow, FrameFate, FramePart, Meddling, Overlay, Strike, Until, View};
 use crate::units::format_duration;
 
 /// The fault `frames`.
@@ -121,12 +121,12 @@ impl Fault for Frames {
         Value::Object(drawn.collect())
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, _: &View) -> Vec<Effect> {
+    fn resolve(&self, strike: &Strike, topology: Topology, _: &View) -> Vec<Action> {
         let flows = flows(&strike.detail["links"], topology).expect(CHECKED);
-        vec![Effect::Hold(Overlay::Frames { flows, meddling: meddling(&strike.detail) })]
+        vec![Action::Hold(Overlay::Frames { flows, meddling: meddling(&strike.detail) })]
     }
 
-    fn describe(&self, strike: &Strike, _: &[Effect], _: &View) -> String {
+    fn describe(&self, strike: &Strike, _: &[Action], _: &View) -> String {
         let Meddling { kind, probability, what } = meddling(&strike.detail);
         let which = match kind.as_str() {
             "any" => String::new(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::FaultSpec;
 use super::{Fault, Key, KeyError, Topology, check_each, draw, target};
 use crate::action::{
-    ClientId, Delay, Distribution, Effect, Endpoint, Flow, NodeId, Overlay, Strike, View,
+    Action, ClientId, Delay, Distribution, Endpoint, Flow, NodeId, Overlay, Strike, View,
 };
 use crate::units::{format_duration, parse_duration};
 
@@ -68,14 +68,14 @@ impl Fault for Latency {
         })
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
         let clients = topology.clients.max(view.clients);
         let flows = flows(&strike.detail["links"], Topology { clients, ..topology });
         let flows = flows.expect("checked when it was read");
-        vec![Effect::Hold(Overlay::Delay { flows, delay: delay(&strike.detail) })]
+        vec![Action::Hold(Overlay::Delay { flows, delay: delay(&strike.detail) })]
     }
 
-    fn describe(&self, strike: &Strike, _: &[Effect], _: &View) -> String {
+    fn describe(&self, strike: &Strike, _: &[Action], _: &View) -> String {
         let delay = delay(&strike.detail);
         let spread = match delay.jitter {
             Duration::ZERO => String::new(),
@@ -197,7 +197,7 @@ mod tests {
     fn links_are_the_directions_they_name() {
         let check = |links: Value, count: usize| {
             let found = effects(&spec_of(&[("links", links)]), 3, 2, &view(3, None));
-            let [Effect::Hold(Overlay::Delay { flows, .. })] = &found.1[..] else {
+            let [Action::Hold(Overlay::Delay { flows, .. })] = &found.1[..] else {
                 panic!("one delay");
             };
             assert_eq!(flows.len(), count);

@@ -19,7 +19,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::action::{Action, Effect, Endpoint, NodeId, NodeView, Overlay, Strike, View};
+use crate::action::{Action, Endpoint, NodeId, NodeView, Operator, Overlay, Strike, View};
 pub use crate::action::{Epochs, FrameKind};
 
 /// The shape of the cluster, known before anything starts.
@@ -95,10 +95,10 @@ pub trait Fault: Sync {
         vec![Piece { after: Duration::ZERO, lasts, detail }]
     }
     /// When it strikes: "leader" becomes n2. No randomness. Empty: nothing to strike at.
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect>;
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action>;
     /// What a resolved strike does, for people: `halves {n1,n2 | n3,n4,n5}, hold`; for one that
     /// resolved to nothing, why: `no leader`.
-    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String;
+    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String;
 }
 
 /// The frames between the nodes of the system under test, as far as a fault must know them.
@@ -166,24 +166,24 @@ pub fn find(name: &str) -> Option<&'static dyn Fault> {
 }
 
 /// What a strike does in this world. Empty: nothing to strike at (see [`describe`]).
-pub fn resolve(strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+pub fn resolve(strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
     let fault = find(&strike.fault).expect("a plan names faults of the table");
     fault.resolve(strike, topology, view)
 }
 
 /// What a resolved strike does, in words; for one that resolved to nothing, why.
-pub fn describe(strike: &Strike, effects: &[Effect], view: &View) -> String {
+pub fn describe(strike: &Strike, effects: &[Action], view: &View) -> String {
     let fault = find(&strike.fault).expect("a plan names faults of the table");
     fault.describe(strike, effects, view)
 }
 
 /// The nodes that these effects hit: paused, down, or cut off or slowed more than others.
-pub fn targets(effects: &[Effect]) -> BTreeSet<NodeId> {
+pub fn targets(effects: &[Action]) -> BTreeSet<NodeId> {
     let mut targets = BTreeSet::new();
     for effect in effects {
         let overlay = match effect {
-            Effect::Hold(overlay) => overlay,
-            Effect::Once(Action::Promote { node }) => {
+            Action::Hold(overlay) => overlay,
+            Action::Once(Operator::Promote { node }) => {
                 targets.insert(*node);
                 continue;
             }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::FaultSpec;
 use super::shape::{self, Cut};
 use super::{Fault, Key, KeyError, Topology, check_each, draw, target};
-use crate::action::{ClientId, Effect, Endpoint, Flow, NodeId, Overlay, Strike, Style, View};
+use crate::action::{Action, ClientId, Endpoint, Flow, NodeId, Overlay, Strike, Style, View};
 
 /// The fault `partition`.
 pub struct Partition;
@@ -60,7 +60,7 @@ impl Fault for Partition {
         })
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
         let Some(cut) = shape::cut(&strike.detail, topology.nodes, view) else {
             return Vec::new();
         };
@@ -69,10 +69,10 @@ impl Fault for Partition {
             _ => 0,
         };
         let style = style(&strike.detail["style"]).expect("checked when it was read");
-        vec![Effect::Hold(Overlay::Block { flows: flows(&cut, topology.nodes, clients), style })]
+        vec![Action::Hold(Overlay::Block { flows: flows(&cut, topology.nodes, clients), style })]
     }
 
-    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
+    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
         if effects.is_empty() {
             return "no leader".to_owned();
         }
@@ -127,7 +127,7 @@ mod tests {
     fn blocked(shape: Value, clients: &str, leader: Option<u8>) -> BTreeSet<Flow> {
         let (_, effects) = effects(&spec_of(shape, clients), 5, 10, &view(5, leader));
         match effects.into_iter().next() {
-            Some(Effect::Hold(Overlay::Block { flows, .. })) => flows,
+            Some(Action::Hold(Overlay::Block { flows, .. })) => flows,
             _ => BTreeSet::new(),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::FaultSpec;
 use super::{Fault, Key, KeyError, Piece, Topology, one_after_the_other, target};
-use crate::action::{Effect, NodeView, Overlay, Strike, View};
+use crate::action::{Action, NodeView, Overlay, Strike, View};
 
 /// The fault `pause`.
 pub struct Pause;
@@ -41,16 +41,16 @@ impl Fault for Pause {
         one_after_the_other(detail, lasts)
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
         match target::resolve(&strike.detail, topology, view, able) {
-            Ok(nodes) => vec![Effect::Hold(Overlay::Pause { nodes })],
+            Ok(nodes) => vec![Action::Hold(Overlay::Pause { nodes })],
             Err(_) => Vec::new(),
         }
     }
 
-    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
+    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
         match effects {
-            [Effect::Hold(Overlay::Pause { nodes }), ..] => {
+            [Action::Hold(Overlay::Pause { nodes }), ..] => {
                 format!("pause {}", target::describe(&strike.detail, nodes, view))
             }
             _ => super::why_nobody(strike, view, able),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::FaultSpec;
 use super::{Fault, IF_LEADER_GONE, Key, KeyError, Topology, check_each, draw, target};
-use crate::action::{Action, Effect, Endpoint, Flow, NodeId, Strike, View};
+use crate::action::{Action, Endpoint, Flow, NodeId, Operator, Strike, View};
 
 /// The fault `promote`.
 pub struct Promote;
@@ -53,13 +53,13 @@ impl Fault for Promote {
         json!({"to": to, "order": target::order(topology.nodes, rng)})
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Effect> {
+    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
         let node = whom(strike, topology, view).ok();
-        node.map(|node| Effect::Once(Action::Promote { node })).into_iter().collect()
+        node.map(|node| Action::Once(Operator::Promote { node })).into_iter().collect()
     }
 
-    fn describe(&self, strike: &Strike, effects: &[Effect], view: &View) -> String {
-        let [Effect::Once(Action::Promote { node }), ..] = effects else {
+    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
+        let [Action::Once(Operator::Promote { node }), ..] = effects else {
             let nodes = view.nodes.len() as u8;
             let topology = Topology { nodes, clients: view.clients };
             let why = whom(strike, topology, view).err();
@@ -122,7 +122,7 @@ mod tests {
         let topology = Topology { nodes: 3, clients: 2 };
         let effects = Promote.resolve(&strike, topology, view);
         let told = match effects[..] {
-            [Effect::Once(Action::Promote { node })] => {
+            [Action::Once(Operator::Promote { node })] => {
                 assert_eq!(super::super::targets(&effects), [node].into());
                 node.to_string()
             }

@@ -30,7 +30,7 @@ pub fn spec(kind: &str, keys: &[(&str, Value)]) -> FaultSpec {
 }
 
 /// Draws a strike and resolves it.
-pub fn effects(spec: &FaultSpec, nodes: u8, clients: u16, view: &View) -> (Strike, Vec<Effect>) {
+pub fn effects(spec: &FaultSpec, nodes: u8, clients: u16, view: &View) -> (Strike, Vec<Action>) {
     let topology = Topology { nodes, clients };
     let fault = find(&spec.kind).unwrap();
     assert_eq!(fault.check(spec, topology), Ok(()));
@@ -126,8 +126,8 @@ fn every_value() -> Vec<FaultSpec> {
     specs
 }
 
-fn is_empty(effect: &Effect) -> bool {
-    let Effect::Hold(overlay) = effect else { return false };
+fn is_empty(effect: &Action) -> bool {
+    let Action::Hold(overlay) = effect else { return false };
     match overlay {
         Overlay::Block { flows, .. }
         | Overlay::Delay { flows, .. }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::context::{ActiveOverlay, Context};
 use super::rt::{Nanos, Rt, nanos, within};
 use super::settle::why;
-use crate::action::{Action, Bite, Effect, NodeId, OverlayId};
+use crate::action::{Action, Bite, NodeId, Operator, OverlayId};
 use crate::faults::{self, Topology};
 use crate::plan::{Plan, Strike};
 use crate::systems::{Answer, Op, Outcome};
@@ -121,7 +121,7 @@ impl<R: Rt> Nemesis<R> {
     async fn apply(
         &mut self,
         strike: &Strike,
-        effect: Effect,
+        effect: Action,
         describe: &str,
     ) -> Result<(), WorldError> {
         let targets = faults::targets(std::slice::from_ref(&effect));
@@ -132,7 +132,7 @@ impl<R: Rt> Nemesis<R> {
                    "targets": targets, "describe": describe,
                    "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "effect": effect}),
         );
-        if let Effect::Once(Action::Promote { node }) = effect {
+        if let Action::Once(Operator::Promote { node }) = effect {
             let context = Rc::clone(&self.context);
             let (fault, id) = (strike.fault.clone(), strike.id);
             let promotion = async move { promote(&context, node, &fault, overlay, id).await };

@@ -8,7 +8,7 @@ pub mod simulated;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::action::{Bite, Effect, NodeId, OverlayId, View};
+use crate::action::{Action, Bite, NodeId, OverlayId, View};
 
 /// A future of the one thread the runner lives on. (async fn in a trait is not object-safe.)
 pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -18,7 +18,7 @@ pub trait Cluster {
     /// Does it; returns once it is confirmed (process reaped, state T seen, links switched), never
     /// waits for readiness of a node. What is done in the clients' protocol (a promotion) is only
     /// given its name here.
-    fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>>;
+    fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>>;
     /// Removes exactly this overlay and says what it did. A restarted node has been started, not
     /// awaited.
     fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>>;

@@ -7,7 +7,7 @@ use schism_verify::history::{Event, Name, Process};
 
 use super::operations::cut;
 use super::{event_time, object, word};
-use crate::action::{Bite, Effect, Endpoint, NodeId, Overlay};
+use crate::action::{Action, Bite, Endpoint, NodeId, Overlay};
 
 /// One overlay of one strike, from its start to its heal.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Strike {
     /// `isolate n2 (leader), hold`.
     pub describe: String,
     /// What it does to nodes and links, where recorded.
-    pub effect: Option<Effect>,
+    pub effect: Option<Action>,
     /// The nodes it aims at, by name.
     pub targets: Vec<String>,
     /// What it did.
@@ -93,7 +93,7 @@ impl Strike {
     /// The nodes it keeps down.
     pub fn down(&self) -> BTreeSet<u8> {
         match &self.effect {
-            Some(Effect::Hold(Overlay::Down { nodes })) => numbers(nodes),
+            Some(Action::Hold(Overlay::Down { nodes })) => numbers(nodes),
             None if *self.fault == *"crash" => self.target_numbers(),
             _ => BTreeSet::new(),
         }
@@ -102,7 +102,7 @@ impl Strike {
     /// The nodes it stops.
     pub fn paused(&self) -> BTreeSet<u8> {
         match &self.effect {
-            Some(Effect::Hold(Overlay::Pause { nodes })) => numbers(nodes),
+            Some(Action::Hold(Overlay::Pause { nodes })) => numbers(nodes),
             None if *self.fault == *"pause" => self.target_numbers(),
             _ => BTreeSet::new(),
         }
@@ -110,7 +110,7 @@ impl Strike {
 
     /// Who is kept from whom, of `count` nodes; None when it blocks nothing between nodes.
     pub fn sides(&self, count: u8) -> Option<Sides> {
-        let Some(Effect::Hold(Overlay::Block { flows, .. })) = &self.effect else { return None };
+        let Some(Action::Hold(Overlay::Block { flows, .. })) = &self.effect else { return None };
         let mut cut: BTreeSet<(u8, u8)> = BTreeSet::new();
         for flow in flows {
             if let (Endpoint::Node(from), Endpoint::Node(to)) = (flow.from, flow.to) {
@@ -137,7 +137,7 @@ impl Strike {
 
     /// Nodes whose links it slows.
     pub fn slowed(&self) -> BTreeSet<u8> {
-        let Some(Effect::Hold(Overlay::Delay { flows, .. })) = &self.effect else {
+        let Some(Action::Hold(Overlay::Delay { flows, .. })) = &self.effect else {
             return BTreeSet::new();
         };
         let ends = flows.iter().flat_map(|flow| [flow.from, flow.to]);

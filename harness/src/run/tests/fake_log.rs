@@ -11,7 +11,7 @@ use schism_verify::history::Value;
 
 use super::virtual_time::Virtual;
 use crate::action::{
-    Bite, ClientId, Effect, Endpoint, Flow, NodeId, NodeView, Overlay, OverlayId, View,
+    Action, Bite, ClientId, Endpoint, Flow, NodeId, NodeView, Overlay, OverlayId, View,
 };
 use crate::run::rt::Rt;
 use crate::systems::command::CommandSystem;
@@ -280,9 +280,9 @@ impl System for FakeSystem {
 }
 
 impl Cluster for FakeLog {
-    fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
+    fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>> {
         let id = OverlayId(self.made.replace(self.made.get() + 1));
-        if let Effect::Hold(overlay) = effect {
+        if let Action::Hold(overlay) = effect {
             if let (Overlay::Down { nodes }, Lie::InMemory) = (&overlay, self.lie) {
                 self.forgot.borrow_mut().extend(nodes);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::spawn_blocking;
 
-use crate::action::{Action, Bite, Effect, Link, NodeId, NodeView, Overlay, OverlayId, View};
+use crate::action::{Action, Bite, Link, NodeId, NodeView, Operator, Overlay, OverlayId, View};
 use crate::worlds::overlays::{NodeShape, links_of};
 use crate::worlds::{Cluster, Death, Local, WorldError};
 
@@ -13,12 +13,12 @@ use super::nodes::Ended;
 use super::{ProcessBite, Processes, bypass, files};
 
 impl Cluster for Processes {
-    fn apply(&self, effect: Effect) -> Local<'_, Result<OverlayId, WorldError>> {
+    fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>> {
         Box::pin(async move {
             match effect {
-                Effect::Hold(overlay) => self.put_on(overlay).await,
+                Action::Hold(overlay) => self.put_on(overlay).await,
                 // Clients' words, not the world's: it is only given a name.
-                Effect::Once(Action::Promote { .. }) => Ok(self.overlays.borrow_mut().name()),
+                Action::Once(Operator::Promote { .. }) => Ok(self.overlays.borrow_mut().name()),
             }
         })
     }
