@@ -55,6 +55,18 @@ nightly RUNS="20":
 test *ARGS:
     cargo test {{ARGS}}
 
+# Everything but the tests that start clusters of real processes: two minutes
+[group('develop')]
+test-quick *ARGS:
+    cargo test --workspace --exclude schism {{ARGS}}
+    cargo test -p schism --lib --bins --test tidy --test quick {{ARGS}}
+
+# The tests that start clusters of real processes
+[group('develop')]
+test-real *ARGS:
+    cargo build -p schism --examples
+    cargo test -p schism --test real {{ARGS}}
+
 # What CI runs
 [group('develop')]
 ci:

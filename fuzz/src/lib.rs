@@ -1,12 +1,12 @@
 //! What must hold of every reader, whatever bytes it is given: it never panics, an error says where
 //! and what, and what was understood reads back the same after it was written.
 //!
-//! One function each. The fuzzers of `fuzz_targets` call them on nightly; `tests/fuzz.rs` calls the
+//! One function each. The fuzzers of `fuzz_targets` call them on nightly; `tests/quick/fuzz.rs` calls the
 //! same functions on every test run. They never read files.
 //!
 //! ```text
 //! cargo install cargo-fuzz && cargo +nightly fuzz run jsonl
-//! cargo test -p schism --test fuzz
+//! cargo test -p schism --test quick fuzz
 //! ```
 
 use bytes::Bytes;

@@ -109,6 +109,6 @@ pub fn kinds(verdict: &Value) -> Vec<String> {
 pub fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built; run the tests with cargo test", path.display());
+    assert!(path.exists(), "{} is not built; `cargo build -p schism --examples`", path.display());
     path
 }

@@ -2,9 +2,7 @@
 //! The whole hunt is `just hunt`, and runs every night.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
-use support::{Bench, json};
+use crate::support::{Bench, json};
 
 /// Bugs that nearly every short run finds; the others need longer, and are caught in virtual time
 /// as well (crate schism-protocol, tests/simulated/raft/bugs.rs).

@@ -1,15 +1,13 @@
 //! However a run ends, nothing is left running and nothing recorded is lost.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use support::{Bench, Done, json};
+use crate::support::{Bench, Done, json};
 
 /// Far longer than anything here takes on a busy machine; reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);

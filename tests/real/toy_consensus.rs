@@ -1,9 +1,7 @@
 //! The tester of decisions tested: the whole pipeline over the toy that decides, honest and lying.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
-use support::{Bench, example, json, kinds};
+use crate::support::{Bench, example, json, kinds};
 
 fn workload(args: &str, rest: &str) -> String {
     let program = example("toy_consensus").display().to_string();

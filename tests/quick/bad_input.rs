@@ -2,9 +2,7 @@
 //! nothing is started.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
-use support::Bench;
+use crate::support::Bench;
 
 /// A workload that must be refused with an error that contains all of these.
 fn refused(yaml: &str, says: &[&str]) {

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
-use support::{Bench, json, kinds};
+use crate::support::{Bench, json, kinds};
 
 const STALE_EDN: &str = "\
 {:process 0, :type :invoke, :f :write, :value 1}

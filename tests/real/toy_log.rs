@@ -1,9 +1,7 @@
 //! The tester tested: the whole pipeline over the toy log, honest and lying.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
-use support::{Bench, example, json, kinds};
+use crate::support::{Bench, example, json, kinds};
 
 fn workload(args: &str, rest: &str) -> String {
     let program = example("toy_log").display().to_string();

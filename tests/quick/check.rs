@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use support::{Bench, json};
+use crate::support::{Bench, json};
 
 /// Pushes of one value by everybody at once, and of others between, answered long before anything
 /// is taken out; what is taken at the end was never put in. Every order of every round has to be

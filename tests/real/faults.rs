@@ -1,9 +1,7 @@
 //! Real processes, each fault once: it strikes, it bites, it heals, and Raft stays correct.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
-use support::Bench;
+use crate::support::Bench;
 
 /// Runs five Raft nodes for a few seconds under one fault and insists on a valid verdict and a
 /// bite.

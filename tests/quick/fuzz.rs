@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-#[path = "../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
 use std::fs;
@@ -110,7 +110,7 @@ fn check(name: &str, mutations: usize) {
 
 #[test]
 fn every_target_has_a_test_and_a_fuzzer() {
-    let manifest = include_str!("../fuzz/Cargo.toml");
+    let manifest = include_str!("../../fuzz/Cargo.toml");
     let tests = include_str!("fuzz.rs");
     for (name, _) in targets::TARGETS {
         assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} has a fuzzer");

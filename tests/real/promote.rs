@@ -1,12 +1,10 @@
 //! `schism promote` against a live run, and against what is none.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-mod support;
-
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Bench, Done, example};
+use crate::support::{Bench, Done, example};
 
 /// Longer than any machine needs to start a process that opens a socket.
 const START_MAX: Duration = Duration::from_secs(60);

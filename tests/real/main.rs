@@ -1,0 +1,19 @@
+//! The end-to-end tests that start real processes, on Linux only. They wait for real time, so they
+//! are a program of their own.
+//!
+//! ```text
+//! cargo build -p schism --examples && cargo test -p schism --test real
+//! ```
+#![cfg(target_os = "linux")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cleanup;
+mod faults;
+mod hunt;
+mod life;
+mod promote;
+mod toy_consensus;
+mod toy_log;
+mod world;
