@@ -76,6 +76,9 @@ const HELPERS: &[&str] = &[
     "linearizable",
 ];
 
+/// Files of a run, which the repository does not have.
+const RUN_FILES: &[&str] = &["summary.md"];
+
 #[test]
 fn a_file_fits_a_head() {
     let mut wrong = Vec::new();
@@ -250,6 +253,70 @@ fn every_planted_bug_has_its_workload() {
     assert_clean(wrong);
 }
 
+/// Code and documents name files that a reader can open.
+#[test]
+fn every_document_that_is_named_exists() {
+    let mut wrong = Vec::new();
+    let names: Vec<String> = documents()
+        .iter()
+        .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    for file in sources().into_iter().chain(documents()).chain(sources_under("fuzz/src")) {
+        let folder = file.parent().unwrap();
+        for (number, line) in read(&file).lines().enumerate() {
+            let is_of_path = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+            let words = line.split(|c| !is_of_path(c)).map(|word| word.trim_end_matches('.'));
+            let is_document = |word: &&str| {
+                word.strip_suffix(".md")
+                    .is_some_and(|stem| !stem.is_empty() && !stem.starts_with("//"))
+            };
+            for name in words.filter(is_document).filter(|name| !RUN_FILES.contains(name)) {
+                // A bare name is that of a document, wherever it is.
+                let exists = names.iter().any(|known| known == name)
+                    || root().join(name).exists()
+                    || folder.join(name).exists();
+                if !exists {
+                    wrong.push(format!("{}:{}: {name} does not exist", show(&file), number + 1));
+                }
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for file in documents() {
+        for (number, line) in read(&file).lines().enumerate() {
+            let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            for link in links.filter(|link| !link.contains("://")) {
+                let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+                let meant = match path {
+                    "" => file.clone(),
+                    path => file.parent().unwrap().join(path),
+                };
+                let leads = meant.exists()
+                    && (heading.is_empty() || anchors(&read(&meant)).any(|known| known == heading));
+                if !leads {
+                    wrong.push(format!("{}:{}: {link} leads nowhere", show(&file), number + 1));
+                }
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+/// What a link to a heading says, as GitHub makes it.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| {
+        let words = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
 fn assert_clean(wrong: Vec<String>) {
     assert!(wrong.is_empty(), "the house is untidy:\n  {}", wrong.join("\n  "));
 }
@@ -260,6 +327,13 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<PathBuf> {
     ["node", "harness", "tests"].iter().flat_map(|folder| sources_under(folder)).collect()
+}
+
+fn documents() -> Vec<PathBuf> {
+    let folders = ["docs", "workloads", "harness/verify"];
+    let own = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    let own = own.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    own.chain(folders.iter().flat_map(|folder| files_under(&root().join(folder), "md"))).collect()
 }
 
 fn sources_under(folder: &str) -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use schism_verify::verdict::Anomaly;
 
-/// The document of contracts.md, section "Verdict". Times are in the unit their name ends with.
+/// The document of docs/reference/verdict.md. Times are in the unit their name ends with.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct VerdictFile {
     /// `valid`, `violated` or `unknown`: the worst of `checks`, after the doubts of the run.

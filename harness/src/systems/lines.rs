@@ -1,6 +1,6 @@
 //! A client of the line protocol: one JSON object a line each way over TCP, one connection per
-//! node, dialled when first needed. It classifies every error as the contract says and never asks
-//! twice: one invoke is one effect.
+//! node, dialled when first needed. It classifies every error as docs/reference/client-protocol.md
+//! says and never asks twice: one invoke is one effect.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

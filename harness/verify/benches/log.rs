@@ -16,7 +16,7 @@ use schism_verify::checkers::log::LogMonitor;
 use schism_verify::history::{Event, Process, Type, Value};
 use schism_verify::{History, Monitor};
 
-/// Clients at work, as in the design's bars.
+/// Clients at work.
 const CLIENTS: usize = 20;
 
 fn main() {

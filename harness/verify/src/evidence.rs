@@ -57,7 +57,7 @@ impl Default for Settings {
             writes_evidence: false,
             acks: Acks::default(),
             traces: Traces::default(),
-            timeout_ns: 150_000_000, // the built-in protocols' default (design: faults)
+            timeout_ns: 150_000_000, // the built-in protocols' default
         }
     }
 }

@@ -112,7 +112,7 @@ pub enum Acks {
     },
 }
 
-/// How the invariants (design: protocols, section 1.8) read on a protocol's traces.
+/// How the invariants (docs/internals/protocols.md) read on a protocol's traces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Traces {
     /// The numbers of the invariants that do not apply: 2 for I2.
@@ -171,8 +171,8 @@ pub enum Epochs {
     OfEachDecision,
 }
 
-/// What a frame can do to a decision, as an adaptive adversary sees it (design: protocols,
-/// section 3).
+/// What a frame can do to a decision, as an adaptive adversary sees it
+/// (docs/internals/protocols.md, "The adversary").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FramePart {
     /// It carries what would decide: sent by the leader or proposer of the frame's epoch.

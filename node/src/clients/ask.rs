@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use schism_protocol::{ClientId, Level, Offset, Request, Session};
 
-/// A line, requests and answers alike, is never longer: the contract's bound.
+/// A line, requests and answers alike, is never longer (docs/reference/client-protocol.md).
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 /// An id is echoed, so its size is bounded; 20 digits or a UUID fit several times.
 const ID_BYTES_MAX: usize = 128;

@@ -1,4 +1,4 @@
-//! What a worker does with each answer, by the contract's section "Who asks whom".
+//! What a worker does with each answer (docs/reference/workload.md, "Who asks whom").
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

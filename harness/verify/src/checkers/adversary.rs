@@ -24,7 +24,7 @@ pub(super) const CHECKER: Checker = Checker {
     run,
 };
 
-/// Fewer epochs do not show that it could go on for ever (design: protocols, section 3).
+/// Fewer epochs do not show that it could go on for ever (docs/internals/protocols.md).
 const EPOCHS_MIN: u64 = 20;
 /// A wait longer than this many T is no delay any more.
 const HOLD_TIMEOUTS: u64 = 10;

@@ -1,5 +1,5 @@
 //! Consensus in one pass, online: each key has one answer, somebody asked for it in time, and it
-//! stays (design: protocols, section 3). It never searches: a register that is written once is
+//! stays (docs/internals/checkers.md). It never searches: a register that is written once is
 //! explained exactly when all answers are equal and some proposal of that value, not known to have
 //! failed, was asked before the first answer returned.
 

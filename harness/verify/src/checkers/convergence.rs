@@ -20,8 +20,8 @@ pub(super) const CHECKER: Checker = Checker {
     run,
 };
 
-/// Nodes have 30 s to settle (design: faults); the harness looks every 50 ms, so it may give up a
-/// moment before. A wait that was shorter was cut off, and says nothing.
+/// Nodes have 30 s to settle (docs/internals/faults.md); the harness looks every 50 ms, so it may
+/// give up a moment before. A wait that was shorter was cut off, and says nothing.
 const SETTLE_MS_MIN: u64 = 29_000;
 
 fn run(evidence: &Evidence, settings: &Settings) -> Finding {

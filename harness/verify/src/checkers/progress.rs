@@ -1,4 +1,5 @@
-//! While a quorum can, something is acknowledged (design: faults, "Targets, time, recovery").
+//! While a quorum can, something is acknowledged (docs/internals/faults.md, "Targets, time,
+//! recovery").
 //! It never judges time in which the machine itself stood still.
 
 use super::{Checker, Finding, Sees, finals};

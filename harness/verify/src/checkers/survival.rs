@@ -16,7 +16,8 @@ pub(super) const CHECKER: Checker = Checker {
     run,
 };
 
-/// How a node leaves whose disk refused (contracts.md): not its fault, and nothing learnt.
+/// How a node leaves whose disk refused (docs/reference/verdict.md): not its fault, and nothing
+/// learnt.
 const DISK_REFUSED: &str = "exit 74";
 
 fn run(evidence: &Evidence, settings: &Settings) -> Finding {

@@ -109,8 +109,8 @@ pub enum Phase {
     FinalReads,
 }
 
-/// A value of an operation: JSON, with whole numbers only (contracts: strings, or integers within
-/// 2^53). The nemesis may say more, in objects.
+/// A value of an operation: JSON, with whole numbers only (docs/reference/history.md: strings, or
+/// integers within 2^53). The nemesis may say more, in objects.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Value {
     /// JSON null.

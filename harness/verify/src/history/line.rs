@@ -1,5 +1,5 @@
 //! An event as a line of JSON: written by the recorder, read back by the judge.
-//! It never keeps a field that contracts.md does not name.
+//! It never keeps a field that docs/reference/history.md does not name.
 
 use super::order::{NO_INDEX, Names};
 use super::scan::{INTEGER_MAX, ScanError, Scanner};
@@ -135,7 +135,7 @@ fn digits(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&buffer[at..]);
 }
 
-/// The fields that contracts.md names.
+/// The fields that docs/reference/history.md names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Index,
@@ -198,8 +198,8 @@ pub(super) fn parse_line(line: &str, names: &mut Names) -> Result<Event, ScanErr
 }
 
 /// Reads an event, and nothing may follow it. Its index is [`NO_INDEX`] where none is given.
-/// Fields that contracts.md does not name are read over; null in an optional field is absence,
-/// but for values.
+/// Fields that docs/reference/history.md does not name are read over; null in an optional field is
+/// absence, but for values.
 pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result<Event, ScanError> {
     let mut event = Event::new(Process::Nemesis, Type::Info, names.none());
     event.index = NO_INDEX;

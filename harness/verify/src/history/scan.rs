@@ -9,7 +9,8 @@ use super::{List, Value};
 /// line must not exhaust the stack.
 const DEPTH_MAX: usize = 64;
 
-/// A whole number beyond this is not exact in every JSON reader, so contracts.md excludes it.
+/// A whole number beyond this is not exact in every JSON reader, so docs/reference/history.md
+/// excludes it.
 pub(crate) const INTEGER_MAX: u64 = 1 << 53;
 
 /// What is wrong at which byte.

@@ -20,13 +20,13 @@ pub enum Role {
     Recovering,
 }
 
-/// Evidence for the judge of invariants (design: protocols, section 1.8). Written as one JSON line
+/// Evidence for the judge of invariants (docs/internals/protocols.md). Written as one JSON line
 /// each; the writer adds node, incarnation and time. `chain` is the log's chain at that index,
 /// computed where the entry was put into the log, never taken from a message (but for a restored
 /// snapshot, which brings it).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "e", rename_all = "kebab-case")]
-#[allow(missing_docs)] // the fields are the list in the design, word for word
+#[allow(missing_docs)] // docs/reference/run-directory.md has the fields
 pub enum TraceEvent {
     /// First line of an incarnation: what its disk gave back.
     Boot { epoch: Epoch, promise: Option<NodeId>, first: Index, last: Index, chain: Chain },

@@ -34,7 +34,7 @@ type Out = Outputs<Message>;
 pub const ROW: ProtocolRow = ProtocolRow {
     options: OPTIONS,
     progress: Progress::FirstNode,
-    // Nobody is elected: I1, I2, I4 and I10 have nothing to say (design: protocols, 1.8).
+    // Nobody is elected: I1, I2, I4 and I10 of docs/internals/protocols.md have nothing to say.
     traces: Traces { without: &[1, 2, 4, 10], commit_quorum: CommitQuorum::Leader, ..Traces::ALL },
     frames: message::FRAMES,
     states: states::STATES,

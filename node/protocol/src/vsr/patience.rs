@@ -21,8 +21,8 @@ pub(super) struct Patience {
 
 /// The most that T grows by: with the default T a view change may then take 0.6 s and more, and
 /// after the worst of times somebody suspects a dead primary well within 20 times 2T, when the
-/// next view is owed (design: protocols, 1.8). More would let an adversary hold a message for
-/// longer than the 10 T that its holds are allowed (design: protocols, 3).
+/// next view is owed. More would let an adversary hold a message for longer than the 10 T that its
+/// holds are allowed (docs/internals/protocols.md, "Liveness" and "The adversary").
 const GROWTH_MAX_BITS: u32 = 2;
 
 impl Patience {

@@ -1,6 +1,6 @@
 //! Where a system acknowledges what only its leader holds, an acknowledged append may be absent at
 //! the end if a later epoch than that of its acknowledgement opened with a log that ends at or
-//! before its offset (design: protocols, section 1.6). Anything else that is gone is lost: most of
+//! before its offset (docs/internals/protocols.md). Anything else that is gone is lost: most of
 //! all what somebody was shown, since a majority held that.
 //!
 //! What stays stands in the order of real time. It never judges reads: `reads` does.

@@ -4,7 +4,7 @@
 //! # Why it is exact
 //!
 //! Count in steps from the start: position k is the moment T(k) at which the counter reaches k
-//! steps, T(1) < T(2) < ... (design: checkers, section 1). A read of v lies between T(v) and
+//! steps, T(1) < T(2) < ... (docs/internals/checkers.md). A read of v lies between T(v) and
 //! T(v + 1). So T(k) must come after `lo(k)`, the last invocation of a read of less than k, and
 //! before `hi(k)`, the first return of a read of k or more; and if each T(k) does, the reads find
 //! their places. An add takes one position, at an instant inside its own interval. Every

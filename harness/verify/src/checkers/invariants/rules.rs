@@ -1,5 +1,5 @@
 //! How the invariants read on the traces of a system: which do not apply, and who must hold what
-//! is committed. It never names a system: its row says it (design: protocols, section 1.8).
+//! is committed. It never names a system: its row says it (docs/internals/protocols.md).
 
 use crate::verdict::Kind;
 
@@ -56,7 +56,7 @@ impl Traces {
     }
 }
 
-/// The design's number of an invariant.
+/// The number of an invariant in docs/internals/protocols.md.
 fn number(kind: Kind) -> Option<u8> {
     const ORDER: [Kind; 11] = [
         Kind::ElectionSafety,

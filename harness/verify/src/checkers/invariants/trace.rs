@@ -1,4 +1,4 @@
-//! Reading `trace/NODE.jsonl` (design: protocols, section 1.8). It never judges, and it reads over
+//! Reading `trace/NODE.jsonl` (docs/reference/run-directory.md). It never judges, and it reads over
 //! events it does not know: other protocols have more.
 
 use super::slots::Offer;
@@ -17,7 +17,7 @@ pub(super) struct Said {
     pub what: What,
 }
 
-/// An event of the protocol. The fields are the design's, word for word.
+/// An event of the protocol, with the fields of docs/reference/run-directory.md.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum What {
     Boot {

@@ -292,7 +292,7 @@ fn tamper_once(events: &mut [Event], rng: &mut ChaCha8Rng) {
     }
 }
 
-/// How many histories; the design asks for 100,000 at least.
+/// How many histories: enough to meet every combination of ties, losses and refusals often.
 const HISTORIES: u64 = 400_000;
 
 #[test]

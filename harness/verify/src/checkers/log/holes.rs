@@ -1,6 +1,6 @@
 //! Positions that no acknowledged append explains must be filled by appends that nobody knows the
 //! outcome of, each early enough. Greedy is exact, because deadlines grow with the position
-//! (design: checkers, section 1). It never tries an assignment twice.
+//! (docs/internals/checkers.md). It never tries an assignment twice.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Linearizability of the log in O(n log n), online (design: checkers, section 1).
+//! Linearizability of the log in O(n log n), online (docs/internals/checkers.md).
 //! It never searches: the log only grows, so operations constrain only when it reached each length
 //! and what stands at each position.
 

@@ -1,4 +1,4 @@
-//! One log: what every return means for it, checked as it comes (design: checkers, section 1).
+//! One log: what every return means for it, checked as it comes (docs/internals/checkers.md).
 //! It never pairs events and never searches.
 
 use super::bounds::{Bounds, Step};

@@ -1,5 +1,5 @@
 //! The configuration search: every way to explain the history so far, carried along event by event
-//! (design: checkers, section 3). It never linearizes an operation before a return forces it, but
+//! (docs/internals/checkers.md). It never linearizes an operation before a return forces it, but
 //! for those that only read, and it knows nothing of what is still to come.
 
 use super::config::{Config, Front, clear, has, put};

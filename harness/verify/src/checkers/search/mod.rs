@@ -1,4 +1,4 @@
-//! Linearizability of any model by searching configurations (design: checkers, section 3).
+//! Linearizability of any model by searching configurations (docs/internals/checkers.md).
 //! It never visits two configurations of which one can do all that the other can, and it never
 //! answers valid or violated unless it went to the end.
 

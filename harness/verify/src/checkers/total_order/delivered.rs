@@ -1,4 +1,4 @@
-//! Reading `delivered/NODE.jsonl` (contracts.md, "Files written by nodes"). It never judges.
+//! Reading `delivered/NODE.jsonl` (docs/reference/run-directory.md). It never judges.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 //! Total order broadcast, from what nodes delivered: validity, integrity, uniform agreement, total
-//! order, FIFO within a session (design: checkers, section 5). It never looks at a node's protocol.
+//! order, FIFO within a session (docs/internals/checkers.md). It never looks at a node's protocol.
 
 pub(crate) mod delivered;
 #[cfg(test)]
@@ -295,8 +295,8 @@ fn spell(entry: &Entry<'_>) -> String {
 }
 
 /// One more link of the chain over delivered values: FNV-1a-64 over the chain before (8 bytes,
-/// little endian) and the entry's bytes (contracts.md). Written anew here, so that the node's own
-/// code is not its judge.
+/// little endian) and the entry's bytes (docs/reference/run-directory.md). Written anew here, so
+/// that the node's own code is not its judge.
 fn link(before: u64, bytes: &[u8]) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in before.to_le_bytes().iter().chain(bytes) {

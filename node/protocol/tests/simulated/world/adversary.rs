@@ -14,7 +14,7 @@ use super::trial::{PROGRESS_WITHIN, Subject};
 
 /// Under the adversary for so long: some hundreds of elections.
 const REIGN: u64 = 60_000 * MS;
-/// Fewer epochs do not show that it could go on for ever (design: protocols, section 3).
+/// Fewer epochs do not show that it could go on for ever (docs/internals/protocols.md).
 const EPOCHS_MIN: usize = 20;
 /// T is 150 ms by default, and a wait of more than 10 T would be a loss in disguise.
 const HOLD_MS_MAX: u64 = 10 * 150;

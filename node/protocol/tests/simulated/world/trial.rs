@@ -7,7 +7,8 @@ use super::clients::Clients;
 use super::cluster::{Cluster, MS};
 use super::profile::Profile;
 
-/// 20 * 2T of the design: how long after the heal everyone must have been served.
+/// 20 * 2T (docs/internals/protocols.md, "Liveness"): how long after the heal everyone must have
+/// been served.
 pub const PROGRESS_WITHIN: u64 = 20 * 300 * MS;
 
 /// Served so often after the heal, a run has shown progress.

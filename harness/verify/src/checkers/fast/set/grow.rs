@@ -9,7 +9,7 @@
 //! `contains` that answers true. These are its bounds `low` and `high`; a read has its own two
 //! events as bounds.
 //!
-//! What reads saw must be sets of which each holds the one before (design: checkers, section 1).
+//! What reads saw must be sets of which each holds the one before (docs/internals/checkers.md).
 //! So they make layers: the elements that the smallest read saw, the reads of exactly these, the
 //! elements that the next larger read saw too, its reads, ..., the elements that none saw. Whatever
 //! is in one layer happens before whatever is in a later one, and nothing else is ordered. Such

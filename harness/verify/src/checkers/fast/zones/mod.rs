@@ -1,5 +1,6 @@
-//! Registers whose values are written once, with cas and lost answers, in O(n log n) (design:
-//! checkers, section 2; zones are those of Gibbons and Korach, "Testing Shared Memories", 1997).
+//! Registers whose values are written once, with cas and lost answers, in O(n log n)
+//! (docs/internals/checkers.md; zones are those of Gibbons and Korach, "Testing Shared Memories",
+//! 1997).
 //! It never looks at values: `register` and `kv` number them and say who wrote which.
 //!
 //! # Why it is exact

@@ -1,4 +1,4 @@
-//! The invariants of the design (protocols, section 1.8), checked at every step over the trace
+//! The invariants of docs/internals/protocols.md, checked at every step over the trace
 //! events alone. It knows no protocol's code: which invariants apply is in the row.
 
 use std::collections::BTreeMap;
@@ -65,7 +65,8 @@ impl Observer {
         self.violation.get_or_insert((name, why));
     }
 
-    /// `number` is the invariant's in the design. The row may say that it does not apply.
+    /// `number` is the invariant's in docs/internals/protocols.md. The row may say that it does not
+    /// apply.
     fn check(&mut self, number: u8, holds: bool, name: &'static str, why: impl FnOnce() -> String) {
         if !holds && self.violation.is_none() && !self.traces.without.contains(&number) {
             self.violation = Some((name, format!("I{number}: {}", why())));
