@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use schism::action::{Epochs, FrameKind, FramePart};
 use schism::cli::{self, Program};
 use schism::systems::{BugRow, Catalogue, OptionIs, Progress, SystemRow};
-use schism::workload::Serves;
 use schism_protocol::bugs::WAITING;
 use schism_protocol::{BUGS, FrameRow, PROTOCOLS, ProtocolRow};
 use schism_verify::{CommitQuorum, Traces};
@@ -35,9 +34,9 @@ fn system(protocol: &ProtocolRow) -> SystemRow {
         name: protocol.name.to_string(),
         about: protocol.about.to_string(),
         options: protocol.options.iter().map(|option| option.name.to_string()).collect(),
-        serves: match protocol.serves {
-            theirs::Serves::Log => Serves::Log,
-            theirs::Serves::Consensus => Serves::Consensus,
+        models: match protocol.serves {
+            theirs::Serves::Log => &["log"],
+            theirs::Serves::Consensus => &["consensus"],
         },
         progress: match protocol.progress {
             theirs::Progress::Majority => Progress::Majority,
@@ -194,8 +193,8 @@ mod tests {
         let registry = registry(&catalogue);
         let shipped = shipped(&Overrides::default());
         for (name, workload) in shipped.iter().filter(|(name, _)| !name.contains('/')) {
-            let serves = workload.serves();
-            for row in catalogue.systems.iter().filter(|row| row.serves == serves) {
+            let model = workload.model().name;
+            for row in catalogue.systems.iter().filter(|row| row.models.contains(&model)) {
                 let system = Some(row.name.clone());
                 let read = load(name, &Overrides { system, ..Overrides::default() }, &registry);
                 let refused = read.err().map(|error| error.to_string()).unwrap_or_default();

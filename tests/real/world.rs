@@ -13,7 +13,7 @@ use schism::action::{Action, Endpoint, Flow, NodeId, Overlay, OverlayId, Style};
 use schism::proxy::RunNet;
 use schism::systems::Launch;
 use schism::worlds::processes::{Processes, ProcessesConfig};
-use schism::worlds::{Cluster, WorldError};
+use schism::worlds::{World, WorldError};
 use tokio::runtime::{Builder, LocalOptions};
 
 /// Far beyond what any of this takes.
@@ -34,6 +34,7 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
     };
     ProcessesConfig {
         net,
+        client: Box::new(|_| unreachable!("nobody asks these nodes")),
         launches: scripts.iter().enumerate().map(launch).collect(),
         clients: 1,
         directory: folder.to_path_buf(),
@@ -59,7 +60,7 @@ fn start_error(net: RunNet, change: impl FnOnce(&mut ProcessesConfig)) -> String
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(net, folder.path(), &["sleep 1000"]);
     change(&mut config);
-    local(async { Processes::start(config).await.unwrap_err().to_string() })
+    local(async { Processes::start(config).await.err().unwrap().to_string() })
 }
 
 fn local<T>(future: impl Future<Output = T>) -> T {

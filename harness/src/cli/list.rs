@@ -13,6 +13,7 @@ use crate::faults::FAULTS;
 use crate::judge::EXIT_VALID;
 use crate::systems::{BugRow, Catalogue, SystemRow};
 use crate::workload;
+use crate::workload::served;
 
 /// What there is: workloads, systems, faults, models, checkers, bugs, anomalies
 #[derive(clap::Args)]
@@ -86,6 +87,6 @@ fn system(row: &SystemRow) -> (String, String) {
         format!("; with {}: {} a failover may lose what was acknowledged", is.option, is.value)
     });
     let may_lose = may_lose.unwrap_or_default();
-    let facts = format!("{}; {}{may_lose}", row.serves.in_words(), row.progress.in_words());
+    let facts = format!("{}; {}{may_lose}", served(row.models), row.progress.in_words());
     (row.name.clone(), format!("{} ({facts})", row.about))
 }

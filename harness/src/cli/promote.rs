@@ -3,15 +3,18 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use schism_verify::models::MODELS;
 
 use super::screen;
 use crate::action::NodeId;
 use crate::store::live::Live;
-use crate::systems::lines::LinesClient;
-use crate::systems::{Answer, Client, Failure, Op, Outcome};
+use crate::systems::clients::lines::LinesClient;
+use crate::systems::{Control, Refusal};
+use crate::worlds::processes::Addresses;
 
 /// Make a node of a live run the leader, as an operator does in manual failover
 #[derive(clap::Args)]
@@ -37,15 +40,17 @@ pub fn main(args: &Args) -> Result<u8> {
         bail!("{shown} has no node `{}`; its nodes are {}", args.node, known.join(", "));
     };
     match ask(*node)? {
-        Some(Outcome::Ok(Answer::Promoted(epoch))) => {
+        Some(Ok(epoch)) => {
             screen::show(&format!("{} leads in epoch {epoch}\n", args.node));
             Ok(0)
         }
-        Some(Outcome::Ok(_)) => bail!("{} gave no epoch; its answer was another", args.node),
-        Some(Outcome::Fail(failure)) => bail!("{}", refusal(&args.node, &args.run, &failure)),
-        Some(Outcome::Info(error)) => bail!(
-            "nobody knows whether {} leads now ({error}); ask its status, or promote again",
-            args.node
+        Some(Err(refusal)) if refusal.certain => {
+            bail!("{}", refused(&args.node, &args.run, &refusal))
+        }
+        Some(Err(refusal)) => bail!(
+            "nobody knows whether {} leads now ({}); ask its status, or promote again",
+            args.node,
+            refusal.error
         ),
         None => bail!(
             "{} did not answer within {} s; it may lead once a majority answers it",
@@ -55,22 +60,23 @@ pub fn main(args: &Args) -> Result<u8> {
     }
 }
 
-fn refusal(node: &str, run: &Path, failure: &Failure) -> String {
-    match (failure.error.as_deref(), &failure.detail) {
-        (Some("unreachable"), _) => {
+fn refused(node: &str, run: &Path, refusal: &Refusal) -> String {
+    match (&*refusal.error, &refusal.detail) {
+        ("unreachable", _) => {
             format!("{node} of {} cannot be reached: it is down, or the run is over", run.display())
         }
         (_, Some(words)) => format!("{node} refused: {words}"),
-        (error, None) => format!("{node} refused: {}", error.unwrap_or("it did not say why")),
+        (error, None) => format!("{node} refused: {error}"),
     }
 }
 
-fn ask(node: SocketAddr) -> Result<Option<Outcome>> {
+fn ask(node: SocketAddr) -> Result<Option<Result<u64, Refusal>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime")?;
-    let mut client = LinesClient::new(vec![node]);
+    // No model is asked for anything here.
+    let mut client = LinesClient::new(&MODELS[0], Rc::new(Addresses(vec![node])));
     Ok(runtime.block_on(async {
-        let asked = client.invoke(NodeId(1), &Op::Promote);
+        let asked = client.promote(NodeId(1));
         tokio::time::timeout(ANSWER_MAX, asked).await.ok()
     }))
 }

@@ -15,7 +15,7 @@ pub fn registry(catalogue: &Catalogue) -> Registry {
     let systems = catalogue.systems.iter().map(|row| SystemRow {
         name: row.name.clone(),
         options: row.options.clone(),
-        serves: row.serves,
+        models: row.models,
         frames: row.frames.clone(),
         epochs: row.epochs,
         moves_on: matches!(row.progress, Progress::Majority | Progress::MajorityInMemory),

@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use schism_verify::checkers::log::LogMonitor;
-use schism_verify::models;
 use schism_verify::{Budget, CheckOptions, Monitor};
 use tokio::runtime::{Builder, LocalOptions};
 
@@ -15,7 +14,7 @@ use super::interrupt::watch_signals;
 use super::real_time::{RealTime, monotonic_ns};
 use super::registry::registry;
 use super::screen::{self, StatusBlock};
-use crate::action::{ClientId, NodeId};
+use crate::action::NodeId;
 use crate::faults::{self, Fault};
 use crate::judge::{self, EXIT_INTERRUPTED};
 use crate::plan;
@@ -118,6 +117,10 @@ impl Launching<'_> {
         let looked_at = kinds.into_iter().any(Fault::reads_frames);
         let processes = Processes::start(ProcessesConfig {
             net: self.net,
+            client: {
+                let (system, model) = (Rc::clone(&system), self.workload.model());
+                Box::new(move |dial| system.client(model, dial))
+            },
             launches,
             clients: self.workload.clients,
             directory: self.directory.path().to_path_buf(),
@@ -127,15 +130,12 @@ impl Launching<'_> {
         });
         let processes = Rc::new(processes.await?);
         let mut monitor = monitor(self.workload, &*system)?;
-        let clients = (0..self.workload.clients).map(ClientId);
         let announced = Rc::new(RefCell::new(None));
         let interrupt = Rc::new(Signal::default());
         pass_on_signals(Rc::clone(&interrupt));
         let setup = Setup {
             rt,
             workload: self.workload.clone(),
-            clients: clients.map(|client| processes.client_addresses(client)).collect(),
-            direct: processes.direct_addresses(),
             history: Box::new(history),
             monitor: Box::new(move |event| monitor.observe(event)),
             stalls: stalls(&processes, rt),
@@ -195,8 +195,7 @@ const MONITOR_BYTES_MAX: u64 = 256 << 20;
 
 /// The monitor of the model whose operations the workload has.
 fn monitor(workload: &Workload, system: &dyn System) -> Result<Box<dyn Monitor>> {
-    let operations = workload.operations.iter().map(|(name, _)| name.as_str());
-    let model = models::knowing(operations).context("no model knows the workload's operations")?;
+    let model = workload.model();
     if model.name == "log" {
         return Ok(Box::new(LogMonitor::promising(system.acks())));
     }

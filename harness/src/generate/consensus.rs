@@ -4,10 +4,9 @@
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::{Event, Value};
+use schism_verify::history::{Event, Name, Process, Type, Value};
 
 use super::{Generator, Values};
-use crate::systems::Op;
 
 /// A new key comes this often, for all clients at once: what they race for. Ten clients at a few
 /// milliseconds an answer meet on each key, and a run of 30 s has 1,200 keys, which can all be
@@ -26,23 +25,28 @@ pub struct ConsensusGenerator {
     probes: u64,
     /// There are no more keys than this.
     keys: Option<u64>,
+    propose: Name,
 }
 
 impl ConsensusGenerator {
     /// With a workload's size of values, and its number of keys if that is limited.
     pub fn new(value_bytes: usize, keys: Option<u64>) -> Self {
         assert!(keys != Some(0), "there is something to decide");
-        ConsensusGenerator { values: Values::new(value_bytes), newest: 0, probes: 0, keys }
+        let values = Values::new(value_bytes);
+        ConsensusGenerator { values, newest: 0, probes: 0, keys, propose: "propose".into() }
     }
 
     /// A proposal for this key, with a value that nobody else proposes.
-    pub fn propose(&mut self, process: u64, key: Value) -> Op {
-        Op::Propose { key, value: self.values.next(process) }
+    pub fn propose(&mut self, process: u64, key: Value) -> Event {
+        let mut event = Event::new(Process::Client(process), Type::Invoke, self.propose.clone());
+        event.set_key(Some(key));
+        event.value = Some(self.values.next(process));
+        event
     }
 }
 
 impl Generator for ConsensusGenerator {
-    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Op {
+    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Event {
         let revisit = rng.random_range(0..REVISIT_ONE_IN) == 0;
         let key = if revisit { rng.random_range(0..=self.newest) } else { self.newest };
         self.propose(process, named(self.keys.map_or(key, |keys| key % keys)))
@@ -50,7 +54,7 @@ impl Generator for ConsensusGenerator {
 
     /// A key of its own each time: only a new decision shows that decisions are made. Where keys
     /// are few, one after the other.
-    fn probe(&mut self, process: u64) -> Op {
+    fn probe(&mut self, process: u64) -> Event {
         self.probes += 1;
         let key = match self.keys {
             None => Value::Str(format!("probe{}", self.probes).into()),
@@ -72,10 +76,8 @@ fn named(key: u64) -> Value {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use rand_chacha::rand_core::SeedableRng as _;
-    use schism_verify::history::{Process, Type};
-
     use super::*;
+    use rand_chacha::rand_core::SeedableRng as _;
 
     fn at(generator: &mut ConsensusGenerator, ms: u64) {
         let mut event = Event::new(Process::Client(0), Type::Ok, "propose");
@@ -93,9 +95,8 @@ mod tests {
             let mut rng = ChaCha8Rng::seed_from_u64(client);
             for ms in (0..1_000).step_by(5) {
                 at(&mut generator, ms);
-                let Op::Propose { key, value } = generator.next(client, &mut rng) else {
-                    panic!("a proposal")
-                };
+                let event = generator.next(client, &mut rng);
+                let (key, value) = (event.key().unwrap().clone(), event.value.unwrap());
                 revisits += u32::from(key != Value::Str(format!("k{}", ms / 25).into()));
                 asked.entry(key).or_default().insert(client);
                 assert!(values.insert(value), "a value of its own");
@@ -111,8 +112,7 @@ mod tests {
         let mut generator = ConsensusGenerator::new(8, None);
         let mut keys = BTreeSet::new();
         for _ in 0..100 {
-            let Op::Propose { key, .. } = generator.probe(9) else { panic!("a proposal") };
-            assert!(keys.insert(key));
+            assert!(keys.insert(generator.probe(9).key().unwrap().clone()));
         }
     }
 
@@ -124,11 +124,9 @@ mod tests {
             let mut asked = [BTreeSet::new(), BTreeSet::new()];
             for ms in (0..1_000).step_by(5) {
                 at(&mut generator, ms);
-                for (asked, op) in
-                    asked.iter_mut().zip([generator.next(9, &mut rng), generator.probe(9)])
-                {
-                    let Op::Propose { key, .. } = op else { panic!("a proposal") };
-                    asked.insert(key);
+                let events = [generator.next(9, &mut rng), generator.probe(9)];
+                for (asked, event) in asked.iter_mut().zip(events) {
+                    asked.insert(event.key().unwrap().clone());
                 }
             }
             let all: BTreeSet<Value> = (0..keys).map(named).collect();

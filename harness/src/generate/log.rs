@@ -3,10 +3,9 @@
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::{Event, Level, Type, Value};
+use schism_verify::history::{Event, Level, Name, Process, Type, Value};
 
-use super::{Generator, Values};
-use crate::systems::Op;
+use super::{Generator, Mix, Values};
 
 /// Reads ask for at most so many entries, and start at most so far before the known end: enough to
 /// compare neighbours, and no O(log) work per read.
@@ -15,36 +14,29 @@ const READ_ENTRIES_MAX: u64 = 100;
 /// Draws operations on a log. One per client.
 #[derive(Clone, Debug)]
 pub struct LogGenerator {
-    weights: Vec<(Kind, u32)>,
+    operations: Vec<(Name, u32)>,
     total: u32,
+    append: Name,
     values: Values,
     level: Level,
     known_tail: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Append,
-    AppendIf,
-    Read,
-    Tail,
-}
-
 impl LogGenerator {
     /// With a workload's weights, size of values and level of reads.
-    pub fn new(operations: &[(String, u32)], value_bytes: usize, level: Level) -> Self {
-        let kind = |name: &str| match name {
-            "append" => Kind::Append,
-            "append-if" => Kind::AppendIf,
-            "read" => Kind::Read,
-            "tail" => Kind::Tail,
-            other => unreachable!("a workload has no operation {other}"),
-        };
-        let weights: Vec<_> =
-            operations.iter().map(|(name, weight)| (kind(name), *weight)).collect();
-        let total = weights.iter().map(|(_, weight)| weight).sum();
+    pub fn new(mix: &Mix) -> Self {
+        let weighted = |(name, weight): &(String, u32)| (name.into(), *weight);
+        let operations: Vec<_> = mix.operations.iter().map(weighted).collect();
+        let total = operations.iter().map(|(_, weight)| weight).sum();
         assert!(total > 0, "a workload has an operation to try");
-        LogGenerator { weights, total, values: Values::new(value_bytes), level, known_tail: 0 }
+        LogGenerator {
+            operations,
+            total,
+            append: "append".into(),
+            values: Values::new(mix.value_bytes),
+            level: mix.level,
+            known_tail: 0,
+        }
     }
 
     /// A value nobody else appends.
@@ -57,11 +49,11 @@ impl LogGenerator {
         self.known_tail
     }
 
-    fn kind(&self, rng: &mut ChaCha8Rng) -> Kind {
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Name {
         let mut left = rng.random_range(0..self.total);
-        for (kind, weight) in &self.weights {
+        for (name, weight) in &self.operations {
             match left.checked_sub(*weight) {
-                None => return *kind,
+                None => return name.clone(),
                 Some(less) => left = less,
             }
         }
@@ -87,24 +79,40 @@ impl LogGenerator {
     }
 }
 
+/// Asks a node for entries of its own, however old.
+pub fn local_read(process: u64, from: u64, limit: u64) -> Event {
+    let mut event = Event::new(Process::Client(process), Type::Invoke, "read");
+    event.set_from(Some(from));
+    event.set_limit(Some(limit));
+    event.set_level(Some(Level::Local));
+    event
+}
+
 impl Generator for LogGenerator {
-    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Op {
-        match self.kind(rng) {
-            Kind::Append => Op::Append { value: self.value(process), session: None, expect: None },
-            Kind::AppendIf => {
-                let expect = Some(self.expected(rng));
-                Op::Append { value: self.value(process), session: None, expect }
+    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Event {
+        let f = self.draw(rng);
+        let mut event = Event::new(Process::Client(process), Type::Invoke, f.clone());
+        match &*f {
+            "append" => event.value = Some(self.value(process)),
+            "append-if" => {
+                event.set_expect(Some(self.expected(rng)));
+                event.value = Some(self.value(process));
             }
-            Kind::Read => {
-                let from = self.read_from(rng);
-                Op::Read { from, limit: Some(READ_ENTRIES_MAX), level: self.level }
+            "read" => {
+                event.set_from(Some(self.read_from(rng)));
+                event.set_limit(Some(READ_ENTRIES_MAX));
+                event.set_level((self.level == Level::Local).then_some(Level::Local));
             }
-            Kind::Tail => Op::Tail,
+            "tail" => {}
+            other => unreachable!("a log has no operation {other}"),
         }
+        event
     }
 
-    fn probe(&mut self, process: u64) -> Op {
-        Op::Append { value: self.value(process), session: None, expect: None }
+    fn probe(&mut self, process: u64) -> Event {
+        let mut event = Event::new(Process::Client(process), Type::Invoke, self.append.clone());
+        event.value = Some(self.value(process));
+        event
     }
 
     fn observe(&mut self, event: &Event) {
@@ -122,23 +130,22 @@ impl Generator for LogGenerator {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rand_chacha::rand_core::SeedableRng as _;
-    use schism_verify::history::Process;
-
     use super::super::STRING_BYTES_MIN;
     use super::*;
+    use rand_chacha::rand_core::SeedableRng as _;
 
     fn mix(operations: &[(&str, u32)], value_bytes: usize) -> LogGenerator {
         let operations: Vec<_> =
             operations.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
-        LogGenerator::new(&operations, value_bytes, Level::Linearizable)
+        let (level, keys) = (Level::Linearizable, None);
+        LogGenerator::new(&Mix { operations, value_bytes, level, keys })
     }
 
     fn usual() -> LogGenerator {
         mix(&[("append", 50), ("read", 40), ("append-if", 5), ("tail", 5)], 8)
     }
 
-    fn draw(generator: &mut LogGenerator, process: u64, count: usize, stream: u64) -> Vec<Op> {
+    fn draw(generator: &mut LogGenerator, process: u64, count: usize, stream: u64) -> Vec<Event> {
         let mut rng = ChaCha8Rng::seed_from_u64(stream);
         (0..count).map(|_| generator.next(process, &mut rng)).collect()
     }
@@ -154,9 +161,9 @@ mod tests {
     fn weights_are_kept() {
         let mut generator = mix(&[("append", 3), ("tail", 1), ("read", 0)], 8);
         let ops = draw(&mut generator, 0, 4_000, 0);
-        let tails = ops.iter().filter(|op| **op == Op::Tail).count();
+        let tails = ops.iter().filter(|op| op.f == "tail").count();
         assert!((900..1_100).contains(&tails), "a quarter of 4,000, not {tails}");
-        assert!(!ops.iter().any(|op| matches!(op, Op::Read { .. })));
+        assert!(!ops.iter().any(|op| op.f == "read"));
     }
 
     #[test]
@@ -186,10 +193,8 @@ mod tests {
         generator.observe(&event);
         assert_eq!(generator.known_tail(), 10_000);
         let ops = draw(&mut generator, 0, 1_000, 0);
-        let from = |op: &Op| match op {
-            Op::Read { from, limit: Some(READ_ENTRIES_MAX), .. } => *from,
-            other => panic!("{other:?} is no read of at most 100"),
-        };
+        assert!(ops.iter().all(|op| op.limit() == Some(READ_ENTRIES_MAX)));
+        let from = |op: &Event| op.from().unwrap();
         let near = ops.iter().filter(|op| (9_900..=10_000).contains(&from(op))).count();
         let beyond = ops.iter().filter(|op| from(op) > 10_000).count();
         assert!(near > 900 && beyond > 5, "{near} near, {beyond} beyond");
@@ -216,7 +221,7 @@ mod tests {
         let mut generator = mix(&[("append-if", 1)], 8);
         generator.known_tail = 50;
         let ops = draw(&mut generator, 0, 1_000, 0);
-        let right = |op: &&Op| matches!(op, Op::Append { expect: Some(50), .. });
+        let right = |op: &&Event| op.expect() == Some(50);
         assert!((700..900).contains(&ops.iter().filter(right).count()));
     }
 }

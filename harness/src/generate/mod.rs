@@ -1,26 +1,59 @@
-//! Operations to try: one file per model.
+//! Operations to try: one file per model that a run can drive; this is their table.
 //! It never talks to anyone: it draws from a stream it is given and learns from events it is shown.
 
 mod consensus;
 mod log;
 
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::{Event, Value};
-
-use crate::systems::Op;
+use schism_verify::history::{Event, Level, Value};
+use schism_verify::models::{self, Model};
 
 pub use consensus::ConsensusGenerator;
-pub use log::LogGenerator;
+pub use log::{LogGenerator, local_read};
 
 /// Draws operations for one client.
 pub trait Generator {
-    /// The next operation, asked by process `process`. Values are unique as long as a process
-    /// number belongs to one generator.
-    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Op;
+    /// The invocation of the next operation, by process `process`. Values are unique as long as a
+    /// process number belongs to one generator.
+    fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Event;
     /// An operation that shows by its ok that the system makes progress.
-    fn probe(&mut self, process: u64) -> Op;
+    fn probe(&mut self, process: u64) -> Event;
     /// Learns how far the run has come. Any event may be shown, of any process, in order.
     fn observe(&mut self, event: &Event);
+}
+
+/// What a workload says of its operations.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Mix {
+    /// Operations of one model with their weights.
+    pub operations: Vec<(String, u32)>,
+    /// The size of values.
+    pub value_bytes: usize,
+    /// How fresh reads must be.
+    pub level: Level,
+    /// So many keys in all; None: new ones all the time.
+    pub keys: Option<u64>,
+}
+
+/// How the operations of a model are drawn.
+type Make = fn(&Mix) -> Box<dyn Generator>;
+
+/// Every model that a run can drive, in the order in which a workload's operations are looked up.
+const GENERATORS: &[(&str, Make)] = &[
+    ("log", |mix| Box::new(LogGenerator::new(mix))),
+    ("consensus", |mix| Box::new(ConsensusGenerator::new(mix.value_bytes, mix.keys))),
+];
+
+/// The models that a run can drive.
+pub fn models() -> impl Iterator<Item = &'static Model> {
+    GENERATORS.iter().map(|(name, _)| models::named(name).expect("a generator has its model"))
+}
+
+/// Draws this model's operations in this mix.
+pub fn generator(model: &Model, mix: &Mix) -> Box<dyn Generator> {
+    let row = GENERATORS.iter().find(|(name, _)| *name == model.name);
+    let (_, make) = row.expect("a workload asks for what a run can drive");
+    make(mix)
 }
 
 /// Values are process x this + counter. 10^8 leaves 90 million processes within JSON's 2^53, and a

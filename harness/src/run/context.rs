@@ -3,10 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use schism_verify::history::{Event, Name, Process, Type, Value};
+use schism_verify::models::{Model, Operation, Proves};
 use serde_json::json;
 
 use super::decisions::Decisions;
@@ -14,8 +15,11 @@ use super::processes::Processes;
 use super::recorder::Recorder;
 use super::rt::{Nanos, Rt, Signal};
 use crate::action::{NodeId, OverlayId, View};
-use crate::systems::{NodeStatus, Op, System};
-use crate::worlds::Cluster;
+use crate::systems::{NodeStatus, System};
+use crate::worlds::World;
+
+/// After fail or info a process waits, so that a refusing cluster is not asked in a busy loop.
+pub const PAUSE: Duration = Duration::from_millis(20);
 
 /// Shared by the tasks of one run.
 pub struct Context<R> {
@@ -24,15 +28,15 @@ pub struct Context<R> {
     /// The history.
     pub recorder: Recorder<R>,
     /// What can be broken.
-    pub cluster: Rc<dyn Cluster>,
+    pub cluster: Rc<dyn World>,
     /// What is tested.
     pub system: Rc<dyn System>,
+    /// What clients ask for.
+    pub model: &'static Model,
     /// How many nodes.
     pub nodes: u8,
     /// How many clients.
     pub clients: u16,
-    /// Where nodes are reached past every fault.
-    pub direct: Vec<SocketAddr>,
     /// Clients and probe finish the operation under way and stop.
     pub clients_stop: Signal,
     /// Everything else stops.
@@ -71,12 +75,11 @@ impl<R: Rt> Context<R> {
     pub fn new(
         rt: R,
         recorder: Recorder<R>,
-        cluster: Rc<dyn Cluster>,
+        cluster: Rc<dyn World>,
         system: Rc<dyn System>,
+        model: &'static Model,
         (nodes, clients): (u8, u16),
-        direct: Vec<SocketAddr>,
     ) -> Self {
-        assert_eq!(direct.len(), usize::from(nodes), "every node has a direct address");
         Context {
             rt,
             recorder,
@@ -84,7 +87,7 @@ impl<R: Rt> Context<R> {
             system,
             nodes,
             clients,
-            direct,
+            model,
             clients_stop: Signal::default(),
             over: Signal::default(),
             statuses: RefCell::default(),
@@ -121,18 +124,35 @@ impl<R: Rt> Context<R> {
         self.recorder.record(&mut event)
     }
 
-    /// Notes that an operation asked at `asked` is known to have happened. An append proves
-    /// progress, and of proposals the first for its key: whoever knows a decision can repeat it
-    /// (`Decisions::note_decided`).
-    pub fn note_ok(&self, op: &Op, asked: Nanos) {
-        let proves = match op {
-            Op::Append { .. } => true,
-            Op::Propose { key, .. } => self.decisions.note_decided(key),
-            _ => false,
-        };
-        if proves {
-            self.recorder.note_progress(asked);
+    /// What the model says of an operation.
+    pub fn row(&self, asked: &Event) -> &'static Operation {
+        self.model.operation(&asked.f).expect("a generator asks what its model has")
+    }
+
+    /// Records an invocation, asked of `node`; returns when.
+    pub fn invoke(&self, asked: &mut Event, node: NodeId) -> Nanos {
+        asked.node = Some(self.name(node));
+        if self.row(asked).proves == Proves::ProgressOnce {
+            self.decisions.note_asked(asked);
         }
+        self.recorder.record(asked)
+    }
+
+    /// Records the return of what was asked at `invoked`, as `node` gave it; returns when. The
+    /// recorder has the last word on whether it is an ok.
+    pub fn complete(&self, event: &mut Event, node: NodeId, invoked: Nanos) -> Nanos {
+        event.node = Some(self.name(node));
+        let returned = self.recorder.record(event);
+        let proves = event.kind == Type::Ok
+            && match self.row(event).proves {
+                Proves::Nothing => false,
+                Proves::Progress => true,
+                Proves::ProgressOnce => self.decisions.note_decided(event),
+            };
+        if proves {
+            self.recorder.note_progress(invoked);
+        }
+        returned
     }
 
     /// Announces a phase.

@@ -12,11 +12,12 @@
 //! * [`recorder`]: stamps and writes every event. `context`: what the tasks of a run share.
 //! * `worker`, `route`, `processes`: clients. `probe`: the steady hand.
 //! * `nemesis`: carries out the plan. `watch`, `statuses`: what is seen from outside.
-//! * `settle`: the end. `decisions`: the end where values are decided.
+//! * `ending`: how it ends, by model. `decisions`: what is left to decide.
 
 mod context;
 mod crew;
 mod decisions;
+mod ending;
 mod nemesis;
 mod phases;
 mod probe;
@@ -25,7 +26,6 @@ mod progress;
 pub mod recorder;
 mod route;
 pub mod rt;
-mod settle;
 mod statuses;
 #[cfg(test)]
 mod tests;
@@ -33,7 +33,6 @@ mod watch;
 mod worker;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ use crate::plan::Plan;
 use crate::systems::System;
 use crate::units::format_duration;
 use crate::workload::Workload;
-use crate::worlds::Cluster;
+use crate::worlds::World;
 
 pub use phases::run;
 pub use progress::Progress;
@@ -61,13 +60,9 @@ pub struct Setup<R> {
     /// The schedule.
     pub plan: Plan,
     /// What can be broken.
-    pub cluster: Rc<dyn Cluster>,
+    pub cluster: Rc<dyn World>,
     /// What is tested.
     pub system: Rc<dyn System>,
-    /// What each client dials: `clients[c][0]` is n1.
-    pub clients: Vec<Vec<SocketAddr>>,
-    /// Where nodes are reached past every fault.
-    pub direct: Vec<SocketAddr>,
     /// Where the history goes.
     pub history: Box<dyn Write>,
     /// Sees every event as it is recorded.

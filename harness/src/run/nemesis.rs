@@ -12,11 +12,9 @@ use serde_json::json;
 
 use super::context::{ActiveOverlay, Context};
 use super::rt::{Nanos, Rt, nanos, within};
-use super::settle::why;
 use crate::action::{Action, Bite, NodeId, Operator, OverlayId};
 use crate::faults::{self, Topology};
 use crate::plan::{Plan, Strike};
-use crate::systems::{Answer, Op, Outcome};
 use crate::worlds::WorldError;
 
 /// A node answers a promotion once a majority has put it on disk; longer nobody waits at a prompt.
@@ -169,14 +167,14 @@ async fn promote<R: Rt>(
     overlay: OverlayId,
     strike: u64,
 ) {
-    let mut client = context.system.client(context.direct.clone());
+    let mut client = context.cluster.direct();
     let deadline = context.rt.now() + nanos(PROMOTE_MAX);
-    let answer = within(&context.rt, deadline, client.invoke(node, &Op::Promote)).await;
+    let answer = within(&context.rt, deadline, client.promote(node)).await;
     let (bite, answer) = match answer {
-        Some(Outcome::Ok(Answer::Promoted(epoch))) => {
+        Some(Ok(epoch)) => {
             (Bite { promoted: 1, epoch, ..Bite::default() }, format!("{node} leads epoch {epoch}"))
         }
-        Some(outcome) => (Bite::default(), why(&outcome)),
+        Some(Err(refusal)) => (Bite::default(), refusal.why()),
         None => (Bite::default(), "timeout".to_string()),
     };
     context.remark(
@@ -190,13 +188,13 @@ async fn promote<R: Rt>(
 /// until one does. Whether progress may be demanded then.
 pub async fn promote_someone<R: Rt>(context: &Context<R>) -> bool {
     let deadline = context.rt.now() + nanos(PROMOTE_MAX);
-    let mut client = context.system.client(context.direct.clone());
+    let mut client = context.cluster.direct();
     for node in (0..context.nodes).cycle().map(|number| NodeId(number + 1)) {
         if context.note_progress(false) || context.rt.now() >= deadline {
             break;
         }
-        let answer = within(&context.rt, deadline, client.invoke(node, &Op::Promote)).await;
-        if let Some(Outcome::Ok(Answer::Promoted(epoch))) = answer {
+        let answer = within(&context.rt, deadline, client.promote(node)).await;
+        if let Some(Ok(epoch)) = answer {
             context.remark("operator", json!({"node": node, "epoch": epoch}));
         }
         // A restarted node needs a moment, and so does the look at the statuses.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::models::Ending;
 use serde_json::json;
 
 use super::context::Context;
@@ -13,12 +14,10 @@ use super::recorder::Recorder;
 use super::rt::{Nanos, Rt, Signal, nanos};
 use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
-use super::{End, Finished, RunError, Setup, decisions, probe, progress, settle, statuses, watch};
+use super::{End, Finished, RunError, Setup, ending, probe, progress, statuses, watch};
 use crate::action::ClientId;
-use crate::generate::ConsensusGenerator;
-use crate::generate::Generator;
-use crate::generate::LogGenerator;
-use crate::workload::{Serves, Workload};
+use crate::generate;
+use crate::workload::Workload;
 use crate::worlds::WorldError;
 
 /// After a violation everything else is done within this.
@@ -32,14 +31,15 @@ const BEYOND_RECOVERY: Duration = Duration::from_millis(500);
 
 /// Carries out the plan and returns once the cluster has been stopped.
 pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
-    let recorder = Recorder::new(setup.rt.clone(), setup.history, setup.monitor);
+    let model = setup.workload.model();
+    let recorder = Recorder::new(setup.rt.clone(), model, setup.history, setup.monitor);
     let context = Rc::new(Context::new(
         setup.rt,
         recorder,
         setup.cluster,
         setup.system,
+        model,
         (setup.workload.nodes, setup.workload.clients),
-        setup.direct,
     ));
     let bypass_checks = Rc::new(Cell::new(0));
     let readiness = statuses::watch(&context);
@@ -61,7 +61,7 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
         trouble: None,
         bypass_checks,
     };
-    let played = script.play(&readiness, setup.clients, setup.ready).await;
+    let played = script.play(&readiness, setup.ready).await;
     context.clients_stop.set();
     context.over.set();
     let stopping = context.rt.now();
@@ -104,7 +104,6 @@ impl<R: Rt> Script<R> {
     async fn play(
         &mut self,
         readiness: &Readiness,
-        addresses: Vec<Vec<std::net::SocketAddr>>,
         announce: Box<dyn FnOnce()>,
     ) -> Result<End, RunError> {
         let context = Rc::clone(&self.context);
@@ -116,7 +115,7 @@ impl<R: Rt> Script<R> {
         let unprepared = self.or_trouble(prepared.map(|()| None), Some(End::Trouble));
 
         let from = context.enter("warm-up");
-        self.start_clients(addresses, from);
+        self.start_clients(from);
         let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
         context.rt.spawn(Box::pin(bypasses));
         let warm = from + nanos(self.plan.warm_up);
@@ -182,54 +181,49 @@ impl<R: Rt> Script<R> {
         }
     }
 
-    fn start_clients(&self, addresses: Vec<Vec<std::net::SocketAddr>>, start: Nanos) {
+    fn start_clients(&self, start: Nanos) {
         let schedule = self.workload.rate.map(|rate| Rc::new(Schedule::new(start, rate)));
         let manner =
             Manner { timeout: self.workload.timeout, retry: self.workload.retry, schedule };
-        for (number, nodes) in addresses.into_iter().enumerate() {
-            let id = ClientId(number as u16);
+        let generator = || generate::generator(self.context.model, &self.workload.mix());
+        for number in 0..self.workload.clients {
+            let id = ClientId(number);
             let worker = Worker::new(
                 Rc::clone(&self.context),
                 id,
-                self.context.system.client(nodes),
-                self.generator(),
+                self.context.cluster.client(id),
+                generator(),
                 self.plan.rng(&format!("client-{number}")),
                 manner.clone(),
             );
             self.crew.spawn(&self.context.rt, worker.work());
         }
-        let probe = probe::probe(Rc::clone(&self.context), self.generator());
+        let probe = probe::probe(Rc::clone(&self.context), generator());
         self.crew.spawn(&self.context.rt, probe);
     }
 
-    fn generator(&self) -> Box<dyn Generator> {
-        let Workload { operations, value_bytes, read_level, keys, .. } = &self.workload;
-        match self.workload.serves() {
-            Serves::Log => Box::new(LogGenerator::new(operations, *value_bytes, *read_level)),
-            Serves::Consensus => Box::new(ConsensusGenerator::new(*value_bytes, *keys)),
-        }
-    }
-
-    /// What every node holds at the end: logs are awaited and read, decisions asked for again.
+    /// What every node holds at the end, as the model's row says.
     async fn ask_everyone(&mut self) {
         let context = Rc::clone(&self.context);
-        let from = context.rt.now();
-        match self.workload.serves() {
-            Serves::Log => {
+        let mut from = context.rt.now();
+        match context.model.ending {
+            Ending::ReadEveryNode => {
                 let hurry = self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2);
-                settle::settle(&context, hurry).await;
+                ending::settle(&context, hurry).await;
                 self.phase_ends("settle", from);
-                let from = context.enter("final-reads");
-                settle::read_all(&context, self.hurry).await;
-                self.phase_ends("final-reads", from);
+                from = context.enter("final-reads");
+                ending::read_every_node(&context, self.hurry).await;
             }
-            Serves::Consensus => {
+            Ending::AskEveryKey => {
                 context.enter("final-reads");
                 let Workload { value_bytes, recovery, .. } = self.workload;
-                decisions::ask_all(&context, value_bytes, recovery, self.hurry).await;
-                self.phase_ends("final-reads", from);
+                ending::ask_every_key(&context, value_bytes, recovery, self.hurry).await;
+            }
+            Ending::None => {
+                context.enter("final-reads");
             }
         }
+        self.phase_ends("final-reads", from);
     }
 
     async fn disturb(

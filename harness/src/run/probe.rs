@@ -5,12 +5,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::context::Context;
+use schism_verify::history::Type;
+
+use super::context::{Context, PAUSE};
 use super::rt::{Rt, nanos, within};
-use super::worker::{PAUSE, fill_return, invocation};
 use crate::action::NodeId;
 use crate::generate::Generator;
-use crate::systems::Outcome;
+use crate::systems::{Completion, Refusal};
 
 /// How often: the resolution of every recovery time in the report.
 const EVERY: Duration = Duration::from_millis(100);
@@ -23,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 pub async fn probe<R: Rt>(context: Rc<Context<R>>, mut generator: Box<dyn Generator>) {
     let numbers = context.processes();
     let mut process = numbers.probe();
-    let mut client = context.system.client(context.direct.clone());
+    let mut client = context.cluster.direct();
     let mut next_at = context.rt.now();
     for round in 0u64.. {
         tokio::select! {
@@ -33,24 +34,17 @@ pub async fn probe<R: Rt>(context: Rc<Context<R>>, mut generator: Box<dyn Genera
         }
         next_at = context.rt.now().max(next_at + nanos(EVERY));
         let node = NodeId((round % u64::from(context.nodes)) as u8 + 1);
-        let op = generator.probe(process);
-        let mut event = invocation(process, &op);
-        event.node = Some(context.name(node));
-        let invoked = context.recorder.record(&mut event);
-        context.decisions.note_asked(&op);
+        let mut asked = generator.probe(process);
+        let invoked = context.invoke(&mut asked, node);
         let deadline = invoked + nanos(TIMEOUT);
-        let answer = within(&context.rt, deadline, client.invoke(node, &op)).await;
-        let outcome = answer.unwrap_or_else(|| Outcome::Info("timeout".into()));
-        if matches!(outcome, Outcome::Info(_)) {
+        let answer = within(&context.rt, deadline, client.invoke(node, &asked)).await;
+        let refused = || Completion::refused(asked.clone(), Refusal::timeout());
+        let mut event = answer.unwrap_or_else(refused).event;
+        let returned = context.complete(&mut event, node, invoked);
+        if event.kind == Type::Info {
             process = numbers.after(process);
         }
-        let went_well = matches!(outcome, Outcome::Ok(_));
-        if went_well {
-            context.note_ok(&op, invoked);
-        }
-        fill_return(&mut event, outcome);
-        let returned = context.recorder.record(&mut event);
-        if !went_well {
+        if event.kind != Type::Ok {
             next_at = next_at.max(returned + nanos(PAUSE));
         }
         generator.observe(&event);

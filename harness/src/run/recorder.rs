@@ -1,14 +1,18 @@
-//! The one place that stamps events, writes them down and shows them to the monitor.
-//! It never invents an event, changes one's content, or loses one without saying so.
+//! The one place that stamps events, validates them, writes them down and shows them to the monitor.
+//! It never invents an event or loses one without saying so, and what the judge could not read of
+//! an answer does not reach the history: nobody knows what became of that operation.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use schism_verify::history::{Event, Process, Type};
+use schism_verify::models::Model;
 use schism_verify::verdict::Anomaly;
 
 use super::rt::{Nanos, Rt, Signal};
+use crate::systems::{Completion, Refusal};
 
 /// What is lost at most when the harness is killed: less than anyone could act on.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(50);
@@ -25,6 +29,7 @@ pub type Monitor = Box<dyn FnMut(&Event) -> Option<Anomaly>>;
 /// Stamps and writes.
 pub struct Recorder<R> {
     rt: R,
+    model: &'static Model,
     inner: RefCell<Inner>,
     counts: Cell<Counts>,
     last_ok_asked: Cell<Option<Nanos>>,
@@ -47,6 +52,8 @@ pub struct Counts {
 }
 
 struct Inner {
+    /// What each process has asked and not been answered.
+    open: BTreeMap<u64, Event>,
     next_index: u64,
     last_time: Option<Nanos>,
     buffer: Vec<u8>,
@@ -59,11 +66,13 @@ struct Inner {
 }
 
 impl<R: Rt> Recorder<R> {
-    /// Writes to `sink` and shows everything to `monitor`.
-    pub fn new(rt: R, sink: Box<dyn Write>, monitor: Monitor) -> Self {
+    /// Writes operations of `model` to `sink` and shows everything to `monitor`.
+    pub fn new(rt: R, model: &'static Model, sink: Box<dyn Write>, monitor: Monitor) -> Self {
         Recorder {
             rt,
+            model,
             inner: RefCell::new(Inner {
+                open: BTreeMap::new(),
                 next_index: 0,
                 last_time: None,
                 buffer: Vec::with_capacity(BUFFER_BYTES * 2),
@@ -83,7 +92,7 @@ impl<R: Rt> Recorder<R> {
     }
 
     /// Stamps the event with the next index and a time after every earlier one, and writes it.
-    /// Returns its time.
+    /// Returns its time. An ok or fail that the model cannot read becomes info.
     pub fn record(&self, event: &mut Event) -> Nanos {
         let now = self.rt.now();
         let mut inner = self.inner.borrow_mut();
@@ -96,6 +105,7 @@ impl<R: Rt> Recorder<R> {
         if self.closed.get() {
             return time;
         }
+        self.validate(&mut inner.open, event);
         self.count(event);
         event.to_json_line(&mut inner.buffer);
         if let Some(anomaly) = (inner.monitor)(event) {
@@ -168,6 +178,29 @@ impl<R: Rt> Recorder<R> {
     /// Latencies noted since the last call.
     pub fn take_latencies(&self) -> Vec<Nanos> {
         std::mem::take(&mut self.inner.borrow_mut().recent)
+    }
+
+    /// An invocation is what its model can ask, by a process with nothing open, and a return
+    /// answers it: anything else is a fault of the harness itself. What a node made of its answer
+    /// is not: where the model cannot read it, nobody knows what became of the operation.
+    fn validate(&self, open: &mut BTreeMap<u64, Event>, event: &mut Event) {
+        let Process::Client(process) = event.process() else { return };
+        if event.kind == Type::Invoke {
+            let valid = self.model.validate(event, event);
+            valid.expect("a generator asks what its model can read");
+            let before = open.insert(process, event.clone());
+            assert!(before.is_none(), "process {process} has one operation open at a time");
+            return;
+        }
+        let asked = open.remove(&process).expect("a return answers an invocation");
+        assert_eq!(asked.f, event.f, "a return answers what was asked");
+        if self.model.validate(&asked, event).is_err() {
+            let (index, time, node) = (event.index, event.time(), event.node.take());
+            *event = Completion::refused(asked, Refusal::malformed("")).event;
+            event.index = index;
+            event.set_time(time);
+            event.node = node;
+        }
     }
 
     fn count(&self, event: &Event) {

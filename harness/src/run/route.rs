@@ -1,9 +1,8 @@
-//! Who asks whom: reads go home, appends and proposals to the last believed leader, hints are
+//! Who asks whom: reads go home, what the leader does goes to the last believed leader, hints are
 //! followed.
-//! It never asks anyone; it is told what was answered.
 
 use crate::action::NodeId;
-use crate::systems::{Op, Outcome};
+use crate::systems::Leads;
 
 /// How often a hint is followed within one operation. Three are enough for a leadership that moved
 /// twice meanwhile; without a bound two nodes that name each other would be asked for ever.
@@ -24,110 +23,105 @@ impl Route {
         Route { nodes, home, believed: home }
     }
 
-    /// The node asked first.
-    pub fn first(self, op: &Op) -> NodeId {
-        if leads(op) { self.believed } else { self.home }
+    /// The node asked first; `leads`: what is asked is the leader's business.
+    pub fn first(self, leads: bool) -> NodeId {
+        if leads { self.believed } else { self.home }
     }
 
-    /// Whom to ask next within the same operation, after `hops` hints were followed.
-    pub fn hop(self, op: &Op, outcome: &Outcome, hops: u32) -> Option<NodeId> {
-        let hint = self.hint(outcome)?;
-        (leads(op) && hops < HOPS_MAX).then_some(hint)
-    }
-
-    /// Learns where the next append goes.
-    pub fn learn(&mut self, op: &Op, asked: NodeId, outcome: &Outcome) {
-        if leads(op) {
-            self.believed = match outcome {
-                Outcome::Ok(_) => asked,
-                Outcome::Fail(_) | Outcome::Info(_) => {
-                    self.hint(outcome).unwrap_or(NodeId(asked.0 % self.nodes + 1))
+    /// Asks that node, and where the leader is asked whom it names instead; learns from the answer.
+    /// Who was asked last, and what it said.
+    pub async fn ask<T: Leads>(
+        &mut self,
+        leads: bool,
+        mut ask: impl AsyncFnMut(NodeId) -> T,
+    ) -> (NodeId, T) {
+        let mut node = self.first(leads);
+        let mut hops = 0;
+        loop {
+            let answer = ask(node).await;
+            match self.hint(&answer).filter(|_| leads && hops < HOPS_MAX) {
+                Some(next) => node = next,
+                None => {
+                    self.learn(leads, node, &answer);
+                    return (node, answer);
                 }
-            };
+            }
+            hops += 1;
+        }
+    }
+
+    fn learn(&mut self, leads: bool, asked: NodeId, answer: &impl Leads) {
+        if leads {
+            let next = NodeId(asked.0 % self.nodes + 1);
+            let instead = self.hint(answer).unwrap_or(next);
+            self.believed = if answer.is_ok() { asked } else { instead };
         }
     }
 
     /// A hint that names no node of the cluster is no hint.
-    fn hint(self, outcome: &Outcome) -> Option<NodeId> {
-        let Outcome::Fail(failure) = outcome else { return None };
-        let refused = failure.error.as_deref() == Some("not-leader");
-        failure.leader.filter(|leader| refused && leader.0 <= self.nodes)
-    }
-}
-
-/// Whether the operation is the leader's business.
-fn leads(op: &Op) -> bool {
-    match op {
-        Op::Append { .. } | Op::Open | Op::Propose { .. } => true,
-        Op::Read { .. } | Op::Tail | Op::Promote | Op::Status => false,
+    fn hint(self, answer: &impl Leads) -> Option<NodeId> {
+        answer.hint().filter(|leader| leader.0 <= self.nodes)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use schism_verify::history::{Level, Value};
-
     use super::*;
-    use crate::systems::{Answer, Failure};
+    use crate::systems::Refusal;
 
-    const READ: Op = Op::Read { from: 0, limit: None, level: Level::Linearizable };
+    type Answer = Result<(), Refusal>;
 
-    fn append() -> Op {
-        Op::Append { value: Value::Int(1), session: None, expect: None }
-    }
-
-    fn ok() -> Outcome {
-        Outcome::Ok(Answer::Appended { offset: 0, duplicate: false })
-    }
-
-    fn fail(error: &str, leader: Option<u8>) -> Outcome {
-        let leader = leader.map(NodeId);
-        Outcome::Fail(Failure { error: Some(error.into()), leader, ..Failure::default() })
+    fn fail(error: &str, leader: Option<u8>) -> Answer {
+        Err(Refusal { leader: leader.map(NodeId), ..Refusal::certain(error) })
     }
 
     #[test]
     fn the_next_append_goes_where_the_contract_says() {
         // Three nodes, home n2; after these answers the next append goes there.
-        let check = |answers: &[(u8, Outcome)], expected: u8| {
+        let check = |answers: &[(u8, Answer)], expected: u8| {
             let mut route = Route::new(3, NodeId(2));
-            for (asked, outcome) in answers {
-                route.learn(&append(), NodeId(*asked), outcome);
+            for (asked, answer) in answers {
+                route.learn(true, NodeId(*asked), answer);
             }
-            assert_eq!(route.first(&append()), NodeId(expected), "{answers:?}");
-            assert_eq!(route.first(&READ), NodeId(2), "reads always go home");
-            assert_eq!(route.first(&Op::Tail), NodeId(2), "tails always go home");
+            assert_eq!(route.first(true), NodeId(expected), "{answers:?}");
+            assert_eq!(route.first(false), NodeId(2), "reads always go home");
         };
+        let timeout = || Err(Refusal::timeout());
         check(&[], 2);
-        check(&[(3, ok())], 3);
+        check(&[(3, Ok(()))], 3);
         check(&[(2, fail("not-leader", Some(1)))], 1);
         check(&[(2, fail("not-leader", None))], 3);
         check(&[(3, fail("overloaded", None))], 1);
         check(&[(3, fail("conflict", None))], 1);
-        check(&[(3, Outcome::Info("timeout".into()))], 1);
+        check(&[(3, timeout())], 1);
         check(&[(2, fail("not-leader", Some(9)))], 3);
         check(&[(2, fail("refused", Some(1)))], 3);
-        check(&[(2, fail("not-leader", Some(3))), (3, Outcome::Info("timeout".into()))], 1);
+        check(&[(2, fail("not-leader", Some(3))), (3, timeout())], 1);
     }
 
     #[test]
     fn what_reads_are_told_moves_no_append() {
         let mut route = Route::new(3, NodeId(1));
-        route.learn(&READ, NodeId(1), &fail("not-leader", Some(3)));
-        assert_eq!(route.first(&append()), NodeId(1));
+        route.learn(false, NodeId(1), &fail("not-leader", Some(3)));
+        assert_eq!(route.first(true), NodeId(1));
     }
 
-    #[test]
-    fn hints_are_followed_three_times() {
-        let route = Route::new(5, NodeId(1));
-        let hint = fail("not-leader", Some(4));
-        let check = |op: &Op, outcome: &Outcome, hops: u32, expected: Option<u8>| {
-            assert_eq!(route.hop(op, outcome, hops), expected.map(NodeId));
+    #[tokio::test]
+    async fn hints_are_followed_three_times() {
+        let asked = async |leads: bool, answer: Answer| {
+            let mut asked = Vec::new();
+            let mut route = Route::new(5, NodeId(1));
+            let ask = async |node: NodeId| {
+                asked.push(node.0);
+                answer.clone()
+            };
+            let (last, _) = route.ask(leads, ask).await;
+            assert_eq!(asked.last(), Some(&last.0));
+            asked
         };
-        check(&append(), &hint, 0, Some(4));
-        check(&append(), &hint, 2, Some(4));
-        check(&append(), &hint, 3, None);
-        check(&append(), &fail("not-leader", None), 0, None);
-        check(&append(), &ok(), 0, None);
-        check(&READ, &hint, 0, None);
+        assert_eq!(asked(true, fail("not-leader", Some(4))).await, [1, 4, 4, 4]);
+        assert_eq!(asked(true, fail("not-leader", None)).await, [1]);
+        assert_eq!(asked(true, Ok(())).await, [1]);
+        assert_eq!(asked(false, fail("not-leader", Some(4))).await, [1]);
     }
 }

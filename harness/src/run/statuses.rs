@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use schism_verify::history::Level;
-
 use super::context::Context;
 use super::rt::{Nanos, Rt, nanos, within};
 use crate::action::NodeId;
-use crate::systems::{Answer, Client, NodeStatus, Op, Outcome};
+use crate::generate::local_read;
+use crate::systems::{Client, Leads, NodeStatus};
 
 /// Twenty looks a second see every leadership that lasts, and cost a node next to nothing.
 const EVERY: Duration = Duration::from_millis(50);
@@ -56,7 +55,7 @@ pub fn watch<R: Rt>(context: &Rc<Context<R>>) -> Rc<Readiness> {
 }
 
 async fn watch_node<R: Rt>(context: &Context<R>, node: NodeId, readiness: &Readiness) {
-    let mut client = context.system.client(context.direct.clone());
+    let mut client = context.cluster.direct();
     let mut ready = false;
     while !context.over.is_set() {
         let said = ask(context, &mut *client, node, TIMEOUT).await;
@@ -85,14 +84,12 @@ async fn ask<R: Rt>(
     timeout: Duration,
 ) -> Said {
     let deadline = context.rt.now() + nanos(timeout);
-    match within(&context.rt, deadline, client.invoke(node, &Op::Status)).await {
-        Some(Outcome::Ok(Answer::Status(status))) => Said { answered: true, status: Some(status) },
-        Some(Outcome::Fail(failure)) => {
-            let answered = failure.error.as_deref() != Some("unreachable");
-            Said { answered, status: None }
+    match within(&context.rt, deadline, client.status(node)).await {
+        Some(Ok(status)) => Said { answered: true, status: Some(status) },
+        Some(Err(refusal)) => {
+            let silent = ["unreachable", "connection-lost"].contains(&&*refusal.error);
+            Said { answered: !silent, status: None }
         }
-        Some(Outcome::Info(error)) => Said { answered: &*error != "connection-lost", status: None },
-        Some(Outcome::Ok(_)) => Said { answered: true, status: None },
         None => Said { answered: false, status: None },
     }
 }
@@ -125,10 +122,8 @@ async fn local_tail<R: Rt>(
     node: NodeId,
     deadline: Nanos,
 ) -> Option<u64> {
-    let op = Op::Read { from: 0, limit: Some(0), level: Level::Local };
+    let asked = local_read(0, 0, 0);
     let deadline = deadline.min(context.rt.now() + nanos(TIMEOUT));
-    match within(&context.rt, deadline, client.invoke(node, &op)).await? {
-        Outcome::Ok(Answer::Read { tail, .. }) => tail,
-        _ => None,
-    }
+    let read = within(&context.rt, deadline, client.local_read(node, &asked)).await?;
+    read.event.tail().filter(|_| read.is_ok())
 }

@@ -1,24 +1,20 @@
 //! One client: draws operations, asks nodes, and records what it was told. It never decides that
-//! something happened: the outcome is the client's, and a time-out means that nobody knows.
+//! something happened: the completion is the client's, and a time-out means that nobody knows.
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::{Event, Level, Name, Process, Type, Value};
+use schism_verify::history::{Event, Name, Type};
 
-use super::context::Context;
+use super::context::{Context, PAUSE};
 use super::processes::Processes;
 use super::route::Route;
 use super::rt::{Nanos, Rt, nanos, within};
 use crate::action::{ClientId, NodeId};
 use crate::generate::Generator;
-use crate::systems::{Answer, Client, Failure, Op, Outcome};
-
-/// After fail or info a process waits, so that a refusing cluster is not asked in a busy loop.
-pub const PAUSE: Duration = Duration::from_millis(20);
+use crate::systems::{Client, Completion, Refusal};
 
 /// With `retry`, one try may take this part of the operation's time: enough tries to come past a
 /// change of leader within one operation.
@@ -75,12 +71,6 @@ struct Session {
     seq: u64,
 }
 
-/// What became of an operation, and who was asked last.
-struct Asked {
-    node: NodeId,
-    outcome: Outcome,
-}
-
 impl<R: Rt> Worker<R> {
     /// Client `id`, which asks through `client`.
     pub fn new(
@@ -131,173 +121,98 @@ impl<R: Rt> Worker<R> {
 
     /// One operation from its draw to its return; if it was not ok, when it returned.
     async fn operation(&mut self, due: Option<Nanos>) -> Result<(), Nanos> {
-        let mut op = self.generator.next(self.process, &mut self.rng);
-        if self.manner.retry && !self.join_session(&mut op).await {
-            return Err(self.context.rt.now());
+        let context = Rc::clone(&self.context);
+        let mut asked = self.generator.next(self.process, &mut self.rng);
+        let row = context.row(&asked);
+        let repeat = self.manner.retry && row.in_session();
+        if repeat && !self.join_session(&mut asked).await {
+            return Err(context.rt.now());
         }
-        let mut event = invocation(self.process, &op);
-        event.node = Some(self.context.name(self.route.first(&op)));
-        let invoked = self.context.recorder.record(&mut event);
-        self.context.decisions.note_asked(&op);
-        self.generator.observe(&event);
+        let invoked = context.invoke(&mut asked, self.route.first(row.leads));
+        self.generator.observe(&asked);
 
         let deadline = invoked + nanos(self.manner.timeout);
-        let asked = if self.manner.retry && matches!(op, Op::Append { .. }) {
-            self.ask_until(&op, deadline).await
+        let (node, completion) = if repeat {
+            self.ask_until(&asked, row.leads, deadline).await
         } else {
-            self.ask(&op, deadline).await
+            self.ask(&asked, row.leads, deadline).await
         };
 
-        self.close(&op, &asked.outcome);
-        let went_well = matches!(asked.outcome, Outcome::Ok(_));
-        fill_return(&mut event, asked.outcome);
-        event.node = Some(self.context.name(asked.node));
-        let returned = self.context.recorder.record(&mut event);
+        let mut event = completion.event;
+        let returned = context.complete(&mut event, node, invoked);
+        self.close(&event);
         self.generator.observe(&event);
-        if went_well {
-            self.context.note_ok(&op, invoked);
-            let latency = returned - due.unwrap_or(invoked).min(returned);
-            self.context.recorder.note_latency(latency, due.is_some());
+        if event.kind != Type::Ok {
+            return Err(returned);
         }
-        if went_well { Ok(()) } else { Err(returned) }
+        let latency = returned - due.unwrap_or(invoked).min(returned);
+        context.recorder.note_latency(latency, due.is_some());
+        Ok(())
     }
 
-    /// Gives an append its session and number, opening a session first if there is none. False:
-    /// there is none to be had yet, and nothing was asked of the log.
-    async fn join_session(&mut self, op: &mut Op) -> bool {
-        if !matches!(op, Op::Append { .. }) {
-            return true;
-        }
+    /// Gives an operation its session and number, opening a session first if there is none. False:
+    /// there is none to be had yet, and nothing was asked of the model.
+    async fn join_session(&mut self, asked: &mut Event) -> bool {
         if self.session.is_none() {
-            let deadline = self.context.rt.now() + nanos(self.manner.timeout);
-            let asked = self.ask(&Op::Open, deadline).await;
-            let Outcome::Ok(Answer::Opened(client)) = asked.outcome else { return false };
+            let (rt, client) = (&self.context.rt, &mut self.client);
+            let deadline = rt.now() + nanos(self.manner.timeout);
+            let open = async |node| {
+                let answer = within(rt, deadline, client.open(node)).await;
+                answer.unwrap_or_else(|| Err(Refusal::timeout()))
+            };
+            let (_, Ok(client)) = self.route.ask(true, open).await else { return false };
             self.session = Some(Session { client, seq: 1 });
         }
-        if let (Op::Append { session, .. }, Some(own)) = (op, &self.session) {
-            *session = Some((own.client.clone(), own.seq));
-        }
+        asked.set_session(self.session.as_ref().map(|own| (own.client.clone(), own.seq)));
         true
     }
 
     /// Asks once, following hints.
-    async fn ask(&mut self, op: &Op, deadline: Nanos) -> Asked {
-        let mut node = self.route.first(op);
-        let mut hops = 0;
-        let outcome = loop {
-            let answer = within(&self.context.rt, deadline, self.client.invoke(node, op)).await;
-            let outcome = answer.unwrap_or_else(|| Outcome::Info("timeout".into()));
-            match self.route.hop(op, &outcome, hops) {
-                Some(next) => node = next,
-                None => break outcome,
-            }
-            hops += 1;
+    async fn ask(&mut self, asked: &Event, leads: bool, deadline: Nanos) -> (NodeId, Completion) {
+        let (rt, client) = (&self.context.rt, &mut self.client);
+        let ask = async |node| {
+            let answer = within(rt, deadline, client.invoke(node, asked)).await;
+            answer.unwrap_or_else(|| Completion::refused(asked.clone(), Refusal::timeout()))
         };
-        self.route.learn(op, node, &outcome);
-        Asked { node, outcome }
+        self.route.ask(leads, ask).await
     }
 
     /// Asks again with the same session and number until there is an answer that settles it. A
     /// definite no settles only itself: an earlier try that nobody answered may still happen.
-    async fn ask_until(&mut self, op: &Op, deadline: Nanos) -> Asked {
+    async fn ask_until(
+        &mut self,
+        asked: &Event,
+        leads: bool,
+        deadline: Nanos,
+    ) -> (NodeId, Completion) {
         let one_try = nanos(self.manner.timeout / TRIES);
         let mut in_doubt = false;
         loop {
-            let asked = self.ask(op, deadline.min(self.context.rt.now() + one_try)).await;
-            match &asked.outcome {
-                Outcome::Ok(_) => return asked,
-                Outcome::Fail(_) if !in_doubt => return asked,
-                Outcome::Fail(_) => {}
-                Outcome::Info(_) => in_doubt = true,
+            let limit = deadline.min(self.context.rt.now() + one_try);
+            let (node, completion) = self.ask(asked, leads, limit).await;
+            match completion.event.kind {
+                Type::Ok => return (node, completion),
+                Type::Fail if !in_doubt => return (node, completion),
+                _ => in_doubt = true,
             }
             let again = self.context.rt.now() + nanos(PAUSE);
             if again >= deadline {
-                return Asked { node: asked.node, outcome: Outcome::Info("timeout".into()) };
+                return (node, Completion::refused(asked.clone(), Refusal::timeout()));
             }
             self.context.rt.sleep_until(again).await;
         }
     }
 
-    /// What an outcome does to the session and to the process's number.
-    fn close(&mut self, op: &Op, outcome: &Outcome) {
-        let error = match outcome {
-            Outcome::Fail(failure) => failure.error.as_deref(),
-            Outcome::Ok(_) | Outcome::Info(_) => None,
-        };
+    /// What a return does to the session and to the process's number.
+    fn close(&mut self, event: &Event) {
         // A session that expired has ended its process: one session, one number.
-        let retired = matches!(outcome, Outcome::Info(_)) || error == Some("session-expired");
+        let retired = event.kind == Type::Info || event.error() == Some("session-expired");
         if retired {
             self.process = self.numbers.after(self.process);
             self.session = None;
-        } else if let (Op::Append { session: Some(_), .. }, Some(own)) = (op, &mut self.session) {
-            let consumed = matches!(outcome, Outcome::Ok(_)) || error == Some("conflict");
+        } else if let (Some(_), Some(own)) = (event.session(), &mut self.session) {
+            let consumed = event.kind == Type::Ok || event.error() == Some("conflict");
             own.seq += u64::from(consumed);
-        }
-    }
-}
-
-/// The names of operations, made once: an event only counts one up.
-static NAMES: LazyLock<[Name; 8]> = LazyLock::new(|| {
-    ["append", "append-if", "read", "tail", "open", "status", "propose", "promote"].map(Name::from)
-});
-
-/// The invocation as the history says it.
-pub(super) fn invocation(process: u64, op: &Op) -> Event {
-    let name = match op {
-        Op::Append { expect: None, .. } => 0,
-        Op::Append { .. } => 1,
-        Op::Read { .. } => 2,
-        Op::Tail => 3,
-        Op::Open => 4,
-        Op::Status => 5,
-        Op::Propose { .. } => 6,
-        Op::Promote => 7,
-    };
-    let mut event = Event::new(Process::Client(process), Type::Invoke, NAMES[name].clone());
-    match op {
-        Op::Append { value, session, expect } => {
-            event.value = Some(value.clone());
-            event.set_session(session.clone());
-            event.set_expect(*expect);
-        }
-        Op::Read { from, limit, level } => {
-            event.set_from(Some(*from));
-            event.set_limit(*limit);
-            event.set_level((*level == Level::Local).then_some(Level::Local));
-        }
-        Op::Propose { key, value } => {
-            event.set_key(Some(key.clone()));
-            event.value = Some(value.clone());
-        }
-        Op::Tail | Op::Open | Op::Promote | Op::Status => {}
-    }
-    event
-}
-
-/// Turns an invocation into its return.
-pub(super) fn fill_return(event: &mut Event, outcome: Outcome) {
-    match outcome {
-        Outcome::Ok(answer) => {
-            event.kind = Type::Ok;
-            match answer {
-                Answer::Appended { offset, .. } => event.set_offset(Some(offset)),
-                Answer::Read { values, tail } => {
-                    event.value = Some(Value::List(values.into()));
-                    event.set_tail(tail);
-                }
-                Answer::Tail(tail) => event.set_tail(Some(tail)),
-                Answer::Decided(value) => event.value = Some(value),
-                Answer::Opened(_) | Answer::Promoted(_) | Answer::Status(_) => {}
-            }
-        }
-        Outcome::Fail(Failure { error, tail, .. }) => {
-            event.kind = Type::Fail;
-            event.set_error(error);
-            event.set_tail(tail);
-        }
-        Outcome::Info(error) => {
-            event.kind = Type::Info;
-            event.set_error(Some(error));
         }
     }
 }

@@ -2,13 +2,14 @@
 //! protocols are launched the same way.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::models::Model;
 use schism_verify::{Acks, Traces};
 
-use super::lines::LinesClient;
-use super::{Client, Launch, Layout, NodeStatus, Progress, System, SystemRow};
+use super::clients::lines::LinesClient;
+use super::{Client, Dial, Launch, Layout, NodeStatus, Progress, System, SystemRow};
 use crate::action::{FrameKind, NodeId, View};
 
 /// A command line with holes, and how long a node may take to answer.
@@ -71,8 +72,8 @@ impl System for CommandSystem {
         Launch { argv, ..Launch::default() }
     }
 
-    fn client(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
-        Box::new(LinesClient::new(nodes))
+    fn client(&self, model: &'static Model, dial: Rc<dyn Dial>) -> Box<dyn Client> {
+        Box::new(LinesClient::new(model, dial))
     }
 
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {

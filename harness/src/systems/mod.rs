@@ -3,22 +3,25 @@
 //! A system says data, never acts on the world.
 
 pub mod builtin;
+pub mod clients;
 pub mod command;
-pub mod lines;
 mod progress;
-mod values;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use schism_verify::history::{Level, Name, Value};
+use schism_verify::models::Model;
 use schism_verify::{Acks, Traces};
+use tokio::net::TcpStream;
 
 use crate::action::{Epochs, FrameKind, NodeId, View};
-use crate::workload::{Serves, SystemSpec};
+use crate::workload::SystemSpec;
 use crate::worlds::Local;
 
+pub use clients::{Client, Completion, Control, Leads, Refusal};
 pub use progress::Progress;
 
 /// The systems and planted bugs there are, in the order they are shown. `main.rs` makes the rows
@@ -40,8 +43,8 @@ pub struct SystemRow {
     pub about: String,
     /// The options it takes.
     pub options: Vec<String>,
-    /// What clients may ask of it.
-    pub serves: Serves,
+    /// What clients may ask of it: models by name.
+    pub models: &'static [&'static str],
     /// When it owes progress.
     pub progress: Progress,
     /// No node ever leads: a fault that means the leader means a node drawn from the seed.
@@ -155,8 +158,8 @@ pub struct Launch {
 pub trait System {
     /// How node `node` is started.
     fn launch(&self, node: NodeId, layout: &Layout) -> Launch;
-    /// A client that dials these addresses (one per node, through its links).
-    fn client(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client>;
+    /// A client that asks what this model has, over connections that it dials so.
+    fn client(&self, model: &'static Model, dial: Rc<dyn Dial>) -> Box<dyn Client>;
     /// Whom these statuses name as leader of the highest epoch.
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId>;
     /// Whether progress may be demanded of the system in this world.
@@ -210,101 +213,10 @@ pub struct NodeStatus {
     pub delivered: Option<u64>,
 }
 
-/// An operation, as asked of one node.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Op {
-    /// Opens a session.
-    Open,
-    /// Appends.
-    Append {
-        /// What.
-        value: Value,
-        /// Exactly-once: the session's name and the request's number.
-        session: Option<(Name, u64)>,
-        /// append-if: only at this length.
-        expect: Option<u64>,
-    },
-    /// Reads.
-    Read {
-        /// First offset.
-        from: u64,
-        /// At most so many.
-        limit: Option<u64>,
-        /// How fresh.
-        level: Level,
-    },
-    /// Asks for the length.
-    Tail,
-    /// Proposes a value for a key; what is decided for the key is answered.
-    Propose {
-        /// Which decision.
-        key: Value,
-        /// What is proposed.
-        value: Value,
-    },
-    /// The operator's hand: the node is to lead.
-    Promote,
-    /// Asks a node about itself.
-    Status,
-}
-
-/// What became of it. There is no bare error: whoever writes a client must decide.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Outcome {
-    /// It happened.
-    Ok(Answer),
-    /// It certainly did not and will not happen.
-    Fail(Failure),
-    /// Nobody knows.
-    Info(Name),
-}
-
-/// A definite no.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Failure {
-    /// `not-leader`, `conflict`, `unreachable`, ...
-    pub error: Option<Name>,
-    /// Who leads, when the node said so.
-    pub leader: Option<NodeId>,
-    /// The log's length, when the node said so.
-    pub tail: Option<u64>,
-    /// The node's own words, where it had some.
-    pub detail: Option<Name>,
-}
-
-/// An answer.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Answer {
-    /// The session's name.
-    Opened(Name),
-    /// Where the value is, and whether an earlier try had put it there.
-    Appended {
-        /// Its offset.
-        offset: u64,
-        /// An earlier try had put it there.
-        duplicate: bool,
-    },
-    /// Entries, and the log's length where the node gave it.
-    Read {
-        /// From `from` on.
-        values: Vec<Value>,
-        /// The log's length.
-        tail: Option<u64>,
-    },
-    /// The log's length.
-    Tail(u64),
-    /// What is decided for the key.
-    Decided(Value),
-    /// The epoch the node leads now.
-    Promoted(u64),
-    /// What the node says of itself.
-    Status(NodeStatus),
-}
-
-/// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
-pub trait Client {
-    /// Asks `node` once. Dropped before it ends (a time-out): the connection is dropped too.
-    fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome>;
+/// Opens connections to nodes. How, and through what, is the world's business.
+pub trait Dial {
+    /// A new connection to the node's port for clients.
+    fn dial(&self, node: NodeId) -> Local<'_, io::Result<TcpStream>>;
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::when::End;
-use super::{FaultSpec, Registry, Serves, SystemRow, SystemSpec, When, Workload};
+use super::{FaultSpec, Registry, SystemRow, SystemSpec, When, Workload};
 use crate::faults::{Epochs, FAULTS, Fault, KnownFrames, find};
 
 /// How long a fault lasts when the file does not say.
@@ -123,7 +123,7 @@ fn known_frames<'a>(
     }
     let move_on = row.is_some_and(|row| row.moves_on);
     // A log is decided slot by slot, one at a time.
-    let one = workload.serves() == Serves::Log || workload.keys == Some(1);
+    let one = !workload.model().has_keys() || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
     Ok(KnownFrames { kinds, move_on, epochs_compare })
 }

@@ -27,10 +27,10 @@
 mod builtin;
 mod error;
 mod faults;
+mod model;
 mod overrides;
 mod parse;
 mod section;
-mod serves;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
@@ -45,7 +45,7 @@ use schism_verify::verdict::Kind;
 use crate::faults::{Epochs, FrameKind};
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
-pub use serves::Serves;
+pub use model::served;
 
 /// What the command line changes in a workload, as it was typed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -82,8 +82,8 @@ pub struct SystemRow {
     pub name: String,
     /// The options it takes.
     pub options: Vec<String>,
-    /// What clients may ask of it.
-    pub serves: Serves,
+    /// What clients may ask of it: models by name.
+    pub models: &'static [&'static str],
     /// The frames on the links between its nodes.
     pub frames: Vec<FrameKind>,
     /// What the epochs in their headers count.

@@ -3,13 +3,17 @@
 
 use std::sync::Arc;
 
+use super::Overrides;
 use super::error::{Mistake, Place};
 use super::parse::KEYS;
 use super::tree::{Key, Node, Tree, read};
-use super::{Overrides, Serves};
 
 /// Applies the flags, then each `--set` from left to right.
-pub(super) fn apply(root: &mut Node, overrides: &Overrides, serves: Serves) -> Result<(), Mistake> {
+pub(super) fn apply(
+    root: &mut Node,
+    overrides: &Overrides,
+    usual: &[(String, u32)],
+) -> Result<(), Mistake> {
     let flags = [
         ("seed", overrides.seed.map(|seed| seed.to_string())),
         ("nodes", overrides.nodes.clone()),
@@ -41,7 +45,7 @@ pub(super) fn apply(root: &mut Node, overrides: &Overrides, serves: Serves) -> R
             let hint = super::error::meant(segments[0], KEYS.iter().copied(), "keys");
             return Err(at.mistake(format!("unknown key `{}`{hint}", segments[0])));
         }
-        prepare(root, &at, &segments, serves)?;
+        prepare(root, &at, &segments, usual)?;
         set(root, &at, &segments, &value)?;
     }
     Ok(())
@@ -67,7 +71,12 @@ pub(super) fn find<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
 }
 
 /// Two keys have a short form, or a default, that a part of them starts from.
-fn prepare(root: &mut Node, at: &Place, segments: &[&str], serves: Serves) -> Result<(), Mistake> {
+fn prepare(
+    root: &mut Node,
+    at: &Place,
+    segments: &[&str],
+    usual: &[(String, u32)],
+) -> Result<(), Mistake> {
     if segments.len() < 2 {
         return Ok(());
     }
@@ -80,8 +89,8 @@ fn prepare(root: &mut Node, at: &Place, segments: &[&str], serves: Serves) -> Re
             node.tree = Tree::Map(vec![(key, name)]);
         }
         ("operations", None) => {
-            let mix = serves.usual().iter().map(|(name, weight)| {
-                let key = Key { at: at.clone(), text: (*name).to_owned() };
+            let mix = usual.iter().map(|(name, weight)| {
+                let key = Key { at: at.clone(), text: name.clone() };
                 (key, Node::word(at, weight.to_string()))
             });
             let mix = Node { at: at.clone(), tree: Tree::Map(mix.collect()) };

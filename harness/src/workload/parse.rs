@@ -13,8 +13,8 @@ use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
 use super::when::End;
 use super::{
-    Expect, Loaded, Overrides, Registry, Serves, SystemSpec, Workload, WorkloadError, faults,
-    overrides, serves,
+    Expect, Loaded, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, model,
+    overrides,
 };
 use crate::units;
 
@@ -75,10 +75,10 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
             root.found()
         )));
     }
-    let serves = serves::of_file(&root, changes, registry).unwrap_or_default();
+    let usual = model::usual(model::of_file(&root, changes, registry));
     let own_duration = overrides::find(&root, "duration").and_then(|node| positive(node).ok());
     let mut remarks: Vec<String> = overrides::dropped(&root, changes).into_iter().collect();
-    overrides::apply(&mut root, changes, serves)?;
+    overrides::apply(&mut root, changes, &usual)?;
     let top = Section::new("key", &root, KEYS)?;
 
     let Some(system) = top.get("system") else {
@@ -100,7 +100,7 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
             units::parse_rate(word(node)?).map_err(|message| node.at.mistake(message))
         })?,
         seed: top.option("seed", |node| number(node, 0..=u64::MAX))?,
-        operations: top.or_else("operations", || usual(serves), operations)?,
+        operations: top.or_else("operations", || usual, operations)?,
         retry: top.or("retry", false, boolean)?,
         read_level: top.or("read-level", Level::Linearizable, read_level)?,
         timeout: top.or("timeout", Duration::from_secs(1), positive)?,
@@ -114,14 +114,21 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
         min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
         expect: top.or("expect", Expect::Valid, expect)?,
     };
-    serves::check(asked, &workload, registry)?;
+    model::check(asked, &workload, registry)?;
     if let Some(node) = top.get("retry").filter(|_| workload.retry)
-        && workload.serves() == Serves::Consensus
+        && !workload.model().has_sessions()
     {
-        return Err(node.at.mistake("`retry` repeats appends, and this workload has none"));
+        return Err(node.at.mistake(format!(
+            "`retry` repeats what is asked in a session, and no operation of {} has one; take it \
+             out",
+            workload.model().name
+        )));
     }
-    if let Some(node) = top.get("keys").filter(|_| workload.serves() == Serves::Log) {
-        return Err(node.at.mistake("`keys` are what is decided, and this workload keeps a log"));
+    if let Some(node) = top.get("keys").filter(|_| !workload.model().has_keys()) {
+        return Err(node.at.mistake(format!(
+            "`keys` limits how many keys there are, and no operation of {} has one; take it out",
+            workload.model().name
+        )));
     }
     workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
     if let Some(node) = top.get("faults") {
@@ -133,25 +140,20 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
     Ok(Loaded { workload, remarks })
 }
 
-fn usual(serves: Serves) -> Vec<(String, u32)> {
-    serves.usual().iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
-}
-
 fn operations(node: &Node) -> Result<Vec<(String, u32)>, Mistake> {
     // More would say no more: the finest mix is one in a million.
     const WEIGHT_MAX: u64 = 1_000_000;
-    let section = Section::new("operation", node, &serves::words())?;
+    let section = Section::new("operation", node, &model::words())?;
     let mut weights = Vec::new();
-    if let Some((first, _)) = section.entries.first()
-        && let Some((other, _)) = section
-            .entries
-            .iter()
-            .find(|(key, _)| serves::asks(&key.text) != serves::asks(&first.text))
-    {
-        return Err(other.at.mistake(format!(
-            "`{}` beside `{}`: a system keeps a log or decides single values, not both",
-            other.text, first.text
-        )));
+    let mut names: Vec<&str> = Vec::new();
+    for (key, _) in section.entries {
+        names.push(&key.text);
+        if model::knowing(&names).is_none() {
+            return Err(key.at.mistake(format!(
+                "`{}` beside `{}`: these are operations of different models, and a run drives one",
+                key.text, names[0]
+            )));
+        }
     }
     for (key, value) in section.entries {
         weights.push((key.text.clone(), number(value, 0..=WEIGHT_MAX)? as u32));

@@ -12,6 +12,7 @@ pub(crate) fn registry() -> Registry {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let raft = SystemRow {
         name: "raft".to_owned(),
+        models: &["log"],
         options: words(&[
             "election-timeout",
             "heartbeat",
@@ -29,7 +30,7 @@ pub(crate) fn registry() -> Registry {
     };
     let paxos = SystemRow {
         name: "paxos".to_owned(),
-        serves: Serves::Consensus,
+        models: &["consensus"],
         frames: vec![FrameKind { kind: 4, name: "accept".to_owned(), part: FramePart::Decides }],
         epochs: Epochs::OfEachDecision,
         moves_on: true,
@@ -37,6 +38,7 @@ pub(crate) fn registry() -> Registry {
     };
     let frail = SystemRow {
         name: "frail".to_owned(),
+        models: &["log"],
         refuses: vec![("pause".to_owned(), "it cannot be stopped".to_owned())],
         ..SystemRow::default()
     };

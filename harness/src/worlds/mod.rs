@@ -8,13 +8,14 @@ pub mod simulated;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::action::{Action, Bite, NodeId, OverlayId, View};
+use crate::action::{Action, Bite, ClientId, NodeId, OverlayId, View};
+use crate::systems::Client;
 
 /// A future of the one thread the runner lives on. (async fn in a trait is not object-safe.)
 pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// A cluster that can be broken and healed.
-pub trait Cluster {
+/// Where a run happens: a cluster that can be broken and healed, and asked.
+pub trait World {
     /// Does it; returns once it is confirmed (process reaped, state T seen, links switched), never
     /// waits for readiness of a node. What is done in the clients' protocol (a promotion) is only
     /// given its name here.
@@ -28,6 +29,11 @@ pub trait Cluster {
     fn deaths(&self) -> Vec<Death>;
     /// Connections between nodes that avoid the proxy, now. Each a sentence.
     fn bypasses(&self) -> Local<'_, Vec<String>>;
+    /// The workload's client of this number: it reaches nodes through links of its own, which faults
+    /// may break.
+    fn client(&self, client: ClientId) -> Box<dyn Client>;
+    /// One who reaches nodes past every fault: for statuses, the probe and the end of a run.
+    fn direct(&self) -> Box<dyn Client>;
     /// Ends every node and says what would not end.
     fn stop(&self) -> Local<'_, Result<(), WorldError>>;
 }

@@ -3,11 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use schism_verify::history::Value;
+use schism_verify::history::{Event, Field, Name, Value};
+use schism_verify::models::{self, Model};
 
 use super::virtual_time::Virtual;
 use crate::action::{
@@ -16,9 +16,10 @@ use crate::action::{
 use crate::run::rt::Rt;
 use crate::systems::command::CommandSystem;
 use crate::systems::{
-    Answer, Client, Failure, Launch, Layout, NodeStatus, Op, Outcome, Progress, System, SystemRow,
+    Client, Completion, Control, Dial, Launch, Layout, NodeStatus, Progress, Refusal, System,
+    SystemRow,
 };
-use crate::worlds::{Cluster, Death, Local, WorldError};
+use crate::worlds::{Death, Local, World, WorldError};
 
 /// How a log lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,7 @@ pub enum Lie {
 
 /// The one log, and what is broken round it.
 pub struct FakeLog {
+    own: Weak<FakeLog>,
     pub rt: Virtual,
     pub nodes: u8,
     pub lie: Lie,
@@ -69,7 +71,8 @@ impl FakeLog {
             Lie::InMemory => Progress::MajorityInMemory,
             _ => Progress::Majority,
         };
-        Rc::new(FakeLog {
+        Rc::new_cyclic(|own| FakeLog {
+            own: own.clone(),
             rt: rt.clone(),
             nodes,
             lie,
@@ -89,9 +92,8 @@ impl FakeLog {
         })
     }
 
-    /// What client `c` dials; the port carries its number, 1 is past every fault.
-    pub fn addresses(&self, port: u16) -> Vec<SocketAddr> {
-        NodeId::all(self.nodes).map(|node| ([127, 0, 0, node.0], port).into()).collect()
+    fn shared(&self) -> Rc<FakeLog> {
+        self.own.upgrade().expect("whoever asks holds it")
     }
 
     fn node_view(&self, node: NodeId) -> NodeView {
@@ -139,18 +141,18 @@ impl FakeLog {
         forgot.contains(&node)
     }
 
-    fn append(&self, value: &Value, expect: Option<u64>) -> Outcome {
+    fn append(&self, value: &Value, expect: Option<u64>) -> Said {
         let mut entries = self.entries.borrow_mut();
         let length = entries.len() as u64;
         if expect.is_some_and(|expect| expect != length) {
-            let error = Some("conflict".into());
-            return Outcome::Fail(Failure { error, tail: Some(length), ..Failure::default() });
+            let answered = vec![number(Field::Tail, length)];
+            return Err(Refusal { answered, ..Refusal::certain("conflict") });
         }
         self.appended.set(self.appended.get() + 1);
         if self.lie != Lie::ForgetAppend(self.appended.get()) {
             entries.push(value.clone());
         }
-        Outcome::Ok(Answer::Appended { offset: length, duplicate: false })
+        Ok(vec![number(Field::Offset, length)])
     }
 
     fn decide(&self, key: &Value, value: &Value) -> Value {
@@ -164,81 +166,122 @@ impl FakeLog {
         }
     }
 
-    fn answer(&self, node: NodeId, op: &Op) -> Outcome {
-        match op {
-            Op::Append { value, expect, .. } => match self.leader() {
-                Some(leader) if leader == node => self.append(value, *expect),
-                leader => {
-                    let error = Some("not-leader".into());
-                    Outcome::Fail(Failure { error, leader, ..Failure::default() })
-                }
+    fn answer(&self, node: NodeId, asked: &Event) -> Said {
+        let value = || asked.value.clone().unwrap_or_default();
+        match &*asked.f {
+            "append" | "append-if" => match self.leader() {
+                Some(leader) if leader == node => self.append(&value(), asked.expect()),
+                leader => Err(Refusal { leader, ..Refusal::certain("not-leader") }),
             },
-            Op::Read { from, limit, .. } => {
+            "read" => {
                 let entries = self.entries.borrow();
-                let (length, from) = (entries.len(), *from as usize);
-                let to = limit.map_or(length, |limit| length.min(from + limit as usize));
-                let values = entries.get(from..to).unwrap_or_default().to_vec();
-                Outcome::Ok(Answer::Read { values, tail: Some(length as u64) })
+                let (length, from) = (entries.len(), asked.from().unwrap_or(0) as usize);
+                let to = asked.limit().map_or(length, |limit| length.min(from + limit as usize));
+                let values = entries.get(from..to).unwrap_or_default().into();
+                Ok(vec![(Field::Value, Value::List(values)), number(Field::Tail, length as u64)])
             }
-            Op::Tail => Outcome::Ok(Answer::Tail(self.entries.borrow().len() as u64)),
-            Op::Propose { key, value } => Outcome::Ok(Answer::Decided(self.decide(key, value))),
-            Op::Promote if self.lie == Lie::ByHand => {
-                let epoch = self.promoted.get().1 + 1;
-                self.promoted.set((node, epoch));
-                Outcome::Ok(Answer::Promoted(epoch))
+            "tail" => Ok(vec![number(Field::Tail, self.entries.borrow().len() as u64)]),
+            "propose" => {
+                let decided = self.decide(asked.key().unwrap(), &value());
+                Ok(vec![(Field::Value, decided)])
             }
-            Op::Promote => {
-                let (error, detail) = (Some("refused".into()), Some("it elects".into()));
-                Outcome::Fail(Failure { error, detail, ..Failure::default() })
-            }
-            Op::Open => Outcome::Ok(Answer::Opened("c1".into())),
-            Op::Status => {
-                let recovers = self.is_recovering(node);
-                let delivered = if recovers { 0 } else { self.entries.borrow().len() as u64 };
-                let apart = if self.lie == Lie::NeverAgree { u64::from(node.0) } else { 0 };
-                Outcome::Ok(Answer::Status(NodeStatus {
-                    role: match self.leader() {
-                        _ if recovers => "recovering".into(),
-                        Some(leader) if leader == node => "leader".into(),
-                        _ => "follower".into(),
-                    },
-                    epoch: self.promoted.get().1,
-                    leader: self.leader(),
-                    delivered: (self.lie != Lie::SayLittle).then_some(delivered + apart),
-                }))
-            }
+            other => panic!("{other} is asked of no log"),
+        }
+    }
+
+    fn promote(&self, node: NodeId) -> Result<u64, Refusal> {
+        if self.lie != Lie::ByHand {
+            let detail = Some("it elects".into());
+            return Err(Refusal { detail, ..Refusal::certain("refused") });
+        }
+        let epoch = self.promoted.get().1 + 1;
+        self.promoted.set((node, epoch));
+        Ok(epoch)
+    }
+
+    fn status(&self, node: NodeId) -> NodeStatus {
+        let recovers = self.is_recovering(node);
+        let delivered = if recovers { 0 } else { self.entries.borrow().len() as u64 };
+        let apart = if self.lie == Lie::NeverAgree { u64::from(node.0) } else { 0 };
+        NodeStatus {
+            role: match self.leader() {
+                _ if recovers => "recovering".into(),
+                Some(leader) if leader == node => "leader".into(),
+                _ => "follower".into(),
+            },
+            epoch: self.promoted.get().1,
+            leader: self.leader(),
+            delivered: (self.lie != Lie::SayLittle).then_some(delivered + apart),
         }
     }
 }
 
+/// What a node answers.
+type Said = Result<Vec<(Field, Value)>, Refusal>;
+
+fn number(field: Field, number: u64) -> (Field, Value) {
+    (field, Value::Int(number.cast_signed()))
+}
+
 struct FakeClient {
     log: Rc<FakeLog>,
-    port: u16,
+    /// None: past every fault.
+    client: Option<ClientId>,
+}
+
+impl FakeClient {
+    /// Waits as long as the node takes to answer: 1 to 5 ms, never the same twice in a row, or for
+    /// ever.
+    async fn reach(&self, node: NodeId, needs_leader: bool) -> Result<(), Refusal> {
+        let log = &self.log;
+        let asked = log.asked.replace(log.asked.get() + 1);
+        log.rt.sleep(Duration::from_micros(1_000 + asked * 7_919 % 4_000)).await;
+        let view = log.view();
+        let seen = &view.nodes[usize::from(node.0) - 1];
+        if !seen.running {
+            return Err(Refusal::certain("unreachable"));
+        }
+        let cut = self.client.is_some_and(|client| {
+            view.blocked
+                .contains(&Flow { from: Endpoint::Client(client), to: Endpoint::Node(node) })
+        });
+        let stuck = needs_leader && (log.silent() || log.leader().is_none());
+        if seen.paused || cut || stuck {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
 }
 
 impl Client for FakeClient {
-    fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome> {
-        let (log, op) = (Rc::clone(&self.log), op.clone());
-        let client = Endpoint::Client(ClientId(self.port.wrapping_sub(20_000)));
+    fn invoke<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion> {
         Box::pin(async move {
-            // 1 to 5 ms, never the same twice in a row.
-            let asked = log.asked.replace(log.asked.get() + 1);
-            log.rt.sleep(Duration::from_micros(1_000 + asked * 7_919 % 4_000)).await;
-            let view = log.view();
-            let seen = &view.nodes[usize::from(node.0) - 1];
-            if !seen.running {
-                let error = Some("unreachable".into());
-                return Outcome::Fail(Failure { error, ..Failure::default() });
-            }
-            let cut = view.blocked.contains(&Flow { from: client, to: Endpoint::Node(node) });
-            let needs_leader = !matches!(op, Op::Status | Op::Promote);
-            let silent = log.silent() && needs_leader;
-            let stuck = log.leader().is_none() && needs_leader;
-            if seen.paused || cut || silent || stuck {
-                std::future::pending::<()>().await;
-            }
-            log.answer(node, &op)
+            let reached = self.reach(node, true).await;
+            let said = reached.and_then(|()| self.log.answer(node, asked));
+            let model = models::knowing([&*asked.f]).unwrap();
+            Completion::new(model, asked, said)
         })
+    }
+}
+
+impl Control for FakeClient {
+    fn open(&mut self, node: NodeId) -> Local<'_, Result<Name, Refusal>> {
+        Box::pin(async move { self.reach(node, true).await.map(|()| "c1".into()) })
+    }
+
+    fn status(&mut self, node: NodeId) -> Local<'_, Result<NodeStatus, Refusal>> {
+        Box::pin(async move { self.reach(node, false).await.map(|()| self.log.status(node)) })
+    }
+
+    fn promote(&mut self, node: NodeId) -> Local<'_, Result<u64, Refusal>> {
+        Box::pin(async move {
+            self.reach(node, false).await?;
+            self.log.promote(node)
+        })
+    }
+
+    fn local_read<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion> {
+        self.invoke(node, asked)
     }
 }
 
@@ -250,8 +293,8 @@ impl System for FakeSystem {
         Launch::default()
     }
 
-    fn client(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
-        Box::new(FakeClient { log: Rc::clone(&self.0), port: nodes[0].port() })
+    fn client(&self, _: &'static Model, _: Rc<dyn Dial>) -> Box<dyn Client> {
+        unreachable!("its world makes its clients")
     }
 
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
@@ -279,7 +322,7 @@ impl System for FakeSystem {
     }
 }
 
-impl Cluster for FakeLog {
+impl World for FakeLog {
     fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>> {
         let id = OverlayId(self.made.replace(self.made.get() + 1));
         if let Action::Hold(overlay) = effect {
@@ -319,6 +362,14 @@ impl Cluster for FakeLog {
             withheld: overlays.values().any(|overlay| matches!(overlay, Overlay::Frames { .. })),
             ..View::default()
         }
+    }
+
+    fn client(&self, client: ClientId) -> Box<dyn Client> {
+        Box::new(FakeClient { log: self.shared(), client: Some(client) })
+    }
+
+    fn direct(&self) -> Box<dyn Client> {
+        Box::new(FakeClient { log: self.shared(), client: None })
     }
 
     fn deaths(&self) -> Vec<Death> {

@@ -24,7 +24,7 @@ use super::{End, Finished, RunError, Setup};
 use crate::action::NodeId;
 use crate::judge;
 use crate::plan;
-use crate::workload::{Overrides, Registry, Serves, SystemRow, Workload, from_text};
+use crate::workload::{Overrides, Registry, SystemRow, Workload, from_text};
 use crate::worlds::Death;
 
 const FAULTS: &str = "
@@ -63,10 +63,9 @@ impl Write for Shared {
 }
 
 fn workload(text: &str) -> Workload {
-    let fake = SystemRow { name: "fake".into(), ..SystemRow::default() };
-    let decides =
-        SystemRow { name: "decides".into(), serves: Serves::Consensus, ..SystemRow::default() };
-    let registry = Registry { systems: vec![fake, decides], ..Registry::default() };
+    let row = |name: &str, models| SystemRow { name: name.into(), models, ..SystemRow::default() };
+    let systems = vec![row("fake", &["log"]), row("decides", &["consensus"])];
+    let registry = Registry { systems, ..Registry::default() };
     from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
 }
 
@@ -80,9 +79,9 @@ fn run(
     let workload = workload(text);
     let (rt, file) = (Virtual::default(), Shared::default());
     let log = FakeLog::new(&rt, workload.nodes, lie);
-    let mut monitor: Box<dyn Monitor> = match workload.serves() {
-        Serves::Log => Box::new(LogMonitor::new()),
-        Serves::Consensus => Box::new(ConsensusMonitor::new()),
+    let mut monitor: Box<dyn Monitor> = match workload.model().name {
+        "log" => Box::new(LogMonitor::new()),
+        _ => Box::new(ConsensusMonitor::new()),
     };
     let mut setup = Setup {
         rt: rt.clone(),
@@ -90,8 +89,6 @@ fn run(
         workload: workload.clone(),
         cluster: Rc::clone(&log) as _,
         system: Rc::new(FakeSystem(Rc::clone(&log))),
-        clients: (0..workload.clients).map(|client| log.addresses(20_000 + client)).collect(),
-        direct: log.addresses(1),
         history: Box::new(file.clone()),
         monitor: Box::new(move |event| monitor.observe(event)),
         stalls: Box::new(Vec::new),

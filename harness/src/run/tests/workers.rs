@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use schism_verify::history::{Event, History, Value};
+use schism_verify::history::{Event, Field, History, Name, Process, Type, Value};
+use schism_verify::models;
 
 use super::Shared;
 use super::fake_log::{FakeLog, FakeSystem, Lie};
@@ -18,7 +19,7 @@ use crate::run::context::Context;
 use crate::run::recorder::Recorder;
 use crate::run::rt::Rt;
 use crate::run::worker::{Manner, Worker};
-use crate::systems::{Answer, Client, Failure, Op, Outcome};
+use crate::systems::{Client, Completion, Control, NodeStatus, Refusal};
 use crate::worlds::Local;
 
 /// Answers from a list; what is not on it is never answered.
@@ -27,47 +28,55 @@ struct Scripted {
     asked: Rc<RefCell<Vec<String>>>,
 }
 
-impl Client for Scripted {
-    fn invoke(&mut self, node: NodeId, op: &Op) -> Local<'_, Outcome> {
-        let what = match op {
-            Op::Open => "open".to_string(),
-            Op::Append { session: Some((client, seq)), .. } => format!("append {client}/{seq}"),
-            Op::Append { .. } => "append".to_string(),
-            Op::Read { .. } => "read".to_string(),
-            Op::Propose { key, .. } => format!("propose {key}"),
-            Op::Tail | Op::Promote | Op::Status => "tail".to_string(),
-        };
+impl Scripted {
+    /// `ok` (with what was answered), `nothing` (no answer), `fail WORD`, `hint nX`, `info WORD`.
+    async fn answer(&mut self, node: NodeId, what: String) -> Result<&'static str, Refusal> {
         self.asked.borrow_mut().push(format!("{node} {what}"));
         let answer = self.answers.pop_front().unwrap_or("nothing");
-        let outcome = outcome(answer, op);
-        Box::pin(async move {
-            match outcome {
-                Some(outcome) => outcome,
-                None => std::future::pending().await,
+        let (word, rest) = answer.split_once(' ').unwrap_or((answer, ""));
+        match word {
+            "ok" => Ok(rest),
+            "fail" => Err(Refusal::certain(rest)),
+            "hint" => {
+                let leader = NodeId::try_from(rest.to_string()).ok();
+                Err(Refusal { leader, ..Refusal::certain("not-leader") })
             }
+            "info" => Err(Refusal::unknown(rest)),
+            "nothing" => std::future::pending().await,
+            _ => panic!("{answer} is no answer"),
+        }
+    }
+}
+
+impl Client for Scripted {
+    fn invoke<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion> {
+        let what = match asked.session() {
+            Some((client, seq)) => format!("{} {client}/{seq}", asked.f),
+            None => asked.f.to_string(),
+        };
+        Box::pin(async move {
+            let field = if asked.f == "tail" { Field::Tail } else { Field::Offset };
+            let said = self.answer(node, what).await.map(|_| vec![(field, Value::Int(0))]);
+            Completion::new(models::named("log").unwrap(), asked, said)
         })
     }
 }
 
-/// `ok`, `nothing` (no answer), `fail WORD`, `hint nX`, `info WORD`.
-fn outcome(answer: &str, op: &Op) -> Option<Outcome> {
-    let (word, rest) = answer.split_once(' ').unwrap_or((answer, ""));
-    let fail = |error: &str, leader: Option<NodeId>| {
-        Outcome::Fail(Failure { error: Some(error.into()), leader, ..Failure::default() })
-    };
-    match word {
-        "ok" => Some(Outcome::Ok(match op {
-            Op::Open => Answer::Opened(rest.into()),
-            Op::Append { .. } => Answer::Appended { offset: 0, duplicate: false },
-            Op::Read { .. } => Answer::Read { values: vec![], tail: Some(0) },
-            Op::Propose { value, .. } => Answer::Decided(value.clone()),
-            Op::Tail | Op::Promote | Op::Status => Answer::Tail(0),
-        })),
-        "fail" => Some(fail(rest, None)),
-        "hint" => Some(fail("not-leader", NodeId::try_from(rest.to_string()).ok())),
-        "info" => Some(Outcome::Info(rest.into())),
-        "nothing" => None,
-        _ => panic!("{answer} is no answer"),
+impl Control for Scripted {
+    fn open(&mut self, node: NodeId) -> Local<'_, Result<Name, Refusal>> {
+        Box::pin(async move { self.answer(node, "open".into()).await.map(Name::from) })
+    }
+
+    fn status(&mut self, _: NodeId) -> Local<'_, Result<NodeStatus, Refusal>> {
+        unreachable!("a worker asks for no status")
+    }
+
+    fn promote(&mut self, _: NodeId) -> Local<'_, Result<u64, Refusal>> {
+        unreachable!("a worker promotes nobody")
+    }
+
+    fn local_read<'a>(&'a mut self, _: NodeId, _: &'a Event) -> Local<'a, Completion> {
+        unreachable!("a worker reads no node to its end")
     }
 }
 
@@ -78,19 +87,18 @@ struct Listed {
 }
 
 impl Generator for Listed {
-    fn next(&mut self, _: u64, _: &mut ChaCha8Rng) -> Op {
-        let op = self.ops.pop_front().expect("the clients were stopped before");
+    fn next(&mut self, process: u64, _: &mut ChaCha8Rng) -> Event {
+        let f = self.ops.pop_front().expect("the clients were stopped before");
         if self.ops.is_empty() {
             self.context.clients_stop.set();
         }
-        match op {
-            "tail" => Op::Tail,
-            _ => Op::Append { value: Value::Int(1), session: None, expect: None },
-        }
+        let mut event = Event::new(Process::Client(process), Type::Invoke, f);
+        event.value = (f == "append").then_some(Value::Int(1));
+        event
     }
 
-    fn probe(&mut self, _: u64) -> Op {
-        Op::Tail
+    fn probe(&mut self, _: u64) -> Event {
+        unreachable!("a worker is no probe")
     }
 
     fn observe(&mut self, _: &Event) {}
@@ -100,14 +108,15 @@ impl Generator for Listed {
 fn check(retry: bool, ops: &str, answers: &[&'static str], asked: &[&str], recorded: &[&str]) {
     let (rt, file) = (Virtual::default(), Shared::default());
     let log = FakeLog::new(&rt, 3, Lie::Honest);
-    let recorder = Recorder::new(rt.clone(), Box::new(file.clone()), Box::new(|_| None));
+    let model = models::named("log").unwrap();
+    let recorder = Recorder::new(rt.clone(), model, Box::new(file.clone()), Box::new(|_| None));
     let context = Rc::new(Context::new(
         rt.clone(),
         recorder,
         Rc::clone(&log) as _,
         Rc::new(FakeSystem(Rc::clone(&log))),
+        model,
         (3, 2),
-        log.addresses(1),
     ));
     let seen = Rc::new(RefCell::new(Vec::new()));
     let client = Scripted { answers: answers.iter().copied().collect(), asked: Rc::clone(&seen) };

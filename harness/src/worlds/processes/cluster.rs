@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 
 use tokio::task::spawn_blocking;
 
-use crate::action::{Action, Bite, Link, NodeId, NodeView, Operator, Overlay, OverlayId, View};
+use crate::action::{
+    Action, Bite, ClientId, Endpoint, Link, NodeId, NodeView, Operator, Overlay, OverlayId, View,
+};
+use crate::systems::Client;
 use crate::worlds::overlays::{NodeShape, links_of};
-use crate::worlds::{Cluster, Death, Local, WorldError};
+use crate::worlds::{Death, Local, World, WorldError};
 
 use super::nodes::Ended;
 use super::{ProcessBite, Processes, bypass, files};
 
-impl Cluster for Processes {
+impl World for Processes {
     fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>> {
         Box::pin(async move {
             match effect {
@@ -44,6 +47,16 @@ impl Cluster for Processes {
             // Who leads is not the world's to say.
             ..View::default()
         }
+    }
+
+    fn client(&self, client: ClientId) -> Box<dyn Client> {
+        let from = Endpoint::Client(client);
+        let through_links = |&to: &NodeId| self.net.link(Link { from, to });
+        self.client_dialling(self.launches.keys().map(through_links).collect())
+    }
+
+    fn direct(&self) -> Box<dyn Client> {
+        self.client_dialling(self.direct_addresses())
     }
 
     fn deaths(&self) -> Vec<Death> {

@@ -3,6 +3,7 @@
 
 mod bypass;
 mod cluster;
+mod dial;
 mod files;
 pub mod guard;
 mod messages;
@@ -15,15 +16,17 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use tokio::sync::Mutex;
 
-use crate::action::{ClientId, Endpoint, FrameKind, Link, NodeId, OverlayId};
+use crate::action::{FrameKind, Link, NodeId, OverlayId};
 use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
-use crate::systems::Launch;
+use crate::systems::{Client, Dial, Launch};
 use crate::worlds::overlays::Overlays;
-use crate::worlds::{Cluster, WorldError};
+use crate::worlds::{World, WorldError};
 
+pub use dial::Addresses;
 use messages::Spawn;
 use nodes::Nodes;
 use watch::Watch;
@@ -31,11 +34,15 @@ use watch::Watch;
 pub use files::layouts;
 pub use watch::Stall;
 
+/// Makes a client that dials so.
+pub type MakeClient = Box<dyn Fn(Rc<dyn Dial>) -> Box<dyn Client>>;
+
 /// What is to be started.
-#[derive(Debug)]
 pub struct ProcessesConfig {
     /// The addresses of the run (`RunNet::claim`).
     pub net: RunNet,
+    /// How a client of the system is made, over connections to its nodes.
+    pub client: MakeClient,
     /// How each node is started: n1, n2, ... without a hole. See `layouts`.
     pub launches: BTreeMap<NodeId, Launch>,
     /// How many clients will dial.
@@ -52,8 +59,8 @@ pub struct ProcessesConfig {
 }
 
 /// Real processes. Dropping it ends them all, as does the death of this process.
-#[derive(Debug)]
 pub struct Processes {
+    client: MakeClient,
     nodes: Nodes,
     watch: Watch,
     proxy: Proxy,
@@ -83,7 +90,8 @@ impl Processes {
     /// they are ready: ask them for `status`, and `deaths` for those that ended instead. Must be
     /// called, and everything else awaited, on a `LocalRuntime` or `LocalSet`.
     pub async fn start(config: ProcessesConfig) -> Result<Processes, WorldError> {
-        let ProcessesConfig { net, launches, clients, directory, guard, seed, frames } = config;
+        let ProcessesConfig { net, client, launches, clients, directory, guard, seed, frames } =
+            config;
         let count = launches.len() as u8;
         assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
         for node in NodeId::all(count) {
@@ -109,6 +117,7 @@ impl Processes {
         let watch = Watch::start(nodes.pids.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
         let world = Processes {
+            client,
             nodes,
             watch,
             proxy,
@@ -132,14 +141,11 @@ impl Processes {
         Ok(world)
     }
 
-    /// What `client` dials to reach n1, n2, ...: its own links, through the proxy.
-    pub fn client_addresses(&self, client: ClientId) -> Vec<SocketAddr> {
-        let from = Endpoint::Client(client);
-        self.launches.keys().map(|&to| self.net.link(Link { from, to })).collect()
+    fn client_dialling(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
+        (self.client)(Rc::new(Addresses(nodes)))
     }
 
-    /// Where the nodes themselves listen for clients, past every fault: for `status`, never for
-    /// the workload.
+    /// Where the nodes themselves listen for clients, past every fault: never for the workload.
     pub fn direct_addresses(&self) -> Vec<SocketAddr> {
         self.launches.keys().map(|&node| self.net.client(node)).collect()
     }

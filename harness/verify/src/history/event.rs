@@ -95,6 +95,16 @@ pub enum Level {
     Local,
 }
 
+impl Level {
+    /// As histories and the client protocol call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Linearizable => "linearizable",
+            Level::Local => "local",
+        }
+    }
+}
+
 /// The phases of a run, as the nemesis announces them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -111,9 +121,10 @@ pub enum Phase {
 
 /// A value of an operation: JSON, with whole numbers only (docs/reference/history.md: strings, or
 /// integers within 2^53). The nemesis may say more, in objects.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Value {
     /// JSON null.
+    #[default]
     Null,
     /// true or false.
     Bool(bool),

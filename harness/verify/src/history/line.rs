@@ -3,16 +3,16 @@
 
 use super::order::{NO_INDEX, Names};
 use super::scan::{INTEGER_MAX, ScanError, Scanner};
-use super::{Event, Level, Process, Type, Value};
+use super::{Event, Field, Level, Process, Type, Value};
 
 impl Event {
     /// Appends this event as one line of JSON, with its line feed.
     pub fn to_json_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"index\":");
         digits(out, self.index);
-        optional(out, "time", self.time());
+        number(out, "time", self.time());
         match self.process() {
-            Process::Client(number) => optional(out, "process", Some(number)),
+            Process::Client(client) => number(out, "process", Some(client)),
             Process::Nemesis => out.extend_from_slice(b",\"process\":\"nemesis\""),
         }
         out.extend_from_slice(match self.kind {
@@ -22,29 +22,8 @@ impl Event {
             Type::Info => b",\"type\":\"info\"",
         });
         text(out, "f", Some(&self.f));
-        for (name, field) in [("key", self.key()), ("value", self.value.as_ref())] {
-            if let Some(field) = field {
-                label(out, name);
-                field.to_json(out);
-            }
-        }
-        optional(out, "offset", self.offset());
-        optional(out, "expect", self.expect());
-        optional(out, "from", self.from());
-        optional(out, "limit", self.limit());
-        optional(out, "tail", self.tail());
-        out.extend_from_slice(match self.level() {
-            None => b"",
-            Some(Level::Linearizable) => b",\"level\":\"linearizable\"",
-            Some(Level::Local) => b",\"level\":\"local\"",
-        });
-        if let Some(element) = self.element() {
-            label(out, "element");
-            element.to_json(out);
-        }
-        if let Some((client, seq)) = self.session() {
-            text(out, "client", Some(client));
-            optional(out, "seq", Some(*seq));
+        for &field in Field::ALL {
+            self.write_field(field, out);
         }
         text(out, "error", self.error());
         text(out, "node", self.node.as_deref());
@@ -96,14 +75,21 @@ fn label(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
-fn optional(out: &mut Vec<u8>, name: &str, number: Option<u64>) {
+pub(super) fn number(out: &mut Vec<u8>, name: &str, number: Option<u64>) {
     if let Some(number) = number {
         label(out, name);
         digits(out, number);
     }
 }
 
-fn text(out: &mut Vec<u8>, name: &str, string: Option<&str>) {
+pub(super) fn value(out: &mut Vec<u8>, name: &str, value: Option<&Value>) {
+    if let Some(value) = value {
+        label(out, name);
+        value.to_json(out);
+    }
+}
+
+pub(super) fn text(out: &mut Vec<u8>, name: &str, string: Option<&str>) {
     if let Some(string) = string {
         label(out, name);
         quoted(out, string);
@@ -135,56 +121,44 @@ fn digits(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&buffer[at..]);
 }
 
-/// The fields that docs/reference/history.md names.
+/// A name that docs/reference/history.md has: of a field that models use, or that every event has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
+enum Name {
     Index,
     Time,
     Process,
     Type,
     F,
-    Key,
-    Value,
-    Offset,
-    Expect,
-    From,
-    Limit,
-    Tail,
-    Level,
-    Element,
-    Client,
-    Seq,
     Error,
     Node,
+    Model(Field),
 }
 
-impl Field {
-    fn named(name: &str) -> Option<Field> {
+impl Name {
+    fn of(name: &str) -> Option<Name> {
         Some(match name {
-            "index" => Field::Index,
-            "time" => Field::Time,
-            "process" => Field::Process,
-            "type" => Field::Type,
-            "f" => Field::F,
-            "key" => Field::Key,
-            "value" => Field::Value,
-            "offset" => Field::Offset,
-            "expect" => Field::Expect,
-            "from" => Field::From,
-            "limit" => Field::Limit,
-            "tail" => Field::Tail,
-            "level" => Field::Level,
-            "element" => Field::Element,
-            "client" => Field::Client,
-            "seq" => Field::Seq,
-            "error" => Field::Error,
-            "node" => Field::Node,
-            _ => return None,
+            "index" => Name::Index,
+            "time" => Name::Time,
+            "process" => Name::Process,
+            "type" => Name::Type,
+            "f" => Name::F,
+            "error" => Name::Error,
+            "node" => Name::Node,
+            other => Name::Model(Field::named(other)?),
         })
     }
 
     fn bit(self) -> u32 {
-        1 << self as u32
+        match self {
+            Name::Index => 1,
+            Name::Time => 1 << 1,
+            Name::Process => 1 << 2,
+            Name::Type => 1 << 3,
+            Name::F => 1 << 4,
+            Name::Error => 1 << 5,
+            Name::Node => 1 << 6,
+            Name::Model(field) => 1 << (7 + field as u32),
+        }
     }
 }
 
@@ -207,42 +181,42 @@ pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result
     let mut client = None;
     let mut seq = None;
     scanner.object(|scanner, name| {
-        let Some(field) = Field::named(name) else {
+        let Some(known) = Name::of(name) else {
             return scanner.skip().map(drop);
         };
-        if seen & field.bit() != 0 {
+        if seen & known.bit() != 0 {
             return Err(scanner.expected(&format!("each field once, but `{name}` comes twice")));
         }
-        seen |= field.bit();
-        match field {
-            Field::Index => {
+        seen |= known.bit();
+        match known {
+            Name::Index => {
                 event.index = scanner.number_or_null(INTEGER_MAX)?.unwrap_or(NO_INDEX);
             }
-            Field::Time => event.set_time(scanner.number_or_null(TIME_MAX)?),
-            Field::Process => event.set_process(process(scanner)?),
-            Field::Type => event.kind = kind(scanner)?,
-            Field::F => event.f = names.get(&scanner.string()?),
+            Name::Time => event.set_time(scanner.number_or_null(TIME_MAX)?),
+            Name::Process => event.set_process(process(scanner)?),
+            Name::Type => event.kind = kind(scanner)?,
+            Name::F => event.f = names.get(&scanner.string()?),
             // Values repeat as names do not, so they are not shared.
-            Field::Key => event.set_key(Some(scanner.value()?)),
-            Field::Value => event.value = Some(scanner.value()?),
-            Field::Offset => event.set_offset(scanner.number_or_null(INTEGER_MAX)?),
-            Field::Expect => event.set_expect(scanner.number_or_null(INTEGER_MAX)?),
-            Field::From => event.set_from(scanner.number_or_null(INTEGER_MAX)?),
-            Field::Limit => event.set_limit(scanner.number_or_null(INTEGER_MAX)?),
-            Field::Tail => event.set_tail(scanner.number_or_null(INTEGER_MAX)?),
-            Field::Level => event.set_level(level(scanner)?),
-            Field::Element => event.set_element(Some(scanner.value()?)),
-            Field::Client => client = name_or_other(scanner, names)?,
-            Field::Seq => seq = scanner.number_or_null(INTEGER_MAX)?,
-            Field::Error => event.set_error(name_or_other(scanner, names)?),
-            Field::Node => event.node = name_or_other(scanner, names)?,
+            Name::Model(Field::Key) => event.set_key(Some(scanner.value()?)),
+            Name::Model(Field::Value) => event.value = Some(scanner.value()?),
+            Name::Model(Field::Offset) => event.set_offset(scanner.number_or_null(INTEGER_MAX)?),
+            Name::Model(Field::Expect) => event.set_expect(scanner.number_or_null(INTEGER_MAX)?),
+            Name::Model(Field::From) => event.set_from(scanner.number_or_null(INTEGER_MAX)?),
+            Name::Model(Field::Limit) => event.set_limit(scanner.number_or_null(INTEGER_MAX)?),
+            Name::Model(Field::Tail) => event.set_tail(scanner.number_or_null(INTEGER_MAX)?),
+            Name::Model(Field::Level) => event.set_level(level(scanner)?),
+            Name::Model(Field::Element) => event.set_element(Some(scanner.value()?)),
+            Name::Model(Field::Client) => client = name_or_other(scanner, names)?,
+            Name::Model(Field::Seq) => seq = scanner.number_or_null(INTEGER_MAX)?,
+            Name::Error => event.set_error(name_or_other(scanner, names)?),
+            Name::Node => event.node = name_or_other(scanner, names)?,
         }
         Ok(())
     })?;
     scanner.end()?;
     event.set_session(client.zip(seq));
-    for (field, name) in [(Field::Process, "process"), (Field::Type, "type"), (Field::F, "f")] {
-        if seen & field.bit() == 0 {
+    for (known, name) in [(Name::Process, "process"), (Name::Type, "type"), (Name::F, "f")] {
+        if seen & known.bit() == 0 {
             let message = format!("the field `{name}` is missing");
             return Err(ScanError { at: 0, message, cut: false });
         }

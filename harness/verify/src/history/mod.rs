@@ -4,6 +4,7 @@
 
 mod builder;
 mod event;
+mod field;
 pub mod formats;
 mod line;
 mod lines;
@@ -19,6 +20,7 @@ use std::io::Read;
 
 pub use builder::Builder;
 pub use event::{Event, Level, Phase, Process, Type, Value};
+pub use field::Field;
 pub use formats::ReadError;
 use lines::Lines;
 pub use shared::{List, Name};

@@ -3,11 +3,17 @@
 //! It never knows who decided, or how.
 
 use super::ModelError;
+use super::row::{Operation, Proves};
 use super::spec::{Call, Spec};
-use crate::history::{Event, History, Type, Value};
+use crate::history::{Event, Field, History, Type, Value};
 
 /// The operations of consensus.
-pub const OPERATIONS: &[&str] = &["propose"];
+pub const OPERATIONS: &[Operation] = &[Operation::new("propose")
+    .asks(&[Field::Key, Field::Value])
+    .answers(&[Field::Value])
+    .proves(Proves::ProgressOnce)
+    .led()
+    .usually(100)];
 
 /// One decision.
 #[derive(Clone, Debug)]
@@ -69,7 +75,7 @@ pub fn asked(event: &Event) -> Result<&Value, String> {
 /// Whether clients of this history asked for decisions.
 pub fn is_asked(history: &History) -> bool {
     let first = history.operations().first();
-    first.is_some_and(|operation| OPERATIONS.contains(&&*history.invoke(operation).f))
+    first.is_some_and(|operation| &*history.invoke(operation).f == "propose")
 }
 
 /// The first operation that cannot be read.

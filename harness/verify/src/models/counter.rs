@@ -1,13 +1,17 @@
 //! A counter: add, read. It never wraps: a sum beyond 64 bits is impossible.
 
+use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
-use crate::history::Value;
+use crate::history::{Field, Value};
 
 /// The operations of a counter.
-pub const OPERATIONS: &[&str] = &["add", "read"];
+pub const OPERATIONS: &[Operation] = &[
+    Operation::new("add").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
+];
 
 /// A counter that starts somewhere.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Counter {
     /// Where it starts.
     pub initial: i64,
@@ -40,7 +44,7 @@ impl Spec for Counter {
                 None => Ok(None),
                 Some(value) => number(value).map(|value| Some(Op::Read(value))),
             },
-            _ => call.stranger(OPERATIONS),
+            _ => call.stranger(&names(OPERATIONS)),
         }
     }
 

@@ -5,14 +5,21 @@ mod tokens;
 
 pub(crate) use tokens::{Grammar, Ways};
 
+use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec, Timed};
-use crate::history::Value;
+use crate::history::{Field, Value};
 
 /// The operations of a key-value store.
-pub const OPERATIONS: &[&str] = &["get", "put", "append", "delete", "cas"];
+pub const OPERATIONS: &[Operation] = &[
+    Operation::new("get").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
+    Operation::new("put").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("append").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("delete").asks(&[Field::Key]).proves(Proves::Progress).led(),
+    Operation::new("cas").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+];
 
 /// One key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Kv {
     /// What it holds at the start; null: absent.
     pub initial: Value,
@@ -73,7 +80,7 @@ impl Spec for Kv {
                 None => return Ok(None),
                 Some(value) => Op::Get(value.clone()),
             },
-            _ => return call.stranger(OPERATIONS),
+            _ => return call.stranger(&names(OPERATIONS)),
         };
         Ok((!call.failed()).then_some(op))
     }

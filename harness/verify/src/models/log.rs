@@ -2,10 +2,32 @@
 //! It never says whether an answer is right, only what it says.
 
 use super::ModelError;
-use crate::history::{Event, History, Level, List, Type, Value};
+use super::row::{Operation, Proves, names};
+use super::spec::Call;
+use crate::history::{Event, Field, History, Level, List, Type, Value};
 
 /// The operations of the log.
-pub const OPERATIONS: &[&str] = &["append", "append-if", "read", "tail"];
+pub const OPERATIONS: &[Operation] = &[
+    Operation::new("append")
+        .asks(&[Field::Value, Field::Client, Field::Seq])
+        .answers(&[Field::Offset])
+        .proves(Proves::Progress)
+        .led()
+        .usually(50),
+    Operation::new("read")
+        .asks(&[Field::From, Field::Limit, Field::Level])
+        .answers(&[Field::Value])
+        .may_answer(&[Field::Tail])
+        .usually(40),
+    Operation::new("append-if")
+        .asks(&[Field::Value, Field::Expect, Field::Client, Field::Seq])
+        .answers(&[Field::Offset])
+        .may_answer(&[Field::Tail])
+        .proves(Proves::Progress)
+        .led()
+        .usually(5),
+    Operation::new("tail").answers(&[Field::Tail]).usually(5),
+];
 
 /// What was asked.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,7 +82,9 @@ pub fn asked(event: &Event) -> Result<Asked, String> {
         }
         "read" => Ok(Asked::Read { from: event.from().unwrap_or(0), limit: event.limit(), local }),
         "tail" => Ok(Asked::Tail { local }),
-        other => Err(format!("`{other}` is no operation of the log: {}", OPERATIONS.join(", "))),
+        other => {
+            Err(format!("`{other}` is no operation of the log: {}", names(OPERATIONS).join(", ")))
+        }
     }
 }
 
@@ -101,6 +125,13 @@ pub fn is_conflict(asked: &Asked, event: &Event) -> bool {
 pub fn is_local(asked: &Asked, event: &Event) -> bool {
     let said = matches!(asked, Asked::Read { local: true, .. } | Asked::Tail { local: true });
     said || event.level() == Some(Level::Local)
+}
+
+/// Whether the operation and its answer can be read, and if not, what is wrong with them.
+pub(super) fn check(call: &Call<'_>) -> Result<(), String> {
+    let question = asked(call.asked)?;
+    let ok = call.answered.filter(|event| event.kind == Type::Ok);
+    ok.map_or(Ok(()), |event| answered(&question, event).map(drop))
 }
 
 /// Reads every operation of the history and says which one lacks what.

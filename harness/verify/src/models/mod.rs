@@ -14,24 +14,22 @@ pub mod multi_register;
 pub mod mutex;
 pub mod queue;
 pub mod register;
+pub mod row;
 pub mod set;
 pub mod spec;
 
-use crate::history::{Event, History, Process, Type, Value};
+pub use row::{Ending, Model, Operation, Proves};
 
-/// One model.
-pub struct Model {
-    /// Its name, as in `--model`.
-    pub name: &'static str,
-    /// Other names it goes by.
-    pub aliases: &'static [&'static str],
-    /// One line for `schism list models`.
-    pub about: &'static str,
-    /// The operations it knows.
-    pub operations: &'static [&'static str],
-    /// Where several models know the operations: whether this history looks like this one's.
-    pub fits: fn(&History) -> bool,
-}
+use crate::history::{Event, History, Process, Type, Value};
+use consensus::Consensus;
+use counter::Counter;
+use kv::Kv;
+use multi_register::MultiRegister;
+use mutex::Mutex;
+use queue::Queue;
+use register::Register;
+use row::readable;
+use set::Set;
 
 /// An operation that its model cannot read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,6 +49,8 @@ pub const MODELS: &[Model] = &[
         about: "a totally ordered log: append, append-if, read, tail",
         operations: log::OPERATIONS,
         fits: |history| !oks(history).any(|event| lacks_offset(event) || answers_no_list(event)),
+        check: log::check,
+        ending: Ending::ReadEveryNode,
     },
     Model {
         name: "register",
@@ -58,6 +58,8 @@ pub const MODELS: &[Model] = &[
         about: "a register: write, read, cas",
         operations: register::OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&Register::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "multi-register",
@@ -65,6 +67,8 @@ pub const MODELS: &[Model] = &[
         about: "several registers changed at once: txn of reads and writes",
         operations: multi_register::OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&MultiRegister::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "kv",
@@ -72,6 +76,8 @@ pub const MODELS: &[Model] = &[
         about: "a key-value store: get, put, append, delete, cas",
         operations: kv::OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&Kv::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "queue",
@@ -79,6 +85,8 @@ pub const MODELS: &[Model] = &[
         about: "a first-in first-out queue: enqueue, dequeue",
         operations: queue::QUEUE_OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&Queue::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "stack",
@@ -86,6 +94,8 @@ pub const MODELS: &[Model] = &[
         about: "a stack: push, pop",
         operations: queue::STACK_OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&Queue { is_stack: true, ..Queue::default() }, call),
+        ending: Ending::None,
     },
     Model {
         name: "set",
@@ -96,6 +106,8 @@ pub const MODELS: &[Model] = &[
             history.events().iter().any(|event| event.element().is_some())
                 || oks(history).any(answers_list)
         },
+        check: |call| readable(&Set::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "counter",
@@ -106,6 +118,8 @@ pub const MODELS: &[Model] = &[
             oks(history)
                 .any(|event| &*event.f == "read" && matches!(event.value, Some(Value::Int(_))))
         },
+        check: |call| readable(&Counter::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "mutex",
@@ -113,6 +127,8 @@ pub const MODELS: &[Model] = &[
         about: "a lock: acquire, release",
         operations: mutex::OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&Mutex::default(), call),
+        ending: Ending::None,
     },
     Model {
         name: "consensus",
@@ -120,6 +136,8 @@ pub const MODELS: &[Model] = &[
         about: "one value decided for each key: propose",
         operations: consensus::OPERATIONS,
         fits: |_| true,
+        check: |call| readable(&Consensus, call),
+        ending: Ending::AskEveryKey,
     },
 ];
 
@@ -131,7 +149,7 @@ pub fn named(name: &str) -> Option<&'static Model> {
 /// The first model that knows all of these operations. None: no model does, or there are none.
 pub fn knowing<'a>(operations: impl IntoIterator<Item = &'a str>) -> Option<&'static Model> {
     let used: Vec<&str> = operations.into_iter().collect();
-    let knows_all = |model: &&Model| used.iter().all(|f| model.operations.contains(f));
+    let knows_all = |model: &&Model| used.iter().all(|f| model.operation(f).is_some());
     if used.is_empty() { None } else { MODELS.iter().find(knows_all) }
 }
 
@@ -144,7 +162,7 @@ pub fn infer(history: &History) -> Option<&'static Model> {
             used.push(&event.f);
         }
     }
-    let knows_all = |model: &&Model| used.iter().all(|f| model.operations.contains(f));
+    let knows_all = |model: &&Model| used.iter().all(|f| model.operation(f).is_some());
     let fits = |model: &&Model| (model.fits)(history);
     if used.is_empty() { None } else { MODELS.iter().filter(knows_all).find(fits) }
 }

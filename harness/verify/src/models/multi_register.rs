@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use super::row::{Operation, names};
 use super::spec::{Call, Spec, tree_bytes};
-use crate::history::Value;
+use crate::history::{Field, Value};
 
 /// The operations on several registers.
-pub const OPERATIONS: &[&str] = &["txn"];
+pub const OPERATIONS: &[Operation] =
+    &[Operation::new("txn").asks(&[Field::Value]).answers(&[Field::Value]).led()];
 
 /// Several registers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MultiRegister {
     /// What they hold at the start. One that is not named was never written: null.
     pub initial: BTreeMap<Value, Value>,
@@ -38,7 +40,7 @@ impl Spec for MultiRegister {
 
     fn read(&self, call: &Call<'_>) -> Result<Option<Vec<Micro>>, String> {
         if call.f() != "txn" {
-            return call.stranger(OPERATIONS);
+            return call.stranger(&names(OPERATIONS));
         }
         let asked = micros(call.wanted()?)?;
         if call.failed() {

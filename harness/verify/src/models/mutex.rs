@@ -1,13 +1,18 @@
 //! A mutex: acquire, release. Any process may release it, as in Jepsen; fencing is another model.
 //! It never knows who holds it.
 
+use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
+use crate::history::Field;
 
 /// The operations of a mutex.
-pub const OPERATIONS: &[&str] = &["acquire", "release"];
+pub const OPERATIONS: &[Operation] = &[
+    Operation::new("acquire").asks(&[Field::Key]).led(),
+    Operation::new("release").asks(&[Field::Key]).proves(Proves::Progress).led(),
+];
 
 /// A mutex.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Mutex {
     /// It is held at the start.
     pub held: bool,
@@ -34,7 +39,7 @@ impl Spec for Mutex {
         let op = match call.f() {
             "acquire" => Op::Acquire,
             "release" => Op::Release,
-            _ => return call.stranger(OPERATIONS),
+            _ => return call.stranger(&names(OPERATIONS)),
         };
         Ok((!call.failed()).then_some(op))
     }

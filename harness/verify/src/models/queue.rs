@@ -1,16 +1,23 @@
 //! A first-in first-out queue and a stack: put in, take out; null is the answer of an empty one.
 //! Values need not be unique. It never reorders what was put in.
 
+use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
-use crate::history::Value;
+use crate::history::{Field, Value};
 
 /// The operations of a queue.
-pub const QUEUE_OPERATIONS: &[&str] = &["enqueue", "dequeue"];
+pub const QUEUE_OPERATIONS: &[Operation] = &[
+    Operation::new("enqueue").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("dequeue").asks(&[Field::Key]).answers(&[Field::Value]).led(),
+];
 /// The operations of a stack.
-pub const STACK_OPERATIONS: &[&str] = &["push", "pop"];
+pub const STACK_OPERATIONS: &[Operation] = &[
+    Operation::new("push").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("pop").asks(&[Field::Key]).answers(&[Field::Value]).led(),
+];
 
 /// A queue or a stack.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Queue {
     /// What it holds at the start, oldest first.
     pub initial: Vec<Value>,
@@ -40,8 +47,8 @@ impl Spec for Queue {
     }
 
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
-        let names = if self.is_stack { STACK_OPERATIONS } else { QUEUE_OPERATIONS };
-        let op = match names.iter().position(|name| *name == call.f()) {
+        let operations = if self.is_stack { STACK_OPERATIONS } else { QUEUE_OPERATIONS };
+        let op = match operations.iter().position(|known| known.name == call.f()) {
             Some(0) => match call.wanted()? {
                 Value::Null => return Err(format!("null cannot be put in by `{}`", call.f())),
                 value => Op::Put(value.clone()),
@@ -52,7 +59,7 @@ impl Spec for Queue {
                 Some(Value::Null) => Op::Empty,
                 Some(value) => Op::Took(value.clone()),
             },
-            None => return call.stranger(names),
+            None => return call.stranger(&names(operations)),
         };
         Ok((!call.failed()).then_some(op))
     }

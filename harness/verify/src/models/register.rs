@@ -1,14 +1,19 @@
 //! A register: write, read, cas. `cas-register` is another name for it.
 //! It never guesses what a null answer means: the reader of the history says so.
 
+use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
-use crate::history::Value;
+use crate::history::{Field, Value};
 
 /// The operations of a register.
-pub const OPERATIONS: &[&str] = &["read", "write", "cas"];
+pub const OPERATIONS: &[Operation] = &[
+    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
+    Operation::new("write").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("cas").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+];
 
 /// A register and how its history is to be read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Register {
     /// What it holds at the start; null: never written.
     pub initial: Value,
@@ -60,7 +65,7 @@ impl Spec for Register {
                 let says = |value: &&Value| !(self.null_says_nothing && **value == Value::Null);
                 Ok(answer.filter(says).map(|value| Op::Read(value.clone())))
             }
-            _ => call.stranger(OPERATIONS),
+            _ => call.stranger(&names(OPERATIONS)),
         }
     }
 

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec, tree_bytes};
-use crate::history::Value;
+use crate::history::{Field, Value};
 
 /// The operations of a set.
-pub const OPERATIONS: &[&str] = &["add", "remove", "contains", "read"];
+pub const OPERATIONS: &[Operation] = &[
+    Operation::new("add").asks(&[Field::Key, Field::Element]).proves(Proves::Progress).led(),
+    Operation::new("remove").asks(&[Field::Key, Field::Element]).proves(Proves::Progress).led(),
+    Operation::new("contains").asks(&[Field::Key, Field::Element]).answers(&[Field::Value]),
+    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
+];
 
 /// A set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Set {
     /// What it holds at the start.
     pub initial: BTreeSet<Value>,
@@ -64,7 +70,7 @@ impl Spec for Set {
                 None => return Ok(None),
                 Some(value) => Op::Read(elements(value)?),
             },
-            _ => return call.stranger(OPERATIONS),
+            _ => return call.stranger(&names(OPERATIONS)),
         };
         Ok((!call.failed()).then_some(op))
     }

@@ -2,20 +2,19 @@
 //! node to its end. It never calls something carried out that was not: what it leaves unrecorded
 //! is unknown.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use schism_verify::history::Level;
-use serde_json::{Map, Value, json};
+use schism_verify::history::{Type, Value};
+use serde_json::{Map, json};
 
-use super::context::Context;
-use super::crew::Crew;
-use super::rt::{Nanos, Rt, nanos, within};
-use super::statuses::delivered;
-use super::worker::{PAUSE, fill_return, invocation};
+use super::super::context::{Context, PAUSE};
+use super::super::rt::{Nanos, Rt, nanos, within};
+use super::super::statuses::delivered;
+use super::{each_node, running};
 use crate::action::NodeId;
-use crate::systems::{Answer, Op, Outcome};
+use crate::generate::local_read;
+use crate::systems::{Completion, Refusal};
 
 /// Between two polls, and how many must agree in a row.
 const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -43,7 +42,7 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
     let started = context.rt.now();
     let limit = started + nanos(SETTLE_MAX);
     let deadline = hurry.map_or(limit, |hurry| hurry.min(limit));
-    let mut client = context.system.client(context.direct.clone());
+    let mut client = context.cluster.direct();
     let mut agreed = 0;
     let mut last = Vec::new();
     let mut hope = started;
@@ -71,7 +70,7 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
         context.rt.sleep(POLL_EVERY).await;
     };
     if converged || deadline == limit || context.memory_lost().is_some() {
-        let lengths: Map<String, Value> =
+        let lengths: Map<String, serde_json::Value> =
             last.iter().map(|(node, length)| (node.to_string(), json!(length))).collect();
         let waited_ms = (context.rt.now() - started) / 1_000_000;
         context.remark(
@@ -82,34 +81,9 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
     converged
 }
 
-/// Reads every node to its end, all at once, one process each. Whether all were read.
-pub async fn read_all<R: Rt>(context: &Rc<Context<R>>, hurry: Option<Nanos>) -> bool {
-    let complete = Rc::new(Cell::new(true));
-    let crew = Crew::default();
-    for node in NodeId::all(context.nodes) {
-        let (shared, complete) = (Rc::clone(context), Rc::clone(&complete));
-        crew.spawn(&context.rt, async move {
-            let read = read_node(&shared, node, hurry).await;
-            let (whole, length, why) = match read {
-                Ok(length) => (true, length, None),
-                Err((length, why)) => (false, length, Some(why)),
-            };
-            shared.remark(
-                "final-read",
-                json!({"node": node, "complete": whole, "length": length, "why": why}),
-            );
-            complete.set(complete.get() && whole);
-        });
-    }
-    crew.done().await;
-    complete.get()
-}
-
-pub(super) fn running<R: Rt>(context: &Context<R>) -> Vec<NodeId> {
-    let view = context.cluster.view();
-    NodeId::all(context.nodes)
-        .filter(|node| view.nodes.get(usize::from(node.0) - 1).is_some_and(|n| n.running))
-        .collect()
+/// Reads every node to its end, all at once, one process each.
+pub async fn read_every_node<R: Rt>(context: &Rc<Context<R>>, hurry: Option<Nanos>) {
+    each_node(context, async move |context, node| read_node(&context, node, hurry).await).await;
 }
 
 /// The length, or how far it came and why no further.
@@ -121,31 +95,27 @@ async fn read_node<R: Rt>(
     if !running(context).contains(&node) {
         return Err((0, format!("{node} is not running")));
     }
-    let mut client = context.system.client(context.direct.clone());
+    let mut client = context.cluster.direct();
     let numbers = context.processes();
     let mut process = numbers.reader(node);
     let mut from = 0;
     let mut give_up = context.rt.now() + nanos(RETRY);
     loop {
-        let op = Op::Read { from, limit: Some(PAGE), level: Level::Local };
-        let mut event = invocation(process, &op);
-        event.node = Some(context.name(node));
-        let invoked = context.recorder.record(&mut event);
+        let mut asked = local_read(process, from, PAGE);
+        let invoked = context.invoke(&mut asked, node);
         let limit = give_up.min(hurry.unwrap_or(give_up));
         let deadline = limit.min(invoked + nanos(PAGE_TIMEOUT));
-        let answer = within(&context.rt, deadline, client.invoke(node, &op)).await;
-        let outcome = answer.unwrap_or_else(|| Outcome::Info("timeout".into()));
-        let page = page(&outcome);
-        let why = why(&outcome);
-        if matches!(outcome, Outcome::Info(_)) {
-            process = numbers.after(process);
-        }
-        fill_return(&mut event, outcome);
-        context.recorder.record(&mut event);
-        match page {
-            Some((count, tail)) => {
+        let answer = within(&context.rt, deadline, client.local_read(node, &asked)).await;
+        let refused = || Completion::refused(asked.clone(), Refusal::timeout());
+        let completion = answer.unwrap_or_else(refused);
+        let why = completion.why();
+        let mut event = completion.event;
+        context.complete(&mut event, node, invoked);
+        match (event.kind, &event.value) {
+            (Type::Ok, Some(Value::List(entries))) => {
+                let count = entries.len() as u64;
                 from += count;
-                let at_end = tail.map_or(count < PAGE, |tail| from >= tail);
+                let at_end = event.tail().map_or(count < PAGE, |tail| from >= tail);
                 if at_end {
                     return Ok(from);
                 }
@@ -154,33 +124,13 @@ async fn read_node<R: Rt>(
                     continue;
                 }
             }
-            None if context.rt.now() >= limit => return Err((from, why)),
-            None => {}
+            _ if context.rt.now() >= limit => return Err((from, why)),
+            (Type::Info, _) => process = numbers.after(process),
+            _ => {}
         }
         if context.rt.now() >= limit {
             return Err((from, "its pages stay empty before its tail".into()));
         }
         context.rt.sleep(PAUSE).await;
-    }
-}
-
-fn page(outcome: &Outcome) -> Option<(u64, Option<u64>)> {
-    match outcome {
-        Outcome::Ok(Answer::Read { values, tail }) => Some((values.len() as u64, *tail)),
-        _ => None,
-    }
-}
-
-pub(super) fn why(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Fail(failure) => {
-            let error = failure.error.as_deref().unwrap_or("refused");
-            match &failure.detail {
-                Some(detail) => format!("{error}: {detail}"),
-                None => error.to_string(),
-            }
-        }
-        Outcome::Info(error) => error.to_string(),
-        Outcome::Ok(_) => String::new(),
     }
 }

@@ -1,78 +1,54 @@
-//! What clients may ask of a system: the words under `operations`, and what is asked where nothing
+//! Which model a workload asks for: the words under `operations`, and what is asked where nothing
 //! stands there. It never knows a system.
 
-use schism_verify::models::{consensus, log};
+use schism_verify::models::Model;
 
 use super::error::Mistake;
 use super::overrides;
 use super::tree::{Node, Tree};
 use super::{Registry, SystemSpec, Workload};
-
-/// What clients may ask of a system.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Serves {
-    /// One totally ordered log.
-    #[default]
-    Log,
-    /// One value decided for each key.
-    Consensus,
-}
-
-/// Both.
-const ALL: [Serves; 2] = [Serves::Log, Serves::Consensus];
-
-impl Serves {
-    /// Its operations, in the words of the client protocol.
-    pub fn operations(self) -> &'static [&'static str] {
-        match self {
-            Serves::Log => log::OPERATIONS,
-            Serves::Consensus => consensus::OPERATIONS,
-        }
-    }
-
-    /// What clients do when the file does not say.
-    pub(super) fn usual(self) -> &'static [(&'static str, u32)] {
-        match self {
-            Serves::Log => &[("append", 50), ("read", 40), ("append-if", 5), ("tail", 5)],
-            Serves::Consensus => &[("propose", 100)],
-        }
-    }
-
-    /// In words: `keeps a log: append, append-if, read, tail`.
-    pub fn in_words(self) -> String {
-        let what = match self {
-            Serves::Log => "keeps a log",
-            Serves::Consensus => "decides single values",
-        };
-        format!("{what}: {}", self.operations().join(", "))
-    }
-}
+use crate::generate;
 
 impl Workload {
-    /// What its clients ask.
-    pub fn serves(&self) -> Serves {
-        let (first, _) = self.operations.first().expect("a workload has operations");
-        asks(first).expect("a workload has known operations")
+    /// The model that its clients ask for.
+    pub fn model(&self) -> &'static Model {
+        let names: Vec<&str> = self.operations.iter().map(|(name, _)| name.as_str()).collect();
+        knowing(&names).expect("a workload has known operations of one model")
     }
+
+    /// What its operations are drawn from.
+    pub fn mix(&self) -> generate::Mix {
+        let Workload { operations, value_bytes, read_level, keys, .. } = self;
+        let (operations, keys) = (operations.clone(), *keys);
+        generate::Mix { operations, value_bytes: *value_bytes, level: *read_level, keys }
+    }
+}
+
+/// The first model that a run can drive and that has all these operations.
+pub(super) fn knowing(operations: &[&str]) -> Option<&'static Model> {
+    generate::models().find(|model| operations.iter().all(|name| model.operation(name).is_some()))
 }
 
 /// Everything that may stand under `operations`.
 pub(super) fn words() -> Vec<&'static str> {
-    ALL.iter().flat_map(|serves| serves.operations()).copied().collect()
+    let mut words: Vec<&str> = generate::models().flat_map(Model::names).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    words.retain(|word| seen.insert(*word));
+    words
 }
 
-/// Whose operation this is.
-pub(super) fn asks(operation: &str) -> Option<Serves> {
-    ALL.into_iter().find(|serves| serves.operations().contains(&operation))
+/// What clients do when the file does not say.
+pub(super) fn usual(model: &Model) -> Vec<(String, u32)> {
+    model.operations.iter().map(|row| (row.name.to_owned(), row.usual)).collect()
 }
 
-/// What the system that the file names serves: a system given on the command line is asked the
-/// file's own question. A system of one's own is asked what the file says, by default a log.
+/// What is asked of the system that the file names: a system given on the command line is asked
+/// the file's own question. A system of one's own is asked what the file says, by default a log.
 pub(super) fn of_file(
     root: &Node,
     changes: &super::Overrides,
     registry: &Registry,
-) -> Option<Serves> {
+) -> &'static Model {
     let own = overrides::find(root, "system").and_then(|node| match &node.tree {
         Tree::Scalar { text, .. } => Some(text.as_str()),
         _ => match &overrides::find(node, "name")?.tree {
@@ -80,8 +56,19 @@ pub(super) fn of_file(
             _ => None,
         },
     });
-    let name = own.or(changes.system.as_deref())?;
-    registry.systems.iter().find(|row| row.name == name).map(|row| row.serves)
+    let served = own.or(changes.system.as_deref()).and_then(|name| {
+        let row = registry.systems.iter().find(|row| row.name == name)?;
+        generate::models().find(|model| row.models.contains(&model.name))
+    });
+    served.unwrap_or_else(|| generate::models().next().expect("a run can drive a model"))
+}
+
+/// In words: `serves log: append, read, append-if, tail`.
+pub fn served(models: &[&str]) -> String {
+    let known = generate::models().filter(|model| models.contains(&model.name));
+    let each: Vec<String> =
+        known.map(|model| format!("{}: {}", model.name, model.names().join(", "))).collect();
+    format!("serves {}", each.join("; "))
 }
 
 /// Refuses a system that does not serve what is asked.
@@ -92,13 +79,13 @@ pub(super) fn check(
 ) -> Result<(), Mistake> {
     let SystemSpec::Named { name, .. } = &workload.system else { return Ok(()) };
     let row = registry.systems.iter().find(|row| row.name == *name).expect("looked up before");
-    if row.serves == workload.serves() {
+    if row.models.contains(&workload.model().name) {
         return Ok(());
     }
     let asked: Vec<&str> = workload.operations.iter().map(|(name, _)| name.as_str()).collect();
     Err(system.at.mistake(format!(
         "{name} {}; this workload asks for {}, so choose another system or another workload",
-        row.serves.in_words(),
+        served(row.models),
         asked.join(", ")
     )))
 }
@@ -107,17 +94,16 @@ pub(super) fn check(
 mod tests {
     use super::super::tests::{registry, workload};
     use super::super::{Overrides, builtin::Source, from_text, parse};
-    use super::*;
 
     #[test]
     fn a_system_is_asked_what_it_serves() {
         let asks = |text: &str| {
             let workload = workload(text);
             let names: Vec<String> = workload.operations.iter().map(|row| row.0.clone()).collect();
-            (workload.serves(), names.join(" "))
+            (workload.model().name, names.join(" "))
         };
-        let log = (Serves::Log, "append read append-if tail".to_owned());
-        let consensus = (Serves::Consensus, "propose".to_owned());
+        let log = ("log", "append read append-if tail".to_owned());
+        let consensus = ("consensus", "propose".to_owned());
         assert_eq!(asks("system: raft"), log);
         assert_eq!(asks("system: paxos"), consensus);
         assert_eq!(asks("system: {name: paxos}"), consensus);
@@ -156,16 +142,19 @@ mod tests {
         };
         assert_eq!(
             error("system: raft", &system("paxos")),
-            "--system paxos: paxos decides single values: propose; this workload asks for append, \
+            "--system paxos: paxos serves consensus: propose; this workload asks for append, \
              read, append-if, tail, so choose another system or another workload"
         );
         let told = error("system: paxos", &system("raft"));
-        assert!(told.contains("raft keeps a log: append, append-if, read, tail; "), "{told}");
+        assert!(told.contains("raft serves log: append, read, append-if, tail; "), "{told}");
         let told = error("system: raft\noperations: {propose: 1}", &Overrides::default());
-        assert!(told.starts_with("w.yaml:1:9: raft keeps a log"), "{told}");
+        assert!(told.starts_with("w.yaml:1:9: raft serves log: "), "{told}");
         let told = error("system: paxos\noperations: {propose: 1, read: 1}", &Overrides::default());
         assert!(told.starts_with("w.yaml:2:26: `read` beside `propose`"), "{told}");
         let told = error("system: paxos\nretry: true", &Overrides::default());
-        assert!(told.starts_with("w.yaml:2:8: `retry` repeats appends"), "{told}");
+        assert!(
+            told.starts_with("w.yaml:2:8: `retry` repeats what is asked in a session"),
+            "{told}"
+        );
     }
 }

@@ -1,0 +1,190 @@
+//! How clients talk to nodes: one file per protocol. A client completes the invocation that it is
+//! given; what decides between ok, fail and info is here, and pure, so that every client in every
+//! world decides alike.
+
+pub mod lines;
+mod values;
+
+use schism_verify::history::{Event, Field, Name, Type, Value};
+use schism_verify::models::Model;
+
+use super::NodeStatus;
+use crate::action::NodeId;
+use crate::worlds::Local;
+
+/// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
+pub trait Client: Control {
+    /// Asks `node` once. Dropped before it ends (a time-out): the connection is dropped too.
+    fn invoke<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion>;
+}
+
+/// What a run asks of a node beside its workload. None of it is an operation of a model.
+pub trait Control {
+    /// Opens a session, and gives its name.
+    fn open(&mut self, node: NodeId) -> Local<'_, Result<Name, Refusal>>;
+    /// Asks a node about itself.
+    fn status(&mut self, node: NodeId) -> Local<'_, Result<NodeStatus, Refusal>>;
+    /// Makes the node lead, as an operator does, and gives its epoch.
+    fn promote(&mut self, node: NodeId) -> Local<'_, Result<u64, Refusal>>;
+    /// Reads what the node itself holds, however old: `asked` is a local read of the model.
+    fn local_read<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion>;
+}
+
+/// An operation that came to its end. Only the event reaches the history.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Completion {
+    /// The return: ok, fail or info, with what was answered.
+    pub event: Event,
+    /// Who leads, when the node said so.
+    pub leader: Option<NodeId>,
+    /// The node's own words, where it had some.
+    pub detail: Option<Name>,
+}
+
+/// Fields that a node answered.
+pub type Answered = Vec<(Field, Value)>;
+
+/// Why there is no ok.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// It did not happen and will not. False: nobody knows.
+    pub certain: bool,
+    /// `not-leader`, `conflict`, `unreachable`, ...
+    pub error: Name,
+    /// Who leads, when the node said so.
+    pub leader: Option<NodeId>,
+    /// The node's own words, where it had some.
+    pub detail: Option<Name>,
+    /// What else it said: a conflict may name the log's length.
+    pub answered: Answered,
+}
+
+/// Errors that are a definite no. Any other word means that nobody knows.
+pub const DEFINITE: &[&str] = &[
+    "not-leader",
+    "overloaded",
+    "conflict",
+    "fenced",
+    "malformed",
+    "refused",
+    "unreachable",
+    "session-expired",
+];
+
+/// An answer that is none of those that its protocol or its model has: nobody knows.
+pub const MALFORMED: &str = "malformed-answer";
+
+impl Refusal {
+    /// Nobody knows what became of it.
+    pub fn unknown(error: impl Into<Name>) -> Self {
+        let (error, answered) = (error.into(), Answered::new());
+        Refusal { certain: false, error, leader: None, detail: None, answered }
+    }
+
+    /// It did not happen and will not.
+    pub fn certain(error: impl Into<Name>) -> Self {
+        Refusal { certain: true, ..Refusal::unknown(error) }
+    }
+
+    /// No answer in time.
+    pub fn timeout() -> Self {
+        Refusal::unknown("timeout")
+    }
+
+    /// An answer that cannot be read.
+    pub fn malformed(wrong: impl Into<Name>) -> Self {
+        Refusal { detail: Some(wrong.into()), ..Refusal::unknown(MALFORMED) }
+    }
+
+    /// In words: the error, and what the node said of it.
+    pub fn why(&self) -> String {
+        why(Some(&self.error), self.detail.as_ref())
+    }
+}
+
+impl Completion {
+    /// What a node said to `asked`, as the model reads it. An ok that lacks what it must carry, or
+    /// that the judge could not read, is no ok: nobody knows.
+    pub fn new(model: &Model, asked: &Event, said: Result<Answered, Refusal>) -> Self {
+        let (answered, refusal) = match said {
+            Ok(answered) => (answered, None),
+            Err(refusal) if !refusal.certain => return Completion::refused(asked.clone(), refusal),
+            Err(mut refusal) => (std::mem::take(&mut refusal.answered), Some(refusal)),
+        };
+        let mut event = asked.clone();
+        event.kind = if refusal.is_none() { Type::Ok } else { Type::Fail };
+        match fill(model, &mut event, answered).and_then(|()| model.validate(asked, &event)) {
+            Err(wrong) => Completion::refused(asked.clone(), Refusal::malformed(wrong)),
+            Ok(()) => match refusal {
+                None => Completion { event, leader: None, detail: None },
+                Some(refusal) => Completion::refused(event, refusal),
+            },
+        }
+    }
+
+    /// No ok, and nothing more is known.
+    pub fn refused(asked: Event, refusal: Refusal) -> Self {
+        let Refusal { certain, error, leader, detail, .. } = refusal;
+        let mut event = asked;
+        event.kind = if certain { Type::Fail } else { Type::Info };
+        event.set_error(Some(error));
+        Completion { event, leader, detail }
+    }
+
+    /// Why it is no ok, in words.
+    pub fn why(&self) -> String {
+        why(self.event.error(), self.detail.as_ref())
+    }
+}
+
+/// What a process learns from an answer about who leads.
+pub trait Leads {
+    /// Whether what was asked happened.
+    fn is_ok(&self) -> bool;
+    /// Whom to ask instead.
+    fn hint(&self) -> Option<NodeId>;
+}
+
+impl Leads for Completion {
+    fn is_ok(&self) -> bool {
+        self.event.kind == Type::Ok
+    }
+
+    fn hint(&self) -> Option<NodeId> {
+        let refused = self.event.kind == Type::Fail && self.event.error() == Some("not-leader");
+        self.leader.filter(|_| refused)
+    }
+}
+
+impl<T> Leads for Result<T, Refusal> {
+    fn is_ok(&self) -> bool {
+        Result::is_ok(self)
+    }
+
+    fn hint(&self) -> Option<NodeId> {
+        let refusal = self.as_ref().err()?;
+        refusal.leader.filter(|_| refusal.certain && &*refusal.error == "not-leader")
+    }
+}
+
+/// Sets those fields of an answer that its operation has; the others say nothing to its model.
+fn fill(model: &Model, event: &mut Event, answered: Answered) -> Result<(), String> {
+    let row = model.operation(&event.f).ok_or("its model has no such operation")?;
+    let answers = if event.kind == Type::Ok { row.answers } else { &[] };
+    // What was asked is no answer.
+    answers.iter().for_each(|field| event.clear(*field));
+    for (field, value) in answered {
+        if answers.contains(&field) || row.may_answer.contains(&field) {
+            event.answer(field, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn why(error: Option<&str>, detail: Option<&Name>) -> String {
+    let error = error.unwrap_or_default();
+    match detail {
+        Some(detail) => format!("{error}: {detail}"),
+        None => error.to_owned(),
+    }
+}

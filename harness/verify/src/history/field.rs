@@ -1,0 +1,192 @@
+//! The fields of an event that a model may use, by name: what is asked, and what is answered.
+//! Whoever writes events, reads them or talks to nodes goes by this one list.
+
+use super::event::{Event, Level, Value};
+use super::line;
+
+/// The list: each field's meaning, and its name in files and on the wire.
+macro_rules! fields {
+    ($($(#[$meaning:meta])* $field:ident = $name:literal,)*) => {
+        /// A field of an event, as histories and the client protocol call it.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Field {
+            $($(#[$meaning])* $field,)*
+        }
+
+        impl Field {
+            /// All of them, in the order in which they are written.
+            pub const ALL: &[Field] = &[$(Field::$field,)*];
+
+            /// Its name in files and on the wire.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Field::$field => $name,)*
+                }
+            }
+
+            /// The field of this name.
+            pub fn named(name: &str) -> Option<Field> {
+                match name {
+                    $($name => Some(Field::$field),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    /// The object it is about, where there is more than one.
+    Key = "key",
+    /// What was asked or answered.
+    Value = "value",
+    /// Answer of an append.
+    Offset = "offset",
+    /// Condition of an append-if.
+    Expect = "expect",
+    /// First offset of a read.
+    From = "from",
+    /// At most so many entries.
+    Limit = "limit",
+    /// The log's length.
+    Tail = "tail",
+    /// How fresh a read must be.
+    Level = "level",
+    /// The element of a set operation.
+    Element = "element",
+    /// The session of an append.
+    Client = "client",
+    /// Its number in the session.
+    Seq = "seq",
+}
+
+impl Event {
+    /// Whether it has this field.
+    pub fn has(&self, field: Field) -> bool {
+        match field {
+            Field::Key => self.key().is_some(),
+            Field::Value => self.value.is_some(),
+            Field::Offset => self.offset().is_some(),
+            Field::Expect => self.expect().is_some(),
+            Field::From => self.from().is_some(),
+            Field::Limit => self.limit().is_some(),
+            Field::Tail => self.tail().is_some(),
+            Field::Level => self.level().is_some(),
+            Field::Element => self.element().is_some(),
+            Field::Client | Field::Seq => self.session().is_some(),
+        }
+    }
+
+    /// Takes a field away.
+    pub fn clear(&mut self, field: Field) {
+        match field {
+            Field::Key => self.set_key(None),
+            Field::Value => self.value = None,
+            Field::Offset => self.set_offset(None),
+            Field::Expect => self.set_expect(None),
+            Field::From => self.set_from(None),
+            Field::Limit => self.set_limit(None),
+            Field::Tail => self.set_tail(None),
+            Field::Level => self.set_level(None),
+            Field::Element => self.set_element(None),
+            Field::Client | Field::Seq => self.set_session(None),
+        }
+    }
+
+    /// Sets a field to what a node answered; null is absence, but for values. An error says what
+    /// was expected.
+    pub fn answer(&mut self, field: Field, value: Value) -> Result<(), String> {
+        let number = |value: &Value| match value {
+            Value::Int(number) => u64::try_from(*number).map(Some).ok(),
+            Value::Null => Some(None),
+            _ => None,
+        };
+        let expected = |what: &str| format!("`{}` is no {what}", field.name());
+        match field {
+            Field::Key => self.set_key(Some(value)),
+            Field::Value => self.value = Some(value),
+            Field::Element => self.set_element(Some(value)),
+            Field::Offset | Field::Expect | Field::From | Field::Limit | Field::Tail => {
+                let number = number(&value).ok_or_else(|| expected("whole number"))?;
+                match field {
+                    Field::Offset => self.set_offset(number),
+                    Field::Expect => self.set_expect(number),
+                    Field::From => self.set_from(number),
+                    Field::Limit => self.set_limit(number),
+                    _ => self.set_tail(number),
+                }
+            }
+            Field::Level => match &value {
+                Value::Null => self.set_level(None),
+                Value::Str(word) if &**word == "linearizable" => {
+                    self.set_level(Some(Level::Linearizable));
+                }
+                Value::Str(word) if &**word == "local" => self.set_level(Some(Level::Local)),
+                _ => return Err(expected("level: linearizable or local")),
+            },
+            Field::Client | Field::Seq => return Err(expected("answer: it is asked")),
+        }
+        Ok(())
+    }
+
+    /// Appends `,"name":value`, if it has this field.
+    pub fn write_field(&self, field: Field, out: &mut Vec<u8>) {
+        let name = field.name();
+        match field {
+            Field::Key => line::value(out, name, self.key()),
+            Field::Value => line::value(out, name, self.value.as_ref()),
+            Field::Element => line::value(out, name, self.element()),
+            Field::Offset => line::number(out, name, self.offset()),
+            Field::Expect => line::number(out, name, self.expect()),
+            Field::From => line::number(out, name, self.from()),
+            Field::Limit => line::number(out, name, self.limit()),
+            Field::Tail => line::number(out, name, self.tail()),
+            Field::Level => line::text(out, name, self.level().map(Level::name)),
+            Field::Client => line::text(out, name, self.session().map(|(client, _)| &**client)),
+            Field::Seq => line::number(out, name, self.session().map(|(_, seq)| *seq)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Process, Type};
+
+    #[test]
+    fn a_field_that_was_answered_is_there_and_is_written() {
+        for &field in Field::ALL {
+            assert_eq!(Field::named(field.name()), Some(field));
+            let mut event = Event::new(Process::Client(1), Type::Ok, "read");
+            assert!(!event.has(field));
+            let value = if field == Field::Level { Value::from("local") } else { Value::Int(7) };
+            let answered = event.answer(field, value.clone());
+            let mut text = Vec::new();
+            event.write_field(field, &mut text);
+            if matches!(field, Field::Client | Field::Seq) {
+                assert!(answered.is_err() && text.is_empty());
+                continue;
+            }
+            assert!(answered.is_ok() && event.has(field));
+            event.clear(field);
+            assert!(!event.has(field));
+            let expected = format!(",\"{}\":{value}", field.name());
+            assert_eq!(String::from_utf8(text), Ok(expected));
+        }
+        assert_eq!(Field::named("process"), None);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_offset() {
+        let mut event = Event::new(Process::Client(1), Type::Ok, "append");
+        for wrong in
+            [Value::Int(-1), Value::from("7"), Value::Bool(true), Value::Other("1.5".into())]
+        {
+            let error = event.answer(Field::Offset, wrong).unwrap_err();
+            assert_eq!(error, "`offset` is no whole number");
+        }
+        assert!(event.answer(Field::Level, Value::from("fresh")).is_err());
+        assert!(event.answer(Field::Tail, Value::Null).is_ok(), "null is absence");
+        assert_eq!(event, Event::new(Process::Client(1), Type::Ok, "append"));
+    }
+}

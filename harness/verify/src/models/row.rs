@@ -1,0 +1,173 @@
+//! What a model says of itself: its operations, which fields they carry each way, which answer
+//! proves progress, how a run of it ends. Data: the client protocol, the recorder, the generators
+//! and the workload's parser go by it.
+
+use super::spec::{Call, Spec};
+use crate::history::{Event, Field, History, Type};
+
+/// One model.
+pub struct Model {
+    /// Its name, as in `--model`.
+    pub name: &'static str,
+    /// Other names it goes by.
+    pub aliases: &'static [&'static str],
+    /// One line for `schism list models`.
+    pub about: &'static str,
+    /// The operations it knows.
+    pub operations: &'static [Operation],
+    /// Where several models know the operations: whether this history looks like this one's.
+    pub fits: fn(&History) -> bool,
+    /// Whether the judge can read an operation with its answer; if not, what is wrong with it.
+    pub check: fn(&Call<'_>) -> Result<(), String>,
+    /// How a run of it ends.
+    pub ending: Ending,
+}
+
+/// An operation of a model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// Its name in histories, workloads and the client protocol.
+    pub name: &'static str,
+    /// The fields that an invocation may carry.
+    pub asks: &'static [Field],
+    /// The fields that an ok must carry.
+    pub answers: &'static [Field],
+    /// The fields that an ok or a fail may carry as well.
+    pub may_answer: &'static [Field],
+    /// What its ok says of progress.
+    pub proves: Proves,
+    /// It is the leader's business: clients ask the node that they believe to lead, not their own.
+    pub leads: bool,
+    /// Its weight in a workload that says nothing of operations.
+    pub usual: u32,
+}
+
+/// What the ok of an operation says of progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proves {
+    /// Nothing: a node may answer it alone.
+    Nothing,
+    /// The system makes progress.
+    Progress,
+    /// The same, but of each key only the first: whoever knows a decision can repeat it.
+    ProgressOnce,
+}
+
+/// How a run ends, once everything is healed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// Nodes are waited for until they agree, then each is read to its end.
+    ReadEveryNode,
+    /// Every key that was ever asked for is asked for once more at every node.
+    AskEveryKey,
+    /// Nothing more is asked.
+    None,
+}
+
+impl Model {
+    /// The operation of this name.
+    pub fn operation(&self, name: &str) -> Option<&'static Operation> {
+        self.operations.iter().find(|operation| operation.name == name)
+    }
+
+    /// The names of its operations.
+    pub fn names(&self) -> Vec<&'static str> {
+        names(self.operations)
+    }
+
+    /// Whether some operation can be repeated within a session and happens once all the same.
+    pub fn has_sessions(&self) -> bool {
+        self.operations.iter().any(Operation::in_session)
+    }
+
+    /// Whether an operation names the object that it is about.
+    pub fn has_keys(&self) -> bool {
+        self.operations.iter().any(|operation| operation.asks.contains(&Field::Key))
+    }
+
+    /// Whether an event of a client may stand in a history: it is an operation of this model, and
+    /// says all that the judge will read of it. `asked` is the invocation that it answers, or
+    /// itself. If it may not, what is wrong with it.
+    pub fn validate(&self, asked: &Event, event: &Event) -> Result<(), String> {
+        let Some(operation) = self.operation(&event.f) else {
+            let known = self.names().join(", ");
+            return Err(format!("`{}` is no operation of this model: {known}", event.f));
+        };
+        let answered = match event.kind {
+            Type::Ok | Type::Fail => Some(event),
+            Type::Invoke | Type::Info => None,
+        };
+        if event.kind == Type::Ok
+            && let Some(lacks) = operation.answers.iter().find(|field| !event.has(**field))
+        {
+            return Err(format!("the ok {} has no `{}`", event.f, lacks.name()));
+        }
+        (self.check)(&Call { asked, answered })
+    }
+}
+
+impl Operation {
+    /// An operation that asks and answers nothing, and that no run tries.
+    pub const fn new(name: &'static str) -> Self {
+        Operation {
+            name,
+            asks: &[],
+            answers: &[],
+            may_answer: &[],
+            proves: Proves::Nothing,
+            leads: false,
+            usual: 0,
+        }
+    }
+
+    /// The same, whose invocation may carry these fields.
+    #[must_use]
+    pub const fn asks(self, asks: &'static [Field]) -> Self {
+        Operation { asks, ..self }
+    }
+
+    /// The same, whose ok must carry these fields.
+    #[must_use]
+    pub const fn answers(self, answers: &'static [Field]) -> Self {
+        Operation { answers, ..self }
+    }
+
+    /// The same, whose ok or fail may carry these fields as well.
+    #[must_use]
+    pub const fn may_answer(self, may_answer: &'static [Field]) -> Self {
+        Operation { may_answer, ..self }
+    }
+
+    /// The same, whose ok proves this.
+    #[must_use]
+    pub const fn proves(self, proves: Proves) -> Self {
+        Operation { proves, ..self }
+    }
+
+    /// The same, which is the leader's business.
+    #[must_use]
+    pub const fn led(self) -> Self {
+        Operation { leads: true, ..self }
+    }
+
+    /// The same, with this weight where a workload gives none.
+    #[must_use]
+    pub const fn usually(self, usual: u32) -> Self {
+        Operation { usual, ..self }
+    }
+
+    /// Whether it can be repeated within a session and happens once all the same.
+    pub fn in_session(&self) -> bool {
+        self.asks.contains(&Field::Seq)
+    }
+}
+
+/// The names of these operations.
+pub(super) fn names(operations: &[Operation]) -> Vec<&'static str> {
+    operations.iter().map(|operation| operation.name).collect()
+}
+
+/// Whether this model can read the operation with its answer.
+pub(super) fn readable<S: Spec>(spec: &S, call: &Call<'_>) -> Result<(), String> {
+    spec.read(call).map(drop)
+}
