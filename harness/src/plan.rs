@@ -221,7 +221,8 @@ mod tests {
     use crate::workload::{Overrides, Registry, SystemRow, from_text};
 
     fn registry() -> Registry {
-        let system = SystemRow { name: "raft".to_owned(), ..SystemRow::default() };
+        let (name, models): (_, &[_]) = ("raft".to_owned(), &["log"]);
+        let system = SystemRow { name, models, ..SystemRow::default() };
         Registry { systems: vec![system], ..Registry::default() }
     }
 

@@ -39,13 +39,11 @@ impl Route {
         let mut hops = 0;
         loop {
             let answer = ask(node).await;
-            match self.hint(&answer).filter(|_| leads && hops < HOPS_MAX) {
-                Some(next) => node = next,
-                None => {
-                    self.learn(leads, node, &answer);
-                    return (node, answer);
-                }
-            }
+            let Some(next) = self.hint(&answer).filter(|_| leads && hops < HOPS_MAX) else {
+                self.learn(leads, node, &answer);
+                return (node, answer);
+            };
+            node = next;
             hops += 1;
         }
     }

@@ -177,7 +177,10 @@ fn every_mistake_is_shown_where_it_stands() {
     check("system: raft\nrate: 500\n", "w.yaml:2:7: `500` is not a rate");
     check("system: raft\nvalue-bytes: 1MiB\n", "w.yaml:2:14: 1048576 bytes; a value has");
     check("system: paxos\nkeys: 0\n", "w.yaml:2:7: found `0`; a whole number from 1 to 10000");
-    check("system: raft\nkeys: 1\n", "w.yaml:2:7: `keys` are what is decided, and this workload");
+    check(
+        "system: raft\nkeys: 1\n",
+        "w.yaml:2:7: `keys` limits how many keys there are, and no op",
+    );
     check("system: raft\nretry: yes\n", "w.yaml:2:8: found `yes`; write true or false");
     check("system: raft\nread-level: locl\n", "w.yaml:2:13: unknown read level `locl`; did");
     check("system: raft\noperations: {push: 1}\n", "w.yaml:2:14: unknown operation `push`; ope");

@@ -172,7 +172,9 @@ fn fill(model: &Model, event: &mut Event, answered: Answered) -> Result<(), Stri
     let row = model.operation(&event.f).ok_or("its model has no such operation")?;
     let answers = if event.kind == Type::Ok { row.answers } else { &[] };
     // What was asked is no answer.
-    answers.iter().for_each(|field| event.clear(*field));
+    for field in answers {
+        event.clear(*field);
+    }
     for (field, value) in answered {
         if answers.contains(&field) || row.may_answer.contains(&field) {
             event.answer(field, value)?;
