@@ -13,6 +13,7 @@
 
 pub mod action;
 pub mod cli;
+pub mod clock;
 pub mod explain;
 pub mod faults;
 pub mod generate;

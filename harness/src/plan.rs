@@ -23,6 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde::{Deserialize, Serialize};
 
+use crate::action::NodeId;
 pub use crate::action::Strike;
 use crate::faults::{self, Topology};
 use crate::units::format_duration;
@@ -166,6 +167,12 @@ impl Plan {
              --duration {enough} is enough",
             never.fault
         ))
+    }
+
+    /// The seed that a node is started with.
+    pub fn node_seed(&self, node: NodeId) -> u64 {
+        use rand_chacha::rand_core::Rng as _;
+        self.rng(&format!("node-{node}")).next_u64()
     }
 
     /// The random stream of this name, from its start: independent of every other name.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use schism::action::{Action, Endpoint, Flow, NodeId, Overlay, OverlayId, Style};
 use schism::proxy::RunNet;
 use schism::systems::Launch;
-use schism::worlds::processes::{Processes, ProcessesConfig};
+use schism::worlds::processes::{Processes, ProcessesConfig, RealTime};
 use schism::worlds::{World, WorldError};
 use tokio::runtime::{Builder, LocalOptions};
 
@@ -34,6 +34,7 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
     };
     ProcessesConfig {
         net,
+        clock: RealTime::new(),
         client: Box::new(|_| unreachable!("nobody asks these nodes")),
         launches: scripts.iter().enumerate().map(launch).collect(),
         clients: 1,

@@ -10,7 +10,6 @@ mod hunt;
 mod interrupt;
 mod list;
 mod promote;
-mod real_time;
 pub mod registry;
 mod report;
 mod run;

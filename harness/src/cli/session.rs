@@ -1,33 +1,30 @@
 //! One run in the real world, from a workload to the files of its run directory.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::{Budget, CheckOptions, Monitor};
-use tokio::runtime::{Builder, LocalOptions};
 
 use super::interrupt::watch_signals;
-use super::real_time::{RealTime, monotonic_ns};
 use super::registry::registry;
 use super::screen::{self, StatusBlock};
 use crate::action::NodeId;
+use crate::clock::{Clock, Signal};
 use crate::faults::{self, Fault};
 use crate::judge::{self, EXIT_INTERRUPTED};
 use crate::plan;
-use crate::proxy::RunNet;
 use crate::report::{Report, html, junit, markdown};
-use crate::run::rt::Signal;
-use crate::run::{self, End, Finished, Setup, Stall};
+use crate::run::{self, End, Finished, Setup};
 use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, RunDirectory, Saved, environment};
-use crate::systems::{self, Catalogue, Launch, System};
+use crate::systems::{self, Catalogue, System};
 use crate::workload::Workload;
-use crate::worlds::processes::{Processes, ProcessesConfig, layouts};
+use crate::worlds::{self, Place, Start, World};
 
 /// One run, as asked for.
 pub struct Request<'a> {
@@ -70,7 +67,7 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     if let Some(late) = plan.left_out() {
         screen::remark(&format!("{} seed {}: {late}", workload.name, request.seed));
     }
-    let net = RunNet::claim().context("no address range on loopback is free for this run")?;
+    let place = worlds::claim()?;
 
     let started = jiff::ZonedDateTime::now();
     let stamp = started.strftime("%Y%m%d-%H%M%S").to_string();
@@ -83,8 +80,7 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
         screen::remark(&format!("{name} seed {seed}: {}", directory.path().display()));
     }
 
-    let launch =
-        Launching { request, workload: &workload, plan, net, directory: &directory, program };
+    let launch = Launching { request, workload: &workload, plan, directory: &directory, place };
     let finished = launch.run(Rc::clone(&system), &started.timestamp().to_string())?;
     judge_and_report(&directory, &workload, request, &finished, &*system)
 }
@@ -93,76 +89,53 @@ struct Launching<'a> {
     request: &'a Request<'a>,
     workload: &'a Workload,
     plan: plan::Plan,
-    net: RunNet,
     directory: &'a RunDirectory,
-    program: PathBuf,
+    place: Box<dyn Place>,
 }
 
 impl Launching<'_> {
     fn run(self, system: Rc<dyn System>, started: &str) -> Result<Finished> {
-        let runtime =
-            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        let runtime = runtime.context("no runtime")?;
-        runtime.block_on(self.start(system, started))
-    }
-
-    async fn start(self, system: Rc<dyn System>, started: &str) -> Result<Finished> {
-        let launches = self.launches(&*system)?;
-        let progress = self.progress();
-        let history = self.directory.history()?;
-        let (rt, origin) = (RealTime::new(), monotonic_ns());
-        let environment = environment::describe(origin, started);
+        let environment = environment::describe(self.place.origin_ns(), started);
         self.directory.write(store::ENVIRONMENT, &pretty(&environment))?;
         let kinds = self.workload.faults.iter().filter_map(|spec| faults::find(&spec.kind));
-        let looked_at = kinds.into_iter().any(Fault::reads_frames);
-        let processes = Processes::start(ProcessesConfig {
-            net: self.net,
-            client: {
-                let (system, model) = (Rc::clone(&system), self.workload.model());
-                Box::new(move |dial| system.client(model, dial))
-            },
-            launches,
+        let nodes = NodeId::all(self.workload.nodes);
+        let start = Start {
+            system: Rc::clone(&system),
+            model: self.workload.model(),
             clients: self.workload.clients,
-            directory: self.directory.path().to_path_buf(),
-            guard: self.program,
+            directory: std::path::absolute(self.directory.path())?,
             seed: self.plan.seed,
-            frames: if looked_at { system.frames() } else { Vec::new() },
-        });
-        let processes = Rc::new(processes.await?);
+            node_seeds: nodes.map(|node| self.plan.node_seed(node)).collect(),
+            reads_frames: kinds.into_iter().any(Fault::reads_frames),
+        };
         let mut monitor = monitor(self.workload, &*system)?;
-        let announced = Rc::new(RefCell::new(None));
-        let interrupt = Rc::new(Signal::default());
-        pass_on_signals(Rc::clone(&interrupt));
-        let setup = Setup {
-            rt,
-            workload: self.workload.clone(),
-            history: Box::new(history),
-            monitor: Box::new(move |event| monitor.observe(event)),
-            stalls: stalls(&processes, rt),
-            ready: announce(self.directory, &processes, Rc::clone(&announced)),
-            interrupt,
-            keep_going: self.request.keep_going,
-            progress,
-            cluster: processes,
-            system,
-            plan: self.plan,
+        let history = Box::new(self.directory.history()?);
+        let progress = self.progress();
+        let finished = Rc::new(RefCell::new(None));
+        let (result, plan, directory) = (Rc::clone(&finished), self.plan, self.directory.clone());
+        let (workload, keep_going) = (self.workload.clone(), self.request.keep_going);
+        let story = async move |world: Rc<dyn World>| {
+            let announced = Rc::new(RefCell::new(None));
+            let interrupt = Rc::new(Signal::default());
+            pass_on_signals(&*world.clock(), Rc::clone(&interrupt));
+            let setup = Setup {
+                workload,
+                plan,
+                system,
+                history,
+                monitor: Box::new(move |event| monitor.observe(event)),
+                ready: announce(directory, world.addresses(), Rc::clone(&announced)),
+                interrupt,
+                keep_going,
+                progress,
+                world,
+            };
+            *result.borrow_mut() = Some(run::run(setup).await);
+            drop(announced.take());
         };
-        let finished = run::run(setup).await;
-        drop(announced.take());
-        Ok(finished?)
-    }
-
-    fn launches(&self, system: &dyn System) -> Result<BTreeMap<NodeId, Launch>> {
-        let root = std::path::absolute(self.directory.path())?;
-        let plan = &self.plan;
-        let seed = |node: NodeId| {
-            use rand_chacha::rand_core::Rng;
-            plan.rng(&format!("node-{node}")).next_u64()
-        };
-        let layouts = layouts(&self.net, &root, self.workload.nodes, seed)
-            .context("the nodes' folders cannot be laid out")?;
-        let launch = |(node, layout)| (node, system.launch(node, &layout));
-        Ok(layouts.into_iter().map(launch).collect())
+        self.place.live(start, Box::new(move |world| Box::pin(story(world))))?;
+        let finished = finished.take();
+        Ok(finished.expect("a world is left when its story has ended")?)
     }
 
     fn progress(&self) -> Option<run::Viewer> {
@@ -177,13 +150,12 @@ impl Launching<'_> {
 
 /// Says where the nodes are, for as long as what it puts there lives.
 fn announce(
-    directory: &RunDirectory,
-    processes: &Processes,
+    directory: RunDirectory,
+    addresses: Vec<SocketAddr>,
     announced: Rc<RefCell<Option<Announced>>>,
 ) -> Box<dyn FnOnce()> {
     let nodes = (1..).map(|number| NodeId(number).to_string());
-    let live = Live { nodes: nodes.zip(processes.direct_addresses()).collect() };
-    let directory = directory.clone();
+    let live = Live { nodes: nodes.zip(addresses).collect() };
     Box::new(move || match live.announce(&directory) {
         Ok(live) => drop(announced.replace(Some(live))),
         Err(error) => screen::remark(&format!("`schism promote` will not work: {error}")),
@@ -203,21 +175,13 @@ fn monitor(workload: &Workload, system: &dyn System) -> Result<Box<dyn Monitor>>
     Ok(schism_verify::monitor(model, &CheckOptions { budget, ..CheckOptions::default() })?)
 }
 
-fn pass_on_signals(interrupt: Rc<Signal>) {
+fn pass_on_signals(clock: &dyn Clock, interrupt: Rc<Signal>) {
     let mut signals = watch_signals();
-    tokio::task::spawn_local(async move {
+    clock.spawn(Box::pin(async move {
         if signals.wait_for(|&interrupted| interrupted).await.is_ok() {
             interrupt.set();
         }
-    });
-}
-
-fn stalls(processes: &Rc<Processes>, rt: RealTime) -> Box<dyn FnMut() -> Vec<Stall>> {
-    let processes = Rc::clone(processes);
-    Box::new(move || {
-        let stalls = processes.stalls().into_iter();
-        stalls.map(|s| Stall { from: rt.at(s.from), to: rt.at(s.to), what: s.what }).collect()
-    })
+    }));
 }
 
 /// The history is on disk; everything from here on can be done again from there.

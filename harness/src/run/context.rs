@@ -13,8 +13,8 @@ use serde_json::json;
 use super::decisions::Decisions;
 use super::processes::Processes;
 use super::recorder::Recorder;
-use super::rt::{Nanos, Rt, Signal};
 use crate::action::{NodeId, OverlayId, View};
+use crate::clock::{Clock, Nanos, Signal};
 use crate::systems::{NodeStatus, System};
 use crate::worlds::World;
 
@@ -22,13 +22,13 @@ use crate::worlds::World;
 pub const PAUSE: Duration = Duration::from_millis(20);
 
 /// Shared by the tasks of one run.
-pub struct Context<R> {
-    /// The clock.
-    pub rt: R,
+pub struct Context {
+    /// The world's.
+    pub clock: Rc<dyn Clock>,
     /// The history.
-    pub recorder: Recorder<R>,
+    pub recorder: Recorder,
     /// What can be broken.
-    pub cluster: Rc<dyn World>,
+    pub world: Rc<dyn World>,
     /// What is tested.
     pub system: Rc<dyn System>,
     /// What clients ask for.
@@ -70,20 +70,19 @@ pub struct ActiveOverlay {
     pub describe: String,
 }
 
-impl<R: Rt> Context<R> {
+impl Context {
     /// Nothing has happened yet.
     pub fn new(
-        rt: R,
-        recorder: Recorder<R>,
-        cluster: Rc<dyn World>,
+        recorder: Recorder,
+        world: Rc<dyn World>,
         system: Rc<dyn System>,
         model: &'static Model,
         (nodes, clients): (u8, u16),
     ) -> Self {
         Context {
-            rt,
+            clock: world.clock(),
             recorder,
-            cluster,
+            world,
             system,
             nodes,
             clients,
@@ -163,7 +162,7 @@ impl<R: Rt> Context<R> {
 
     /// The world now, as faults see it.
     pub fn view(&self) -> View {
-        let mut view = self.cluster.view();
+        let mut view = self.world.view();
         view.leader = self.leader.get().map(|(node, _)| node);
         view.leaderless = self.system.leaderless();
         view.forgets = self.system.forgets();
@@ -184,7 +183,7 @@ impl<R: Rt> Context<R> {
 
     /// Looks whether progress may be demanded; records it at each change, and once if `anyway`.
     pub fn note_progress(&self, anyway: bool) -> bool {
-        let stopped = self.cluster.view().nodes;
+        let stopped = self.world.view().nodes;
         let stopped = NodeId::all(self.nodes).zip(stopped).filter(|(_, node)| !node.running);
         self.forgot.borrow_mut().extend(stopped.map(|(node, _)| node));
         let view = self.view();
@@ -234,7 +233,7 @@ impl<R: Rt> Context<R> {
 
     /// A node says that it is not recovering. One that does not run says nothing: that was before.
     fn note_recovered(&self, node: NodeId) {
-        let runs = |node: NodeId| self.cluster.view().nodes[usize::from(node.0) - 1].running;
+        let runs = |node: NodeId| self.world.view().nodes[usize::from(node.0) - 1].running;
         if self.forgot.borrow().contains(&node) && runs(node) {
             self.forgot.borrow_mut().remove(&node);
             self.note_progress(false);
@@ -243,7 +242,7 @@ impl<R: Rt> Context<R> {
 
     /// Records nodes that died though nobody killed them.
     pub fn note_deaths(&self) {
-        let deaths = self.cluster.deaths();
+        let deaths = self.world.deaths();
         if deaths.is_empty() {
             return;
         }

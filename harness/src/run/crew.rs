@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use super::rt::Rt;
+use crate::clock::Clock;
 
 /// A number of tasks, some of them still at work.
 #[derive(Clone, Default)]
@@ -22,10 +22,10 @@ struct Shared {
 
 impl Crew {
     /// Starts one more.
-    pub fn spawn<R: Rt>(&self, rt: &R, task: impl Future<Output = ()> + 'static) {
+    pub fn spawn(&self, clock: &dyn Clock, task: impl Future<Output = ()> + 'static) {
         let shared = Rc::clone(&self.shared);
         shared.working.set(shared.working.get() + 1);
-        rt.spawn(Box::pin(async move {
+        clock.spawn(Box::pin(async move {
             task.await;
             shared.working.set(shared.working.get() - 1);
             shared.changed.notify_waiters();

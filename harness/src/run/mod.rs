@@ -8,7 +8,6 @@
 //!
 //! # Layout, in reading order
 //!
-//! * [`rt`]: the clock and the spawner.
 //! * [`recorder`]: stamps and writes every event. `context`: what the tasks of a run share.
 //! * `worker`, `route`, `processes`: clients. `probe`: the steady hand.
 //! * `nemesis`: carries out the plan. `watch`, `statuses`: what is seen from outside.
@@ -25,7 +24,6 @@ mod processes;
 mod progress;
 pub mod recorder;
 mod route;
-pub mod rt;
 mod statuses;
 #[cfg(test)]
 mod tests;
@@ -37,6 +35,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::action::NodeId;
+use crate::clock::{Nanos, Signal};
 use crate::plan::Plan;
 use crate::systems::System;
 use crate::units::format_duration;
@@ -46,29 +45,24 @@ use crate::worlds::World;
 pub use phases::run;
 pub use progress::Progress;
 use recorder::Monitor;
-use rt::{Nanos, Signal};
 
 /// Is shown how far a run has come.
 pub type Viewer = Box<dyn FnMut(&Progress)>;
 
 /// Everything a run needs. The nodes have been started, not awaited.
-pub struct Setup<R> {
-    /// The clock; its zero is the start of the first node.
-    pub rt: R,
+pub struct Setup {
     /// What was asked for.
     pub workload: Workload,
     /// The schedule.
     pub plan: Plan,
-    /// What can be broken.
-    pub cluster: Rc<dyn World>,
+    /// Where it happens: what can be broken, and who can be asked.
+    pub world: Rc<dyn World>,
     /// What is tested.
     pub system: Rc<dyn System>,
     /// Where the history goes.
     pub history: Box<dyn Write>,
     /// Sees every event as it is recorded.
     pub monitor: Monitor,
-    /// When the machine itself stood still, since last asked.
-    pub stalls: Box<dyn FnMut() -> Vec<Stall>>,
     /// Is called once every node has answered.
     pub ready: Box<dyn FnOnce()>,
     /// Someone wants the run to end.
@@ -77,17 +71,6 @@ pub struct Setup<R> {
     pub keep_going: bool,
     /// Is shown how far the run has come, four times a second.
     pub progress: Option<Viewer>,
-}
-
-/// A time in which the machine did not let someone run.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Stall {
-    /// From when, on the run's clock.
-    pub from: Nanos,
-    /// Until when.
-    pub to: Nanos,
-    /// `harness`, or a node's name.
-    pub what: String,
 }
 
 /// Why the disturbance ended.

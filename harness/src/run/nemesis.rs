@@ -11,8 +11,8 @@ use rand_chacha::rand_core::Rng;
 use serde_json::json;
 
 use super::context::{ActiveOverlay, Context};
-use super::rt::{Nanos, Rt, nanos, within};
 use crate::action::{Action, Bite, NodeId, Operator, OverlayId};
+use crate::clock::{Nanos, nanos, within};
 use crate::faults::{self, Topology};
 use crate::plan::{Plan, Strike};
 use crate::worlds::WorldError;
@@ -24,8 +24,8 @@ const PROMOTE_MAX: Duration = Duration::from_secs(10);
 const LAST_WORD_EVERY: Duration = Duration::from_millis(150);
 
 /// The one who breaks things.
-pub struct Nemesis<R> {
-    context: Rc<Context<R>>,
+pub struct Nemesis {
+    context: Rc<Context>,
     topology: Topology,
     /// What is due, by time and then in the order it was planned.
     agenda: BinaryHeap<Reverse<(Nanos, u64, Step)>>,
@@ -43,9 +43,9 @@ enum Step {
     Strike(usize),
 }
 
-impl<R: Rt> Nemesis<R> {
+impl Nemesis {
     /// Nothing is due before it begins.
-    pub fn new(context: Rc<Context<R>>, plan: &Plan) -> Self {
+    pub fn new(context: Rc<Context>, plan: &Plan) -> Self {
         let topology = Topology { nodes: context.nodes, clients: context.clients };
         Nemesis {
             context,
@@ -86,7 +86,7 @@ impl<R: Rt> Nemesis<R> {
 
     /// Does what is due.
     pub async fn act(&mut self) -> Result<(), WorldError> {
-        let now = self.context.rt.now();
+        let now = self.context.clock.now();
         if self.next_at().is_none_or(|at| at > now) {
             return Ok(());
         }
@@ -123,7 +123,7 @@ impl<R: Rt> Nemesis<R> {
         describe: &str,
     ) -> Result<(), WorldError> {
         let targets = faults::targets(std::slice::from_ref(&effect));
-        let overlay = self.context.cluster.apply(effect.clone()).await?;
+        let overlay = self.context.world.apply(effect.clone()).await?;
         let started = self.context.remark(
             &strike.fault,
             json!({"phase": "start", "overlay": overlay, "strike": strike.id,
@@ -134,7 +134,7 @@ impl<R: Rt> Nemesis<R> {
             let context = Rc::clone(&self.context);
             let (fault, id) = (strike.fault.clone(), strike.id);
             let promotion = async move { promote(&context, node, &fault, overlay, id).await };
-            self.context.rt.spawn(Box::pin(promotion));
+            self.context.clock.spawn(Box::pin(promotion));
         } else {
             let active = ActiveOverlay {
                 fault: strike.fault.clone(),
@@ -160,16 +160,10 @@ impl<R: Rt> Nemesis<R> {
 }
 
 /// Asks a node to lead and records its answer, while everything else goes on.
-async fn promote<R: Rt>(
-    context: &Context<R>,
-    node: NodeId,
-    fault: &str,
-    overlay: OverlayId,
-    strike: u64,
-) {
-    let mut client = context.cluster.direct();
-    let deadline = context.rt.now() + nanos(PROMOTE_MAX);
-    let answer = within(&context.rt, deadline, client.promote(node)).await;
+async fn promote(context: &Context, node: NodeId, fault: &str, overlay: OverlayId, strike: u64) {
+    let mut client = context.world.direct();
+    let deadline = context.clock.now() + nanos(PROMOTE_MAX);
+    let answer = within(&*context.clock, deadline, client.promote(node)).await;
     let (bite, answer) = match answer {
         Some(Ok(epoch)) => {
             (Bite { promoted: 1, epoch, ..Bite::default() }, format!("{node} leads epoch {epoch}"))
@@ -186,29 +180,29 @@ async fn promote<R: Rt>(
 
 /// The operator's last word: where everything is healed and nobody leads, he promotes nodes in turn
 /// until one does. Whether progress may be demanded then.
-pub async fn promote_someone<R: Rt>(context: &Context<R>) -> bool {
-    let deadline = context.rt.now() + nanos(PROMOTE_MAX);
-    let mut client = context.cluster.direct();
+pub async fn promote_someone(context: &Context) -> bool {
+    let deadline = context.clock.now() + nanos(PROMOTE_MAX);
+    let mut client = context.world.direct();
     for node in (0..context.nodes).cycle().map(|number| NodeId(number + 1)) {
-        if context.note_progress(false) || context.rt.now() >= deadline {
+        if context.note_progress(false) || context.clock.now() >= deadline {
             break;
         }
-        let answer = within(&context.rt, deadline, client.promote(node)).await;
+        let answer = within(&*context.clock, deadline, client.promote(node)).await;
         if let Some(Ok(epoch)) = answer {
             context.remark("operator", json!({"node": node, "epoch": epoch}));
         }
         // A restarted node needs a moment, and so does the look at the statuses.
-        context.rt.sleep(LAST_WORD_EVERY).await;
+        context.clock.sleep(LAST_WORD_EVERY).await;
     }
     context.note_progress(false)
 }
 
 /// Removes one overlay and records what it had done.
-async fn heal<R: Rt>(context: &Context<R>, overlay: OverlayId) -> Result<(), WorldError> {
+async fn heal(context: &Context, overlay: OverlayId) -> Result<(), WorldError> {
     let active = context.active.borrow_mut().remove(&overlay).expect("an active overlay is healed");
     // What the heal sets free may act before it is confirmed.
-    let lifted = context.rt.now();
-    let bite = context.cluster.heal(overlay).await?;
+    let lifted = context.clock.now();
+    let bite = context.world.heal(overlay).await?;
     context.remark(
         &active.fault,
         json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "bit": bite,
@@ -220,10 +214,7 @@ async fn heal<R: Rt>(context: &Context<R>, overlay: OverlayId) -> Result<(), Wor
 
 /// Heals whole overlays in the order drawn from `rng` until progress may be demanded. Whether it
 /// may.
-pub async fn heal_enough<R: Rt>(
-    context: &Context<R>,
-    rng: &mut ChaCha8Rng,
-) -> Result<bool, WorldError> {
+pub async fn heal_enough(context: &Context, rng: &mut ChaCha8Rng) -> Result<bool, WorldError> {
     let mut left: Vec<OverlayId> = context.active.borrow().keys().copied().collect();
     while !context.note_progress(false) && !left.is_empty() {
         let drawn = (rng.next_u64() % left.len() as u64) as usize;
@@ -233,7 +224,7 @@ pub async fn heal_enough<R: Rt>(
 }
 
 /// Heals everything that is left.
-pub async fn heal_all<R: Rt>(context: &Context<R>) -> Result<(), WorldError> {
+pub async fn heal_all(context: &Context) -> Result<(), WorldError> {
     let left: Vec<OverlayId> = context.active.borrow().keys().copied().collect();
     for overlay in left {
         heal(context, overlay).await?;

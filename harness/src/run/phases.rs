@@ -11,11 +11,11 @@ use super::context::Context;
 use super::crew::Crew;
 use super::nemesis::{Nemesis, heal_all, heal_enough, promote_someone};
 use super::recorder::Recorder;
-use super::rt::{Nanos, Rt, Signal, nanos};
 use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
 use super::{End, Finished, RunError, Setup, ending, probe, progress, statuses, watch};
 use crate::action::ClientId;
+use crate::clock::{Nanos, Signal, nanos, within};
 use crate::generate;
 use crate::workload::Workload;
 use crate::worlds::WorldError;
@@ -30,24 +30,23 @@ const LOOK: Duration = Duration::from_millis(5);
 const BEYOND_RECOVERY: Duration = Duration::from_millis(500);
 
 /// Carries out the plan and returns once the cluster has been stopped.
-pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
+pub async fn run(setup: Setup) -> Result<Finished, RunError> {
     let model = setup.workload.model();
-    let recorder = Recorder::new(setup.rt.clone(), model, setup.history, setup.monitor);
+    let recorder = Recorder::new(setup.world.clock(), model, setup.history, setup.monitor);
     let context = Rc::new(Context::new(
-        setup.rt,
         recorder,
-        setup.cluster,
+        setup.world,
         setup.system,
         model,
         (setup.workload.nodes, setup.workload.clients),
     ));
     let bypass_checks = Rc::new(Cell::new(0));
     let readiness = statuses::watch(&context);
-    let rt = context.rt.clone();
-    rt.spawn(Box::pin(watch::flush(Rc::clone(&context))));
-    rt.spawn(Box::pin(watch::stalls(Rc::clone(&context), setup.stalls)));
+    let clock = Rc::clone(&context.clock);
+    clock.spawn(Box::pin(watch::flush(Rc::clone(&context))));
+    clock.spawn(Box::pin(watch::stalls(Rc::clone(&context))));
     if let Some(viewer) = setup.progress {
-        rt.spawn(Box::pin(progress::show(Rc::clone(&context), viewer)));
+        clock.spawn(Box::pin(progress::show(Rc::clone(&context), viewer)));
     }
     let mut script = Script {
         context: Rc::clone(&context),
@@ -64,9 +63,9 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
     let played = script.play(&readiness, setup.ready).await;
     context.clients_stop.set();
     context.over.set();
-    let stopping = context.rt.now();
-    let stopped = context.cluster.stop().await;
-    script.phases.push(("stop".to_string(), stopping, context.rt.now()));
+    let stopping = context.clock.now();
+    let stopped = context.world.stop().await;
+    script.phases.push(("stop".to_string(), stopping, context.clock.now()));
     context.recorder.close();
     if let Some(error) = context.recorder.take_error() {
         return Err(RunError::History(error));
@@ -83,8 +82,8 @@ pub async fn run<R: Rt>(setup: Setup<R>) -> Result<Finished, RunError> {
     })
 }
 
-struct Script<R> {
-    context: Rc<Context<R>>,
+struct Script {
+    context: Rc<Context>,
     workload: Workload,
     plan: crate::plan::Plan,
     interrupt: Rc<Signal>,
@@ -100,7 +99,7 @@ struct Script<R> {
     bypass_checks: Rc<Cell<u64>>,
 }
 
-impl<R: Rt> Script<R> {
+impl Script {
     async fn play(
         &mut self,
         readiness: &Readiness,
@@ -117,7 +116,7 @@ impl<R: Rt> Script<R> {
         let from = context.enter("warm-up");
         self.start_clients(from);
         let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
-        context.rt.spawn(Box::pin(bypasses));
+        context.clock.spawn(Box::pin(bypasses));
         let warm = from + nanos(self.plan.warm_up);
         let mut end = if unprepared.is_some() { unprepared } else { self.until(warm).await };
         self.phase_ends("warm-up", from);
@@ -131,7 +130,7 @@ impl<R: Rt> Script<R> {
         }
         let end = end.unwrap_or(End::Done);
         if end == End::Violation {
-            self.hurry = Some(context.rt.now() + nanos(AFTER_VIOLATION));
+            self.hurry = Some(context.clock.now() + nanos(AFTER_VIOLATION));
         }
 
         let from = context.enter("recovery");
@@ -161,9 +160,9 @@ impl<R: Rt> Script<R> {
     /// Every node has answered `status`.
     async fn ready(&self, readiness: &Readiness) -> Result<(), RunError> {
         let limit = self.context.system.ready();
-        let deadline = self.context.rt.now() + nanos(limit);
+        let deadline = self.context.clock.now() + nanos(limit);
         loop {
-            if let Some(death) = self.context.cluster.deaths().into_iter().next() {
+            if let Some(death) = self.context.world.deaths().into_iter().next() {
                 let (node, how, last_lines) = (death.node, death.how, death.last_lines);
                 return Err(RunError::Died { node, how, last_lines });
             }
@@ -174,10 +173,10 @@ impl<R: Rt> Script<R> {
             if self.interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
-            if self.context.rt.now() >= deadline {
+            if self.context.clock.now() >= deadline {
                 return Err(RunError::NotReady { silent, limit });
             }
-            self.context.rt.sleep(LOOK).await;
+            self.context.clock.sleep(LOOK).await;
         }
     }
 
@@ -191,21 +190,21 @@ impl<R: Rt> Script<R> {
             let worker = Worker::new(
                 Rc::clone(&self.context),
                 id,
-                self.context.cluster.client(id),
+                self.context.world.client(id),
                 generator(),
                 self.plan.rng(&format!("client-{number}")),
                 manner.clone(),
             );
-            self.crew.spawn(&self.context.rt, worker.work());
+            self.crew.spawn(&*self.context.clock, worker.work());
         }
         let probe = probe::probe(Rc::clone(&self.context), generator());
-        self.crew.spawn(&self.context.rt, probe);
+        self.crew.spawn(&*self.context.clock, probe);
     }
 
     /// What every node holds at the end, as the model's row says.
     async fn ask_everyone(&mut self) {
         let context = Rc::clone(&self.context);
-        let mut from = context.rt.now();
+        let mut from = context.clock.now();
         match context.model.ending {
             Ending::ReadEveryNode => {
                 let hurry = self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2);
@@ -228,7 +227,7 @@ impl<R: Rt> Script<R> {
 
     async fn disturb(
         &mut self,
-        nemesis: &mut Nemesis<R>,
+        nemesis: &mut Nemesis,
         from: Nanos,
     ) -> Result<Option<End>, WorldError> {
         let until = from + nanos(self.plan.disturbance);
@@ -262,10 +261,10 @@ impl<R: Rt> Script<R> {
         context.remark("healed", json!({"what": "all"}));
         context.clients_stop.set();
         let wait = self.crew.done();
-        let longest = context.rt.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
+        let longest = context.clock.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
         let deadline =
             self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
-        super::rt::within(&context.rt, deadline, wait).await;
+        within(&*context.clock, deadline, wait).await;
         Ok(())
     }
 
@@ -275,8 +274,8 @@ impl<R: Rt> Script<R> {
         let context = Rc::clone(&self.context);
         let limit = healed + nanos(self.workload.recovery + BEYOND_RECOVERY);
         while context.recorder.last_ok_asked().is_none_or(|asked| asked <= healed) {
-            let next = limit.min(context.rt.now() + nanos(LOOK));
-            if self.until(next).await.is_some() || context.rt.now() >= limit {
+            let next = limit.min(context.clock.now() + nanos(LOOK));
+            if self.until(next).await.is_some() || context.clock.now() >= limit {
                 return;
             }
         }
@@ -290,7 +289,7 @@ impl<R: Rt> Script<R> {
             () = self.interrupt.wait() => Some(End::Interrupted),
             () = recorder.failed.wait() => Some(End::Interrupted),
             () = recorder.violated.wait(), if !self.keep_going => Some(End::Violation),
-            () = self.context.rt.sleep_until(at) => None,
+            () = self.context.clock.sleep_until(at) => None,
         }
     }
 
@@ -307,6 +306,6 @@ impl<R: Rt> Script<R> {
     }
 
     fn phase_ends(&mut self, name: &str, from: Nanos) {
-        self.phases.push((name.to_string(), from, self.context.rt.now()));
+        self.phases.push((name.to_string(), from, self.context.clock.now()));
     }
 }

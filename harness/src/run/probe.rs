@@ -8,8 +8,8 @@ use std::time::Duration;
 use schism_verify::history::Type;
 
 use super::context::{Context, PAUSE};
-use super::rt::{Rt, nanos, within};
 use crate::action::NodeId;
+use crate::clock::{nanos, within};
 use crate::generate::Generator;
 use crate::systems::{Completion, Refusal};
 
@@ -21,23 +21,23 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Probes until the clients are stopped. A try that takes longer than the interval makes the next
 /// one late, never concurrent: it is one process.
-pub async fn probe<R: Rt>(context: Rc<Context<R>>, mut generator: Box<dyn Generator>) {
+pub async fn probe(context: Rc<Context>, mut generator: Box<dyn Generator>) {
     let numbers = context.processes();
     let mut process = numbers.probe();
-    let mut client = context.cluster.direct();
-    let mut next_at = context.rt.now();
+    let mut client = context.world.direct();
+    let mut next_at = context.clock.now();
     for round in 0u64.. {
         tokio::select! {
             biased;
             () = context.clients_stop.wait() => return,
-            () = context.rt.sleep_until(next_at) => {}
+            () = context.clock.sleep_until(next_at) => {}
         }
-        next_at = context.rt.now().max(next_at + nanos(EVERY));
+        next_at = context.clock.now().max(next_at + nanos(EVERY));
         let node = NodeId((round % u64::from(context.nodes)) as u8 + 1);
         let mut asked = generator.probe(process);
         let invoked = context.invoke(&mut asked, node);
         let deadline = invoked + nanos(TIMEOUT);
-        let answer = within(&context.rt, deadline, client.invoke(node, &asked)).await;
+        let answer = within(&*context.clock, deadline, client.invoke(node, &asked)).await;
         let refused = || Completion::refused(asked.clone(), Refusal::timeout());
         let mut event = answer.unwrap_or_else(refused).event;
         let returned = context.complete(&mut event, node, invoked);

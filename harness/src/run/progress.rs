@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Viewer;
 use super::context::Context;
 use super::recorder::Counts;
-use super::rt::{Nanos, Rt};
 use crate::action::NodeId;
+use crate::clock::Nanos;
 use schism_verify::verdict::Anomaly;
 
 /// As often as an eye can follow.
@@ -35,10 +35,10 @@ pub struct Progress {
 }
 
 /// Shows the progress until the run is over.
-pub async fn show<R: Rt>(context: Rc<Context<R>>, mut viewer: Viewer) {
-    let mut before = (context.rt.now(), Counts::default());
+pub async fn show(context: Rc<Context>, mut viewer: Viewer) {
+    let mut before = (context.clock.now(), Counts::default());
     while !context.over.is_set() {
-        let now = context.rt.now();
+        let now = context.clock.now();
         let counts = context.recorder.counts();
         let completed = counts.ok + counts.fail - before.1.ok - before.1.fail;
         let seconds = (now - before.0) as f64 / 1e9;
@@ -55,11 +55,11 @@ pub async fn show<R: Rt>(context: Rc<Context<R>>, mut viewer: Viewer) {
             violations: context.recorder.violations(),
         });
         before = (now, counts);
-        context.rt.sleep(EVERY).await;
+        context.clock.sleep(EVERY).await;
     }
 }
 
-fn faults<R: Rt>(context: &Context<R>) -> Vec<String> {
+fn faults(context: &Context) -> Vec<String> {
     let active = context.active.borrow();
     active.values().map(|overlay| format!("{}: {}", overlay.fault, overlay.describe)).collect()
 }

@@ -5,13 +5,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::time::Duration;
 
 use schism_verify::history::{Event, Process, Type};
 use schism_verify::models::Model;
 use schism_verify::verdict::Anomaly;
 
-use super::rt::{Nanos, Rt, Signal};
+use crate::clock::{Clock, Nanos, Signal};
 use crate::systems::{Completion, Refusal};
 
 /// What is lost at most when the harness is killed: less than anyone could act on.
@@ -27,8 +28,8 @@ const RECENT_MAX: usize = 4_096;
 pub type Monitor = Box<dyn FnMut(&Event) -> Option<Anomaly>>;
 
 /// Stamps and writes.
-pub struct Recorder<R> {
-    rt: R,
+pub struct Recorder {
+    clock: Rc<dyn Clock>,
     model: &'static Model,
     inner: RefCell<Inner>,
     counts: Cell<Counts>,
@@ -65,11 +66,16 @@ struct Inner {
     from_due: Vec<Nanos>,
 }
 
-impl<R: Rt> Recorder<R> {
+impl Recorder {
     /// Writes operations of `model` to `sink` and shows everything to `monitor`.
-    pub fn new(rt: R, model: &'static Model, sink: Box<dyn Write>, monitor: Monitor) -> Self {
+    pub fn new(
+        clock: Rc<dyn Clock>,
+        model: &'static Model,
+        sink: Box<dyn Write>,
+        monitor: Monitor,
+    ) -> Self {
         Recorder {
-            rt,
+            clock,
             model,
             inner: RefCell::new(Inner {
                 open: BTreeMap::new(),
@@ -94,7 +100,7 @@ impl<R: Rt> Recorder<R> {
     /// Stamps the event with the next index and a time after every earlier one, and writes it.
     /// Returns its time. An ok or fail that the model cannot read becomes info.
     pub fn record(&self, event: &mut Event) -> Nanos {
-        let now = self.rt.now();
+        let now = self.clock.now();
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         let time = inner.last_time.map_or(now, |last| now.max(last + 1));

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::context::Context;
-use super::rt::{Nanos, Rt, nanos, within};
 use crate::action::NodeId;
+use crate::clock::{Nanos, nanos, within};
 use crate::generate::local_read;
 use crate::systems::{Client, Leads, NodeStatus};
 
@@ -36,26 +36,26 @@ impl Readiness {
 }
 
 /// Starts asking, each node from a task of its own, until the run is over.
-pub fn watch<R: Rt>(context: &Rc<Context<R>>) -> Rc<Readiness> {
+pub fn watch(context: &Rc<Context>) -> Rc<Readiness> {
     let readiness = Rc::new(Readiness::default());
     for node in NodeId::all(context.nodes) {
         let (context, readiness) = (Rc::clone(context), Rc::clone(&readiness));
-        let rt = context.rt.clone();
-        rt.spawn(Box::pin(async move { watch_node(&context, node, &readiness).await }));
+        let clock = Rc::clone(&context.clock);
+        clock.spawn(Box::pin(async move { watch_node(&context, node, &readiness).await }));
     }
     let context = Rc::clone(context);
-    let rt = context.rt.clone();
-    rt.spawn(Box::pin(async move {
+    let clock = Rc::clone(&context.clock);
+    clock.spawn(Box::pin(async move {
         while !context.over.is_set() {
             context.note_deaths();
-            context.rt.sleep(EVERY).await;
+            context.clock.sleep(EVERY).await;
         }
     }));
     readiness
 }
 
-async fn watch_node<R: Rt>(context: &Context<R>, node: NodeId, readiness: &Readiness) {
-    let mut client = context.cluster.direct();
+async fn watch_node(context: &Context, node: NodeId, readiness: &Readiness) {
+    let mut client = context.world.direct();
     let mut ready = false;
     while !context.over.is_set() {
         let said = ask(context, &mut *client, node, TIMEOUT).await;
@@ -67,7 +67,7 @@ async fn watch_node<R: Rt>(context: &Context<R>, node: NodeId, readiness: &Readi
             readiness.answered.borrow_mut().insert(node);
         }
         context.note_status(node, said.status);
-        context.rt.sleep(if ready { EVERY } else { EVERY_AT_START }).await;
+        context.clock.sleep(if ready { EVERY } else { EVERY_AT_START }).await;
     }
 }
 
@@ -77,14 +77,9 @@ struct Said {
     status: Option<NodeStatus>,
 }
 
-async fn ask<R: Rt>(
-    context: &Context<R>,
-    client: &mut dyn Client,
-    node: NodeId,
-    timeout: Duration,
-) -> Said {
-    let deadline = context.rt.now() + nanos(timeout);
-    match within(&context.rt, deadline, client.status(node)).await {
+async fn ask(context: &Context, client: &mut dyn Client, node: NodeId, timeout: Duration) -> Said {
+    let deadline = context.clock.now() + nanos(timeout);
+    match within(&*context.clock, deadline, client.status(node)).await {
         Some(Ok(status)) => Said { answered: true, status: Some(status) },
         Some(Err(refusal)) => {
             let silent = ["unreachable", "connection-lost"].contains(&&*refusal.error);
@@ -97,15 +92,15 @@ async fn ask<R: Rt>(
 /// Asks all these nodes once, one after the other, each no longer than until `deadline`. None as
 /// soon as one does not say how much it has delivered: neither in its status, which need not say
 /// anything, nor as the tail of a local read.
-pub async fn delivered<R: Rt>(
-    context: &Context<R>,
+pub async fn delivered(
+    context: &Context,
     client: &mut dyn Client,
     nodes: &[NodeId],
     deadline: Nanos,
 ) -> Option<Vec<(NodeId, u64)>> {
     let mut lengths = Vec::with_capacity(nodes.len());
     for &node in nodes {
-        let left = Duration::from_nanos(deadline.saturating_sub(context.rt.now()));
+        let left = Duration::from_nanos(deadline.saturating_sub(context.clock.now()));
         let status = ask(context, client, node, TIMEOUT.min(left)).await.status;
         let said = match status.and_then(|status| status.delivered) {
             Some(length) => length,
@@ -116,14 +111,14 @@ pub async fn delivered<R: Rt>(
     Some(lengths)
 }
 
-async fn local_tail<R: Rt>(
-    context: &Context<R>,
+async fn local_tail(
+    context: &Context,
     client: &mut dyn Client,
     node: NodeId,
     deadline: Nanos,
 ) -> Option<u64> {
     let asked = local_read(0, 0, 0);
-    let deadline = deadline.min(context.rt.now() + nanos(TIMEOUT));
-    let read = within(&context.rt, deadline, client.local_read(node, &asked)).await?;
+    let deadline = deadline.min(context.clock.now() + nanos(TIMEOUT));
+    let read = within(&*context.clock, deadline, client.local_read(node, &asked)).await?;
     read.event.tail().filter(|_| read.is_ok())
 }

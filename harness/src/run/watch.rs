@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Stall;
 use super::context::Context;
 use super::recorder::FLUSH_EVERY;
-use super::rt::Rt;
+use crate::worlds::Stall;
 
 /// A connection past the proxy lives long; a look a second misses none that matters.
 const BYPASS_EVERY: Duration = Duration::from_secs(1);
@@ -20,18 +19,18 @@ const BYPASS_EVERY: Duration = Duration::from_secs(1);
 const STALLS_EVERY: Duration = Duration::from_millis(200);
 
 /// Writes the history out until the run is over.
-pub async fn flush<R: Rt>(context: Rc<Context<R>>) {
+pub async fn flush(context: Rc<Context>) {
     while !context.over.is_set() {
         context.recorder.flush();
-        context.rt.sleep(FLUSH_EVERY).await;
+        context.clock.sleep(FLUSH_EVERY).await;
     }
 }
 
 /// Looks for connections between nodes that avoid the proxy; each is recorded once.
-pub async fn bypasses<R: Rt>(context: Rc<Context<R>>, checks: Rc<Cell<u64>>) {
+pub async fn bypasses(context: Rc<Context>, checks: Rc<Cell<u64>>) {
     let mut known = BTreeSet::new();
     while !context.over.is_set() {
-        let found = context.cluster.bypasses().await;
+        let found = context.world.bypasses().await;
         if context.over.is_set() {
             return;
         }
@@ -41,16 +40,16 @@ pub async fn bypasses<R: Rt>(context: Rc<Context<R>>, checks: Rc<Cell<u64>>) {
                 context.remark("bypass", json!({"what": what}));
             }
         }
-        context.rt.sleep(BYPASS_EVERY).await;
+        context.clock.sleep(BYPASS_EVERY).await;
     }
 }
 
 /// Records when the machine stood still.
-pub async fn stalls<R: Rt>(context: Rc<Context<R>>, mut source: Box<dyn FnMut() -> Vec<Stall>>) {
+pub async fn stalls(context: Rc<Context>) {
     while !context.over.is_set() {
-        for Stall { from, to, what } in source() {
+        for Stall { from, to, what } in context.world.stalls() {
             context.remark("stall", json!({"from_ns": from, "to_ns": to, "what": what}));
         }
-        context.rt.sleep(STALLS_EVERY).await;
+        context.clock.sleep(STALLS_EVERY).await;
     }
 }

@@ -11,8 +11,8 @@ use schism_verify::history::{Event, Name, Type};
 use super::context::{Context, PAUSE};
 use super::processes::Processes;
 use super::route::Route;
-use super::rt::{Nanos, Rt, nanos, within};
 use crate::action::{ClientId, NodeId};
+use crate::clock::{Nanos, nanos, within};
 use crate::generate::Generator;
 use crate::systems::{Client, Completion, Refusal};
 
@@ -53,8 +53,8 @@ pub struct Manner {
 }
 
 /// One thread of clients' logic.
-pub struct Worker<R> {
-    context: Rc<Context<R>>,
+pub struct Worker {
+    context: Rc<Context>,
     numbers: Processes,
     process: u64,
     client: Box<dyn Client>,
@@ -71,10 +71,10 @@ struct Session {
     seq: u64,
 }
 
-impl<R: Rt> Worker<R> {
+impl Worker {
     /// Client `id`, which asks through `client`.
     pub fn new(
-        context: Rc<Context<R>>,
+        context: Rc<Context>,
         id: ClientId,
         client: Box<dyn Client>,
         generator: Box<dyn Generator>,
@@ -109,11 +109,11 @@ impl<R: Rt> Worker<R> {
 
     /// False: the clients were stopped meanwhile.
     async fn idle_until(&self, at: Nanos) -> bool {
-        if self.context.rt.now() < at {
+        if self.context.clock.now() < at {
             tokio::select! {
                 biased;
                 () = self.context.clients_stop.wait() => return false,
-                () = self.context.rt.sleep_until(at) => {}
+                () = self.context.clock.sleep_until(at) => {}
             }
         }
         !self.context.clients_stop.is_set()
@@ -126,7 +126,7 @@ impl<R: Rt> Worker<R> {
         let row = context.row(&asked);
         let repeat = self.manner.retry && row.in_session();
         if repeat && !self.join_session(&mut asked).await {
-            return Err(context.rt.now());
+            return Err(context.clock.now());
         }
         let invoked = context.invoke(&mut asked, self.route.first(row.leads));
         self.generator.observe(&asked);
@@ -154,10 +154,10 @@ impl<R: Rt> Worker<R> {
     /// there is none to be had yet, and nothing was asked of the model.
     async fn join_session(&mut self, asked: &mut Event) -> bool {
         if self.session.is_none() {
-            let (rt, client) = (&self.context.rt, &mut self.client);
-            let deadline = rt.now() + nanos(self.manner.timeout);
+            let (clock, client) = (&self.context.clock, &mut self.client);
+            let deadline = clock.now() + nanos(self.manner.timeout);
             let open = async |node| {
-                let answer = within(rt, deadline, client.open(node)).await;
+                let answer = within(&**clock, deadline, client.open(node)).await;
                 answer.unwrap_or_else(|| Err(Refusal::timeout()))
             };
             let (_, Ok(client)) = self.route.ask(true, open).await else { return false };
@@ -169,9 +169,9 @@ impl<R: Rt> Worker<R> {
 
     /// Asks once, following hints.
     async fn ask(&mut self, asked: &Event, leads: bool, deadline: Nanos) -> (NodeId, Completion) {
-        let (rt, client) = (&self.context.rt, &mut self.client);
+        let (clock, client) = (&self.context.clock, &mut self.client);
         let ask = async |node| {
-            let answer = within(rt, deadline, client.invoke(node, asked)).await;
+            let answer = within(&**clock, deadline, client.invoke(node, asked)).await;
             answer.unwrap_or_else(|| Completion::refused(asked.clone(), Refusal::timeout()))
         };
         self.route.ask(leads, ask).await
@@ -188,18 +188,18 @@ impl<R: Rt> Worker<R> {
         let one_try = nanos(self.manner.timeout / TRIES);
         let mut in_doubt = false;
         loop {
-            let limit = deadline.min(self.context.rt.now() + one_try);
+            let limit = deadline.min(self.context.clock.now() + one_try);
             let (node, completion) = self.ask(asked, leads, limit).await;
             match completion.event.kind {
                 Type::Ok => return (node, completion),
                 Type::Fail if !in_doubt => return (node, completion),
                 _ => in_doubt = true,
             }
-            let again = self.context.rt.now() + nanos(PAUSE);
+            let again = self.context.clock.now() + nanos(PAUSE);
             if again >= deadline {
                 return (node, Completion::refused(asked.clone(), Refusal::timeout()));
             }
-            self.context.rt.sleep_until(again).await;
+            self.context.clock.sleep_until(again).await;
         }
     }
 

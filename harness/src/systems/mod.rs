@@ -8,20 +8,17 @@ pub mod command;
 mod progress;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use schism_verify::models::Model;
 use schism_verify::{Acks, Traces};
-use tokio::net::TcpStream;
 
 use crate::action::{Epochs, FrameKind, NodeId, View};
 use crate::workload::SystemSpec;
-use crate::worlds::Local;
 
-pub use clients::{Client, Completion, Control, Leads, Refusal};
+pub use clients::{Client, Completion, Control, Dial, Leads, NodeStatus, Refusal};
 pub use progress::Progress;
 
 /// The systems and planted bugs there are, in the order they are shown. `main.rs` makes the rows
@@ -198,25 +195,6 @@ pub trait System {
     }
     /// How long a node may take to answer `status`.
     fn ready(&self) -> std::time::Duration;
-}
-
-/// What a node said of itself.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct NodeStatus {
-    /// `leader`, `follower`, ...
-    pub role: String,
-    /// Its epoch.
-    pub epoch: u64,
-    /// Whom it believes to lead.
-    pub leader: Option<NodeId>,
-    /// How many entries it has delivered. None: it does not say.
-    pub delivered: Option<u64>,
-}
-
-/// Opens connections to nodes. How, and through what, is the world's business.
-pub trait Dial {
-    /// A new connection to the node's port for clients.
-    fn dial(&self, node: NodeId) -> Local<'_, io::Result<TcpStream>>;
 }
 
 #[cfg(test)]

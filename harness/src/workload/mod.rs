@@ -112,6 +112,33 @@ pub struct Loaded {
     pub remarks: Vec<String>,
 }
 
+impl Workload {
+    /// Every key of a workload, in the order of the documentation.
+    pub(crate) const KEYS: &[&str] = &[
+        "name",
+        "about",
+        "system",
+        "nodes",
+        "clients",
+        "duration",
+        "rate",
+        "seed",
+        "operations",
+        "retry",
+        "read-level",
+        "timeout",
+        "faults",
+        "checks",
+        "bug",
+        "value-bytes",
+        "keys",
+        "recovery",
+        "recovery-max",
+        "min-operations",
+        "expect",
+    ];
+}
+
 /// Reads a workload: a path, or a name (workloads/NAME.yaml here, else the copy in the binary).
 pub fn load(
     name_or_path: &str,

@@ -4,7 +4,6 @@
 use schism_verify::models::Model;
 
 use super::error::Mistake;
-use super::overrides;
 use super::tree::{Node, Tree};
 use super::{Registry, SystemSpec, Workload};
 use crate::generate;
@@ -49,9 +48,9 @@ pub(super) fn of_file(
     changes: &super::Overrides,
     registry: &Registry,
 ) -> &'static Model {
-    let own = overrides::find(root, "system").and_then(|node| match &node.tree {
+    let own = root.under("system").and_then(|node| match &node.tree {
         Tree::Scalar { text, .. } => Some(text.as_str()),
-        _ => match &overrides::find(node, "name")?.tree {
+        _ => match &node.under("name")?.tree {
             Tree::Scalar { text, .. } => Some(text.as_str()),
             _ => None,
         },

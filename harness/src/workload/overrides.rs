@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use super::Overrides;
 use super::error::{Mistake, Place};
-use super::parse::KEYS;
 use super::tree::{Key, Node, Tree, read};
+use super::{Overrides, Workload};
 
 /// Applies the flags, then each `--set` from left to right.
 pub(super) fn apply(
@@ -41,8 +40,8 @@ pub(super) fn apply(
             return Err(at.mistake("the key has an empty part; write --set key=value"));
         }
         let value = read(value, Some(&at))?;
-        if !KEYS.contains(&segments[0]) {
-            let hint = super::error::meant(segments[0], KEYS.iter().copied(), "keys");
+        if !Workload::KEYS.contains(&segments[0]) {
+            let hint = super::error::meant(segments[0], Workload::KEYS.iter().copied(), "keys");
             return Err(at.mistake(format!("unknown key `{}`{hint}", segments[0])));
         }
         prepare(root, &at, &segments, usual)?;
@@ -54,20 +53,14 @@ pub(super) fn apply(
 /// What `--system` takes from the file, in words: the options of the system that it replaces.
 pub(super) fn dropped(root: &Node, overrides: &Overrides) -> Option<String> {
     let other = overrides.system.as_deref()?;
-    let Tree::Map(entries) = &find(root, "system")?.tree else { return None };
+    let Tree::Map(entries) = &root.under("system")?.tree else { return None };
     let options = entries.iter().map(|(key, _)| key.text.as_str()).filter(|key| *key != "name");
     let options: Vec<&str> = options.collect();
-    let own = match &find(find(root, "system")?, "name")?.tree {
+    let own = match &root.under("system")?.under("name")?.tree {
         Tree::Scalar { text, .. } if !options.is_empty() => text,
         _ => return None,
     };
     Some(format!("--system {other} drops what the file sets of {own}: {}", options.join(", ")))
-}
-
-/// What stands under a key of a map.
-pub(super) fn find<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    let Tree::Map(entries) = &node.tree else { return None };
-    entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
 }
 
 /// Two keys have a short form, or a default, that a part of them starts from.

@@ -18,31 +18,6 @@ use super::{
 };
 use crate::units;
 
-/// Every key of a workload, in the order of the documentation.
-pub(super) const KEYS: &[&str] = &[
-    "name",
-    "about",
-    "system",
-    "nodes",
-    "clients",
-    "duration",
-    "rate",
-    "seed",
-    "operations",
-    "retry",
-    "read-level",
-    "timeout",
-    "faults",
-    "checks",
-    "bug",
-    "value-bytes",
-    "keys",
-    "recovery",
-    "recovery-max",
-    "min-operations",
-    "expect",
-];
-
 /// How long a run lasts where the file does not say.
 const DURATION: Duration = Duration::from_secs(30);
 /// Node addresses are 127.R.0.i with i up to 99; from 100 on they are clients'.
@@ -76,10 +51,10 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
         )));
     }
     let usual = model::usual(model::of_file(&root, changes, registry));
-    let own_duration = overrides::find(&root, "duration").and_then(|node| positive(node).ok());
+    let own_duration = root.under("duration").and_then(|node| positive(node).ok());
     let mut remarks: Vec<String> = overrides::dropped(&root, changes).into_iter().collect();
     overrides::apply(&mut root, changes, &usual)?;
-    let top = Section::new("key", &root, KEYS)?;
+    let top = Section::new("key", &root, Workload::KEYS)?;
 
     let Some(system) = top.get("system") else {
         return Err(Place::start().mistake("no `system`; write one, such as `system: raft`"));

@@ -224,6 +224,12 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Tree {
 }
 
 impl Node {
+    /// What stands under a key of a map.
+    pub(super) fn under(&self, name: &str) -> Option<&Node> {
+        let Tree::Map(entries) = &self.tree else { return None };
+        entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
+    }
+
     /// A plain word at a place.
     pub(super) fn word(at: &Place, text: impl Into<String>) -> Self {
         Node { at: at.clone(), tree: Tree::Scalar { text: text.into(), plain: true } }

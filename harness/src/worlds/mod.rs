@@ -5,17 +5,20 @@ pub mod overlays;
 pub mod processes;
 pub mod simulated;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use schism_verify::models::Model;
 
 use crate::action::{Action, Bite, ClientId, NodeId, OverlayId, View};
-use crate::systems::Client;
-
-/// A future of the one thread the runner lives on. (async fn in a trait is not object-safe.)
-pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+use crate::clock::{Clock, Local, Nanos};
+use crate::systems::{Client, System};
 
 /// Where a run happens: a cluster that can be broken and healed, and asked.
 pub trait World {
+    /// The clock that everything in this world goes by; its zero is the start of the first node.
+    fn clock(&self) -> Rc<dyn Clock>;
     /// Does it; returns once it is confirmed (process reaped, state T seen, links switched), never
     /// waits for readiness of a node. What is done in the clients' protocol (a promotion) is only
     /// given its name here.
@@ -25,6 +28,10 @@ pub trait World {
     fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>>;
     /// The world now. `leader` is left to the caller, who asks the system.
     fn view(&self) -> View;
+    /// When the machine itself stood still, since last asked.
+    fn stalls(&self) -> Vec<Stall>;
+    /// Where nodes can be reached from outside, past every fault: n1 first. Empty: they cannot.
+    fn addresses(&self) -> Vec<SocketAddr>;
     /// Nodes that died though no overlay killed them, since last asked.
     fn deaths(&self) -> Vec<Death>;
     /// Connections between nodes that avoid the proxy, now. Each a sentence.
@@ -36,6 +43,51 @@ pub trait World {
     fn direct(&self) -> Box<dyn Client>;
     /// Ends every node and says what would not end.
     fn stop(&self) -> Local<'_, Result<(), WorldError>>;
+}
+
+/// A place for one run, taken before anything of the run is written down.
+pub trait Place {
+    /// The machine's monotonic clock at the zero of the run's, as nodes stamp their traces with it.
+    fn origin_ns(&self) -> u64;
+    /// Starts the world and lives in it until `story` ends. Must not be called from a task.
+    fn live(self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError>;
+}
+
+/// What happens in a world.
+pub type Story = Box<dyn FnOnce(Rc<dyn World>) -> Local<'static, ()>>;
+
+/// What is to be started, in whichever world.
+pub struct Start {
+    /// What is tested.
+    pub system: Rc<dyn System>,
+    /// What clients ask for.
+    pub model: &'static Model,
+    /// How many clients.
+    pub clients: u16,
+    /// The run directory.
+    pub directory: PathBuf,
+    /// Where the world's own chances are drawn from.
+    pub seed: u64,
+    /// The seed of each node: n1 first.
+    pub node_seeds: Vec<u64>,
+    /// Whether anybody will look at the frames between nodes.
+    pub reads_frames: bool,
+}
+
+/// Takes a place in the world of real processes.
+pub fn claim() -> Result<Box<dyn Place>, WorldError> {
+    Ok(Box::new(processes::Claimed::new()?))
+}
+
+/// A time in which the machine did not let someone run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stall {
+    /// From when, on the run's clock.
+    pub from: Nanos,
+    /// Until when.
+    pub to: Nanos,
+    /// `harness`, or a node's name.
+    pub what: String,
 }
 
 /// A node that ended by itself.

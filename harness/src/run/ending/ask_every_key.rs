@@ -9,9 +9,9 @@ use schism_verify::history::{Type, Value};
 
 use super::super::context::{Context, PAUSE};
 use super::super::route::Route;
-use super::super::rt::{Nanos, Rt, nanos, within};
 use super::{each_node, running};
 use crate::action::NodeId;
+use crate::clock::{Nanos, nanos, within};
 use crate::generate::ConsensusGenerator;
 use crate::systems::{Client, Completion, Refusal};
 
@@ -23,8 +23,8 @@ const BEYOND: Duration = Duration::from_millis(500);
 
 /// Proposes for every key at every node, all nodes at once, each from a key of its own on so that
 /// they do not race for one key all the way.
-pub async fn ask_every_key<R: Rt>(
-    context: &Rc<Context<R>>,
+pub async fn ask_every_key(
+    context: &Rc<Context>,
     value_bytes: usize,
     recovery: Duration,
     hurry: Option<Nanos>,
@@ -34,7 +34,7 @@ pub async fn ask_every_key<R: Rt>(
         let mut mine = keys.clone();
         let turn = mine.len() / usize::from(context.nodes) * usize::from(node.0 - 1);
         mine.rotate_left(turn);
-        let client = context.cluster.direct();
+        let client = context.world.direct();
         let process = context.processes().reader(node);
         let generator = ConsensusGenerator::new(value_bytes, None);
         let mut asker = Asker { context: &context, node, client, process, generator };
@@ -44,15 +44,15 @@ pub async fn ask_every_key<R: Rt>(
 }
 
 /// One process that asks one node.
-struct Asker<'a, R> {
-    context: &'a Context<R>,
+struct Asker<'a> {
+    context: &'a Context,
     node: NodeId,
     client: Box<dyn Client>,
     process: u64,
     generator: ConsensusGenerator,
 }
 
-impl<R: Rt> Asker<'_, R> {
+impl Asker<'_> {
     /// How many keys were answered, and why no more.
     async fn ask_for(
         &mut self,
@@ -64,7 +64,7 @@ impl<R: Rt> Asker<'_, R> {
             return Err((0, format!("{} is not running", self.node)));
         }
         for (done, key) in keys.iter().enumerate() {
-            let give_up = self.context.rt.now() + nanos(longest);
+            let give_up = self.context.clock.now() + nanos(longest);
             let limit = give_up.min(hurry.unwrap_or(give_up));
             self.ask(key, limit).await.map_err(|why| (done as u64, format!("{key}: {why}")))?;
         }
@@ -80,7 +80,7 @@ impl<R: Rt> Asker<'_, R> {
             let deadline = limit.min(invoked + nanos(TRY));
             let client = &mut self.client;
             let ask = async |node| {
-                let answer = within(&context.rt, deadline, client.invoke(node, &asked)).await;
+                let answer = within(&*context.clock, deadline, client.invoke(node, &asked)).await;
                 answer.unwrap_or_else(|| Completion::refused(asked.clone(), Refusal::timeout()))
             };
             let mut route = Route::new(context.nodes, self.node);
@@ -93,10 +93,10 @@ impl<R: Rt> Asker<'_, R> {
                 Type::Info => self.process = context.processes().after(self.process),
                 Type::Invoke | Type::Fail => {}
             }
-            if context.rt.now() >= limit {
+            if context.clock.now() >= limit {
                 return Err(why);
             }
-            context.rt.sleep(PAUSE).await;
+            context.clock.sleep(PAUSE).await;
         }
     }
 }

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::context::Context;
 use super::crew::Crew;
-use super::rt::Rt;
 use crate::action::NodeId;
 
 pub use ask_every_key::ask_every_key;
@@ -17,16 +16,16 @@ pub use read_every_node::{read_every_node, settle};
 
 /// Carries this out for every node, all at once, and records what became of each: how much was
 /// read, or how much and why no more.
-async fn each_node<R: Rt>(
-    context: &Rc<Context<R>>,
-    end: impl AsyncFn(Rc<Context<R>>, NodeId) -> Result<u64, (u64, String)> + 'static,
+async fn each_node(
+    context: &Rc<Context>,
+    end: impl AsyncFn(Rc<Context>, NodeId) -> Result<u64, (u64, String)> + 'static,
 ) {
     let crew = Crew::default();
     let end = Rc::new(end);
     for node in NodeId::all(context.nodes) {
         let (context, end) = (Rc::clone(context), Rc::clone(&end));
-        let rt = context.rt.clone();
-        crew.spawn(&rt, async move {
+        let clock = Rc::clone(&context.clock);
+        crew.spawn(&*clock, async move {
             let (complete, length, why) = match end(Rc::clone(&context), node).await {
                 Ok(length) => (true, length, None),
                 Err((length, why)) => (false, length, Some(why)),
@@ -41,8 +40,8 @@ async fn each_node<R: Rt>(
 }
 
 /// The nodes whose processes exist.
-fn running<R: Rt>(context: &Context<R>) -> Vec<NodeId> {
-    let view = context.cluster.view();
+fn running(context: &Context) -> Vec<NodeId> {
+    let view = context.world.view();
     NodeId::all(context.nodes)
         .filter(|node| view.nodes.get(usize::from(node.0) - 1).is_some_and(|n| n.running))
         .collect()

@@ -9,10 +9,10 @@ use schism_verify::history::{Type, Value};
 use serde_json::{Map, json};
 
 use super::super::context::{Context, PAUSE};
-use super::super::rt::{Nanos, Rt, nanos, within};
 use super::super::statuses::delivered;
 use super::{each_node, running};
 use crate::action::NodeId;
+use crate::clock::{Nanos, nanos, within};
 use crate::generate::local_read;
 use crate::systems::{Completion, Refusal};
 
@@ -38,11 +38,11 @@ const HOPELESS: Duration = Duration::from_secs(2);
 
 /// Waits until the statuses of all running nodes agree on `delivered` three times in a row, and
 /// records whether they did; not if `hurry` cut the wait short. Whether they agreed.
-pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
-    let started = context.rt.now();
+pub async fn settle(context: &Context, hurry: Option<Nanos>) -> bool {
+    let started = context.clock.now();
     let limit = started + nanos(SETTLE_MAX);
     let deadline = hurry.map_or(limit, |hurry| hurry.min(limit));
-    let mut client = context.cluster.direct();
+    let mut client = context.world.direct();
     let mut agreed = 0;
     let mut last = Vec::new();
     let mut hope = started;
@@ -61,18 +61,18 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
             break true;
         }
         if context.memory_lost().is_none() {
-            hope = context.rt.now();
+            hope = context.clock.now();
         }
-        let hopeless = context.rt.now() - hope >= nanos(HOPELESS);
-        if context.rt.now() >= deadline || hopeless {
+        let hopeless = context.clock.now() - hope >= nanos(HOPELESS);
+        if context.clock.now() >= deadline || hopeless {
             break false;
         }
-        context.rt.sleep(POLL_EVERY).await;
+        context.clock.sleep(POLL_EVERY).await;
     };
     if converged || deadline == limit || context.memory_lost().is_some() {
         let lengths: Map<String, serde_json::Value> =
             last.iter().map(|(node, length)| (node.to_string(), json!(length))).collect();
-        let waited_ms = (context.rt.now() - started) / 1_000_000;
+        let waited_ms = (context.clock.now() - started) / 1_000_000;
         context.remark(
             "settled",
             json!({"converged": converged, "waited_ms": waited_ms, "delivered": lengths}),
@@ -82,30 +82,30 @@ pub async fn settle<R: Rt>(context: &Context<R>, hurry: Option<Nanos>) -> bool {
 }
 
 /// Reads every node to its end, all at once, one process each.
-pub async fn read_every_node<R: Rt>(context: &Rc<Context<R>>, hurry: Option<Nanos>) {
+pub async fn read_every_node(context: &Rc<Context>, hurry: Option<Nanos>) {
     each_node(context, async move |context, node| read_node(&context, node, hurry).await).await;
 }
 
 /// The length, or how far it came and why no further.
-async fn read_node<R: Rt>(
-    context: &Context<R>,
+async fn read_node(
+    context: &Context,
     node: NodeId,
     hurry: Option<Nanos>,
 ) -> Result<u64, (u64, String)> {
     if !running(context).contains(&node) {
         return Err((0, format!("{node} is not running")));
     }
-    let mut client = context.cluster.direct();
+    let mut client = context.world.direct();
     let numbers = context.processes();
     let mut process = numbers.reader(node);
     let mut from = 0;
-    let mut give_up = context.rt.now() + nanos(RETRY);
+    let mut give_up = context.clock.now() + nanos(RETRY);
     loop {
         let mut asked = local_read(process, from, PAGE);
         let invoked = context.invoke(&mut asked, node);
         let limit = give_up.min(hurry.unwrap_or(give_up));
         let deadline = limit.min(invoked + nanos(PAGE_TIMEOUT));
-        let answer = within(&context.rt, deadline, client.local_read(node, &asked)).await;
+        let answer = within(&*context.clock, deadline, client.local_read(node, &asked)).await;
         let refused = || Completion::refused(asked.clone(), Refusal::timeout());
         let completion = answer.unwrap_or_else(refused);
         let why = completion.why();
@@ -120,17 +120,17 @@ async fn read_node<R: Rt>(
                     return Ok(from);
                 }
                 if count > 0 {
-                    give_up = context.rt.now() + nanos(RETRY);
+                    give_up = context.clock.now() + nanos(RETRY);
                     continue;
                 }
             }
-            _ if context.rt.now() >= limit => return Err((from, why)),
+            _ if context.clock.now() >= limit => return Err((from, why)),
             (Type::Info, _) => process = numbers.after(process),
             _ => {}
         }
-        if context.rt.now() >= limit {
+        if context.clock.now() >= limit {
             return Err((from, "its pages stay empty before its tail".into()));
         }
-        context.rt.sleep(PAUSE).await;
+        context.clock.sleep(PAUSE).await;
     }
 }

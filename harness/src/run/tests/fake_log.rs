@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use super::virtual_time::Virtual;
 use crate::action::{
     Action, Bite, ClientId, Endpoint, Flow, NodeId, NodeView, Overlay, OverlayId, View,
 };
-use crate::run::rt::Rt;
+use crate::clock::{Clock, Local};
 use crate::systems::command::CommandSystem;
 use crate::systems::{
     Client, Completion, Control, Dial, Launch, Layout, NodeStatus, Progress, Refusal, System,
     SystemRow,
 };
-use crate::worlds::{Death, Local, World, WorldError};
+use crate::worlds::{Death, Stall, World, WorldError};
 
 /// How a log lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -366,6 +367,18 @@ impl World for FakeLog {
 
     fn client(&self, client: ClientId) -> Box<dyn Client> {
         Box::new(FakeClient { log: self.shared(), client: Some(client) })
+    }
+
+    fn clock(&self) -> Rc<dyn Clock> {
+        Rc::new(self.rt.clone())
+    }
+
+    fn stalls(&self) -> Vec<Stall> {
+        Vec::new()
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        Vec::new()
     }
 
     fn direct(&self) -> Box<dyn Client> {

@@ -19,9 +19,9 @@ use schism_verify::{Evidence, History, Monitor};
 
 use self::fake_log::{FakeLog, FakeSystem, Lie};
 use self::virtual_time::Virtual;
-use super::rt::{Rt, Signal};
 use super::{End, Finished, RunError, Setup};
 use crate::action::NodeId;
+use crate::clock::{Clock, Signal};
 use crate::judge;
 use crate::plan;
 use crate::workload::{Overrides, Registry, SystemRow, Workload, from_text};
@@ -70,12 +70,7 @@ fn workload(text: &str) -> Workload {
 }
 
 /// Runs with this seed; `meddle` may change the setup, with the log at hand.
-fn run(
-    text: &str,
-    seed: u64,
-    lie: Lie,
-    meddle: impl FnOnce(&mut Setup<Virtual>, &Rc<FakeLog>),
-) -> Left {
+fn run(text: &str, seed: u64, lie: Lie, meddle: impl FnOnce(&mut Setup, &Rc<FakeLog>)) -> Left {
     let workload = workload(text);
     let (rt, file) = (Virtual::default(), Shared::default());
     let log = FakeLog::new(&rt, workload.nodes, lie);
@@ -84,14 +79,12 @@ fn run(
         _ => Box::new(ConsensusMonitor::new()),
     };
     let mut setup = Setup {
-        rt: rt.clone(),
         plan: plan::draw(&workload, seed),
         workload: workload.clone(),
-        cluster: Rc::clone(&log) as _,
+        world: Rc::clone(&log) as _,
         system: Rc::new(FakeSystem(Rc::clone(&log))),
         history: Box::new(file.clone()),
         monitor: Box::new(move |event| monitor.observe(event)),
-        stalls: Box::new(Vec::new),
         ready: Box::new(|| ()),
         interrupt: Rc::new(Signal::default()),
         keep_going: false,

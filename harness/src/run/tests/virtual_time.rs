@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::run::rt::{Nanos, Rt};
-use crate::worlds::Local;
+use crate::clock::Local;
+use crate::clock::{Clock, Nanos};
 
 /// Virtual time, from zero.
 #[derive(Clone, Default)]
@@ -73,7 +73,7 @@ impl Virtual {
     }
 }
 
-impl Rt for Virtual {
+impl Clock for Virtual {
     fn now(&self) -> Nanos {
         self.inner.now.get()
     }

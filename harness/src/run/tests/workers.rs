@@ -14,13 +14,13 @@ use super::Shared;
 use super::fake_log::{FakeLog, FakeSystem, Lie};
 use super::virtual_time::Virtual;
 use crate::action::{ClientId, NodeId};
+use crate::clock::Clock;
+use crate::clock::Local;
 use crate::generate::Generator;
 use crate::run::context::Context;
 use crate::run::recorder::Recorder;
-use crate::run::rt::Rt;
 use crate::run::worker::{Manner, Worker};
 use crate::systems::{Client, Completion, Control, NodeStatus, Refusal};
-use crate::worlds::Local;
 
 /// Answers from a list; what is not on it is never answered.
 struct Scripted {
@@ -83,7 +83,7 @@ impl Control for Scripted {
 /// Draws these operations and then stops the clients.
 struct Listed {
     ops: VecDeque<&'static str>,
-    context: Rc<Context<Virtual>>,
+    context: Rc<Context>,
 }
 
 impl Generator for Listed {
@@ -109,9 +109,9 @@ fn check(retry: bool, ops: &str, answers: &[&'static str], asked: &[&str], recor
     let (rt, file) = (Virtual::default(), Shared::default());
     let log = FakeLog::new(&rt, 3, Lie::Honest);
     let model = models::named("log").unwrap();
-    let recorder = Recorder::new(rt.clone(), model, Box::new(file.clone()), Box::new(|_| None));
+    let recorder =
+        Recorder::new(Rc::new(rt.clone()), model, Box::new(file.clone()), Box::new(|_| None));
     let context = Rc::new(Context::new(
-        rt.clone(),
         recorder,
         Rc::clone(&log) as _,
         Rc::new(FakeSystem(Rc::clone(&log))),

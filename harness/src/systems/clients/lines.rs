@@ -14,10 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::values::Wire;
-use super::{Answered, Client, Completion, Control, DEFINITE, Refusal};
+use super::{Answered, Client, Completion, Control, DEFINITE, Dial, NodeStatus, Refusal};
 use crate::action::NodeId;
-use crate::systems::{Dial, NodeStatus};
-use crate::worlds::Local;
+use crate::clock::Local;
 
 /// An answer stays under 1 MiB by contract; twice that is a node gone wrong, not a long answer.
 const LINE_BYTES_MAX: usize = 2 << 20;

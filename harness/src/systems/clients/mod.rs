@@ -5,12 +5,14 @@
 pub mod lines;
 mod values;
 
+use std::io;
+
 use schism_verify::history::{Event, Field, Name, Type, Value};
 use schism_verify::models::Model;
+use tokio::net::TcpStream;
 
-use super::NodeStatus;
 use crate::action::NodeId;
-use crate::worlds::Local;
+use crate::clock::Local;
 
 /// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
 pub trait Client: Control {
@@ -28,6 +30,25 @@ pub trait Control {
     fn promote(&mut self, node: NodeId) -> Local<'_, Result<u64, Refusal>>;
     /// Reads what the node itself holds, however old: `asked` is a local read of the model.
     fn local_read<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion>;
+}
+
+/// What a node said of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NodeStatus {
+    /// `leader`, `follower`, ...
+    pub role: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Whom it believes to lead.
+    pub leader: Option<NodeId>,
+    /// How many entries it has delivered. None: it does not say.
+    pub delivered: Option<u64>,
+}
+
+/// Opens connections to nodes. How, and through what, is the world's business.
+pub trait Dial {
+    /// A new connection to the node's port for clients.
+    fn dial(&self, node: NodeId) -> Local<'_, io::Result<TcpStream>>;
 }
 
 /// An operation that came to its end. Only the event reaches the history.

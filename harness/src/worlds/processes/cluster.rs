@@ -2,15 +2,18 @@
 //! It never says what should be: the overlays do, and this makes it so.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::rc::Rc;
 
 use tokio::task::spawn_blocking;
 
 use crate::action::{
     Action, Bite, ClientId, Endpoint, Link, NodeId, NodeView, Operator, Overlay, OverlayId, View,
 };
+use crate::clock::{Clock, Local};
 use crate::systems::Client;
 use crate::worlds::overlays::{NodeShape, links_of};
-use crate::worlds::{Death, Local, World, WorldError};
+use crate::worlds::{Death, Stall, World, WorldError};
 
 use super::nodes::Ended;
 use super::{ProcessBite, Processes, bypass, files};
@@ -56,7 +59,21 @@ impl World for Processes {
     }
 
     fn direct(&self) -> Box<dyn Client> {
-        self.client_dialling(self.direct_addresses())
+        self.client_dialling(self.addresses())
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.launches.keys().map(|&node| self.net.client(node)).collect()
+    }
+
+    fn clock(&self) -> Rc<dyn Clock> {
+        Rc::new(self.clock)
+    }
+
+    fn stalls(&self) -> Vec<Stall> {
+        let stalls = self.watch.stalls().into_iter();
+        let at = |moment| self.clock.at(moment);
+        stalls.map(|s| Stall { from: at(s.from), to: at(s.to), what: s.what }).collect()
     }
 
     fn deaths(&self) -> Vec<Death> {

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
 use crate::action::NodeId;
+use crate::clock::Local;
 use crate::systems::Dial;
-use crate::worlds::Local;
 
 /// Where n1, n2, ... are dialled.
 #[derive(Clone, Debug)]

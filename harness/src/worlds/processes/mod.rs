@@ -2,6 +2,7 @@
 //! It never waits for a node to be ready, and never asks one anything.
 
 mod bypass;
+mod claim;
 mod cluster;
 mod dial;
 mod files;
@@ -9,6 +10,7 @@ pub mod guard;
 mod messages;
 mod nodes;
 mod procfs;
+mod real_time;
 mod spawn;
 mod watch;
 
@@ -26,13 +28,14 @@ use crate::systems::{Client, Dial, Launch};
 use crate::worlds::overlays::Overlays;
 use crate::worlds::{World, WorldError};
 
+pub use claim::Claimed;
 pub use dial::Addresses;
 use messages::Spawn;
 use nodes::Nodes;
 use watch::Watch;
 
 pub use files::layouts;
-pub use watch::Stall;
+pub use real_time::RealTime;
 
 /// Makes a client that dials so.
 pub type MakeClient = Box<dyn Fn(Rc<dyn Dial>) -> Box<dyn Client>>;
@@ -41,6 +44,8 @@ pub type MakeClient = Box<dyn Fn(Rc<dyn Dial>) -> Box<dyn Client>>;
 pub struct ProcessesConfig {
     /// The addresses of the run (`RunNet::claim`).
     pub net: RunNet,
+    /// The clock of the run.
+    pub clock: RealTime,
     /// How a client of the system is made, over connections to its nodes.
     pub client: MakeClient,
     /// How each node is started: n1, n2, ... without a hole. See `layouts`.
@@ -60,6 +65,7 @@ pub struct ProcessesConfig {
 
 /// Real processes. Dropping it ends them all, as does the death of this process.
 pub struct Processes {
+    clock: RealTime,
     client: MakeClient,
     nodes: Nodes,
     watch: Watch,
@@ -90,8 +96,17 @@ impl Processes {
     /// they are ready: ask them for `status`, and `deaths` for those that ended instead. Must be
     /// called, and everything else awaited, on a `LocalRuntime` or `LocalSet`.
     pub async fn start(config: ProcessesConfig) -> Result<Processes, WorldError> {
-        let ProcessesConfig { net, client, launches, clients, directory, guard, seed, frames } =
-            config;
+        let ProcessesConfig {
+            net,
+            clock,
+            client,
+            launches,
+            clients,
+            directory,
+            guard,
+            seed,
+            frames,
+        } = config;
         let count = launches.len() as u8;
         assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
         for node in NodeId::all(count) {
@@ -117,6 +132,7 @@ impl Processes {
         let watch = Watch::start(nodes.pids.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
         let world = Processes {
+            clock,
             client,
             nodes,
             watch,
@@ -145,19 +161,9 @@ impl Processes {
         (self.client)(Rc::new(Addresses(nodes)))
     }
 
-    /// Where the nodes themselves listen for clients, past every fault: never for the workload.
-    pub fn direct_addresses(&self) -> Vec<SocketAddr> {
-        self.launches.keys().map(|&node| self.net.client(node)).collect()
-    }
-
     /// What passed over every link so far.
     pub fn link_counts(&self) -> Vec<(Link, LinkCounts)> {
         self.links.iter().map(|&link| (link, self.proxy.counts(link))).collect()
-    }
-
-    /// When the machine itself stood still, since last asked.
-    pub fn stalls(&self) -> Vec<Stall> {
-        self.watch.stalls()
     }
 
     async fn spawn(&self, node: NodeId) -> Result<(), WorldError> {

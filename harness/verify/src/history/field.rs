@@ -2,7 +2,7 @@
 //! Whoever writes events, reads them or talks to nodes goes by this one list.
 
 use super::event::{Event, Level, Value};
-use super::line;
+use super::json;
 
 /// The list: each field's meaning, and its name in files and on the wire.
 macro_rules! fields {
@@ -133,17 +133,17 @@ impl Event {
     pub fn write_field(&self, field: Field, out: &mut Vec<u8>) {
         let name = field.name();
         match field {
-            Field::Key => line::value(out, name, self.key()),
-            Field::Value => line::value(out, name, self.value.as_ref()),
-            Field::Element => line::value(out, name, self.element()),
-            Field::Offset => line::number(out, name, self.offset()),
-            Field::Expect => line::number(out, name, self.expect()),
-            Field::From => line::number(out, name, self.from()),
-            Field::Limit => line::number(out, name, self.limit()),
-            Field::Tail => line::number(out, name, self.tail()),
-            Field::Level => line::text(out, name, self.level().map(Level::name)),
-            Field::Client => line::text(out, name, self.session().map(|(client, _)| &**client)),
-            Field::Seq => line::number(out, name, self.session().map(|(_, seq)| *seq)),
+            Field::Key => json::value(out, name, self.key()),
+            Field::Value => json::value(out, name, self.value.as_ref()),
+            Field::Element => json::value(out, name, self.element()),
+            Field::Offset => json::number(out, name, self.offset()),
+            Field::Expect => json::number(out, name, self.expect()),
+            Field::From => json::number(out, name, self.from()),
+            Field::Limit => json::number(out, name, self.limit()),
+            Field::Tail => json::number(out, name, self.tail()),
+            Field::Level => json::text(out, name, self.level().map(Level::name)),
+            Field::Client => json::text(out, name, self.session().map(|(client, _)| &**client)),
+            Field::Seq => json::number(out, name, self.session().map(|(_, seq)| *seq)),
         }
     }
 }

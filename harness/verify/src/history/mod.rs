@@ -6,6 +6,7 @@ mod builder;
 mod event;
 mod field;
 pub mod formats;
+mod json;
 mod line;
 mod lines;
 pub mod nemesis;

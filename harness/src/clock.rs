@@ -1,19 +1,21 @@
-//! The clock and the spawner that a run lives on: real time, or one that a test winds itself.
-//! Nothing under `run/` knows any other clock.
+//! The clock and the spawner that a run lives on: real time, or one that a test winds itself. The
+//! world brings it; nothing under `run/` knows any other.
 
 use std::cell::Cell;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::worlds::Local;
+/// A future of the one thread that a run lives on. (async fn in a trait is not object-safe.)
+pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Nanoseconds since the first node was started.
 pub type Nanos = u64;
 
 /// A clock, timers and tasks of one thread.
-pub trait Rt: Clone + 'static {
+pub trait Clock {
     /// The time.
     fn now(&self) -> Nanos;
     /// Ends at this time, or at once if it is past.
@@ -33,11 +35,15 @@ pub fn nanos(duration: Duration) -> Nanos {
 }
 
 /// The work's result, or None when the deadline comes first; the work is dropped then.
-pub async fn within<R: Rt, T>(rt: &R, deadline: Nanos, work: impl Future<Output = T>) -> Option<T> {
+pub async fn within<T>(
+    clock: &dyn Clock,
+    deadline: Nanos,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         biased;
         done = work => Some(done),
-        () = rt.sleep_until(deadline) => None,
+        () = clock.sleep_until(deadline) => None,
     }
 }
 

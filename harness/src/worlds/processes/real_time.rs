@@ -2,19 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use crate::run::rt::{Nanos, Rt};
-use crate::worlds::Local;
+use crate::clock::{Clock, Local, Nanos};
 
 /// The clock of one run; its zero is its making.
 #[derive(Clone, Copy, Debug)]
 pub struct RealTime {
     zero: Instant,
+    /// The machine's monotonic clock then, as nodes stamp their traces with it.
+    pub origin_ns: u64,
 }
 
 impl RealTime {
     /// Starts at zero, now.
     pub fn new() -> Self {
-        RealTime { zero: Instant::now() }
+        RealTime { zero: Instant::now(), origin_ns: monotonic_ns() }
     }
 
     /// A moment on this clock; what was before its zero is zero.
@@ -23,7 +24,7 @@ impl RealTime {
     }
 }
 
-impl Rt for RealTime {
+impl Clock for RealTime {
     fn now(&self) -> Nanos {
         self.zero.elapsed().as_nanos() as u64
     }
@@ -38,8 +39,7 @@ impl Rt for RealTime {
     }
 }
 
-/// The machine's monotonic clock now, as nodes stamp their traces with it.
-pub fn monotonic_ns() -> u64 {
+fn monotonic_ns() -> u64 {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
         .expect("Linux has a monotonic clock");
     u64::try_from(now.tv_sec()).expect("the machine was started") * 1_000_000_000

@@ -1,0 +1,69 @@
+//! Real processes as a place for a run: addresses of its own, a clock, and this thread's executor.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tokio::runtime::{Builder, LocalOptions};
+
+use super::{Processes, ProcessesConfig, RealTime, layouts};
+use crate::action::NodeId;
+use crate::proxy::RunNet;
+use crate::systems::Launch;
+use crate::worlds::{Place, Start, Story, WorldError};
+
+/// Addresses on loopback that nobody else uses, and a clock that has begun.
+pub struct Claimed {
+    net: RunNet,
+    clock: RealTime,
+}
+
+impl Claimed {
+    /// Takes a range of addresses.
+    pub fn new() -> Result<Self, WorldError> {
+        let net = RunNet::claim().map_err(unable("no address range on loopback is free"))?;
+        Ok(Claimed { net, clock: RealTime::new() })
+    }
+
+    fn launches(&self, start: &Start) -> std::io::Result<BTreeMap<NodeId, Launch>> {
+        let seed = |node: NodeId| start.node_seeds[usize::from(node.0) - 1];
+        let nodes = start.node_seeds.len() as u8;
+        let layouts = layouts(&self.net, &start.directory, nodes, seed)?;
+        let launch = |(node, layout)| (node, start.system.launch(node, &layout));
+        Ok(layouts.into_iter().map(launch).collect())
+    }
+}
+
+impl Place for Claimed {
+    fn origin_ns(&self) -> u64 {
+        self.clock.origin_ns
+    }
+
+    fn live(self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError> {
+        let launches = self.launches(&start).map_err(unable("the nodes' folders have no place"))?;
+        let guard = std::env::current_exe().map_err(unable("this program cannot find itself"))?;
+        let frames = if start.reads_frames { start.system.frames() } else { Vec::new() };
+        let (system, model) = (start.system, start.model);
+        let config = ProcessesConfig {
+            net: self.net,
+            clock: self.clock,
+            client: Box::new(move |dial| system.client(model, dial)),
+            launches,
+            clients: start.clients,
+            directory: start.directory,
+            guard,
+            seed: start.seed,
+            frames,
+        };
+        let mut runtime = Builder::new_current_thread();
+        let runtime = runtime.enable_all().build_local(LocalOptions::default());
+        runtime.map_err(unable("this thread cannot wait for sockets"))?.block_on(async {
+            let world = Rc::new(Processes::start(config).await?);
+            story(world).await;
+            Ok(())
+        })
+    }
+}
+
+fn unable(what: &str) -> impl Fn(std::io::Error) -> WorldError {
+    move |error| WorldError(format!("{what}: {error}"))
+}
