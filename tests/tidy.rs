@@ -22,15 +22,22 @@ const LINE_CHARS_MAX: usize = 120;
 /// Module of the harness -> modules it may name with `crate::`. Data flows one way.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("action", &[]),
+    ("clock", &[]),
     ("units", &[]),
     ("faults", &["action", "units"]),
     ("workload", &["faults", "generate", "units"]),
     ("plan", &["action", "faults", "units", "workload"]),
     ("generate", &[]),
-    ("systems", &["action", "workload", "worlds"]),
+    ("systems", &["action", "clock", "workload"]),
     ("proxy", &["action"]),
-    ("worlds", &["action", "explain", "proxy", "systems"]),
-    ("run", &["action", "faults", "generate", "plan", "systems", "units", "workload", "worlds"]),
+    ("worlds", &["action", "clock", "explain", "proxy", "systems"]),
+    (
+        "run",
+        &[
+            "action", "clock", "faults", "generate", "plan", "systems", "units", "workload",
+            "worlds",
+        ],
+    ),
     ("explain", &["report"]),
     ("store", &["action", "plan", "workload"]),
     ("report", &["action", "plan", "store", "workload"]),
@@ -38,9 +45,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Text that may not stand in a folder, with what to do instead.
 const BANNED: &[(&str, &str, &str)] = &[
-    ("harness/src/run", "tokio::time", "time comes through the Rt trait"),
-    ("harness/src/run", "tokio::spawn", "tasks are spawned through the Rt trait"),
-    ("harness/src/run", "Instant::now", "time comes through the Rt trait"),
+    ("harness/src/run", "tokio::time", "time comes through the world's clock"),
+    ("harness/src/run", "tokio::spawn", "tasks are spawned through the world's clock"),
+    ("harness/src/run", "Instant::now", "time comes through the world's clock"),
     (
         "harness/src",
         "schism_protocol",

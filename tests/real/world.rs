@@ -34,7 +34,7 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
     };
     ProcessesConfig {
         net,
-        clock: RealTime::new(),
+        clock: RealTime::start(),
         client: Box::new(|_| unreachable!("nobody asks these nodes")),
         launches: scripts.iter().enumerate().map(launch).collect(),
         clients: 1,

@@ -51,19 +51,8 @@ const KNOWN: &[&[&str]] = &[
     ],
     &["harness/verify/src/checkers/linearizable/mod.rs", "harness/verify/src/checkers/log/mod.rs"],
     &["harness/verify/src/history/event.rs", "harness/verify/src/history/shared.rs"],
-    &[
-        "harness/src/run/context.rs",
-        "harness/src/run/decisions.rs",
-        "harness/src/run/settle.rs",
-        "harness/src/run/statuses.rs",
-        "harness/src/run/worker.rs",
-    ],
-    &[
-        "harness/src/workload/faults.rs",
-        "harness/src/workload/overrides.rs",
-        "harness/src/workload/parse.rs",
-        "harness/src/workload/serves.rs",
-    ],
+    &[],
+    &[],
 ];
 
 #[test]

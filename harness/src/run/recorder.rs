@@ -1,4 +1,4 @@
-//! The one place that stamps events, validates them, writes them down and shows them to the monitor.
+//! The one place that stamps events, validates them, writes them and shows them to the monitor.
 //! It never invents an event or loses one without saying so, and what the judge could not read of
 //! an answer does not reach the history: nobody knows what became of that operation.
 

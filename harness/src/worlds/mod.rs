@@ -36,8 +36,8 @@ pub trait World {
     fn deaths(&self) -> Vec<Death>;
     /// Connections between nodes that avoid the proxy, now. Each a sentence.
     fn bypasses(&self) -> Local<'_, Vec<String>>;
-    /// The workload's client of this number: it reaches nodes through links of its own, which faults
-    /// may break.
+    /// The workload's client of this number: it reaches nodes through links of its own, which
+    /// faults may break.
     fn client(&self, client: ClientId) -> Box<dyn Client>;
     /// One who reaches nodes past every fault: for statuses, the probe and the end of a run.
     fn direct(&self) -> Box<dyn Client>;

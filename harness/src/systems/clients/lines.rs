@@ -350,5 +350,4 @@ fn status(body: &serde_json::Value) -> NodeStatus {
 }
 
 #[cfg(test)]
-#[path = "lines_tests.rs"]
 mod tests;

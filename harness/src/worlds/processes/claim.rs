@@ -21,7 +21,7 @@ impl Claimed {
     /// Takes a range of addresses.
     pub fn new() -> Result<Self, WorldError> {
         let net = RunNet::claim().map_err(unable("no address range on loopback is free"))?;
-        Ok(Claimed { net, clock: RealTime::new() })
+        Ok(Claimed { net, clock: RealTime::start() })
     }
 
     fn launches(&self, start: &Start) -> std::io::Result<BTreeMap<NodeId, Launch>> {

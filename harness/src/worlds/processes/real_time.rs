@@ -14,7 +14,7 @@ pub struct RealTime {
 
 impl RealTime {
     /// Starts at zero, now.
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         RealTime { zero: Instant::now(), origin_ns: monotonic_ns() }
     }
 
