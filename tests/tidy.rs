@@ -38,9 +38,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "worlds",
         ],
     ),
-    ("explain", &["report"]),
+    ("draw", &[]),
+    ("explain", &["draw"]),
     ("store", &["action", "plan", "workload"]),
-    ("report", &["action", "plan", "store", "workload"]),
+    ("report", &["action", "draw", "plan", "store", "workload"]),
 ];
 
 /// Text that may not stand in a folder, with what to do instead.

@@ -13,7 +13,7 @@ use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 use super::convert::{TARGETS, convert};
 use super::registry::registry;
 use super::screen;
-use super::session::pretty;
+use super::session::{pretty, with_report};
 use super::ticker::CheckTicker;
 use crate::judge;
 use crate::report::{Report, html, terminal};
@@ -94,19 +94,7 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
             verdict.operations.clone_from(&before.operations);
         }
     }
-    let traces = saved.evidence.traces.iter();
-    let traces: Vec<_> =
-        traces.map(|(node, bytes)| (node.as_str().into(), bytes.clone())).collect();
-    let report = Report {
-        verdict: &verdict,
-        events: saved.evidence.history.events(),
-        workload: Some(&saved.workload),
-        plan: Some(&saved.plan),
-        environment: &saved.environment,
-        traces: &traces,
-        directory: &shown,
-    };
-    show(args, &verdict, &report)
+    with_report(&saved, &verdict, |report| show(args, &verdict, report))
 }
 
 fn check_file(args: &Args) -> Result<u8> {
@@ -131,7 +119,7 @@ fn check_file(args: &Args) -> Result<u8> {
         workload: None,
         plan: None,
         environment: &serde_json::json!({"format": format.row().name}),
-        traces: &[],
+        traces: &evidence.traces,
         directory: &shown,
     };
     show(args, &verdict, &report)

@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod screen;
 mod session;
+mod status;
 mod ticker;
 
 use std::ffi::OsString;

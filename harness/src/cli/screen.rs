@@ -1,10 +1,7 @@
-//! What goes to the terminal: colours and repainting only where a person looks.
+//! What goes to the terminal: colours only where a person looks.
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::judge::quantile_ms;
-use crate::report::{self, Live};
-use crate::run::Progress;
 use crate::workload::{Loaded, Workload};
 
 /// Wide enough for a table of checks where nothing says how wide the screen is.
@@ -42,83 +39,4 @@ pub fn told(loaded: Loaded) -> Workload {
 /// Why it cannot be done.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// The status block of a run that goes on, repainted in place; on no terminal one line a phase.
-pub struct StatusBlock {
-    workload: String,
-    seed: u64,
-    duration: std::time::Duration,
-    painted: usize,
-    phase: &'static str,
-    terminal: bool,
-}
-
-impl StatusBlock {
-    /// Nothing is painted yet.
-    pub fn new(workload: &str, seed: u64, duration: std::time::Duration) -> Self {
-        StatusBlock {
-            workload: workload.to_string(),
-            seed,
-            duration,
-            painted: 0,
-            phase: "",
-            terminal: io::stderr().is_terminal(),
-        }
-    }
-
-    /// Shows how far the run has come.
-    pub fn update(&mut self, progress: &Progress) {
-        if self.terminal {
-            self.repaint(progress);
-        } else if self.phase != progress.phase {
-            let seconds = progress.elapsed.as_secs_f64();
-            remark(&format!(
-                "{} seed {}: {seconds:.1} s {}",
-                self.workload, self.seed, progress.phase
-            ));
-        }
-        self.phase = progress.phase;
-    }
-
-    fn repaint(&mut self, progress: &Progress) {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
-        let block = report::terminal::live(&self.live(progress), width(), !plain);
-        let mut stderr = io::stderr().lock();
-        let clear =
-            if self.painted > 0 { format!("\x1b[{}A\x1b[J", self.painted) } else { String::new() };
-        let _ = write!(stderr, "{clear}{block}").and_then(|()| stderr.flush());
-        self.painted = block.matches('\n').count();
-    }
-
-    fn live(&self, progress: &Progress) -> Live {
-        let violations = progress.violations.iter();
-        Live {
-            workload: self.workload.clone(),
-            seed: self.seed,
-            elapsed: progress.elapsed,
-            duration: self.duration,
-            phase: progress.phase.to_string(),
-            operations_per_s: progress.completed_per_s,
-            ok: progress.counts.ok,
-            fail: progress.counts.fail,
-            info: progress.counts.info,
-            p50_ms: quantile_ms(&progress.latencies, 0.50),
-            p99_ms: quantile_ms(&progress.latencies, 0.99),
-            leader: progress.leader.map(|(node, epoch)| (node.to_string(), epoch)),
-            faults: progress.faults.clone(),
-            violations: violations
-                .map(|a| format!("{}: {}", a.kind.name(), a.explanation))
-                .collect(),
-        }
-    }
-}
-
-impl Drop for StatusBlock {
-    /// What is left on the screen is the result, not the last status.
-    fn drop(&mut self) {
-        if self.painted > 0 {
-            let _ = write!(io::stderr().lock(), "\x1b[{}A\x1b[J", self.painted);
-        }
-    }
 }

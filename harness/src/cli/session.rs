@@ -11,7 +11,8 @@ use schism_verify::{Budget, CheckOptions, Monitor};
 
 use super::interrupt::watch_signals;
 use super::registry::registry;
-use super::screen::{self, StatusBlock};
+use super::screen;
+use super::status::StatusBlock;
 use crate::action::NodeId;
 use crate::clock::{Clock, Signal};
 use crate::faults::{self, Fault};
@@ -219,19 +220,13 @@ pub fn with_report<T>(
     render: impl FnOnce(&Report<'_>) -> T,
 ) -> T {
     let shown = saved.directory.path().display().to_string();
-    let traces: Vec<_> = saved
-        .evidence
-        .traces
-        .iter()
-        .map(|(node, bytes)| (node.as_str().into(), bytes.clone()))
-        .collect();
     let report = Report {
         verdict,
         events: saved.evidence.history.events(),
         workload: Some(&saved.workload),
         plan: Some(&saved.plan),
         environment: &saved.environment,
-        traces: &traces,
+        traces: &saved.evidence.traces,
         directory: &shown,
     };
     render(&report)

@@ -1,7 +1,7 @@
 //! Where a label goes: of the places it could have, the first where it covers no other words.
 //! It never moves what is already placed, and never leaves a label out.
 
-use crate::report::pictures::svg::CHAR_WIDTH;
+use crate::draw::svg::CHAR_WIDTH;
 
 /// The height of a line of 11 px text, less the air that neighbours may share.
 const HEIGHT: f64 = 10.0;

@@ -1,13 +1,11 @@
-//! The story as a page: one file, no network, no script, light and dark, for a lecture's screen
-//! and for paper.
-//! It never lets text from outside through unescaped.
+//! The story as a page, for a lecture's screen and for paper.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use super::picture;
+use super::picture as diagram;
 use super::steps::{STEPS, Step};
 use super::{Story, millis, states};
-use crate::report::html::STYLE;
+use crate::draw::page::{self, picture};
 
 const OWN_STYLE: &str = include_str!("story.css");
 
@@ -25,81 +23,58 @@ pub fn page(story: &Story) -> String {
     let undrawn: u64 = story.undrawn.values().sum();
     let names: Vec<String> =
         story.undrawn.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "schism explain " (story.system) }
-                style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
-            }
-            body {
-                header.verdict.valid {
-                    div.inner {
-                        p.eyebrow { "schism explain" }
-                        h1 { span.word { (story.system) } }
-                        p.lead { (story.about) }
-                        div.again {
-                            span.dim { "See it again" }
-                            code { "schism explain " (story.system) " --nodes " (story.nodes) " --seed " (story.seed) }
-                        }
-                    }
+    let undrawn = if undrawn > 0 {
+        format!(" Not drawn, as they changed nothing: {}.", names.join(", "))
+    } else {
+        String::new()
+    };
+    let note = format!("Time runs downwards, in milliseconds, not to scale.{undrawn}");
+    let body = html! {
+        header.verdict.valid {
+            div.inner {
+                p.eyebrow { "schism explain" }
+                h1 { span.word { (story.system) } }
+                p.lead { (story.about) }
+                div.again {
+                    span.dim { "See it again" }
+                    code { "schism explain " (story.system) " --nodes " (story.nodes) " --seed " (story.seed) }
                 }
-                main {
-                    section {
-                        h2 { "The nine steps" }
-                        ol.steps { @for (step, name, what) in STEPS { (step_card(story, step, name, what)) } }
-                    }
-                    @if !story.states.boxes.is_empty() { (states_section(story)) }
-                    section {
-                        h2 { "Who said what to whom" }
-                        figure {
-                            div.scroll { (PreEscaped(picture::draw(story))) }
-                            figcaption {
-                                span.legend {
-                                    span.key { i class="swatch life-leads" {} "leads, a colour per epoch" }
-                                    span.key { i class="swatch life-seeks" {} "seeks an epoch" }
-                                    span.key { i class="swatch life-down" {} "down" }
-                                }
-                                span.note {
-                                    "Time runs downwards, in milliseconds, not to scale."
-                                    @if undrawn > 0 {
-                                        " Not drawn, as they changed nothing: " (names.join(", ")) "."
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-                footer { "Virtual time; everything from seed " (story.seed) ". Written by schism." }
             }
         }
+        main {
+            section {
+                h2 { "The nine steps" }
+                ol.steps { @for (step, name, what) in STEPS { (step_card(story, step, name, what)) } }
+            }
+            @if !story.states.boxes.is_empty() {
+                section {
+                    h2 { "The states of a node" }
+                    figure {
+                        (picture(&states::picture::draw(&story.states, &story.system), STATES_LEGEND,
+                            "A crash ends a node in any state."))
+                    }
+                }
+            }
+            section {
+                h2 { "Who said what to whom" }
+                figure { (picture(&diagram::draw(story), LEGEND, &note)) }
+            }
+        }
+        footer { "Virtual time; everything from seed " (story.seed) ". Written by schism." }
     };
-    markup.into_string()
+    page::page(&format!("schism explain {}", story.system), OWN_STYLE, &body)
 }
 
-fn states_section(story: &Story) -> Markup {
-    html! {
-        section {
-            h2 { "The states of a node" }
-            figure {
-                div.scroll { (PreEscaped(states::picture::draw(&story.states, &story.system))) }
-                figcaption {
-                    span.legend {
-                        span.key {
-                            i class="swatch way-taken" {}
-                            "taken in this run: by whom first, when, and in which step"
-                        }
-                        span.key { i class="swatch way-absent" {} "not in this run" }
-                    }
-                    span.note { "A crash ends a node in any state." }
-                }
-            }
-        }
-    }
-}
+const STATES_LEGEND: &[(&str, &str)] = &[
+    ("way-taken", "taken in this run: by whom first, when, and in which step"),
+    ("way-absent", "not in this run"),
+];
+
+const LEGEND: &[(&str, &str)] = &[
+    ("life-leads", "leads, a colour per epoch"),
+    ("life-seeks", "seeks an epoch"),
+    ("life-down", "down"),
+];
 
 fn step_card(story: &Story, step: Step, name: &str, what: &str) -> Markup {
     let first = story.first(step);

@@ -1,13 +1,12 @@
 //! The space-time diagram: a lifeline for each node, time downwards but not to scale, each message
 //! a slanted arrow from where it left to where it arrived (Lamport 1978, figure 1, turned).
-//! It never takes a colour: classes only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::labels::Labels;
 use super::{Message, Note, Story, What, millis, show_epoch};
-use crate::report::pictures::svg::{Svg, WIDTH};
+use crate::draw::svg::{Svg, WIDTH};
 
 /// Room for the times at the left.
 const LEFT: f64 = 70.0;
@@ -136,18 +135,7 @@ fn draw_message(
     let length = dx.hypot(dy).max(1.0);
     let (ux, uy) = (dx / length, dy / length);
     if !lost {
-        let tip = (x2 - ux * 3.0, y2 - uy * 3.0);
-        let base = (tip.0 - ux * 8.0, tip.1 - uy * 8.0);
-        let d = format!(
-            "M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z",
-            tip.0,
-            tip.1,
-            base.0 - uy * 3.5,
-            base.1 + ux * 3.5,
-            base.0 + uy * 3.5,
-            base.1 - ux * 3.5
-        );
-        svg.path(&d, "tip", "");
+        svg.tip((x2 - ux * 3.0, y2 - uy * 3.0), (ux, uy), "tip");
     }
     let mut label = format!("{} {}", message.name, show_epoch(message.epoch));
     if let Some(step) = message.step {

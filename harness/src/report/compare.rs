@@ -3,15 +3,16 @@
 
 mod silence;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use super::facts::Facts;
 use super::facts::operations::Ending;
 use super::facts::recovery;
-use super::html::{STYLE, legend};
+use super::html::HATCHES;
 use super::pictures::PICTURES;
 use super::{Report, words};
+use crate::draw::page::{self, picture};
 use crate::store::verdict_file::VerdictFile;
 
 /// One system's run in figures.
@@ -180,12 +181,11 @@ pub fn remarks<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<String> {
 pub fn pictures(report: &Report<'_>) -> String {
     let facts = Facts::new(report);
     let wanted = PICTURES.iter().filter(|p| ["leaders", "throughput"].contains(&p.name));
-    let drawn = wanted.filter_map(|picture| Some((picture, (picture.draw)(&facts, None)?)));
+    let drawn = wanted.filter_map(|row| Some((row, (row.draw)(&facts, None)?)));
     let markup = html! {
-        @for (picture, drawing) in drawn {
-            h4 { (picture.title) }
-            div.scroll { (PreEscaped(drawing.svg)) }
-            figcaption { (legend(picture)) }
+        @for (row, drawing) in drawn {
+            h4 { (row.title) }
+            (picture(&drawing.svg, row.legend, ""))
         }
     };
     markup.into_string()
@@ -193,62 +193,49 @@ pub fn pictures(report: &Report<'_>) -> String {
 
 /// The page. `question`: what the workload asks; `drawn`: a row with its pictures.
 pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) -> String {
-    let markup: Markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (workload) ": " (drawn.len()) " systems" }
-                style { (PreEscaped(STYLE)) ".compare td, .compare th { padding: 7px 9px; }" }
-            }
-            body {
-                (PreEscaped(super::html::HATCHES))
-                header.verdict.(worst(drawn)) {
-                    div.inner {
-                        p.eyebrow { "schism compare" }
-                        h1 { span.word { (workload) } span.found { (drawn.len()) " systems, seed " (seed) } }
-                        p.lead { (question) }
-                        p.note { "Silent: the longest time without an acknowledgement round each strike. \
-                            Lost: acknowledged appends that are gone." }
-                    }
-                }
-                main {
-                    section {
-                        h2 { "Side by side" }
-                        div.scroll {
-                            table.compare {
-                                thead { tr { @for name in HEADING { th { (name) } } } }
-                                tbody { @for (row, _) in drawn { (table_row(row)) } }
-                            }
-                        }
-                        @for remark in remarks(drawn.iter().map(|(row, _)| row)) {
-                            p.note { (remark) }
-                        }
-                        @if let Some(drawing) = silence::draw(drawn.iter().map(|(row, _)| row)) {
-                            figure {
-                                h4 { "Nobody is served" }
-                                div.scroll { (PreEscaped(drawing.svg)) }
-                                figcaption { span.note { (drawing.note) } }
-                            }
-                        }
-                    }
-                    @for (row, pictures) in drawn {
-                        section {
-                            h2 { (row.system) }
-                            figure {
-                                (PreEscaped(pictures))
-                                figcaption { "report: " code { (row.directory) "/report.html" } }
-                            }
-                        }
-                    }
-                }
-                footer { "Written by schism." }
+    let rows = || drawn.iter().map(|(row, _)| row);
+    let body = html! {
+        (PreEscaped(HATCHES))
+        header.verdict.(worst(drawn)) {
+            div.inner {
+                p.eyebrow { "schism compare" }
+                h1 { span.word { (workload) } span.found { (drawn.len()) " systems, seed " (seed) } }
+                p.lead { (question) }
+                p.note { "Silent: the longest time without an acknowledgement round each strike. \
+                    Lost: acknowledged appends that are gone." }
             }
         }
+        main {
+            section {
+                h2 { "Side by side" }
+                div.scroll {
+                    table.compare {
+                        thead { tr { @for name in HEADING { th { (name) } } } }
+                        tbody { @for row in rows() { (table_row(row)) } }
+                    }
+                }
+                @for remark in remarks(rows()) { p.note { (remark) } }
+                @if let Some(drawing) = silence::draw(rows()) {
+                    figure {
+                        h4 { "Nobody is served" }
+                        (picture(&drawing.svg, &[], &drawing.note))
+                    }
+                }
+            }
+            @for (row, pictures) in drawn {
+                section {
+                    h2 { (row.system) }
+                    figure {
+                        (PreEscaped(pictures))
+                        figcaption { "report: " code { (row.directory) "/report.html" } }
+                    }
+                }
+            }
+        }
+        footer { "Written by schism." }
     };
-    markup.into_string()
+    let title = format!("{workload}: {} systems", drawn.len());
+    page::page(&title, ".compare td, .compare th { padding: 7px 9px; }", &body)
 }
 
 /// The verdict that the page as a whole shows.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use super::pictures::svg::escape;
+use crate::draw::svg::escape;
 use crate::store::verdict_file::CheckFile;
 
 /// One suite for the run. A violation the workload expects is no failure, its absence is one.

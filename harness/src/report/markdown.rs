@@ -27,17 +27,12 @@ pub fn summary(report: &Report<'_>) -> String {
     }
     out += "| check | verdict | found | looked at | took |\n|---|---|---|--:|--:|\n";
     for check in &verdict.checks {
-        let found = match check.anomalies.len() {
-            0 => check.reason.clone().unwrap_or_default(),
-            1 => check.anomalies[0].kind.name().to_owned(),
-            count => format!("{count} anomalies"),
-        };
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} | {} |",
             plain(&check.name),
             plain(&check.verdict),
-            plain(&found),
+            plain(&words::finding(check)),
             words::grouped(check.operations),
             words::millis(check.elapsed_ms)
         );

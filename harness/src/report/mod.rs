@@ -9,32 +9,31 @@
 //!
 //! * [`facts`]: what the events say, once for all renderers: operations, strikes, leaders.
 //! * [`pictures`]: the drawings, one file each, with their table.
-//! * [`terminal`]: the live block while a run goes on, and the summary when it has ended.
+//! * [`terminal`]: the summary when a run has ended.
 //! * [`html`]: the page; [`compare`]: several systems on one.
 //! * [`junit`], [`markdown`]: for machines.
-//! * [`live`], [`words`]: what is known while a run goes on; sentences all renderers share.
-//! * [`sample`]: made-up runs, to look at and to test with.
+//! * [`words`]: sentences all renderers share.
 
 pub mod compare;
 pub mod facts;
 pub mod html;
 pub mod junit;
-pub mod live;
 pub mod markdown;
 pub mod pictures;
-pub mod sample;
+#[cfg(test)]
+mod sample;
 pub mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod words;
 
-use schism_verify::history::{Event, Name};
+use std::collections::BTreeMap;
+
+use schism_verify::history::Event;
 
 use crate::plan::Plan;
 use crate::store::verdict_file::VerdictFile;
 use crate::workload::Workload;
-
-pub use live::Live;
 
 /// Everything a renderer may look at.
 #[derive(Clone, Copy)]
@@ -50,8 +49,8 @@ pub struct Report<'a> {
     /// environment.json. `clock_origin_ns`, when there, is the machine's monotonic clock at time 0
     /// of the history; it places traces exactly. Without it their first line is taken for time 0.
     pub environment: &'a serde_json::Value,
-    /// `trace/NODE.jsonl` as bytes, for nodes that wrote one.
-    pub traces: &'a [(Name, Vec<u8>)],
+    /// `trace/NODE.jsonl` as bytes by node, for those that wrote one.
+    pub traces: &'a BTreeMap<String, Vec<u8>>,
     /// The run directory as a person would type it, without a slash at the end.
     pub directory: &'a str,
 }

@@ -4,6 +4,7 @@
 use schism_verify::verdict::{Anomaly, KINDS, Kind};
 
 use super::Report;
+use crate::draw::text::cut;
 use crate::store::verdict_file::{CheckFile, VerdictFile};
 use crate::workload::Workload;
 
@@ -48,6 +49,16 @@ pub fn kinds_found(report: &Report<'_>) -> String {
         0 => words,
         1 => format!("{words} and 1 more kind"),
         _ => format!("{words} and {more} more kinds"),
+    }
+}
+
+/// What a check found, for a cell of a table.
+pub fn finding(check: &CheckFile) -> String {
+    match (check.anomalies.len(), &check.reason) {
+        (0, Some(reason)) => cut(reason, 200),
+        (0, None) => "nothing wrong".into(),
+        (1, _) => check.anomalies[0].kind.name().into(),
+        (count, _) => format!("{count} anomalies"),
     }
 }
 

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{Arrow, States};
-use crate::report::pictures::svg::WIDTH;
+use crate::draw::svg::WIDTH;
+use crate::draw::text;
 
 /// The room a box has: the name, and what a node does there in two lines.
 pub(super) const BOX_HEIGHT: f64 = 62.0;
@@ -177,18 +178,7 @@ fn port(bundles: &[Bundle], row: &Row, at: usize, lane: usize) -> f64 {
 pub(super) fn wrap(words: &str, width: f64) -> Vec<String> {
     /// Of the 11 px words here: narrower than the labels of charts, which must not touch.
     const CHAR: f64 = 5.7;
-    let room = (width / CHAR).max(8.0) as usize;
-    let mut lines: Vec<String> = Vec::new();
-    for word in words.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    text::wrap(words, (width / CHAR).max(8.0) as usize)
 }
 
 #[cfg(test)]

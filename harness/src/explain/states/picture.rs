@@ -1,10 +1,9 @@
 //! The states as a picture: boxes, arrows and their words; what was taken in this run is solid and
 //! says who took it first, and when.
-//! It never takes a colour: classes only.
 
 use super::States;
 use super::layout::{BOX_HEIGHT, Bundle, LINE, Lane, Row, Run, bundles, lanes, wrap};
-use crate::report::pictures::svg::Svg;
+use crate::draw::svg::Svg;
 
 /// How far the two directions between neighbours are apart, from the middle of the boxes.
 const APART: f64 = 13.0;
@@ -121,7 +120,7 @@ fn draw_bundle(
             let from = x - START;
             svg.rect((from - 4.0, centre - 4.0, 8.0, 8.0), "origin", "");
             svg.line((from, centre), (x - 7.0, centre), class);
-            tip(svg, (x, centre), (1.0, 0.0), tip_class);
+            svg.tip((x, centre), (1.0, 0.0), tip_class);
             stack(svg, words, (from + (x - from) / 2.0, centre - 6.0), Grow::Up);
         }
         Run::StartAbove => {
@@ -129,7 +128,7 @@ fn draw_bundle(
             let (at, from) = (x + BESIDE, top - LOOP.0 - lift);
             svg.rect((at - 4.0, from - 4.0, 8.0, 8.0), "origin", "");
             svg.line((at, from), (at, top - 7.0), class);
-            tip(svg, (at, top), (0.0, 1.0), tip_class);
+            svg.tip((at, top), (0.0, 1.0), tip_class);
             stack(svg, words, (at + 10.0, from + 4.0), Grow::UpFromLeft);
         }
         Run::Loop => {
@@ -141,21 +140,21 @@ fn draw_bundle(
                 top - 6.0
             );
             svg.path(&d, class, "");
-            tip(svg, (right, top), (0.0, 1.0), tip_class);
+            svg.tip((right, top), (0.0, 1.0), tip_class);
             stack(svg, words, (middle, top - height - 4.0), Grow::Up);
         }
         Run::Right => {
             let from = x - row.gap;
             let y = centre - APART;
             svg.line((from, y), (x - 7.0, y), class);
-            tip(svg, (x, y), (1.0, 0.0), tip_class);
+            svg.tip((x, y), (1.0, 0.0), tip_class);
             stack(svg, words, (from + row.gap / 2.0 - 2.0, y - 5.0), Grow::Up);
         }
         Run::Left => {
             let to = x + row.width;
             let y = centre + APART;
             svg.line((to + row.gap, y), (to + 7.0, y), class);
-            tip(svg, (to, y), (-1.0, 0.0), tip_class);
+            svg.tip((to, y), (-1.0, 0.0), tip_class);
             stack(svg, words, (to + row.gap / 2.0 + 2.0, y + 13.0), Grow::Down);
         }
         Run::Lane => {
@@ -173,7 +172,7 @@ fn draw_bundle(
                 bottom + 6.0
             );
             svg.path(&d, class, "");
-            tip(svg, (to, bottom), (0.0, -1.0), tip_class);
+            svg.tip((to, bottom), (0.0, -1.0), tip_class);
             // Above its lane, from the left end on: what crosses it does so further right.
             let rows = words.len() as f64 - 1.0;
             stack(svg, words, (from.min(to) + 10.0, y - 5.0 - rows * LINE), Grow::DownFromLeft);
@@ -199,19 +198,6 @@ fn stack(svg: &mut Svg, words: &[Words], (x, y): (f64, f64), grow: Grow) {
         }
         svg.text((x, y), &format!("{}{anchor}", one.class), &one.text);
     }
-}
-
-/// The tip of an arrow that ends here, coming in this direction.
-fn tip(svg: &mut Svg, (x, y): (f64, f64), (dx, dy): (f64, f64), class: &str) {
-    let base = (x - dx * 9.0, y - dy * 9.0);
-    let d = format!(
-        "M{x:.1} {y:.1}L{:.1} {:.1}L{:.1} {:.1}Z",
-        base.0 - dy * 4.0,
-        base.1 + dx * 4.0,
-        base.0 + dy * 4.0,
-        base.1 - dx * 4.0
-    );
-    svg.path(&d, class, "");
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::super::pictures::Drawing;
-use super::super::pictures::svg::{RIGHT, Svg, WIDTH, num};
 use super::{Row, millis};
+use crate::draw::svg::{RIGHT, Svg, WIDTH, num};
 
 /// Room for `consensus-from-log`, the longest name.
 const LEFT: f64 = 132.0;

@@ -23,7 +23,7 @@ pub struct Reign {
 
 /// Reads `role` and `boot` lines of the traces; a crash ends what it interrupts.
 pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) -> Vec<Reign> {
-    let lines: Vec<(&Name, Vec<Line>)> =
+    let lines: Vec<(&String, Vec<Line>)> =
         report.traces.iter().map(|(node, bytes)| (node, read(bytes))).collect();
     let first = lines.iter().filter_map(|(_, lines)| lines.first()).map(|line| line.at_ns).min();
     let Some(first) = first else { return Vec::new() };
@@ -43,8 +43,8 @@ pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) 
                 .find(|&at| from_ns < at && at < next);
             let to_ns = killed.unwrap_or(next).min(end_ns);
             if from_ns < to_ns {
-                let role = role.as_str().into();
-                reigns.push(Reign { node: node.clone(), role, epoch: line.epoch, from_ns, to_ns });
+                let (node, role) = (node.as_str().into(), role.as_str().into());
+                reigns.push(Reign { node, role, epoch: line.epoch, from_ns, to_ns });
             }
         }
     }

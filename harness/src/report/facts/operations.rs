@@ -1,13 +1,13 @@
 //! Operations: invoke and return in one, with the words a drawing puts on them.
 //! It never decides whether an answer is right.
 
-use std::fmt::Write as _;
-
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use schism_verify::history::{Event, Level, Process, Type, Value};
 
 use super::event_time;
+use crate::draw::text::cut;
 
 /// One operation of a client.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub enum Focus {
     Value(Value),
 }
 
-/// How it ended.
+/// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Ending {
     /// It happened.
@@ -44,6 +44,17 @@ pub enum Ending {
     Fail,
     /// Nobody knows.
     Info,
+}
+
+/// Every ending, with its word on the page, which is also its class in the style sheet.
+pub const ENDINGS: [(Ending, &str); 3] =
+    [(Ending::Ok, "ok"), (Ending::Fail, "fail"), (Ending::Info, "info")];
+
+impl Ending {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        ENDINGS[self as usize].1
+    }
 }
 
 /// Longer values are cut: a label must fit its bar, and 14 characters tell random values apart.
@@ -225,15 +236,4 @@ pub fn show(value: &Value) -> String {
         }
         Value::Other(text) => cut(text, VALUE_CHARS_MAX),
     }
-}
-
-/// At most `chars_max` characters, control characters made visible, the cut shown.
-pub fn cut(text: &str, chars_max: usize) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
-    if text.chars().count() <= chars_max {
-        return clean.collect();
-    }
-    let mut short: String = clean.take(chars_max.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use schism_verify::history::{Event, Name, Process};
 
-use super::operations::cut;
 use super::{event_time, object, word};
 use crate::action::{Action, Bite, Endpoint, NodeId, Overlay};
+use crate::draw::text::cut;
 
 /// One overlay of one strike, from its start to its heal.
 #[derive(Clone, Debug)]

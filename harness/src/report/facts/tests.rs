@@ -18,7 +18,7 @@ fn events(lines: &str) -> Vec<Event> {
 
 fn with<T>(lines: &str, trace: &[(&str, &str)], look: impl Fn(&Facts<'_>) -> T) -> T {
     let events = events(lines);
-    let traces: Vec<_> =
+    let traces =
         trace.iter().map(|(node, text)| ((*node).into(), text.as_bytes().to_vec())).collect();
     look(&Facts::new(&Report {
         verdict: &VerdictFile::default(),

@@ -1,14 +1,14 @@
 //! A card for each anomaly: what it is, the sentence, the proof drawn, who led and what was broken.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use schism_verify::verdict::Anomaly;
 
 use super::super::facts::Facts;
 use super::super::facts::evidence;
-use super::super::facts::operations::{Ending, cut};
 use super::super::pictures::{PICTURES, Place};
 use super::super::{Report, words};
-use super::legend;
+use crate::draw::page;
+use crate::draw::text::cut;
 use crate::store::verdict_file::CheckFile;
 
 /// More would bury the first ones, which tell most: the rest is listed by sentence.
@@ -54,8 +54,7 @@ fn card(
                 @if let Some(drawing) = (picture.draw)(facts, Some(anomaly)) {
                     figure {
                         h4 { (picture.title) }
-                        div.scroll { (PreEscaped(drawing.svg)) }
-                        figcaption { (legend(picture)) span.note { (drawing.note) } }
+                        (page::picture(&drawing.svg, picture.legend, &drawing.note))
                     }
                 }
             }
@@ -98,11 +97,7 @@ fn evidence_table(
                                 td.n { (facts.show(operation.from_ns)) }
                                 td.n { (operation.to_ns.map_or("never".into(), |at| facts.show(at))) }
                                 td.n { (operation.latency_ns().map_or(String::new(), words::nanos)) }
-                                td { (match operation.ending() {
-                                    Ending::Ok => "ok",
-                                    Ending::Fail => "fail",
-                                    Ending::Info => "info",
-                                }) }
+                                td { (operation.ending().word()) }
                             }
                         }
                     }

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::super::Report;
-use super::super::facts::operations::cut;
 use super::super::words;
+use crate::draw::text::cut;
 use crate::plan::Plan;
 use crate::workload::Workload;
 

@@ -1,69 +1,54 @@
-//! report.html: one file, no network, no script, light and dark, for a screen and for paper.
-//! It never lets text from outside through unescaped: maud escapes, pictures escape themselves.
+//! report.html, from the verdict at its top to the environment at its end.
 
 mod anomalies;
 mod details;
 mod header;
 mod tables;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::facts::Facts;
 use super::pictures::{PICTURES, Picture, Place};
 use super::{Report, words};
-
-/// The style of every page.
-pub const STYLE: &str = include_str!("style.css");
+use crate::draw::page;
 
 /// The whole page.
 pub fn page(report: &Report<'_>) -> String {
     let facts = Facts::new(report);
     let title = format!("{}: {}", report.verdict.verdict, words::tested(report));
-    let pictures: Vec<(&Picture, Markup)> = PICTURES
+    let pictures: Vec<Markup> = PICTURES
         .iter()
         .filter(|picture| picture.place == Place::Run && header::has_times(report))
-        .filter_map(|picture| Some((picture, figure(picture, &facts)?)))
+        .filter_map(|picture| figure(picture, &facts))
         .collect();
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (PreEscaped(HATCHES))
-                (header::header(report, !pictures.is_empty()))
-                main {
-                    (anomalies::section(report, &facts))
-                    @if !pictures.is_empty() {
-                        section #time {
-                            h2 { "The run over time" }
-                            @for (_, markup) in &pictures { (markup) }
-                        }
-                    }
-                    (tables::checks(report))
-                    @if report.workload.is_some() {
-                        (tables::faults(report, &facts))
-                        (tables::recovery(&facts))
-                    }
-                    @if header::has_times(report) { (tables::latency(&facts)) }
-                    @if report.workload.is_some() { (details::section(report)) }
-                }
-                footer {
-                    "Written by schism from " code { (report.directory) }
-                    @if report.workload.is_some() {
-                        "; " code { "schism report " (report.directory) } " writes it again"
-                    }
-                    "."
+    let body = html! {
+        (PreEscaped(HATCHES))
+        (header::header(report, !pictures.is_empty()))
+        main {
+            (anomalies::section(report, &facts))
+            @if !pictures.is_empty() {
+                section #time {
+                    h2 { "The run over time" }
+                    @for picture in &pictures { (picture) }
                 }
             }
+            (tables::checks(report))
+            @if report.workload.is_some() {
+                (tables::faults(report, &facts))
+                (tables::recovery(&facts))
+            }
+            @if header::has_times(report) { (tables::latency(&facts)) }
+            @if report.workload.is_some() { (details::section(report)) }
+        }
+        footer {
+            "Written by schism from " code { (report.directory) }
+            @if report.workload.is_some() {
+                "; " code { "schism report " (report.directory) } " writes it again"
+            }
+            "."
         }
     };
-    markup.into_string()
+    page::page(&title, "", &body)
 }
 
 fn figure(picture: &Picture, facts: &Facts<'_>) -> Option<Markup> {
@@ -71,21 +56,9 @@ fn figure(picture: &Picture, facts: &Facts<'_>) -> Option<Markup> {
     Some(html! {
         figure id=(picture.name) {
             h3 { (picture.title) }
-            div.scroll { (PreEscaped(drawing.svg)) }
-            figcaption { (legend(picture)) span.note { (drawing.note) } }
+            (page::picture(&drawing.svg, picture.legend, &drawing.note))
         }
     })
-}
-
-/// What the colours of a picture mean.
-pub(super) fn legend(picture: &Picture) -> Markup {
-    html! {
-        span.legend {
-            @for (class, meaning) in picture.legend {
-                span.key { i class=(format!("swatch {class}")) {} (meaning) }
-            }
-        }
-    }
 }
 
 /// Hatching of nodes that were down or paused: in SVG only a pattern can, and it is shared by all

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::super::facts::Facts;
-use super::super::facts::operations::{Ending, cut};
+use super::super::facts::operations::Ending;
 use super::super::facts::recovery::{Silence, recoveries, silences};
+use super::super::pictures::fault_class;
 use super::super::{Report, words};
+use crate::draw::text::cut;
 
 /// Rows of strikes and silences: what a reader looks through. The history has them all.
 const ROWS_MAX: usize = 100;
@@ -30,7 +32,7 @@ pub(super) fn checks(report: &Report<'_>) -> Markup {
                                     span.dim { " of a " (model) }
                                 } }
                                 td { (badge(&check.verdict)) }
-                                td { (finding(check))
+                                td { (words::finding(check))
                                     @for note in &check.notes { br; span.dim { (note) } } }
                                 td.n { (words::grouped(check.operations)) }
                                 td.n { (words::millis(check.elapsed_ms)) }
@@ -40,15 +42,6 @@ pub(super) fn checks(report: &Report<'_>) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn finding(check: &crate::store::verdict_file::CheckFile) -> String {
-    match (check.anomalies.len(), &check.reason) {
-        (0, Some(reason)) => cut(reason, 200),
-        (0, None) => "nothing wrong".into(),
-        (1, _) => check.anomalies[0].kind.name().into(),
-        (count, _) => format!("{count} anomalies"),
     }
 }
 
@@ -77,7 +70,7 @@ pub(super) fn faults(report: &Report<'_>, facts: &Facts<'_>) -> Markup {
                     } }
                     tbody {
                         @for fault in &report.verdict.faults {
-                            @let class = super::super::pictures::svg::fault_class(&fault.fault);
+                            @let class = fault_class(&fault.fault);
                             tr {
                                 td { i class=(format!("swatch strike {class}")) {} b { (fault.fault) } }
                                 td.n { (fault.strikes) }
@@ -119,7 +112,7 @@ pub(super) fn recovery(facts: &Facts<'_>) -> Markup {
                     tbody {
                         @for row in after.iter().take(ROWS_MAX) {
                             @let strike = &facts.strikes[row.strike];
-                            @let class = super::super::pictures::svg::fault_class(&strike.fault);
+                            @let class = fault_class(&strike.fault);
                             tr {
                                 td { i class=(format!("swatch strike {class}")) {} (strike.title()) }
                                 td.n { (facts.show(strike.from_ns)) }

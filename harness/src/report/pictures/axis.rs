@@ -2,7 +2,8 @@
 //! It never hides a strike: one too short to see is drawn two pixels wide.
 
 use super::super::facts::Facts;
-use super::svg::{LEFT, RIGHT, Svg, WIDTH, fault_class, fit};
+use super::fault_class;
+use crate::draw::svg::{LEFT, RIGHT, Svg, WIDTH, fit};
 
 /// A stretch of time on the width of a picture.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -44,7 +45,7 @@ impl Axis {
                 break; // only a hostile history has such times
             }
         }
-        svg.line((LEFT, bottom), (WIDTH - RIGHT, bottom), "base");
+        svg.base(bottom);
     }
 
     /// Every strike as a faint band over the whole height.

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use schism_verify::verdict::Anomaly;
 
 use super::super::facts::Facts;
-use super::super::facts::operations::Ending;
+use super::super::facts::operations::{ENDINGS, Ending};
 use super::super::words::grouped;
 use super::Drawing;
 use super::axis::Axis;
-use super::svg::{LEFT, RIGHT, Svg, WIDTH, num};
+use crate::draw::svg::{LEFT, Svg, num};
 
 const HEIGHT: f64 = 230.0;
 
@@ -46,12 +46,10 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     axis.bands(&mut svg, facts, top, bottom);
     axis.draw(&mut svg, facts, top, bottom);
     for power in low as u32..=high as u32 {
-        let at = y(10_f64.powf(f64::from(power)));
-        svg.line((LEFT, at), (WIDTH - RIGHT, at), "hair");
-        svg.text((LEFT - 8.0, at + 4.0), "tick end", POWERS[power.min(12) as usize]);
+        svg.level(y(10_f64.powf(f64::from(power))), POWERS[power.min(12) as usize]);
     }
     let (mut dots, mut shown) = (0, 0);
-    for (ending, class) in [(Ending::Ok, "ok"), (Ending::Fail, "fail"), (Ending::Info, "info")] {
+    for (ending, class) in ENDINGS {
         let mut cells: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         for (operation, latency) in timed().filter(|(operation, _)| operation.ending() == ending) {
             let at = operation.to_ns.unwrap_or(operation.from_ns);

@@ -8,9 +8,9 @@ use schism_verify::verdict::Anomaly;
 use super::super::facts::Facts;
 use super::super::facts::evidence;
 use super::super::facts::strikes::{Sides, Strike};
-use super::Drawing;
 use super::axis::{Axis, STRIKES_MAX};
-use super::svg::{LEFT, RIGHT, Svg, WIDTH, fault_class, fit};
+use super::{Drawing, fault_class};
+use crate::draw::svg::{LEFT, RIGHT, Svg, WIDTH, fit};
 
 /// Height of a lane, and of the bar in it.
 const LANE: f64 = 28.0;

@@ -1,12 +1,9 @@
-//! The pictures of a report, one file each, drawn by us as SVG. This is their table.
-//! A picture colours by class only, so that the page's style sheet decides light and dark, and
-//! escapes all text. It never measures text: widths are estimated from the number of characters.
+//! The pictures of a report, one file each. This is their table.
 
 pub mod axis;
 pub mod elastic;
 pub mod latency;
 pub mod leaders;
-pub mod svg;
 pub mod text;
 pub mod throughput;
 pub mod timeline;
@@ -86,6 +83,17 @@ pub const PICTURES: &[Picture] = &[
         draw: latency::draw,
     },
 ];
+
+/// A class that is safe from any name: `f-partition`; one of the known faults, else `f-other`.
+pub fn fault_class(fault: &str) -> &'static str {
+    match fault {
+        "partition" => "f-partition",
+        "crash" => "f-crash",
+        "pause" => "f-pause",
+        "latency" => "f-latency",
+        _ => "f-other",
+    }
+}
 
 const PROOF: &[(&str, &str)] = &[
     ("offender", "where it shows"),

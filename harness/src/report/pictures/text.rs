@@ -3,7 +3,8 @@
 
 use super::super::facts::Facts;
 use super::super::facts::evidence::Evidence;
-use super::super::facts::operations::{Operation, cut};
+use super::super::facts::operations::Operation;
+use crate::draw::text::cut;
 
 /// A proof in letters: lines without line breaks.
 pub struct Drawn {

@@ -8,7 +8,7 @@ use schism_verify::verdict::Anomaly;
 use super::super::facts::Facts;
 use super::Drawing;
 use super::axis::Axis;
-use super::svg::{LEFT, RIGHT, Svg, WIDTH, num};
+use crate::draw::svg::{Svg, num};
 
 const HEIGHT: f64 = 150.0;
 
@@ -37,8 +37,7 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     axis.draw(&mut svg, facts, top, bottom);
     for tick in 0..=(ceiling / step).round() as u64 {
         let rate = tick as f64 * step;
-        svg.line((LEFT, y(rate)), (WIDTH - RIGHT, y(rate)), "hair");
-        svg.text((LEFT - 8.0, y(rate) + 4.0), "tick end", &format!("{rate:.0}/s"));
+        svg.level(y(rate), &format!("{rate:.0}/s"));
     }
     let mut below = vec![0_u64; counts.len()];
     for (place, class) in ["area ok", "area fail", "area info"].into_iter().enumerate() {

@@ -8,11 +8,11 @@ use schism_verify::verdict::Anomaly;
 
 use super::super::facts::Facts;
 use super::super::facts::evidence::{self, Evidence};
-use super::super::facts::operations::{Ending, Operation};
-use super::Drawing;
+use super::super::facts::operations::Operation;
 use super::axis::STRIKES_MAX;
 use super::elastic::Elastic;
-use super::svg::{CHAR_WIDTH, LEFT, RIGHT, Svg, WIDTH, fault_class, fit};
+use super::{Drawing, fault_class};
+use crate::draw::svg::{CHAR_WIDTH, LEFT, RIGHT, Svg, WIDTH, fit};
 
 /// Rows of neighbours under those of the proof: ten clients is the default.
 const NEIGHBOUR_ROWS_MAX: usize = 10;
@@ -141,11 +141,7 @@ fn bar(
 ) {
     let (x, to) = (scale.x(operation.from_ns), scale.x(end(operation, facts)));
     let width = (to - x).max(3.0);
-    let ending = match operation.ending() {
-        Ending::Ok => "ok",
-        Ending::Fail => "fail",
-        Ending::Info => "info",
-    };
+    let ending = operation.ending().word();
     let title = format!(
         "p{} on {}: {label}, {} to {}",
         operation.process,
@@ -230,7 +226,7 @@ fn ticks(
             free = x + half + 6.0;
         }
     }
-    svg.line((LEFT, bottom), (WIDTH - RIGHT, bottom), "base");
+    svg.base(bottom);
 }
 
 /// Where the axis leaves out time: a white gap with two zigzags and how long it was.

@@ -1,23 +1,20 @@
-//! What `schism run` prints when it has ended, and paints while it goes on.
+//! What `schism run` prints when it has ended.
 //! It never prints.
 
 use std::fmt::Write as _;
 
-mod live;
-mod paint;
+pub mod paint;
 mod violation;
 
 use comfy_table::{Cell, CellAlignment, Color};
 
 use super::facts::Facts;
-use super::facts::operations::cut;
 use super::facts::recovery::{recoveries, silences};
 use super::words::{grouped, millis, nanos};
 use super::{Report, words};
+use crate::draw::text::cut;
 use crate::store::verdict_file::CheckFile;
 use paint::{NAME, Paint, clean, wrap};
-
-pub use live::live;
 
 /// The whole finding as text, at most `width` columns wide, ending in a line break. Colours only
 /// when `colour`.
@@ -75,16 +72,10 @@ fn checks(report: &Report<'_>, paint: Paint) -> String {
             "violated" => ("violated", Color::DarkRed),
             _ => ("unknown", Color::DarkYellow),
         };
-        let found = match (check.anomalies.len(), &check.reason) {
-            (0, Some(reason)) => cut(reason, 200),
-            (0, None) => "nothing wrong".into(),
-            (1, _) => check.anomalies[0].kind.name().into(),
-            (count, _) => format!("{count} anomalies"),
-        };
         table.add_row(vec![
             Cell::new(clean(&judged(check))),
             Cell::new(verdict).fg(colour),
-            Cell::new(found),
+            Cell::new(words::finding(check)),
             Cell::new(grouped(check.operations)).set_alignment(CellAlignment::Right),
             Cell::new(millis(check.elapsed_ms)).set_alignment(CellAlignment::Right),
         ]);
@@ -160,7 +151,7 @@ fn traffic(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Pain
         rows.push(("silence", words));
     }
     for (name, text) in rows {
-        for (place, line) in wrap(&text, paint.width - NAME - 1).into_iter().enumerate() {
+        for (place, line) in wrap(&text, paint.width - NAME - 1).enumerate() {
             let name = if place == 0 { name } else { "" };
             let _ = writeln!(out, " {} {line}", paint.dim(&format!("{name:<12}")));
         }

@@ -3,27 +3,27 @@
 
 use comfy_table::{Attribute, Cell, ContentArrangement, LineStyle, Table, presets};
 
-use super::super::facts::operations::cut;
+use crate::draw::text::{self, cut};
 
 /// Narrower than this no table can be read; it is taken as this.
 const WIDTH_MIN: usize = 60;
 
 /// Width of the names at the left, with the blank after them.
-pub(super) const NAME: usize = 13;
+pub const NAME: usize = 13;
 
 /// How wide and whether in colour.
 #[derive(Clone, Copy)]
-pub(super) struct Paint {
-    pub(super) width: usize,
-    pub(super) colour: bool,
+pub struct Paint {
+    pub width: usize,
+    pub colour: bool,
 }
 
 impl Paint {
-    pub(super) fn new(width: usize, colour: bool) -> Self {
+    pub fn new(width: usize, colour: bool) -> Self {
         Paint { width: width.max(WIDTH_MIN), colour }
     }
 
-    pub(super) fn table(self, heads: &[&str]) -> Table {
+    pub fn table(self, heads: &[&str]) -> Table {
         let mut table = Table::new();
         let rule = LineStyle::none().fill('─').junction('─');
         table.load_style(presets::NOTHING.header_separator(rule));
@@ -40,28 +40,28 @@ impl Paint {
         table
     }
 
-    pub(super) fn text(table: &Table) -> String {
+    pub fn text(table: &Table) -> String {
         let lines = table.lines().map(|line| format!("{}\n", line.trim_end()));
         lines.collect()
     }
 
-    pub(super) fn good(self, text: &str) -> String {
+    pub fn good(self, text: &str) -> String {
         self.with("32;1", text)
     }
 
-    pub(super) fn bad(self, text: &str) -> String {
+    pub fn bad(self, text: &str) -> String {
         self.with("31;1", text)
     }
 
-    pub(super) fn doubt(self, text: &str) -> String {
+    pub fn doubt(self, text: &str) -> String {
         self.with("33;1", text)
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
 
@@ -71,23 +71,11 @@ impl Paint {
 }
 
 /// Text from outside on a terminal: control characters could repaint it.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     cut(text, usize::MAX)
 }
 
 /// Lines of whole words; a word longer than a line stands alone and is cut.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace().map(clean) {
-        let line = lines.last_mut().expect("there is always a line");
-        if line.is_empty() {
-            *line = cut(&word, width);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(&word);
-        } else {
-            lines.push(cut(&word, width));
-        }
-    }
-    lines
+pub fn wrap(text: &str, width: usize) -> impl Iterator<Item = String> {
+    text::wrap(text, width).into_iter().map(move |line| cut(&line, width))
 }

@@ -33,7 +33,7 @@ pub(super) fn violations(out: &mut String, report: &Report<'_>, facts: &Facts<'_
 fn violation(out: &mut String, facts: &Facts<'_>, anomaly: &Anomaly, paint: Paint) {
     let kind = anomaly.kind.name();
     let indent = kind.chars().count() + 2;
-    for (place, line) in wrap(&anomaly.explanation, paint.width - indent).into_iter().enumerate() {
+    for (place, line) in wrap(&anomaly.explanation, paint.width - indent).enumerate() {
         let start = if place == 0 { paint.bad(kind) } else { " ".repeat(kind.chars().count()) };
         let _ = writeln!(out, "{start}  {line}");
     }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use super::text::cut;
+
 /// All pictures are drawn on this width and scaled by the page: wide enough for 60 s of strikes
 /// with labels of 11 px.
 pub const WIDTH: f64 = 1040.0;
@@ -52,6 +54,26 @@ impl Svg {
     pub fn text(&mut self, (x, y): (f64, f64), class: &str, text: &str) {
         let (x, y, class, text) = (num(x), num(y), escape(class), escape(text));
         let _ = write!(self.body, r#"<text x="{x}" y="{y}" class="{class}">{text}</text>"#);
+    }
+
+    /// The tip of an arrow that ends here, coming in this direction (a vector of length 1).
+    pub fn tip(&mut self, (x, y): (f64, f64), (dx, dy): (f64, f64), class: &str) {
+        let (back_x, back_y) = (x - dx * 9.0, y - dy * 9.0);
+        let [left_x, left_y] = [back_x - dy * 4.0, back_y + dx * 4.0].map(num);
+        let [right_x, right_y] = [back_x + dy * 4.0, back_y - dx * 4.0].map(num);
+        let (x, y) = (num(x), num(y));
+        self.path(&format!("M{x} {y}L{left_x} {left_y}L{right_x} {right_y}Z"), class, "");
+    }
+
+    /// A line across the picture at a height that the label names, left of it.
+    pub fn level(&mut self, y: f64, label: &str) {
+        self.line((LEFT, y), (WIDTH - RIGHT, y), "hair");
+        self.text((LEFT - 8.0, y + 4.0), "tick end", label);
+    }
+
+    /// The line that a picture stands on.
+    pub fn base(&mut self, y: f64) {
+        self.line((LEFT, y), (WIDTH - RIGHT, y), "base");
     }
 
     /// The element, `height` high, with a name for those who cannot see it.
@@ -104,18 +126,7 @@ pub fn fit(text: &str, width: f64) -> String {
     } else if room < 3 {
         String::new()
     } else {
-        super::super::facts::operations::cut(text, room)
-    }
-}
-
-/// A class that is safe from any name: `f-partition`; one of the known faults, else `f-other`.
-pub fn fault_class(fault: &str) -> &'static str {
-    match fault {
-        "partition" => "f-partition",
-        "crash" => "f-crash",
-        "pause" => "f-pause",
-        "latency" => "f-latency",
-        _ => "f-other",
+        cut(text, room)
     }
 }
 
