@@ -1,55 +1,74 @@
-//! Made-up runs: to look at what renderers make of them, and to test that they do.
-//! Nothing here ran. Everything is drawn from one seed, so a sample is the same every time.
+//! A made-up run to test the renderers with, the same every time: five nodes, a strike every 2.5 s,
+//! and each but the delays brings another leader.
 
-mod script;
+use std::collections::BTreeMap;
 
-use std::time::Duration;
-
-use schism_verify::history::{Event, Level, Name, Process, Type, Value};
+use schism_verify::History;
+use schism_verify::history::{Event, Type};
 use schism_verify::verdict::{Anomaly, Kind};
+use serde_json::json;
 
 use super::Report;
-use crate::plan::Plan;
 use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
-use crate::workload::{Expect, SystemSpec, Workload};
-use script::Script;
+use crate::workload::Workload;
+use crate::workload::tests::workload;
 
-/// A run that never was.
+const MS: u64 = 1_000_000;
+/// The monotonic clock at time 0 of the history.
+const ORIGIN: u64 = 5_000_000 * MS;
+
 pub struct Sample {
-    /// Its finding.
     pub verdict: VerdictFile,
-    /// Its history.
     pub events: Vec<Event>,
-    /// What was asked for.
     pub workload: Workload,
-    /// What was planned.
-    pub plan: Plan,
-    /// Where it would have run.
-    pub environment: serde_json::Value,
-    /// Role lines of the nodes' traces.
-    pub traces: Vec<(Name, Vec<u8>)>,
+    environment: serde_json::Value,
+    traces: BTreeMap<String, Vec<u8>>,
 }
 
 impl Sample {
-    /// A run without a violation.
     pub fn valid(seconds: u64, operations_per_s: u64) -> Sample {
-        Script::new(seconds, operations_per_s).play()
+        let mut lines = Lines::default();
+        let leaderless = lines.strikes(seconds);
+        lines.operations(seconds, operations_per_s, &leaderless);
+        lines.text.sort_by_key(|line| line.0);
+        let text: String = lines.text.into_iter().map(|(_, line)| line).collect();
+        let (history, _) = History::parse(text.as_bytes()).expect("a history");
+        Sample {
+            verdict: verdict(),
+            events: history.events().to_vec(),
+            workload: workload_asked(),
+            environment: json!({ "clock_origin_ns": ORIGIN }),
+            traces: lines.traces,
+        }
     }
 
-    /// The same run, in which a deposed leader answered a read, and an acknowledged append is
-    /// missing at the end.
+    /// In the same run a deposed leader answered a read, and an acknowledged append is gone.
     pub fn violated(seconds: u64, operations_per_s: u64) -> Sample {
         let mut sample = Self::valid(seconds, operations_per_s);
-        let stale = sample.plant_stale_read();
-        let lost = sample.plant_lost_append();
-        let judge = &mut sample.verdict;
-        judge.verdict = "violated".into();
-        judge.exit = 1;
-        judge.bug = Some("R13".into());
-        judge.checks[0].verdict = "violated".into();
-        judge.checks[0].anomalies = vec![stale];
-        judge.checks[2].verdict = "violated".into();
-        judge.checks[2].anomalies = vec![lost];
+        let during = |event: &&mut Event| event.time() > Some(5_400 * MS);
+        let mut later = sample.events.iter_mut().filter(during);
+        let mut next = |kind, f: &str| {
+            later.find(|event| event.kind == kind && *event.f == *f).expect("operations go on")
+        };
+        let (asked, told) = (next(Type::Invoke, "append").index, next(Type::Ok, "append"));
+        let (seen, length) = (told.index, told.offset().expect("it has one") + 1);
+        let (read, answer) = (next(Type::Invoke, "read").index, next(Type::Ok, "read"));
+        answer.set_tail(Some(length - 3));
+        let anomaly = |kind, explanation: &str| Anomaly {
+            kind,
+            explanation: explanation.into(),
+            events: vec![asked, seen, read, answer.index],
+            time_ns: answer.time(),
+        };
+        let stale = anomaly(Kind::StaleRead, "process 4 read less than process 7 had seen before");
+        let lost = anomaly(Kind::LostAppend, "an acknowledged append is gone");
+        let verdict = &mut sample.verdict;
+        (verdict.verdict, verdict.exit) = ("violated".into(), 1);
+        verdict.bug = Some("R13".into());
+        for (check, found) in [(0, stale), (2, lost)] {
+            verdict.checks[check].verdict = "violated".into();
+            verdict.checks[check].anomalies = vec![found];
+        }
         sample
     }
 
@@ -67,167 +86,152 @@ impl Sample {
         sample
     }
 
-    /// What renderers take.
     pub fn report(&self) -> Report<'_> {
         Report {
             verdict: &self.verdict,
             events: &self.events,
             workload: Some(&self.workload),
-            plan: Some(&self.plan),
+            plan: None,
             environment: &self.environment,
             traces: &self.traces,
             directory: "runs/20261123-101500-raft-under-fire-7",
         }
     }
+}
 
-    /// Makes a read that followed a longer answer miss its last three entries.
-    fn plant_stale_read(&mut self) -> Anomaly {
-        let strike = self.start_of("partition");
-        let old = self.target_of("partition");
-        let after = |event: &&Event| event.time() > Some(strike + 150_000_000);
-        let append = |event: &&Event| event.kind == Type::Ok && &*event.f == "append";
-        let seen = self.events.iter().filter(after).find(append).expect("appends go on").clone();
-        let begun = self.invoke_of(&seen);
-        let late = |event: &&Event| {
-            event.time() > seen.time() && &*event.f == "read" && event.kind == Type::Invoke
-        };
-        let asked = self.events.iter().find(late).expect("reads go on").clone();
-        let back =
-            |event: &&mut Event| event.index > asked.index && event.process() == asked.process();
-        let answer = self.events.iter_mut().find(back).expect("the sample's reads are answered");
-        let length = seen.offset().expect("an ok append has an offset") + 1;
-        answer.kind = Type::Ok;
-        answer.set_tail(Some(length.saturating_sub(3)));
-        answer.set_error(None);
-        answer.node = Some(old.clone());
-        let explanation = format!(
-            "process {} read length {} from {old} after process {} had already seen length \
-             {length} from {}",
-            asked.process().to_string().trim_start_matches('p'),
-            length.saturating_sub(3),
-            seen.process().to_string().trim_start_matches('p'),
-            seen.node.as_deref().unwrap_or("?"),
-        );
-        Anomaly {
-            kind: Kind::StaleRead,
-            explanation,
-            events: vec![begun, seen.index, asked.index, answer.index],
-            time_ns: answer.time(),
+#[derive(Default)]
+struct Lines {
+    /// Lines of the history, each with its time.
+    text: Vec<(u64, String)>,
+    traces: BTreeMap<String, Vec<u8>>,
+}
+
+impl Lines {
+    fn say(&mut self, at: u64, process: &str, kind: &str, f: &str, rest: &str) {
+        let line =
+            format!(r#"{{"time":{at},"process":{process},"type":"{kind}","f":"{f}"{rest}}}"#);
+        self.text.push((at, line + "\n"));
+    }
+
+    fn remark(&mut self, at: u64, f: &str, value: &serde_json::Value) {
+        self.say(at, r#""nemesis""#, "info", f, &format!(r#","value":{value}"#));
+    }
+
+    fn role(&mut self, at: u64, node: u64, role: &str, epoch: u64) {
+        let line = json!({"e": "role", "inc": 1, "at": ORIGIN + at, "role": role, "epoch": epoch});
+        let trace = self.traces.entry(format!("n{node}")).or_default();
+        trace.extend_from_slice(format!("{line}\n").as_bytes());
+    }
+
+    /// Says when nobody led.
+    fn strikes(&mut self, seconds: u64) -> Vec<(u64, u64)> {
+        self.remark(0, "phase", &json!("warm-up"));
+        self.remark(2_000 * MS, "phase", &json!("disturbance"));
+        self.remark(seconds * 1_000 * MS, "phase", &json!("recovery"));
+        let (mut leader, mut epoch, mut leaderless) = (2, 1, Vec::new());
+        self.role(100 * MS, leader, "leader", epoch);
+        for strike in 0..(seconds * 1_000).saturating_sub(2_000) / 2_500 {
+            let (from, to) = ((strike + 1) * 2_500 * MS, ((strike + 1) * 2_500 + 1_500) * MS);
+            let name = format!("n{leader}");
+            let others = (1..=5).filter(|node| *node != leader).map(|node| format!("n{node}"));
+            let flows: Vec<_> =
+                others.map(|to| json!({"from": {"node": name}, "to": {"node": to}})).collect();
+            let (fault, effect) = match strike % 4 {
+                0 => ("crash", json!({"hold": {"down": {"nodes": [name]}}})),
+                1 => ("partition", json!({"hold": {"block": {"flows": flows, "style": "hold"}}})),
+                2 => ("latency", json!(null)),
+                _ => ("pause", json!({"hold": {"pause": {"nodes": [name]}}})),
+            };
+            let start = json!({"phase": "start", "overlay": strike, "targets": [name],
+                "describe": format!("strike {name}"), "effect": effect});
+            let heal = json!({"phase": "heal", "overlay": strike, "bit": {"killed": 1},
+                "effective": true});
+            self.remark(from, fault, &start);
+            self.remark(to, fault, &heal);
+            if fault != "latency" {
+                let (old, elected) = (leader, from + 300 * MS);
+                (leader, epoch) = (leader % 5 + 1, epoch + 1);
+                self.role(elected - 30 * MS, leader, "candidate", epoch);
+                self.role(elected, leader, "leader", epoch);
+                self.role(to + 15 * MS, old, "follower", epoch);
+                leaderless.push((from, elected));
+            }
         }
+        leaderless
     }
 
-    /// Names an acknowledged append that the final read of n3 does not hold.
-    fn plant_lost_append(&mut self) -> Anomaly {
-        let strike = self.start_of("partition");
-        let lost = |event: &&Event| {
-            event.time() > Some(strike + 90_000_000)
-                && event.kind == Type::Ok
-                && &*event.f == "append"
-        };
-        let lost = self.events.iter().find(lost).expect("appends go on").clone();
-        let read = self.events.iter().rev().filter(|event| event.level() == Some(Level::Local));
-        let read: Vec<u64> =
-            read.filter(|event| event.node.as_deref() == Some("n3")).map(|e| e.index).collect();
-        let (from, to) = (read.iter().min(), read.iter().max());
-        let (from, to) = (*from.expect("n3 is read"), *to.expect("n3 is read"));
-        let offset = lost.offset().expect("an ok append has an offset");
-        let value = lost.value.clone().unwrap_or(Value::Null);
-        Anomaly {
-            kind: Kind::LostAppend,
-            explanation: format!(
-                "append {} was acknowledged at offset {offset} by {}, and n3's final read has \
-                 another value there",
-                super::facts::operations::show(&value),
-                lost.node.as_deref().unwrap_or("?"),
-            ),
-            events: vec![self.invoke_of(&lost), lost.index, from, to],
-            time_ns: self.events[to as usize].time(),
+    /// One after the other by each of ten processes; who meets nobody that leads waits.
+    fn operations(&mut self, seconds: u64, per_s: u64, leaderless: &[(u64, u64)]) {
+        let (mut busy, mut length) = ([0; 10], 0);
+        for number in 0..seconds * per_s {
+            let process = number as usize % busy.len();
+            let from = 210 * MS + number * 1_000 * MS / per_s;
+            if busy[process] > from {
+                continue;
+            }
+            let waits = leaderless.iter().find(|(a, b)| *a <= from && from < *b);
+            let to = waits.map_or(from, |span| span.1) + (1 + number % 3) * MS;
+            busy[process] = to;
+            let (f, asked, told) = if number % 2 == 0 {
+                length += 1;
+                let value = format!(r#","value":{number}"#);
+                ("append", value.clone(), format!(r#"{value},"offset":{}"#, length - 1))
+            } else {
+                ("read", String::new(), format!(r#","value":[],"tail":{length}"#))
+            };
+            let node = format!(r#","node":"n{}""#, process % 5 + 1);
+            self.say(from, &process.to_string(), "invoke", f, &(asked + &node));
+            self.say(to, &process.to_string(), "ok", f, &(told + &node));
         }
-    }
-
-    fn target_of(&self, fault: &str) -> Name {
-        let strikes = super::facts::Facts::new(&self.report()).strikes;
-        let strike = strikes.into_iter().find(|strike| *strike.fault == *fault);
-        strike.expect("the script has this fault").targets[0].as_str().into()
-    }
-
-    fn start_of(&self, fault: &str) -> u64 {
-        let strike = |event: &&Event| event.process() == Process::Nemesis && &*event.f == fault;
-        let first = self.events.iter().find(strike);
-        first.and_then(Event::time).expect("the script has this fault")
-    }
-
-    fn invoke_of(&self, ret: &Event) -> u64 {
-        let own = |event: &&Event| event.process() == ret.process() && event.kind == Type::Invoke;
-        let before = self.events[..ret.index as usize].iter().rev();
-        before.clone().find(own).expect("a return has an invoke").index
     }
 }
 
-fn workload(seconds: u64, operations_per_s: u64) -> Workload {
-    Workload {
-        name: "raft-under-fire".into(),
-        about: "Raft keeps one total order whatever the network does.".into(),
-        system: SystemSpec::Named { name: "raft".into(), options: std::iter::empty().collect() },
-        nodes: 5,
-        clients: 10,
-        duration: Duration::from_secs(seconds),
-        rate: Some(operations_per_s as f64),
-        seed: Some(7),
-        operations: vec![("append".into(), 50), ("read".into(), 40), ("tail".into(), 10)],
-        retry: false,
-        read_level: Level::Linearizable,
-        timeout: Duration::from_secs(1),
-        faults: Vec::new(),
-        checks: Vec::new(),
-        bug: None,
-        value_bytes: 8,
-        keys: None,
-        recovery: Duration::from_secs(10),
-        recovery_max: None,
-        min_operations: 100,
-        expect: Expect::Valid,
-    }
+fn workload_asked() -> Workload {
+    let text = "name: raft-under-fire\nabout: Raft keeps one total order.\nsystem: raft\n\
+                nodes: 5\nclients: 10\nduration: 30s\n";
+    workload(text)
 }
 
-fn verdict(operations: OperationsFile, faults: Vec<FaultFile>) -> VerdictFile {
-    let count = operations.ok + operations.fail + operations.info;
-    let check = |name: &str, model: Option<&str>, elapsed_ms: f64, operations: u64| CheckFile {
+fn verdict() -> VerdictFile {
+    let check = |name: &str| CheckFile {
         name: name.into(),
-        model: model.map(Into::into),
-        algorithm: model.map(Into::into),
         verdict: "valid".into(),
-        elapsed_ms,
-        operations,
+        elapsed_ms: 12.4,
+        operations: 24_120,
         ..CheckFile::default()
     };
+    let names = [
+        "linearizable",
+        "total-order",
+        "durable",
+        "invariants",
+        "progress",
+        "convergence",
+        "bypass",
+        "survival",
+    ];
     VerdictFile {
         verdict: "valid".into(),
-        checks: vec![
-            check("linearizable", Some("log"), 12.4, count),
-            check("total-order", None, 31.0, count * 2),
-            check("durable", None, 8.2, count / 2),
-            check("invariants", None, 61.7, count * 9),
-            check("progress", None, 1.1, count),
-            check("convergence", None, 0.2, 5),
-            check("bypass", None, 0.1, 61),
-            check("survival", None, 0.1, 5),
-        ],
+        checks: names.map(check).into(),
         expect: "valid".into(),
         workload: "raft-under-fire".into(),
         system: "raft".into(),
         seed: 7,
         replay: "schism replay runs/20261123-101500-raft-under-fire-7".into(),
-        operations,
-        faults,
-        phases_ms: vec![
-            ("start".into(), 212.0),
-            ("warm-up".into(), 2_000.0),
-            ("disturbance".into(), 58_000.0),
-            ("recovery".into(), 640.0),
-            ("final-reads".into(), 210.0),
-            ("checks".into(), 118.0),
-        ],
+        operations: OperationsFile {
+            ok: 24_120,
+            p50_ms: 2.1,
+            p99_ms: 38.0,
+            max_ms: 302.0,
+            ..OperationsFile::default()
+        },
+        faults: vec![FaultFile {
+            fault: "crash".into(),
+            strikes: 3,
+            bit: 2,
+            effect: "killed 2 processes".into(),
+        }],
+        phases_ms: vec![("warm-up".into(), 2_000.0), ("disturbance".into(), 28_000.0)],
         ..VerdictFile::default()
     }
 }
