@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{List, Name};
+use super::value::{Name, Value};
 
 /// One event. Absent fields of a return keep the invoke's value.
 ///
@@ -117,25 +117,6 @@ pub enum Phase {
     Recovery,
     /// Every node is read to the end, locally.
     FinalReads,
-}
-
-/// A value of an operation: JSON, with whole numbers only (docs/reference/history.md: strings, or
-/// integers within 2^53). The nemesis may say more, in objects.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Value {
-    /// JSON null.
-    #[default]
-    Null,
-    /// true or false.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A string.
-    Str(Name),
-    /// An array.
-    List(List),
-    /// Anything else (an object, a fraction), kept as compact JSON text.
-    Other(Name),
 }
 
 impl Event {

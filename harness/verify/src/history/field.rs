@@ -1,8 +1,9 @@
 //! The fields of an event that a model may use, by name: what is asked, and what is answered.
 //! Whoever writes events, reads them or talks to nodes goes by this one list.
 
-use super::event::{Event, Level, Value};
+use super::event::{Event, Level};
 use super::json;
+use super::value::Value;
 
 /// The list: each field's meaning, and its name in files and on the wire.
 macro_rules! fields {

@@ -1,6 +1,6 @@
 //! Values and fields as compact JSON.
 
-use super::Value;
+use super::value::Value;
 
 impl Value {
     /// Appends this value as compact JSON.

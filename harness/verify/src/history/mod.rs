@@ -12,7 +12,6 @@ mod lines;
 pub mod nemesis;
 pub(crate) mod order;
 pub(crate) mod scan;
-mod shared;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -20,11 +19,11 @@ mod value;
 use std::io::Read;
 
 pub use builder::Builder;
-pub use event::{Event, Level, Phase, Process, Type, Value};
+pub use event::{Event, Level, Phase, Process, Type};
 pub use field::Field;
 pub use formats::ReadError;
 use lines::Lines;
-pub use shared::{List, Name};
+pub use value::{List, Name, Value};
 
 /// Events in the order of real time, with the operations they make up.
 #[derive(Clone, Debug, Default)]
