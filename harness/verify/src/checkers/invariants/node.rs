@@ -41,6 +41,13 @@ pub(super) struct Node {
 /// What a node's trace says against itself.
 pub(super) type Faults = Vec<(Kind, String)>;
 
+/// Who said it: the node's place, its incarnation, the line.
+pub(super) type Witness = (usize, u64, u32);
+
+pub(super) fn name(nodes: &[Node], witness: Witness) -> String {
+    format!("{} (incarnation {})", nodes[witness.0].name, witness.1)
+}
+
 impl Node {
     pub fn new(name: Name) -> Self {
         Node {

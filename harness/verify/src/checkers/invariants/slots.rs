@@ -6,18 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 
-use super::node::{Faults, Node};
-use super::trace::{Said, What};
-use super::world::{Witness, name};
+use super::node::{Faults, Node, Witness, name};
+use super::trace::{Offer, Said, What};
 use crate::verdict::Kind;
-
-/// A value offered for a slot in a ballot, by its hash.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Offer {
-    pub slot: u64,
-    pub ballot: u64,
-    pub hash: u64,
-}
 
 /// What all nodes together said of slots and ballots.
 #[derive(Default)]

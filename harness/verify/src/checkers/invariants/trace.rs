@@ -1,7 +1,6 @@
 //! Reading `trace/NODE.jsonl` (docs/reference/run-directory.md). It never judges, and it reads over
 //! events it does not know: other protocols have more.
 
-use super::slots::Offer;
 use crate::checkers::lines::{self, Line};
 use crate::history::Name;
 use crate::history::order::Names;
@@ -98,6 +97,14 @@ pub(super) enum What {
     Proposed(Offer),
     Accepted(Offer),
     Chosen(Offer),
+}
+
+/// A value offered for a slot in a ballot, by its hash.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Offer {
+    pub slot: u64,
+    pub ballot: u64,
+    pub hash: u64,
 }
 
 /// Reads the trace of this node, boot lines left out: the `boot` event says more.

@@ -6,16 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::FixedState;
 
 use super::log::At;
-use super::node::{Faults, Node};
+use super::node::{Faults, Node, Witness, name};
 use super::rules::{CommitQuorum, Traces};
 use super::slots::Slots;
 use super::trace::{Said, What};
 use crate::checkers::told::Told;
 use crate::history::Name;
 use crate::verdict::Kind;
-
-/// Who said it: the node's place, its incarnation, the line.
-pub(super) type Witness = (usize, u64, u32);
 
 /// Where a request was executed, its result, and who said so first.
 type Executed = (u64, Option<u64>, Witness);
@@ -235,8 +232,4 @@ impl<'a> World<'a> {
             faults.push((Kind::Session, told));
         }
     }
-}
-
-pub(super) fn name(nodes: &[Node], witness: Witness) -> String {
-    format!("{} (incarnation {})", nodes[witness.0].name, witness.1)
 }
