@@ -30,29 +30,6 @@ const KNOWN: &[&[&str]] = &[
     ],
     &["node/src/clients/mod.rs", "node/src/inbox.rs"],
     &[
-        "harness/verify/src/checkers/fast/counter.rs",
-        "harness/verify/src/checkers/fast/fifo.rs",
-        "harness/verify/src/checkers/fast/mod.rs",
-        "harness/verify/src/checkers/fast/mutex.rs",
-        "harness/verify/src/checkers/fast/set/mod.rs",
-        "harness/verify/src/checkers/fast/zones/kv.rs",
-        "harness/verify/src/checkers/fast/zones/mod.rs",
-        "harness/verify/src/checkers/fast/zones/register.rs",
-        "harness/verify/src/checkers/linearizable/explain.rs",
-        "harness/verify/src/checkers/linearizable/object.rs",
-        "harness/verify/src/checkers/linearizable/objects.rs",
-        "harness/verify/src/checkers/linearizable/online.rs",
-    ],
-    &[
-        "harness/verify/src/checkers/invariants/node.rs",
-        "harness/verify/src/checkers/invariants/slots.rs",
-        "harness/verify/src/checkers/invariants/trace.rs",
-        "harness/verify/src/checkers/invariants/world.rs",
-    ],
-    &["harness/verify/src/checkers/linearizable/mod.rs", "harness/verify/src/checkers/log/mod.rs"],
-    &["harness/verify/src/history/event.rs", "harness/verify/src/history/shared.rs"],
-    &[],
-    &[],
 ];
 
 #[test]

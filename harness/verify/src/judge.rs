@@ -4,34 +4,12 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::checkers::{CHECKERS, Checker, Finding, finals};
-use crate::evidence::{Evidence, Settings, is_run};
+use crate::checkers::{CHECKERS, CheckResult, Checker, Finding};
+use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{History, Operation, Type};
 use crate::stopwatch::timed;
 use crate::verdict::Verdict;
-
-/// One check's finding.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct CheckResult {
-    /// Its name: `linearizable`, `total-order`, ...
-    pub name: &'static str,
-    /// The model, for checks that have one.
-    pub model: Option<&'static str>,
-    /// The algorithm, for checks that have a choice.
-    pub algorithm: Option<&'static str>,
-    /// What it found.
-    pub verdict: Verdict,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// How many operations, deliveries or trace lines it looked at.
-    pub operations: u64,
-    /// What a reader should know: what was left out, and why. Sentences.
-    pub notes: Vec<String>,
-    /// How many acknowledged appends are gone, promised to stay or not. None: it does not look.
-    pub lost: Option<u64>,
-}
 
 /// Runs every check that is asked for (or, where none is named, every one that applies), in the
 /// table's order. A check that is asked for but has nothing to judge, and a name that is no check,
@@ -42,7 +20,7 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
         if CHECKERS.iter().all(|checker| checker.name != name) {
             let names: Vec<&str> = CHECKERS.iter().map(|checker| checker.name).collect();
             let reason = format!("`{name}` is no check; there are {}", names.join(", "));
-            results.push(result("checks", Finding::unknown(0, reason), Duration::ZERO));
+            results.push(Finding::unknown(0, reason).of("checks", Duration::ZERO));
         }
     }
     // Checks share nothing but the evidence, so each has a thread; the results keep their order.
@@ -66,32 +44,24 @@ fn judge_one(checker: &Checker, evidence: &Evidence, settings: &Settings) -> Opt
                  promises instead",
                 checker.name
             );
-            result(checker.name, Finding::unknown(0, reason), Duration::ZERO)
+            Finding::unknown(0, reason).of(checker.name, Duration::ZERO)
         });
     }
     let applies = (checker.applies)(evidence, settings);
     if applies && (asked || settings.checks.is_empty()) {
         let (finding, elapsed) = timed(|| (checker.run)(evidence, settings));
-        return Some(result(checker.name, finding, elapsed));
+        return Some(finding.of(checker.name, elapsed));
     }
     asked.then(|| {
         let reason = "the evidence has nothing that this check could judge";
-        result(checker.name, Finding::unknown(0, reason.into()), Duration::ZERO)
+        Finding::unknown(0, reason.into()).of(checker.name, Duration::ZERO)
     })
 }
 
 /// A check that panicked is a bug of ours: nobody knows, and the other checks still count.
 fn broken(checker: &Checker) -> CheckResult {
     let reason = format!("the check `{}` broke down; please report the run", checker.name);
-    result(checker.name, Finding::unknown(0, reason), Duration::ZERO)
-}
-
-fn result(name: &'static str, finding: Finding, elapsed: Duration) -> CheckResult {
-    let Finding { verdict, model, algorithm, operations, notes, lost } = finding;
-    if let Verdict::Violated(anomalies) = &verdict {
-        assert!(!anomalies.is_empty(), "a violation has its proof");
-    }
-    CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost }
+    Finding::unknown(0, reason).of(checker.name, Duration::ZERO)
 }
 
 /// Why `valid` may not be said of this run although no check objects: faults that never bit, too
@@ -224,9 +194,8 @@ mod tests {
     #[test]
     fn a_doubt_weakens_valid_and_never_hides_a_violation() {
         let doubts = ["too little".to_owned()];
-        let of = |verdict| {
-            vec![result("survival", Finding { verdict, ..Finding::new(1) }, Duration::ZERO)]
-        };
+        let of =
+            |verdict| vec![Finding { verdict, ..Finding::new(1) }.of("survival", Duration::ZERO)];
         assert_eq!(overall(&of(Verdict::Valid), &[]), Verdict::Valid);
         assert_eq!(overall(&of(Verdict::Valid), &doubts).word(), "unknown");
         let anomaly = Anomaly {

@@ -106,7 +106,7 @@
 //! * [`history`]: what clients and the nemesis did: events, and reading them from files.
 //! * [`models`]: what operations mean: typed operations from events.
 //! * [`checkers`]: one promise each: what it asks of the evidence, and the table of all.
-//! * [`evidence`]: what there is to judge, and what is asked of it.
+//! * [`evidence`]: what there is to judge, what is asked of it, and reading what nodes wrote.
 //! * [`mod@judge`]: evidence and settings in, findings out.
 //! * [`budget`]: what a check may spend; `minimize`: how it makes a proof small.
 //! * [`progress`]: how far a check is, for whoever watches.
@@ -133,8 +133,8 @@ pub use budget::Budget;
 pub use checkers::linearizable::{
     CheckError, CheckOptions, FailedCas, check, check_model, monitor,
 };
-pub use checkers::{CommitQuorum, Monitor, Traces};
+pub use checkers::{CheckResult, CommitQuorum, Monitor, Traces};
 pub use evidence::{Acks, Evidence, Settings};
 pub use history::History;
-pub use judge::{CheckResult, doubts, judge, overall};
+pub use judge::{doubts, judge, overall};
 pub use models::spec::{Call, Spec};

@@ -1,34 +1,24 @@
 //! The checks: one promise each. This is their table.
 //! A check never gives up quietly: it is valid only if it ran to its end.
 
-mod adversary;
-mod bypass;
-pub mod consensus;
-mod convergence;
-mod durable;
-mod failover_loss;
-mod fast;
-pub(crate) mod finals;
-#[cfg(test)]
-mod fuzz;
-mod invariants;
+mod failover;
 pub mod linearizable;
-pub(crate) mod lines;
-pub mod log;
-mod progress;
-mod reads;
+mod nodes;
+mod run;
 #[cfg(test)]
-mod run_tests;
-pub mod search;
-mod survival;
-mod termination;
+mod tests;
 mod told;
-mod total_order;
+
+use std::time::Duration;
 
 use crate::evidence::{Evidence, Settings};
 use crate::history::Event;
 use crate::verdict::{Anomaly, Verdict};
-pub use invariants::{CommitQuorum, Traces};
+use failover::{loss, reads};
+pub use linearizable::{consensus, log};
+pub use nodes::invariants::{CommitQuorum, Traces};
+use nodes::{convergence, durable, invariants, total_order};
+use run::{adversary, bypass, progress, survival, termination};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
 pub trait Monitor {
@@ -78,6 +68,28 @@ pub struct Finding {
     pub lost: Option<u64>,
 }
 
+/// One check's finding.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct CheckResult {
+    /// Its name: `linearizable`, `total-order`, ...
+    pub name: &'static str,
+    /// The model, for checks that have one.
+    pub model: Option<&'static str>,
+    /// The algorithm, for checks that have a choice.
+    pub algorithm: Option<&'static str>,
+    /// What it found.
+    pub verdict: Verdict,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How many operations, deliveries or trace lines it looked at.
+    pub operations: u64,
+    /// What a reader should know: what was left out, and why. Sentences.
+    pub notes: Vec<String>,
+    /// How many acknowledged appends are gone, promised to stay or not. None: it does not look.
+    pub lost: Option<u64>,
+}
+
 impl Finding {
     /// Nothing wrong in so many operations, deliveries or lines.
     pub fn new(operations: u64) -> Self {
@@ -96,6 +108,15 @@ impl Finding {
         Finding { verdict: Verdict::Unknown { reason }, ..Finding::new(operations) }
     }
 
+    /// The same as the result of the check of this name.
+    pub(crate) fn of(self, name: &'static str, elapsed: Duration) -> CheckResult {
+        let Finding { verdict, model, algorithm, operations, notes, lost } = self;
+        if let Verdict::Violated(anomalies) = &verdict {
+            assert!(!anomalies.is_empty(), "a violation has its proof");
+        }
+        CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost }
+    }
+
     /// Violated if there are anomalies, else unknown if there are doubts, else valid.
     pub fn weigh(operations: u64, anomalies: Vec<Anomaly>, doubts: Vec<String>) -> Self {
         if !anomalies.is_empty() {
@@ -110,11 +131,11 @@ impl Finding {
 
 /// Every check, in the order they are run and shown.
 pub const CHECKERS: &[Checker] = &[
-    log::CHECKER,
+    linearizable::CHECKER,
     reads::CHECKER,
     total_order::CHECKER,
     durable::CHECKER,
-    failover_loss::CHECKER,
+    loss::CHECKER,
     invariants::CHECKER,
     adversary::CHECKER,
     termination::CHECKER,

@@ -149,6 +149,30 @@ pub fn validate(history: &History) -> Result<(), ModelError> {
     Ok(())
 }
 
+/// An acknowledged append.
+pub(crate) struct Acked<'a> {
+    pub offset: u64,
+    pub value: &'a Value,
+    pub invoke: &'a Event,
+    pub ret: &'a Event,
+}
+
+/// Every acknowledged append.
+pub(crate) fn acked(history: &History) -> Vec<Acked<'_>> {
+    let mut all = Vec::new();
+    for op in history.operations() {
+        let (invoke, Some(ret)) = (history.invoke(op), history.ret(op)) else { continue };
+        if ret.kind != Type::Ok || !invoke.f.starts_with("append") {
+            continue;
+        }
+        let answer = asked(invoke).and_then(|asked| answered(&asked, ret));
+        if let (Ok(Answered::Appended(offset)), Some(value)) = (answer, &invoke.value) {
+            all.push(Acked { offset, value, invoke, ret });
+        }
+    }
+    all
+}
+
 /// Contracts: values are strings, or integers within 2^53.
 fn check_entry(value: &Value, f: &str) -> Result<(), String> {
     match value {

@@ -4,10 +4,11 @@
 use std::fmt::Write;
 
 use super::NICER;
+use super::fast::Certificate;
+use super::judged::Judged;
 use super::object::Object;
-use super::objects::{Certificate, Judged};
+use super::search::{Ended, Searched, search_plainly};
 use crate::budget::Meter;
-use crate::checkers::search::{Ended, Searched, search_plainly};
 use crate::history::{Event, History, Operation, Process, Type, Value};
 use crate::minimize::minimize;
 use crate::models::spec::Timed;

@@ -4,27 +4,52 @@
 
 #[cfg(test)]
 mod agreement;
+pub mod consensus;
 mod explain;
+mod fast;
+mod judge;
+mod judged;
+pub mod log;
+mod models;
 mod object;
-mod objects;
 mod online;
 mod options;
 mod own;
+mod search;
 
 use std::time::Duration;
 
 pub use options::{CheckError, CheckOptions, FailedCas};
 pub use own::check_model;
 
-use super::log::LogMonitor;
-use super::{Finding, Monitor, consensus};
+use super::{CheckResult, Checker, Finding, Monitor, Sees};
 use crate::budget::Meter;
+use crate::evidence::{Evidence, Settings};
 use crate::history::History;
-use crate::judge::CheckResult;
-use crate::models::{self, Model};
+use crate::models::{Model, infer, named};
 use crate::stopwatch::timed;
-pub(super) use objects::Certificate;
-use objects::{Configured, OBJECTS};
+use log::LogMonitor;
+use models::{Configured, OBJECTS};
+
+/// The check `linearizable`.
+pub(super) const CHECKER: Checker = Checker {
+    name: "linearizable",
+    about: "some order of all operations, within their times, explains every answer",
+    sees: Sees::Outside,
+    applies: |evidence, _| !evidence.history.operations().is_empty(),
+    run,
+};
+
+fn run(evidence: &Evidence, _: &Settings) -> Finding {
+    let history = &evidence.history;
+    let unknown = |reason: String| Finding::unknown(history.operations().len() as u64, reason);
+    match infer(history) {
+        None => unknown("no model knows these operations".into()),
+        Some(model) if model.name == "log" => log::fed(LogMonitor::new(), history, None),
+        Some(_) => find(history, &CheckOptions::default())
+            .unwrap_or_else(|error| unknown(error.to_string())),
+    }
+}
 
 /// Judges a history by itself.
 ///
@@ -40,22 +65,19 @@ use objects::{Configured, OBJECTS};
 /// ```
 pub fn check(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
     let (finding, elapsed) = timed(|| find(history, options));
-    let Finding { verdict, model, algorithm, operations, notes, lost } = finding?;
-    let name = "linearizable";
-    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost })
+    Ok(finding?.of(CHECKER.name, elapsed))
 }
 
-/// The same, as a finding of the check `linearizable`.
-pub(super) fn find(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
+fn find(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
     let model = choose(history, options)?;
     if model.name == "log" {
-        return log(history, options);
+        return judge_log(history, options);
     }
     if model.name == consensus::NAME
         && options.algorithm.as_deref().is_none_or(|name| name == consensus::NAME)
         && options.initial.is_none()
     {
-        models::consensus::validate(history)?;
+        crate::models::consensus::validate(history)?;
         return Ok(consensus::find(history));
     }
     let meter = Meter::watched(options.budget, options.watcher.0.clone());
@@ -86,14 +108,12 @@ fn configured(model: &Model, options: &CheckOptions) -> Result<Box<dyn Configure
 
 fn choose(history: &History, options: &CheckOptions) -> Result<&'static Model, CheckError> {
     match &options.model {
-        Some(name) => {
-            models::named(name).ok_or_else(|| CheckError::NoSuchModel { name: name.clone() })
-        }
-        None => models::infer(history).ok_or(CheckError::WhichModel),
+        Some(name) => named(name).ok_or_else(|| CheckError::NoSuchModel { name: name.clone() }),
+        None => infer(history).ok_or(CheckError::WhichModel),
     }
 }
 
-fn log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
+fn judge_log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
     if let Some(algorithm) = options.algorithm.as_deref().filter(|name| *name != "log") {
         let (algorithm, known) = (algorithm.into(), "log".into());
         return Err(CheckError::NoSuchAlgorithm { algorithm, known });
@@ -102,32 +122,9 @@ fn log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError>
         let message = format!("a log starts empty, not as {initial}");
         return Err(CheckError::Initial { message });
     }
-    models::log::validate(history)?;
-    let mut monitor = Box::new(LogMonitor::new());
-    let watcher = options.watcher.0.as_deref();
-    if let Some(progress) = watcher {
-        progress.begin(1, history.events().len() as u64);
-    }
-    for events in history.events().chunks(EVENTS_PER_LOOK) {
-        for event in events {
-            monitor.observe(event);
-        }
-        if let Some(progress) = watcher {
-            progress.explained(events.len() as u64);
-        }
-    }
-    Ok(Finding {
-        model: Some("log"),
-        algorithm: Some("log"),
-        operations: monitor.operations(),
-        notes: monitor.notes(),
-        verdict: monitor.finish(),
-        lost: None,
-    })
+    crate::models::log::validate(history)?;
+    Ok(log::fed(LogMonitor::new(), history, options.watcher.0.as_deref()))
 }
-
-/// The log is judged at millions of events a second: whoever watches sees steps of milliseconds.
-const EVENTS_PER_LOOK: usize = 1 << 15;
 
 /// Making an answer nicer may take this long, no longer: people wait for it.
 const NICER: Duration = Duration::from_secs(5);

@@ -1,21 +1,12 @@
-//! One history as objects, one a key: read, judged one by one, weighed together.
-//! It never says valid of a history of which one key was given up.
+//! A history as objects, one a key.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
-use rayon::prelude::*;
 
-use super::explain::{explain, name_certificate, near};
-use super::objects::Judged;
-use super::options::{CheckError, CheckOptions};
-use crate::budget::{Meter, Spent};
-use crate::checkers::Finding;
-use crate::checkers::search::Ended;
 use crate::history::{Event, History, Type, Value};
 use crate::models::ModelError;
-use crate::models::spec::{Call, Timed};
-use crate::verdict::{Anomaly, Verdict};
+use crate::models::spec::{Call, Spec, Timed};
 
 /// The operations of one key, in the order of invocation.
 pub(super) struct Object<Op> {
@@ -23,162 +14,11 @@ pub(super) struct Object<Op> {
     pub ops: Vec<Timed<Op>>,
 }
 
-/// What became of one object.
-struct Found {
-    algorithm: &'static str,
-    anomaly: Option<Anomaly>,
-    gave_up: Option<String>,
-}
-
-/// Starting threads for less than this many operations costs more than it saves.
-const PARALLEL_OPS_MIN: usize = 2_000;
-
-/// Judges every object of a history.
-pub(super) fn judge<S: Judged>(
-    spec: &S,
-    history: &History,
-    options: &CheckOptions,
-    meter: &Meter,
-) -> Result<Finding, CheckError> {
-    let forced = options.algorithm.as_deref();
-    if let Some(name) = forced.filter(|name| *name != "search" && *name != S::FAST) {
-        let fast = Some(S::FAST).filter(|name| !name.is_empty());
-        let known: Vec<&str> = fast.into_iter().chain(["search"]).collect();
-        let known = known.join(", ");
-        return Err(CheckError::NoSuchAlgorithm { algorithm: name.into(), known });
-    }
-    let wrong = || CheckError::Algorithm { algorithm: S::FAST, takes: S::TAKES };
-    let objects = objects(spec, history)?;
-    if let Some(progress) = meter.progress() {
-        let operations: usize = objects.iter().map(|object| object.ops.len()).sum();
-        progress.begin(objects.len() as u64, 2 * operations as u64);
-    }
-    // The small ones first, so that a hopeless one takes no time from them.
-    let mut order: Vec<usize> = (0..objects.len()).collect();
-    order.sort_by_key(|&at| objects[at].ops.len());
-    let one = |&at: &usize| (at, judge_object(spec, history, &objects[at], options, meter));
-    let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
-    let mut found: Vec<(usize, Option<Found>)> = if parallel {
-        order.par_iter().map(one).collect()
-    } else {
-        order.iter().map(one).collect()
-    };
-    found.sort_by_key(|(at, _)| *at);
-    let found = found.into_iter().map(|(_, found)| found);
-    let found: Option<Vec<Found>> = found.collect();
-    let found = found.ok_or_else(wrong)?;
-
-    let mut finding = Finding::new(history.operations().len() as u64);
-    let searched = found.iter().filter(|found| found.algorithm == "search").count();
-    finding.algorithm = Some(if searched > 0 || S::FAST.is_empty() { "search" } else { S::FAST });
-    if searched > 0 && searched < found.len() {
-        let fast = found.len() - searched;
-        finding.notes.push(format!("{fast} of {} keys were judged by `{}`", found.len(), S::FAST));
-    }
-    let keys = found.len();
-    let gave_up: Vec<String> = found.iter().filter_map(|found| found.gave_up.clone()).collect();
-    let anomalies: Vec<Anomaly> = found.into_iter().filter_map(|found| found.anomaly).collect();
-    if !gave_up.is_empty() {
-        let (violated, undecided) = (anomalies.len(), gave_up.len());
-        let valid = keys - violated - undecided;
-        let many = format!(
-            "; of {keys} keys {valid} are valid, {violated} violated, {undecided} undecided"
-        );
-        let reason = format!("{}{}", gave_up[0], if keys > 1 { &many } else { "" });
-        if anomalies.is_empty() {
-            finding.verdict = Verdict::Unknown { reason };
-        } else {
-            finding.notes.push(reason);
-        }
-    }
-    if !anomalies.is_empty() {
-        finding.verdict = Verdict::Violated(anomalies);
-    }
-    Ok(finding)
-}
-
-/// None: the algorithm that is forced does not fit.
-fn judge_object<S: Judged>(
-    spec: &S,
-    history: &History,
-    object: &Object<S::Op>,
-    options: &CheckOptions,
-    meter: &Meter,
-) -> Option<Found> {
-    let forced = options.algorithm.as_deref();
-    let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
-    let mut told = 0;
-    if forced != Some("search")
-        && let Some(fast) = spec.fast(&object.ops)
-    {
-        found.algorithm = S::FAST;
-        let name = |certificate| name_certificate(history, object, &certificate);
-        found.anomaly = fast.err().map(name);
-    } else if forced.is_some_and(|name| name != "search") {
-        return None;
-    } else {
-        told = search_object(spec, history, object, options, meter, &mut found);
-    }
-    if let Some(progress) = meter.progress() {
-        progress.explained((2 * object.ops.len() as u64).saturating_sub(told));
-        progress.decided();
-    }
-    Some(found)
-}
-
-/// Returns how many events were told to whoever watches.
-fn search_object<S: Judged>(
-    spec: &S,
-    history: &History,
-    object: &Object<S::Op>,
-    options: &CheckOptions,
-    meter: &Meter,
-    found: &mut Found,
-) -> u64 {
-    // With many small keys no single one would notice.
-    if let Err(spent) = meter.time() {
-        let rank = object.ops[0].invoke;
-        found.gave_up = Some(gave_up(history, object, rank, spent, 0));
-        return 0;
-    }
-    let searched = spec.search(&object.ops, meter);
-    match searched.ended {
-        Ended::Explained => {}
-        Ended::Stuck { rank, late, .. } => {
-            found.anomaly = Some(if options.explain {
-                explain(spec, history, object, rank, late, meter)
-            } else {
-                near(history, object, rank)
-            });
-        }
-        Ended::Spent { rank, spent } => {
-            found.gave_up = Some(gave_up(history, object, rank, spent, searched.most));
-        }
-    }
-    searched.told
-}
-
-/// How far a search came: everything before this rank is explained.
-fn gave_up<Op>(
-    history: &History,
-    object: &Object<Op>,
-    rank: u32,
-    spent: Spent,
-    most: usize,
-) -> String {
-    let before = |op: &&Timed<Op>| !op.is_lost() && op.ret < rank;
-    let (done, all) = (object.ops.iter().filter(before).count(), object.ops.len());
-    let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
-    let event = history.events()[rank as usize].index;
-    let share = 100 * done / all.max(1);
-    format!(
-        "{key}{spent}: everything before event {event} is explained \
-         ({done} of {all} operations, {share} %), with up to {most} configurations at once"
-    )
-}
-
 /// Reads every operation, key by key, in the order in which keys first come.
-fn objects<S: Judged>(spec: &S, history: &History) -> Result<Vec<Object<S::Op>>, ModelError> {
+pub(crate) fn objects<S: Spec>(
+    spec: &S,
+    history: &History,
+) -> Result<Vec<Object<S::Op>>, ModelError> {
     let mut objects: Vec<Object<S::Op>> = Vec::new();
     let mut places: HashMap<Option<&Value>, usize, FixedState> = HashMap::default();
     for (id, operation) in history.operations().iter().enumerate() {

@@ -7,16 +7,15 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 
 use super::explain::told;
-use super::objects::Judged;
+use super::search::{Online, Told};
 use crate::budget::{Budget, Meter};
 use crate::checkers::Monitor;
-use crate::checkers::search::{Online, Told};
 use crate::history::{Event, Process, Type, Value};
-use crate::models::spec::Call;
+use crate::models::spec::{Call, Spec};
 use crate::verdict::{Anomaly, Kind, Verdict};
 
 /// The search beside a run.
-pub(super) struct SearchMonitor<S: Judged> {
+pub(super) struct SearchMonitor<S: Spec> {
     spec: S,
     meter: Meter,
     keys: HashMap<Option<Value>, usize, FixedState>,
@@ -30,7 +29,7 @@ pub(super) struct SearchMonitor<S: Judged> {
     doubts: Vec<String>,
 }
 
-impl<S: Judged> SearchMonitor<S> {
+impl<S: Spec> SearchMonitor<S> {
     /// At the start; it holds no more than so many bytes.
     pub fn new(spec: S, memory_bytes: u64) -> Self {
         // A run takes as long as it takes: how much work an event may make is limited, not this.
@@ -109,7 +108,7 @@ impl<S: Judged> SearchMonitor<S> {
     }
 }
 
-impl<S: Judged> Monitor for SearchMonitor<S> {
+impl<S: Spec> Monitor for SearchMonitor<S> {
     fn observe(&mut self, event: &Event) -> Option<Anomaly> {
         let Process::Client(process) = event.process() else { return None };
         self.events += 1;

@@ -1,12 +1,11 @@
 //! Judging by a model that is not one of ours. It never takes a fast path: those belong to models.
 
-use super::object::judge;
-use super::objects::Judged;
+use super::judge::judge;
+use super::judged::Judged;
 use super::options::{CheckError, CheckOptions};
 use crate::budget::Meter;
-use crate::checkers::Finding;
+use crate::checkers::CheckResult;
 use crate::history::History;
-use crate::judge::CheckResult;
 use crate::models::spec::{Call, Spec, Timed};
 use crate::stopwatch::timed;
 
@@ -24,9 +23,7 @@ where
 {
     let meter = Meter::start(options.budget);
     let (finding, elapsed) = timed(|| judge(&Own(spec), history, options, &meter));
-    let Finding { verdict, model, algorithm, operations, notes, lost } = finding?;
-    let name = "linearizable";
-    Ok(CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost })
+    Ok(finding?.of("linearizable", elapsed))
 }
 
 #[derive(Clone)]

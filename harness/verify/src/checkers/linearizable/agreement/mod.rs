@@ -7,10 +7,11 @@ mod whole;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::objects::{Certificate, Judged};
+use super::fast::Certificate;
+use super::judged::Judged;
 use crate::budget::{Budget, Meter};
-use crate::checkers::search::Ended;
-use crate::checkers::search::brute::{Drawer, draw, linearizable, pick};
+use crate::checkers::linearizable::search::Ended;
+use crate::checkers::linearizable::search::brute::{Drawer, draw, linearizable, pick};
 use crate::history::Value;
 use crate::models::spec::Timed;
 

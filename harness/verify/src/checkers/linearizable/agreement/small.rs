@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 
 use super::{agree, agree_when_large, int, word};
-use crate::checkers::search::brute::{Drawer, pick};
+use crate::checkers::linearizable::search::brute::{Drawer, pick};
 use crate::history::Value;
 use crate::models::consensus::{Consensus, Propose};
 use crate::models::counter::{self, Counter};

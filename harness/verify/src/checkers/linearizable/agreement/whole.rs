@@ -8,9 +8,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::small::{ask_counter, ask_kv, ask_mutex, ask_set, lost_take, plain, register_starting};
 use super::{int, mutate};
-use crate::checkers::linearizable::objects::Judged;
+use crate::checkers::linearizable::judged::Judged;
+use crate::checkers::linearizable::search::brute::{Drawer, draw, linearizable, pick};
 use crate::checkers::linearizable::{CheckError, CheckOptions, FailedCas, check};
-use crate::checkers::search::brute::{Drawer, draw, linearizable, pick};
 use crate::history::{History, Value};
 use crate::models::{counter, kv, mutex, queue, register, set};
 

@@ -1,0 +1,279 @@
+//! Consensus in one pass, online: each key has one answer, somebody asked for it in time, and it
+//! stays (docs/internals/checkers.md). It never searches: a register that is written once is
+//! explained exactly when all answers are equal and some proposal of that value, not known to have
+//! failed, was asked before the first answer returned.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use crate::checkers::told::Told;
+use crate::checkers::{Finding, Monitor};
+use crate::history::{Event, History, Name, Process, Type, Value};
+use crate::models::consensus::asked;
+use crate::verdict::{Anomaly, Kind, Verdict};
+
+/// The model's name, and the algorithm's.
+pub(super) const NAME: &str = "consensus";
+
+/// Judges decisions while they are made.
+#[derive(Default)]
+pub struct ConsensusMonitor {
+    /// Open proposals of each process, in the order of invocation.
+    open: HashMap<u64, Vec<Open>, FixedState>,
+    keys: HashMap<Option<Value>, Decision, FixedState>,
+    told: Told,
+    operations: u64,
+    /// The first event that could not be understood.
+    malformed: Option<String>,
+}
+
+/// A proposal that has not returned.
+struct Open {
+    key: Option<Value>,
+    value: Value,
+    /// It was asked before the first answer for its key returned.
+    in_time: bool,
+}
+
+/// What is known of one key.
+#[derive(Default)]
+struct Decision {
+    /// Who asked for each value.
+    asked: HashMap<Value, Asked, FixedState>,
+    first: Option<Answer>,
+    /// The first answer of each node.
+    by_node: Vec<(Name, Value, u64)>,
+    /// The anomaly that says that nobody had asked for what was decided, where there is one.
+    unasked: Option<usize>,
+}
+
+/// The proposals of one value.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    /// So many that were asked before the first answer returned did not fail.
+    in_time: u64,
+    /// Events: the first proposal, and the last that failed.
+    first: Option<u64>,
+    failed: Option<u64>,
+}
+
+/// The first answer for a key.
+struct Answer {
+    value: Value,
+    process: Process,
+    index: u64,
+    time: Option<u64>,
+}
+
+impl ConsensusMonitor {
+    /// Nothing is decided yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn take(&mut self, event: &Event, process: u64) -> Result<Vec<Anomaly>, String> {
+        if event.kind == Type::Invoke {
+            self.operations += 1;
+            let (key, value) = (event.key().cloned(), asked(event)?.clone());
+            let decision = self.keys.entry(key.clone()).or_default();
+            let in_time = decision.asks(&value, event.index);
+            if let (Some(at), Some(first)) = (decision.unasked, &decision.first)
+                && first.value == value
+            {
+                self.told.refine(at, Kind::Validity, " before; it was asked for only later");
+                decision.unasked = None;
+            }
+            self.open.entry(process).or_default().push(Open { key, value, in_time });
+            return Ok(Vec::new());
+        }
+        let open = self.open.get_mut(&process).filter(|open| !open.is_empty());
+        let open = open.ok_or_else(|| format!("process {process} returns but asked nothing"))?;
+        let Open { key, value, in_time } = open.remove(0);
+        let decision = self.keys.get_mut(&key).expect("a proposal was noted when it was asked");
+        Ok(match event.kind {
+            Type::Ok => {
+                let answer = event.value.clone().unwrap_or(value);
+                if answer == Value::Null {
+                    return Err("the ok propose answers null, which is no decision".into());
+                }
+                decision.answers(event, answer)
+            }
+            Type::Fail => decision.fails(event, &value, in_time).into_iter().collect(),
+            Type::Invoke | Type::Info => Vec::new(),
+        }
+        .into_iter()
+        .map(|anomaly| named(anomaly, key.as_ref()))
+        .collect())
+    }
+
+    /// Keeps what was found; says the first that is told.
+    fn keep(&mut self, event: &Event, key: Option<&Value>, found: Vec<Anomaly>) -> Option<Anomaly> {
+        let mut first = None;
+        for anomaly in found {
+            let unasked = anomaly.kind == Kind::Integrity && anomaly.events == [event.index];
+            let place = self.told.add(anomaly.clone());
+            let decision = self.keys.get_mut(&key.cloned());
+            if let (true, Some(decision)) = (unasked, decision)
+                && decision.first.as_ref().is_some_and(|first| first.index == event.index)
+            {
+                decision.unasked = place;
+            }
+            if place.is_some() {
+                first.get_or_insert(anomaly);
+            }
+        }
+        first
+    }
+}
+
+impl Monitor for ConsensusMonitor {
+    fn observe(&mut self, event: &Event) -> Option<Anomaly> {
+        let Process::Client(process) = event.process() else { return None };
+        let key = self.key_of(event, process);
+        match self.take(event, process) {
+            Ok(found) => self.keep(event, key.as_ref(), found),
+            Err(message) => {
+                self.malformed.get_or_insert(format!("event {}: {message}", event.index));
+                None
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Verdict {
+        let anomalies = self.told.into_anomalies();
+        match (anomalies.is_empty(), self.malformed) {
+            (false, _) => Verdict::Violated(anomalies),
+            (true, Some(reason)) => Verdict::Unknown { reason },
+            (true, None) => Verdict::Valid,
+        }
+    }
+}
+
+impl ConsensusMonitor {
+    /// The key an event is about: a return is about what its process asked first.
+    fn key_of(&self, event: &Event, process: u64) -> Option<Value> {
+        if event.kind == Type::Invoke {
+            return event.key().cloned();
+        }
+        self.open.get(&process).and_then(|open| open.first()).and_then(|open| open.key.clone())
+    }
+}
+
+impl Decision {
+    /// Whether it was asked in time to be the source of a decision.
+    fn asks(&mut self, value: &Value, index: u64) -> bool {
+        let asked = self.asked.entry(value.clone()).or_default();
+        asked.first.get_or_insert(index);
+        asked.in_time += u64::from(self.first.is_none());
+        self.first.is_none()
+    }
+
+    fn answers(&mut self, event: &Event, answer: Value) -> Vec<Anomaly> {
+        let mut found = Vec::new();
+        let says = |kind, explanation, events: Vec<u64>| Anomaly {
+            kind,
+            explanation,
+            events,
+            time_ns: event.time(),
+        };
+        let by = |process: Process| format!("{process} was told");
+        let asked = self.asked.get(&answer).copied().unwrap_or_default();
+        if asked.first.is_none() && self.first.as_ref().is_none_or(|first| first.value != answer) {
+            let told = format!("{} {answer}, which nobody had proposed", by(event.process()));
+            found.push(says(Kind::Integrity, told, vec![event.index]));
+        }
+        match &self.first {
+            Some(first) if first.value != answer => {
+                let told = format!(
+                    "{} {}, and {} {answer}",
+                    by(first.process),
+                    first.value,
+                    by(event.process())
+                );
+                found.push(says(Kind::Agreement, told, vec![first.index, event.index]));
+            }
+            Some(_) => {}
+            None => {
+                if asked.in_time == 0
+                    && let Some(failed) = asked.failed
+                {
+                    let told = format!(
+                        "{} {answer}, though every proposal of it had failed for certain",
+                        by(event.process())
+                    );
+                    found.push(says(Kind::Validity, told, vec![failed, event.index]));
+                }
+                self.first = Some(Answer {
+                    value: answer.clone(),
+                    process: event.process(),
+                    index: event.index,
+                    time: event.time(),
+                });
+            }
+        }
+        found.extend(self.once(event, answer));
+        found
+    }
+
+    /// No node answers with two decisions.
+    fn once(&mut self, event: &Event, answer: Value) -> Option<Anomaly> {
+        let node = event.node.as_ref()?;
+        let before = self.by_node.iter().find(|(known, ..)| known == node);
+        let Some((_, value, index)) = before else {
+            self.by_node.push((node.clone(), answer, event.index));
+            return None;
+        };
+        (*value != answer).then(|| Anomaly {
+            kind: Kind::Integrity,
+            explanation: format!("{node} decided twice: it answered {value}, and later {answer}"),
+            events: vec![*index, event.index],
+            time_ns: event.time(),
+        })
+    }
+
+    fn fails(&mut self, event: &Event, value: &Value, in_time: bool) -> Option<Anomaly> {
+        let asked = self.asked.get_mut(value)?;
+        asked.failed = Some(event.index);
+        asked.in_time -= u64::from(in_time);
+        let first = self.first.as_ref().filter(|first| first.value == *value)?;
+        if !in_time || asked.in_time > 0 {
+            return None;
+        }
+        Some(Anomaly {
+            kind: Kind::Validity,
+            explanation: format!(
+                "{} was told {value}, though every proposal of it by then failed for certain",
+                first.process
+            ),
+            events: vec![first.index, event.index],
+            time_ns: event.time().or(first.time),
+        })
+    }
+}
+
+fn named(mut anomaly: Anomaly, key: Option<&Value>) -> Anomaly {
+    if let Some(key) = key {
+        anomaly.explanation.insert_str(0, &format!("key {key}: "));
+    }
+    anomaly
+}
+
+/// Judges a whole history whose operations can all be read.
+pub(super) fn find(history: &History) -> Finding {
+    let mut monitor = Box::new(ConsensusMonitor::new());
+    for event in history.events() {
+        monitor.observe(event);
+    }
+    let operations = monitor.operations;
+    Finding {
+        model: Some("consensus"),
+        algorithm: Some(NAME),
+        verdict: monitor.finish(),
+        ..Finding::new(operations)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! The course of a run: something is acknowledged in time, an adversary withholds no more than it
+//! may, no node dies by itself, and none talks past the proxy.
+
+pub(super) mod adversary;
+pub(super) mod bypass;
+pub(super) mod progress;
+pub(super) mod survival;
+pub(super) mod termination;

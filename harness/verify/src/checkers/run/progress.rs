@@ -1,0 +1,226 @@
+//! While a quorum can, something is acknowledged (docs/internals/faults.md, "Targets, time,
+//! recovery").
+//! It never judges time in which the machine itself stood still.
+
+use crate::checkers::{Checker, Finding, Sees};
+use crate::evidence::{Evidence, Settings, finals, is_run};
+use crate::history::nemesis::{self, Settled, Stall};
+use crate::history::{Event, History, Level, Value};
+use crate::recovery::{self, Acknowledged};
+use crate::verdict::{Anomaly, Kind};
+
+/// The check `progress`.
+pub(crate) const CHECKER: Checker = Checker {
+    name: "progress",
+    about: "operations are acknowledged while a quorum is up and connected",
+    sees: Sees::Outside,
+    applies: |evidence, _| {
+        let history = &evidence.history;
+        is_run(history) || history.nemesis("can-progress").next().is_some()
+    },
+    run,
+};
+
+/// A span in which progress may be demanded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Span {
+    from: u64,
+    to: u64,
+}
+
+fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+    let history = &evidence.history;
+    let spans = demanded(history);
+    let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
+    let oks = Acknowledged::of(history);
+    let mut anomalies = Vec::new();
+    let mut doubts = Vec::new();
+    if spans.is_empty() {
+        doubts.push("the run never came to a time in which progress could be demanded".into());
+    }
+    let work = Work::of(history);
+    for span in &spans {
+        for gap in gaps(&oks, *span) {
+            if gap.to - gap.from <= settings.recovery_ns || !work.asked_in(gap) {
+                continue;
+            }
+            let stalled = nemesis::stalled_ns(&stalls, gap.from, gap.to);
+            let told = |span: Span| {
+                format!(
+                    "nothing was acknowledged for {} ms (from {} ms on), though a quorum could have",
+                    ms(span.to - span.from),
+                    ms(span.from)
+                )
+            };
+            // Where it did not, it may have been slow: there the system has twice as long.
+            let steady = if stalled <= settings.recovery_ns / 10 {
+                Some(gap)
+            } else {
+                between(&stalls, gap).into_iter().find(|span| {
+                    span.to - span.from > 2 * settings.recovery_ns && work.asked_in(*span)
+                })
+            };
+            let Some(span) = steady else {
+                let told = told(gap);
+                doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+                continue;
+            };
+            let events = around(history, span);
+            let time_ns = Some(span.from.saturating_add(settings.recovery_ns));
+            let (kind, explanation) = (Kind::NoProgress, told(span));
+            anomalies.push(Anomaly { kind, explanation, events, time_ns });
+        }
+    }
+    if let Some(longest) = settings.recovery_max_ns {
+        slow(history, &oks, &spans, longest, &stalls, &mut anomalies, &mut doubts);
+    }
+    let mut finding = Finding::weigh(oks.returns.len() as u64, anomalies, doubts);
+    if let Some((since, why)) = nemesis::memory_lost(history, u64::MAX) {
+        finding.notes.push(format!("from {} ms on nothing is owed: {why}", ms(since)));
+    }
+    finding
+}
+
+/// Recoveries slower than the workload allows, where progress could be demanded all the while.
+fn slow(
+    history: &History,
+    oks: &Acknowledged,
+    spans: &[Span],
+    longest: u64,
+    stalls: &[Stall],
+    anomalies: &mut Vec<Anomaly>,
+    doubts: &mut Vec<String>,
+) {
+    for recovery in recovery::measure(history, oks) {
+        let healed = recovery.healed_ns;
+        let deadline = healed.saturating_add(longest);
+        let demanded = spans.iter().any(|span| span.from <= healed && deadline < span.to);
+        let took = recovery.first_ok_ns;
+        if !demanded || took.is_some_and(|took| took <= longest) {
+            continue;
+        }
+        let took = took.map_or("without end".to_owned(), |took| format!("{} ms", ms(took)));
+        let told = format!(
+            "recovery from {} (overlay {}) took {took}; {} ms are allowed",
+            recovery.fault,
+            recovery.overlay,
+            ms(longest)
+        );
+        let stalled = nemesis::stalled_ns(stalls, healed, deadline);
+        if stalled > longest / 10 {
+            doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+        } else {
+            let events = around(history, Span { from: healed, to: deadline });
+            let kind = Kind::SlowRecovery;
+            anomalies.push(Anomaly { kind, explanation: told, events, time_ns: Some(deadline) });
+        }
+    }
+}
+
+/// The spans in which the system could make progress and clients were at work.
+fn demanded(history: &History) -> Vec<Span> {
+    let end = end_of_work(history);
+    let mut spans = Vec::new();
+    let mut since = None;
+    for event in history.nemesis("can-progress") {
+        let Some(time) = event.time() else { continue };
+        match (&event.value, since) {
+            (Some(Value::Bool(true)), None) => since = Some(time),
+            (Some(Value::Bool(false)), Some(from)) => {
+                spans.push(Span { from, to: time.min(end) });
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    spans.extend(since.map(|from| Span { from, to: end }));
+    spans.retain(|span| span.from < span.to);
+    spans
+}
+
+/// When clients wanted something: demanding progress of a system nobody uses proves nothing.
+struct Work {
+    /// (invocation, latest return of any operation invoked by then), ascending.
+    spans: Vec<(u64, u64)>,
+}
+
+impl Work {
+    fn of(history: &History) -> Self {
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        for op in history.operations() {
+            let (invoke, ret) = (history.invoke(op), history.ret(op));
+            if let (Some(from), false) = (invoke.time(), invoke.level() == Some(Level::Local)) {
+                spans.push((from, ret.and_then(Event::time).unwrap_or(u64::MAX)));
+            }
+        }
+        spans.sort_unstable();
+        let mut latest = 0;
+        for span in &mut spans {
+            latest = latest.max(span.1);
+            span.1 = latest;
+        }
+        Work { spans }
+    }
+
+    fn asked_in(&self, gap: Span) -> bool {
+        let before = self.spans.partition_point(|(from, _)| *from < gap.to);
+        before.checked_sub(1).is_some_and(|last| self.spans[last].1 > gap.from)
+    }
+}
+
+/// When clients were stopped, or the history ends.
+fn end_of_work(history: &History) -> u64 {
+    let settled = history.nemesis("settled").last().and_then(|event| {
+        let waited = nemesis::read::<Settled>(event)?.waited_ms.saturating_mul(1_000_000);
+        Some(event.time()?.saturating_sub(waited))
+    });
+    // Clients are stopped when everything is healed and progress has been demanded.
+    let all = Some(Value::Other("{\"what\":\"all\"}".into()));
+    let healed = history.nemesis("healed").filter(|event| event.value == all).last();
+    let healed = healed.and_then(Event::time);
+    let reads = finals::start(history).and_then(|at| history.events()[at].time());
+    let last = history.events().last().and_then(Event::time);
+    let stopped = [healed, settled, reads].into_iter().flatten().min();
+    stopped.or(last).unwrap_or(0)
+}
+
+/// The spaces between acknowledgements within a span, its ends included.
+fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
+    let from = oks.returns.partition_point(|&time| time <= span.from);
+    let to = oks.returns.partition_point(|&time| time < span.to);
+    let mut moments = vec![span.from];
+    moments.extend(oks.returns.get(from..to).unwrap_or(&[]));
+    moments.push(span.to);
+    moments.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
+}
+
+/// The parts of a span in which the machine did not stand still.
+fn between(stalls: &[Stall], span: Span) -> Vec<Span> {
+    let mut stalls: Vec<&Stall> = stalls.iter().collect();
+    stalls.sort_unstable_by_key(|stall| stall.from_ns);
+    let mut parts = Vec::new();
+    let mut from = span.from;
+    for stall in stalls {
+        parts.push(Span { from, to: stall.from_ns.min(span.to) });
+        from = from.max(stall.to_ns);
+    }
+    parts.push(Span { from, to: span.to });
+    parts.retain(|part| part.from < part.to);
+    parts
+}
+
+/// The first and the last event of a span.
+fn around(history: &History, span: Span) -> Vec<u64> {
+    let inside = |event: &&crate::history::Event| {
+        event.time().is_some_and(|time| span.from <= time && time <= span.to)
+    };
+    let first = history.events().iter().find(inside);
+    let last = history.events().iter().rfind(inside);
+    let mut events: Vec<u64> = first.into_iter().chain(last).map(|event| event.index).collect();
+    events.dedup();
+    events
+}
+
+fn ms(ns: u64) -> u64 {
+    ns / 1_000_000
+}

@@ -1,0 +1,50 @@
+//! No node dies unless someone kills it. It never asks what else went wrong.
+
+use crate::checkers::{Checker, Finding, Sees};
+use crate::evidence::{Evidence, Settings, is_run};
+use crate::history::nemesis::{self, Death};
+use crate::verdict::{Anomaly, Kind};
+
+/// The check `survival`.
+pub(crate) const CHECKER: Checker = Checker {
+    name: "survival",
+    about: "no node died but by the hand of a fault",
+    sees: Sees::Outside,
+    applies: |evidence, _| {
+        is_run(&evidence.history) || evidence.history.nemesis("death").next().is_some()
+    },
+    run,
+};
+
+/// How a node leaves whose disk refused (docs/reference/verdict.md): not its fault, and nothing
+/// learnt.
+const DISK_REFUSED: &str = "exit 74";
+
+fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+    let history = &evidence.history;
+    let mut anomalies = Vec::new();
+    let mut doubts = Vec::new();
+    let deaths = match nemesis::all::<Death>(history, "death") {
+        Ok(deaths) => deaths,
+        Err(error) => return Finding::unknown(0, error),
+    };
+    for (event, death) in history.nemesis("death").zip(deaths) {
+        let Death { node, how, excused, why, last_lines } = death;
+        if !excused {
+            let last = last_lines.last().map(|line| format!("; its last line: {line}"));
+            anomalies.push(Anomaly {
+                kind: Kind::UnexplainedDeath,
+                explanation: format!(
+                    "{node} died ({how}) though nobody killed it{}",
+                    last.unwrap_or_default()
+                ),
+                events: vec![event.index],
+                time_ns: event.time(),
+            });
+        } else if how == DISK_REFUSED {
+            let why = why.unwrap_or_else(|| "its disk refused".into());
+            doubts.push(format!("{node} left with {how}: {why}"));
+        }
+    }
+    Finding::weigh(settings.nodes.len() as u64, anomalies, doubts)
+}

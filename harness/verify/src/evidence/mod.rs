@@ -1,0 +1,94 @@
+//! What there is to judge, what is asked of it, and reading the files that nodes write.
+
+pub(crate) mod delivered;
+pub(crate) mod finals;
+pub(crate) mod lines;
+pub(crate) mod trace;
+
+use std::collections::BTreeMap;
+
+use crate::checkers::Traces;
+use crate::history::History;
+
+/// Everything a run left behind that can be judged.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What clients and the nemesis did.
+    pub history: History,
+    /// `delivered/NODE.jsonl` by node, as bytes: what each node delivered.
+    pub delivered: BTreeMap<String, Vec<u8>>,
+    /// `trace/NODE.jsonl` by node, as bytes: what each node said of its protocol.
+    pub traces: BTreeMap<String, Vec<u8>>,
+    /// The traces' clock at time 0 of the history, where somebody wrote it down.
+    pub clock_origin_ns: Option<u64>,
+}
+
+/// What is asked of the evidence.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// Checks by name. Empty: all that apply.
+    pub checks: Vec<String>,
+    /// How long without an ok is no-progress.
+    pub recovery_ns: u64,
+    /// A recovery slower than this is slow-recovery. None: never.
+    pub recovery_max_ns: Option<u64>,
+    /// Fewer ok operations than this are too few to say `valid`.
+    pub min_operations: u64,
+    /// Kinds of fault that must have had an effect before `valid` may be said.
+    pub fault_kinds: Vec<String>,
+    /// The nodes of the cluster: `n1`, `n2`, ... Empty for a history without a cluster.
+    pub nodes: Vec<String>,
+    /// Whether the system writes delivered and trace files, so that their absence is a doubt.
+    pub writes_evidence: bool,
+    /// What the system promises of an append that it acknowledged.
+    pub acks: Acks,
+    /// How the invariants read on the system's traces.
+    pub traces: Traces,
+    /// T: the system's shortest election timeout.
+    pub timeout_ns: u64,
+}
+
+impl Default for Settings {
+    /// What a plain history file is judged with.
+    fn default() -> Self {
+        Settings {
+            checks: Vec::new(),
+            recovery_ns: 10_000_000_000, // the workload's default: 10 s
+            recovery_max_ns: None,
+            min_operations: 0,
+            fault_kinds: Vec::new(),
+            nodes: Vec::new(),
+            writes_evidence: false,
+            acks: Acks::default(),
+            traces: Traces::default(),
+            timeout_ns: 150_000_000, // the built-in protocols' default
+        }
+    }
+}
+
+/// What a system promises of an append that it acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Acks {
+    /// It stays, and whoever asks later sees it.
+    #[default]
+    Stay,
+    /// It stays until a later epoch opens with a log that ends before it: its leader acknowledges
+    /// what nobody else may hold yet. What is delivered, and what a read shows, is held by a
+    /// majority even so, and stays.
+    UntilFailover,
+}
+
+impl Acks {
+    /// Checks that ask for more than this.
+    pub(crate) fn waives(self) -> &'static [&'static str] {
+        match self {
+            Acks::Stay => &[],
+            Acks::UntilFailover => &["linearizable", "durable"],
+        }
+    }
+}
+
+/// Whether a run wrote this history, and not just anyone.
+pub(crate) fn is_run(history: &History) -> bool {
+    history.nemesis("phase").next().is_some()
+}
