@@ -1,10 +1,9 @@
 //! The one loop: wait, take everything that arrived, step the protocol with each, perform the
-//! outputs. Evidence comes first, then the disk, then what leaves the node; what has to be durable
-//! before it leaves waits, in order, until the disk says so.
+//! outputs. Evidence comes first, then the disk is told what to write, then messages and answers
+//! leave: a protocol lets out only what may leave.
 //!
 //! It never blocks on a disk or a socket, and never reorders what a protocol asked for.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -70,9 +69,7 @@ struct Server {
     outputs: Outputs<Bytes>,
     jobs: Vec<Job>,
     jobs_mark: Option<Mark>,
-    leaving: VecDeque<(Mark, Leaving)>,
-    /// What waits for the disk, in order.
-    waiting: VecDeque<(Mark, Leaving)>,
+    leaving: Vec<Leaving>,
     /// Undecodable messages so far; the first is worth a line.
     refused_messages: u64,
 }
@@ -140,8 +137,7 @@ impl Server {
             outputs,
             jobs: Vec::new(),
             jobs_mark: None,
-            leaving: VecDeque::new(),
-            waiting: VecDeque::new(),
+            leaving: Vec::new(),
             refused_messages: 0,
         };
         server.sort(now());
@@ -233,11 +229,9 @@ impl Server {
                     self.jobs.push(Job::Persist(record));
                     self.jobs_mark = Some(mark);
                 }
-                Output::Send { to, message, after } => {
-                    self.leaving.push_back((after, Leaving::Message(to, message)));
-                }
-                Output::Reply { ticket, reply, after } => {
-                    self.leaving.push_back((after, Leaving::Reply(ticket, reply)));
+                Output::Send { to, message } => self.leaving.push(Leaving::Message(to, message)),
+                Output::Reply { ticket, reply } => {
+                    self.leaving.push(Leaving::Reply(ticket, reply));
                 }
                 Output::WakeAt(at) => self.wake_at = Some(at),
             }
@@ -250,27 +244,15 @@ impl Server {
             Failure::Refused(format!("the disk refused to write evidence: {error}"))
         })?;
         self.disk.submit(&mut self.jobs, self.jobs_mark.take());
-        while self.waiting.front().is_some_and(|(after, _)| *after <= self.durable) {
-            let (_, leaving) = self.waiting.pop_front().expect("there is a front");
-            self.leave(leaving);
-        }
-        while let Some((after, leaving)) = self.leaving.pop_front() {
-            if after <= self.durable {
-                self.leave(leaving);
-            } else {
-                self.waiting.push_back((after, leaving));
+        for leaving in self.leaving.drain(..) {
+            match leaving {
+                Leaving::Message(to, message) => self.peers.send(to, &message),
+                Leaving::Reply(ticket, reply) => self.clients.reply(ticket, &reply),
             }
         }
         self.peers.flush();
         self.clients.flush();
         Ok(())
-    }
-
-    fn leave(&self, leaving: Leaving) {
-        match leaving {
-            Leaving::Message(to, message) => self.peers.send(to, &message),
-            Leaving::Reply(ticket, reply) => self.clients.reply(ticket, &reply),
-        }
     }
 }
 

@@ -13,7 +13,9 @@ pub struct Toy {
     id: NodeId,
     log: Vec<(Bytes, Option<Session>)>,
     mark: u64,
-    waiting: Vec<(Mark, Ticket)>,
+    durable: u64,
+    /// Answers that wait for the disk.
+    held: Vec<(u64, Ticket, Reply)>,
     delivered: usize,
     chain: Chain,
 }
@@ -27,8 +29,8 @@ pub fn build(boot: Boot, out: &mut Outputs<Bytes>) -> Result<Box<dyn Machine>, B
         other => Err(BootError::Disk(format!("the toy never wrote {other:?}"))),
     });
     let log = log.collect::<Result<Vec<_>, _>>()?;
-    let (id, waiting) = (boot.id, Vec::new());
-    let mut toy = Toy { id, log, mark: 0, waiting, delivered: 0, chain: Chain(0) };
+    let (id, held) = (boot.id, Vec::new());
+    let mut toy = Toy { id, log, mark: 0, durable: 0, held, delivered: 0, chain: Chain(0) };
     toy.deliver(toy.log.len(), out);
     Ok(Box::new(toy))
 }
@@ -66,7 +68,7 @@ impl Toy {
                 Reply::Fail(Refusal::not_served(&request))
             }
         };
-        out.push(Output::Reply { ticket, reply, after: Mark(self.mark) });
+        self.held.push((self.mark, ticket, reply));
     }
 
     fn append(
@@ -80,12 +82,12 @@ impl Toy {
         let offset = Offset(self.log.len() as u64);
         self.log.push((value.clone(), session));
         self.mark += 1;
-        let (index, birth, after) = (Index(offset.0 + 1), Epoch(1), Mark(self.mark));
+        let (index, birth, mark) = (Index(offset.0 + 1), Epoch(1), Mark(self.mark));
         let entry = LogEntry { index, birth, command: Command::Append { value, session, expect } };
         out.push(Output::Trace(TraceEvent::Append { i: index, birth, chain: self.chain }));
-        out.push(Output::Persist { mark: after, record: Record::Append(entry) });
+        out.push(Output::Persist { mark, record: Record::Append(entry) });
         let reply = Reply::Ok(Answer::Appended { offset, duplicate: false });
-        out.push(Output::Reply { ticket, reply, after });
+        self.held.push((self.mark, ticket, reply));
     }
 }
 
@@ -99,12 +101,15 @@ impl Machine for Toy {
         match input {
             Input::Request { ticket, request } => self.request(ticket, request, out),
             Input::Durable(mark) => {
+                self.durable = mark.0;
                 let fresh = self.log.len() - (self.mark - mark.0) as usize;
                 self.deliver(fresh, out);
             }
             Input::Receive { .. } => return Err(WireError("the toy has no messages".to_owned())),
             Input::Tick => {}
         }
+        let free = self.held.extract_if(.., |(mark, ..)| *mark <= self.durable);
+        out.extend(free.map(|(_, ticket, reply)| Output::Reply { ticket, reply }));
         Ok(())
     }
 

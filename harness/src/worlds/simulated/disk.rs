@@ -14,7 +14,6 @@ pub struct Disk {
     pub delivered: Vec<Bytes>,
     pub log: BTreeMap<u64, LogEntry>,
     pub queue: Vec<(Mark, Record)>,
-    pub durable: Mark,
 }
 
 impl Disk {
@@ -37,7 +36,6 @@ impl Disk {
                 }
             }
         }
-        self.durable = mark;
         Some(mark)
     }
 }

@@ -60,7 +60,6 @@ struct Actor {
     delivered: Vec<Bytes>,
     flushing: bool,
     alarm: u64,
-    waiting: Vec<(Mark, Output<Bytes>, bool)>,
     /// Where it is in the picture of its states; None: it is down.
     walk: Option<Walk>,
 }
@@ -181,8 +180,6 @@ impl Stage {
         let actor = &mut self.actors[at];
         (actor.machine, actor.walk) = (None, None);
         actor.disk.queue.clear();
-        actor.disk.durable = Mark(0);
-        actor.waiting.clear();
         actor.flushing = false;
         actor.alarm += 1;
     }
@@ -263,35 +260,24 @@ impl Stage {
         });
         for output in out {
             match output {
-                Output::Send { after, .. } | Output::Reply { after, .. }
-                    if after > self.actors[at].disk.durable =>
-                {
-                    self.actors[at].waiting.push((after, output, news));
+                Output::Send { to, message } => self.send(at, to, message, news),
+                Output::Reply { ticket, reply } => {
+                    self.note(at, What::Answers(describe::reply(&reply)), None);
+                    self.replies.insert(ticket, reply);
                 }
-                output => self.perform_output(at, output, news),
+                Output::Persist { mark, record } => self.persist(at, mark, record),
+                Output::Deliver(delivery) => self.actors[at].delivered.push(delivery.value),
+                Output::Restored { .. } => {}
+                Output::Trace(event) => self.trace(at, &event),
+                Output::WakeAt(time) => {
+                    self.actors[at].alarm += 1;
+                    let alarm = self.actors[at].alarm;
+                    let after = time.0.saturating_sub(self.now).max(1);
+                    self.schedule(after, Event::Tick { node: at, alarm });
+                }
             }
         }
         news
-    }
-
-    fn perform_output(&mut self, at: usize, output: Output<Bytes>, news: bool) {
-        match output {
-            Output::Send { to, message, .. } => self.send(at, to, message, news),
-            Output::Reply { ticket, reply, .. } => {
-                self.note(at, What::Answers(describe::reply(&reply)), None);
-                self.replies.insert(ticket, reply);
-            }
-            Output::Persist { mark, record } => self.persist(at, mark, record),
-            Output::Deliver(delivery) => self.actors[at].delivered.push(delivery.value),
-            Output::Restored { .. } => {}
-            Output::Trace(event) => self.trace(at, &event),
-            Output::WakeAt(time) => {
-                self.actors[at].alarm += 1;
-                let alarm = self.actors[at].alarm;
-                let after = time.0.saturating_sub(self.now).max(1);
-                self.schedule(after, Event::Tick { node: at, alarm });
-            }
-        }
     }
 
     fn trace(&mut self, at: usize, event: &TraceEvent) {
@@ -352,15 +338,9 @@ impl Stage {
     fn flush(&mut self, at: usize) {
         let actor = &mut self.actors[at];
         actor.flushing = false;
-        let Some(mark) = actor.disk.flush(&actor.delivered) else { return };
-        let waiting = std::mem::take(&mut actor.waiting);
-        let (free, waiting): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(after, ..)| *after <= mark);
-        actor.waiting = waiting;
-        for (_, output, news) in free {
-            self.perform_output(at, output, news);
+        if let Some(mark) = actor.disk.flush(&actor.delivered) {
+            self.input(at, Input::Durable(mark));
         }
-        self.input(at, Input::Durable(mark));
     }
 
     fn schedule(&mut self, after: u64, event: Event) {

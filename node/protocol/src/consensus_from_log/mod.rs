@@ -90,7 +90,7 @@ impl ConsensusFromLog {
         self.raft.step(now, input, &mut said);
         self.look_at_deliveries();
         out.extend(said.drain(..).map(|output| match output {
-            Output::Reply { ticket, reply, after } => {
+            Output::Reply { ticket, reply } => {
                 let key = self.waiting.remove(&ticket);
                 let reply = match reply {
                     Reply::Ok(_) => {
@@ -100,7 +100,7 @@ impl ConsensusFromLog {
                     }
                     other => other,
                 };
-                Output::Reply { ticket, reply, after }
+                Output::Reply { ticket, reply }
             }
             other => other,
         }));

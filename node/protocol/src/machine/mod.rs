@@ -75,23 +75,20 @@ pub enum Output<M> {
         /// What to write.
         record: Record,
     },
-    /// Send once `after` is durable; `Mark(0)`: at once.
+    /// Send, whatever the disk holds by now. What must wait for the disk is kept as a promise
+    /// ([`crate::disk`]), so that its evidence comes after the disk's.
     Send {
         /// To whom.
         to: NodeId,
         /// What.
         message: M,
-        /// What must be on disk first.
-        after: Mark,
     },
-    /// Answer a client once `after` is durable.
+    /// Answer a client, at once too.
     Reply {
         /// The request's ticket.
         ticket: Ticket,
         /// The answer.
         reply: Reply,
-        /// What must be on disk first.
-        after: Mark,
     },
     /// The next entry of the one log: once, gapless, in order.
     Deliver(Delivery),
@@ -170,15 +167,14 @@ pub trait Machine: Send {
     }
 }
 
-/// Answers at once: what is answered needs nothing more from this node's disk.
+/// Answers a client.
 pub fn reply_to<M>(ticket: Ticket, reply: Reply, out: &mut Outputs<M>) {
-    out.push(Output::Reply { ticket, reply, after: Mark(0) });
+    out.push(Output::Reply { ticket, reply });
 }
 
-/// Sends at once. What must wait for the disk is kept as a promise ([`crate::disk`]), so that its
-/// evidence comes after the disk's.
+/// Sends a message.
 pub fn send_to<M>(to: NodeId, message: M, out: &mut Outputs<M>) {
-    out.push(Output::Send { to, message, after: Mark(0) });
+    out.push(Output::Send { to, message });
 }
 
 /// Starts a protocol from what its disk kept.
@@ -249,11 +245,9 @@ where
 
 fn encode<M: Wire>(output: Output<M>) -> Output<Bytes> {
     match output {
-        Output::Send { to, message, after } => {
-            Output::Send { to, message: message.encode(), after }
-        }
+        Output::Send { to, message } => Output::Send { to, message: message.encode() },
         Output::Persist { mark, record } => Output::Persist { mark, record },
-        Output::Reply { ticket, reply, after } => Output::Reply { ticket, reply, after },
+        Output::Reply { ticket, reply } => Output::Reply { ticket, reply },
         Output::Deliver(delivery) => Output::Deliver(delivery),
         Output::Restored { length, chain } => Output::Restored { length, chain },
         Output::Trace(event) => Output::Trace(event),

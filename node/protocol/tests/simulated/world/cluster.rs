@@ -41,7 +41,6 @@ pub struct Node {
     pub inbox: Vec<Input<Bytes>>,
     alarm: u64,
     flushing: bool,
-    waiting: Vec<(Mark, Output<Bytes>)>,
 }
 
 pub struct Cluster {
@@ -97,7 +96,6 @@ impl Cluster {
             inbox: Vec::new(),
             alarm: 0,
             flushing: false,
-            waiting: Vec::new(),
         };
         let mut cluster = Cluster {
             now: 1_000 * MS,
@@ -257,7 +255,6 @@ impl Cluster {
         let node = &mut self.nodes[at];
         node.machine = None;
         node.disk.crash(kept, &node.delivered);
-        node.waiting.clear();
         node.inbox.clear();
         node.paused = false;
         node.flushing = false;
@@ -268,11 +265,6 @@ impl Cluster {
         let node = &mut self.nodes[at];
         node.flushing = false;
         let Some(mark) = node.disk.flush(&node.delivered) else { return };
-        let (free, waiting) =
-            std::mem::take(&mut node.waiting).into_iter().partition(|(after, _)| *after <= mark);
-        node.waiting = waiting;
-        let free: Vec<(Mark, Output<Bytes>)> = free;
-        self.perform_outputs(at, free.into_iter().map(|(_, output)| output).collect());
         self.input(at, Input::Durable(mark));
     }
 
@@ -290,14 +282,10 @@ impl Cluster {
 
     fn perform_outputs(&mut self, at: usize, out: Vec<Output<Bytes>>) {
         for output in out {
-            let durable = self.nodes[at].disk.durable;
             match output {
-                Output::Send { after, .. } | Output::Reply { after, .. } if after > durable => {
-                    self.nodes[at].waiting.push((after, output));
-                }
                 Output::Persist { mark, record } => self.persist(at, mark, record),
-                Output::Send { to, message, .. } => self.send(at, to, message),
-                Output::Reply { ticket, reply, .. } => self.reply(ticket, reply),
+                Output::Send { to, message } => self.send(at, to, message),
+                Output::Reply { ticket, reply } => self.reply(ticket, reply),
                 Output::Deliver(delivery) => {
                     let delivered = &mut self.nodes[at].delivered;
                     if delivery.offset.0 != delivered.len() as u64 {

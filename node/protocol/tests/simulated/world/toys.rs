@@ -9,7 +9,7 @@ use schism_protocol::wire::WireError;
 use schism_protocol::{
     Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Index, Input, Machine, Mark, NodeId,
     Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role, Serves,
-    Status, Time, TraceEvent, Traces,
+    Status, Ticket, Time, TraceEvent, Traces,
 };
 
 use super::Strike::{CrashLeader, CrashOne, PauseLeader, Promote, PromoteWhileLeaderLives};
@@ -30,6 +30,9 @@ struct Toy<const WAY: u8> {
     restarted: bool,
     decided: BTreeMap<Bytes, Bytes>,
     mark: Mark,
+    durable: Mark,
+    /// Answers that wait for the disk.
+    held: Vec<(Mark, Ticket, Reply)>,
 }
 
 #[allow(clippy::unnecessary_wraps)] // it is a `Build`
@@ -48,6 +51,8 @@ fn build<const WAY: u8>(
         restarted: !boot.state.is_empty(),
         decided: text.lines().map(pair).collect(),
         mark: Mark(0),
+        durable: Mark(0),
+        held: Vec::new(),
     };
     if boot.id == NodeId(1) && WAY != NEEDS_PROMOTION {
         toy.lead(out);
@@ -103,13 +108,17 @@ impl<const WAY: u8> Machine for Toy<WAY> {
         input: Input<Bytes>,
         out: &mut Outputs<Bytes>,
     ) -> Result<(), WireError> {
-        if let Input::Request { ticket, request } = input {
-            if WAY == SILENT_AFTER_RESTART && self.restarted {
-                return Ok(());
+        match input {
+            Input::Request { .. } if WAY == SILENT_AFTER_RESTART && self.restarted => {}
+            Input::Request { ticket, request } => {
+                let reply = self.answer(request, out);
+                self.held.push((self.mark, ticket, reply));
             }
-            let reply = self.answer(request, out);
-            out.push(Output::Reply { ticket, reply, after: self.mark });
+            Input::Durable(mark) => self.durable = mark,
+            Input::Tick | Input::Receive { .. } => {}
         }
+        let free = self.held.extract_if(.., |(mark, ..)| *mark <= self.durable);
+        out.extend(free.map(|(_, ticket, reply)| Output::Reply { ticket, reply }));
         Ok(())
     }
 
