@@ -12,10 +12,7 @@
 //! * [`machine`]: the vocabulary between a protocol and the world.
 //! * [`wire`]: how messages become bytes; [`ProtocolRow`]: what a protocol says of itself;
 //!   [`States`]: its states as a lecture draws them.
-//! * What several protocols share: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] it drives
-//!   with its [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what);
-//!   [`pending`] and [`reads`] (a leader's requests; [`asking`]: elsewhere), [`feed`] (its
-//!   followers); [`options`].
+//! * [`common`]: what protocols that keep a log share.
 //! * [`sequencer`]: one node orders for ever.
 //! * [`failover`]: an operator chooses who orders.
 //! * [`paxos`]: single decisions; [`log_from_consensus`] and [`consensus_from_log`] make each from
@@ -24,27 +21,16 @@
 //!   one's `rules.rs` is the index of its paper's safety argument.
 //! * [`bugs`]: planted bugs, each overriding one rule.
 
-pub mod asking;
 pub mod bugs;
+pub mod common;
 pub mod consensus_from_log;
-pub mod disk;
 pub mod failover;
-pub mod feed;
-pub mod log;
 pub mod log_from_consensus;
 pub mod machine;
 pub mod multi_paxos;
-pub mod options;
-pub mod ordered;
 pub mod paxos;
-pub mod pending;
-pub mod quorum;
 pub mod raft;
-pub mod reads;
-pub mod replica;
 pub mod sequencer;
-pub mod session;
-pub mod transfer;
 pub mod vsr;
 pub mod wire;
 pub mod zab;

@@ -3,33 +3,14 @@
 //! It never adds a length: the transport frames.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use std::fmt;
 
-use crate::log::EntryId;
-use crate::machine::{Chain, ClientId, Command, Epoch, Index, LogEntry, Offset, Session, Snapshot};
+use crate::machine::{
+    Chain, ClientId, Command, EntryId, Epoch, Index, LogEntry, Offset, Session, Snapshot,
+};
+pub use crate::machine::{Wire, WireError};
 
 /// The least an entry takes in a frame: birth and kind.
 pub const ENTRY_BYTES_MIN: usize = 9;
-
-/// A message that can travel.
-pub trait Wire: Sized {
-    /// The whole frame body, header included.
-    fn encode(&self) -> Bytes;
-    /// The reverse; any bytes may be offered, so it never panics.
-    fn decode(bytes: Bytes) -> Result<Self, WireError>;
-}
-
-/// Bytes that are no message of this protocol.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WireError(pub String);
-
-impl fmt::Display for WireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a message of this protocol: {}", self.0)
-    }
-}
-
-impl std::error::Error for WireError {}
 
 /// Writes a frame: integers little endian, byte strings after their length (u32).
 pub struct Writer(BytesMut);

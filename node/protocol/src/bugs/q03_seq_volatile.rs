@@ -5,8 +5,8 @@
 //! Woken by: a restart of the sequencer.
 
 use super::Bug;
+use crate::common::ordered::Ordered;
 use crate::machine::build;
-use crate::ordered::Ordered;
 use crate::sequencer::{Rules, Sequencer};
 
 struct SeqVolatile;

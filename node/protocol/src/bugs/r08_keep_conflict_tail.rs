@@ -7,8 +7,8 @@
 //! Woken by: a leader change while followers have tails of their own: partition, crash.
 
 use super::Bug;
-use crate::log::{EntryId, Reconciled};
-use crate::machine::{LogEntry, build};
+use crate::common::log::Reconciled;
+use crate::machine::{EntryId, LogEntry, build};
 use crate::raft::Raft;
 use crate::raft::{Rules, State};
 

@@ -5,10 +5,10 @@
 //! Woken by: anything that loses an answer, with `retry: true`.
 
 use super::Bug;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Session, build};
 use crate::raft::Raft;
 use crate::raft::Rules;
-use crate::session::{Lookup, Sessions};
 
 struct NoDedup;
 

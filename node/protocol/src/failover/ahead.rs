@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 
+use crate::common::ordered::Ordered;
+use crate::common::replica::Replica;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Command, Index, LogEntry, Offset, Reply, Session, Ticket};
-use crate::ordered::Ordered;
-use crate::replica::Replica;
-use crate::session::{Lookup, Sessions};
 
 /// See above.
 pub(super) struct Ahead {

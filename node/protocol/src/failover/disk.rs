@@ -1,6 +1,6 @@
-//! The disk as seen from manual failover. It never writes: see [`crate::disk`].
+//! The disk as seen from manual failover. It never writes: see [`crate::common::disk`].
 
 use super::state::{HardState, Held};
 
 /// With its hard state and its promises.
-pub type Disk = crate::disk::Disk<HardState, Held>;
+pub type Disk = crate::common::disk::Disk<HardState, Held>;

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use super::message::Body;
 use super::state::{HardState, Held};
 use super::{Failover, Message, Out, send_in};
-use crate::log::{EntryId, Reconciled};
-use crate::machine::{Epoch, Index, LogEntry, NodeId, Offset, Refusal, Reply, Role, Snapshot};
+use crate::common::log::Reconciled;
+use crate::machine::{
+    EntryId, Epoch, Index, LogEntry, NodeId, Offset, Refusal, Reply, Role, Snapshot,
+};
 
 /// What every message of a leader says beside its entries.
 #[derive(Clone, Copy)]

@@ -4,8 +4,7 @@
 use bytes::Bytes;
 
 use super::rules::Standing;
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
+use crate::machine::{EntryId, Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::{Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
@@ -144,7 +143,7 @@ const fn frame(kind: u8, name: &'static str, part: FramePart) -> FrameRow {
 impl Wire for Message {
     fn encode(&self) -> Bytes {
         let start = |kind, body_bytes| Writer::frame(kind, self.epoch, body_bytes);
-        let of_entries = |e: &[LogEntry]| e.iter().map(crate::log::weight).sum::<usize>();
+        let of_entries = |e: &[LogEntry]| e.iter().map(crate::common::log::weight).sum::<usize>();
         let of_values = |values: &[Bytes]| values.iter().map(|v| v.len() + 4).sum::<usize>();
         let mut w;
         match &self.body {

@@ -18,14 +18,14 @@ pub mod rules;
 mod state;
 mod states;
 
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
+use crate::common::reads::{Reader, answer};
 use crate::machine::{
     Boot, BootError, Doubt, Epoch, Index, Input, Level, Mark, NodeId, OfLog, Output, Outputs,
     Protocol, Refusal, Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to,
     send_to,
 };
-use crate::ordered::Ordered;
-use crate::reads::{Reader, answer};
 use crate::{Acks, Progress, ProtocolRow};
 use ahead::Ahead;
 use message::{Body, Message};

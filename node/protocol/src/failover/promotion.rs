@@ -11,13 +11,13 @@ use super::replication::Lead;
 use super::rules::Standing;
 use super::state::{HardState, Held};
 use super::{Failover, Out, send_in};
-use crate::log::{EntryId, Reconciled};
+use crate::common::log::Reconciled;
+use crate::common::options::after;
+use crate::common::pending::MESSAGE_BYTES_MAX;
 use crate::machine::{
-    Answer, Epoch, Index, LogEntry, NodeId, Offset, Output, Refusal, Reply, Role, Snapshot, Ticket,
-    Time, TraceEvent, reply_to,
+    Answer, EntryId, Epoch, Index, LogEntry, NodeId, Offset, Output, Refusal, Reply, Role,
+    Snapshot, Ticket, Time, TraceEvent, reply_to,
 };
-use crate::options::after;
-use crate::pending::MESSAGE_BYTES_MAX;
 
 /// A promotion under way.
 pub(super) struct Promotion {

@@ -7,16 +7,16 @@ use super::ahead::Ahead;
 use super::message::Body;
 use super::options::Mode;
 use super::{Failover, Out};
-use crate::feed::{Feed, Piece};
-use crate::log::Log;
+use crate::common::log::Log;
+use crate::common::options::after;
+use crate::common::pending::{Pending, too_large};
+use crate::common::progress::{Piece, ReplicationProgress};
+use crate::common::quorum::reached_by;
+use crate::common::reads::{Reader, Rounds, answer};
 use crate::machine::{
     Answer, Command, Epoch, Index, Level, LogEntry, NodeId, Offset, Reply, Ticket, Time, reply_to,
     send_to,
 };
-use crate::options::after;
-use crate::pending::{Pending, too_large};
-use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, answer};
 
 /// What only a leader has, and a candidate that installs its log.
 pub(super) struct Lead {
@@ -31,12 +31,13 @@ pub(super) struct Lead {
     pub(super) rounds: Rounds<Reader>,
     /// What asynchronous mode answers from.
     pub(super) ahead: Option<Ahead>,
-    peers: Vec<Feed>,
+    peers: Vec<ReplicationProgress>,
 }
 
 impl Lead {
     pub(super) fn new(epoch: Epoch, open: Index, others: Vec<NodeId>, now: Time) -> Self {
-        let peers = others.into_iter().map(|id| Feed::new(id, open.next(), now)).collect();
+        let peers =
+            others.into_iter().map(|id| ReplicationProgress::new(id, open.next(), now)).collect();
         Lead {
             epoch,
             open,
@@ -115,11 +116,11 @@ impl Failover {
     pub(super) fn on_heartbeat_due(&mut self, out: &mut Out) {
         let Some(lead) = &mut self.lead else { return };
         lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
-        lead.peers.iter_mut().for_each(Feed::on_heartbeat_due);
+        lead.peers.iter_mut().for_each(ReplicationProgress::on_heartbeat_due);
         self.broadcast_heartbeat(out);
     }
 
-    fn peer(&mut self, from: NodeId, epoch: Epoch) -> Option<(&mut Feed, &Log)> {
+    fn peer(&mut self, from: NodeId, epoch: Epoch) -> Option<(&mut ReplicationProgress, &Log)> {
         let lead = self.lead.as_mut().filter(|lead| lead.epoch == epoch)?;
         let peer = lead.peers.iter_mut().find(|peer| peer.id == from)?;
         peer.heard = self.now;

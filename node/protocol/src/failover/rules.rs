@@ -8,10 +8,10 @@
 
 use super::disk::Disk;
 use super::state::{HardState, State};
-use crate::log::{EntryId, Reconciled};
-use crate::machine::{Epoch, Index, LogEntry, Mark, NodeId, Session};
-use crate::quorum;
-use crate::session::{Lookup, Sessions};
+use crate::common::log::Reconciled;
+use crate::common::quorum;
+use crate::common::session::{Lookup, Sessions};
+use crate::machine::{EntryId, Epoch, Index, LogEntry, Mark, NodeId, Session};
 
 /// What a node says of its log when it promises.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::message::Message;
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
 use crate::machine::{Epoch, Index, NodeId, Role};
-use crate::ordered::Ordered;
 
 /// Persistent: on disk before anything rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -2,11 +2,11 @@
 //! It never answers before what was asked for is in the log; local reads apart.
 
 use super::{LogFromConsensus, Out};
+use crate::common::options::after;
+use crate::common::pending::too_large;
+use crate::common::reads::{Reader, answer};
+use crate::common::replica::Replica;
 use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Ticket, Time, Want, reply_to};
-use crate::options::after;
-use crate::pending::too_large;
-use crate::reads::{Reader, answer};
-use crate::replica::Replica;
 
 /// What was asked for and not proposed for so many T is refused: half of what clients wait by
 /// default, so that what is proposed then can still be answered.

@@ -5,8 +5,8 @@
 use super::ask::Asked;
 use super::message::Message;
 use super::{LogFromConsensus, Out, encode};
+use crate::common::options::after;
 use crate::machine::{Epoch, Index, NodeId, Offset, send_to};
-use crate::options::after;
 use crate::paxos::catch_up::{Behind, CatchUp};
 
 impl LogFromConsensus {

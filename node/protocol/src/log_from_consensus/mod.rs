@@ -17,13 +17,13 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::options::after;
+use crate::common::ordered::Ordered;
 use crate::machine::{
     Boot, BootError, Command, Epoch, Index, Input, LogEntry, NodeId, OfLog, Output, Outputs,
     Protocol, Record, Refusal, Reply, Role, Status, Time, build, reply_to,
 };
-use crate::options::after;
-use crate::ordered::Ordered;
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
@@ -224,7 +224,7 @@ impl LogFromConsensus {
     fn execute(&mut self, out: &mut Out) {
         let ordered = &mut self.ordered;
         let last = ordered.log.last_index();
-        let look_up = |sessions: &crate::session::Sessions, s| sessions.look_up(s);
+        let look_up = |sessions: &crate::common::session::Sessions, s| sessions.look_up(s);
         let done = ordered.commit_to(last, Epoch(0), false, look_up, out);
         for done in done {
             if self.asked.front().is_some_and(|asked| asked.name == done.birth) {

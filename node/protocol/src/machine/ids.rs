@@ -27,6 +27,16 @@ pub struct Offset(pub u64);
 )]
 pub struct Epoch(pub u64);
 
+/// An entry of a log without its content: where it is and in which epoch it was created. Ordered
+/// by birth, then index: of two logs the one whose last entry is greater is more up to date.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct EntryId {
+    /// The epoch it was created in.
+    pub birth: Epoch,
+    /// Its index.
+    pub index: Index,
+}
+
 /// Names one client request inside one incarnation of one server; its reply carries it back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(pub u64);

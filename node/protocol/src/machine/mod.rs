@@ -6,8 +6,6 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::wire::{Wire, WireError};
-
 mod ids;
 mod records;
 mod requests;
@@ -76,7 +74,7 @@ pub enum Output<M> {
         record: Record,
     },
     /// Send, whatever the disk holds by now. What must wait for the disk is kept as a promise
-    /// ([`crate::disk`]), so that its evidence comes after the disk's.
+    /// ([`crate::common::disk`]), so that its evidence comes after the disk's.
     Send {
         /// To whom.
         to: NodeId,
@@ -126,6 +124,18 @@ pub struct Status {
     /// The last index in its log.
     pub last: Index,
 }
+
+/// A message that can travel.
+pub trait Wire: Sized {
+    /// The whole frame body, header included.
+    fn encode(&self) -> Bytes;
+    /// The reverse; any bytes may be offered, so it never panics.
+    fn decode(bytes: Bytes) -> Result<Self, WireError>;
+}
+
+/// Bytes that are no message of this protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WireError(pub String);
 
 /// A protocol: a state machine generic over nothing but its own message and rules.
 pub trait Protocol: Sized {
@@ -264,3 +274,11 @@ impl fmt::Display for BootError {
 }
 
 impl std::error::Error for BootError {}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a message of this protocol: {}", self.0)
+    }
+}
+
+impl std::error::Error for WireError {}

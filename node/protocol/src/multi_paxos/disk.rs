@@ -1,12 +1,12 @@
 //! What waits for a Multi-Paxos node's disk: promises and acceptances, its own among them.
-//! It never writes and never sends: [`crate::disk`] says when a promise may leave.
+//! It never writes and never sends: [`crate::common::disk`] says when a promise may leave.
 
 use super::state::HardState;
 use crate::machine::{Chain, Index, NodeId};
 use crate::paxos::ballot::Ballot;
 
 /// The disk as seen from Multi-Paxos.
-pub type Disk = crate::disk::Disk<HardState, Held>;
+pub type Disk = crate::common::disk::Disk<HardState, Held>;
 
 /// A promise that waits for the disk.
 #[derive(Clone, Debug)]

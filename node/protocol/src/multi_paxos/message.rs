@@ -137,7 +137,8 @@ impl Wire for Message {
                 w.u64(from.0);
             }
             Body::Promise { piece, pieces, base, accepted } => {
-                let weight: usize = accepted.iter().map(|e| crate::log::weight(e) + 8).sum();
+                let weight: usize =
+                    accepted.iter().map(|e| crate::common::log::weight(e) + 8).sum();
                 w = start(kind::PROMISE, 28 + weight);
                 w.u64(u64::from(*piece));
                 w.u64(u64::from(*pieces));

@@ -24,18 +24,18 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::asking::{Asking, Waiter};
-use crate::disk::Hard;
+use crate::common::asking::{Asking, Waiter};
+use crate::common::disk::Hard;
+use crate::common::options::{after, draw_timeout};
+use crate::common::ordered::Ordered;
+use crate::common::pending::Pending;
+use crate::common::reads::Rounds;
 use crate::machine::{
     Boot, BootError, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal, Reply,
     Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
-use crate::options::{after, draw_timeout};
-use crate::ordered::Ordered;
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
-use crate::pending::Pending;
-use crate::reads::Rounds;
 use crate::{ProtocolRow, Traces};
 use message::{Body, Message};
 

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::disk::Held;
 use super::message::Body;
 use super::{MultiPaxos, Out, send};
-use crate::log::weight;
+use crate::common::log::weight;
+use crate::common::options::after;
+use crate::common::pending::MESSAGE_BYTES_MAX;
 use crate::machine::{Index, LogEntry, NodeId, Output, Role, TraceEvent};
-use crate::options::after;
 use crate::paxos::ballot::Ballot;
-use crate::pending::MESSAGE_BYTES_MAX;
 
 /// Asking whether a ballot would be promised.
 pub(super) struct Asked {

@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, VecDeque};
 use super::disk::Held;
 use super::message::Body;
 use super::{Lead, MultiPaxos, Out, not_leader, send};
-use crate::log::command_weight;
+use crate::common::log::command_weight;
+use crate::common::options::after;
+use crate::common::pending::{MESSAGE_BYTES_MAX, Pending, too_large};
+use crate::common::reads::Rounds;
 use crate::machine::{
     Chain, Command, Epoch, Index, LogEntry, NodeId, Output, Record, Reply, Role, Ticket, Time,
     TraceEvent, reply_to,
 };
-use crate::options::after;
 use crate::paxos::acceptor::Tally;
 use crate::paxos::ballot::Ballot;
-use crate::pending::{MESSAGE_BYTES_MAX, Pending, too_large};
-use crate::reads::Rounds;
 
 /// An open slot of a leader.
 pub(super) struct Proposal {

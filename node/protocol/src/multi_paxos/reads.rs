@@ -8,11 +8,11 @@
 
 use super::message::Body;
 use super::{MultiPaxos, Out, not_leader, send};
-use crate::asking::{Waiter, refuse};
+use crate::common::asking::{Waiter, refuse};
+use crate::common::quorum::reached_by;
+use crate::common::reads::{Reader, Rounds, answer};
 use crate::machine::{Index, Level, NodeId, Ticket, Want, reply_to};
 use crate::paxos::ballot::Ballot;
-use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, answer};
 
 impl MultiPaxos {
     pub(super) fn on_read_request(

@@ -8,11 +8,11 @@
 
 use super::disk::Disk;
 use super::state::State;
+use crate::common::quorum;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Command, Doubt, Index, LogEntry, Mark, NodeId, Reply, Session};
 use crate::paxos::acceptor::{highest, may_accept, may_promise};
 use crate::paxos::ballot::Ballot;
-use crate::quorum;
-use crate::session::{Lookup, Sessions};
 
 /// What a learner makes of the next slot, which its leader says is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
 use crate::machine::{BootError, Chain, Index, LogEntry, NodeId, Role, Time};
-use crate::ordered::Ordered;
 use crate::paxos::ballot::Ballot;
 
 /// Persistent beside the slots: survives every crash, and is on disk before anything rests on it.

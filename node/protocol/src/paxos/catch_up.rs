@@ -6,11 +6,11 @@
 
 use bytes::Bytes;
 
-use crate::log::{command_weight, weight};
+use crate::common::log::{command_weight, weight};
+use crate::common::options::after;
+use crate::common::ordered::Ordered;
+use crate::common::pending::MESSAGE_BYTES_MAX;
 use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Snapshot, Time};
-use crate::options::after;
-use crate::ordered::Ordered;
-use crate::pending::MESSAGE_BYTES_MAX;
 use crate::wire::{Reader, WireError, Writer};
 use crate::{FramePart, FrameRow};
 

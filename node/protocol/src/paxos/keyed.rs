@@ -13,13 +13,13 @@ use super::message::{FRAMES, Message};
 use super::options::{OPTIONS, Options};
 use super::rules::{Paper, Rules};
 use super::synod::{Acceptor, Disk, Journal, Synod};
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::pending::VALUE_BYTES_MAX;
 use crate::machine::{
     Answer, Boot, BootError, Chain, Command, Epoch, Index, Input, LogEntry, NodeId, Offset, Output,
     Outputs, Protocol, Record, Refusal, Reply, Request, Role, Snapshot, Status, Ticket, Time,
     TraceEvent, build, reply_to,
 };
-use crate::pending::VALUE_BYTES_MAX;
 use crate::{Epochs, ProtocolRow, Serves, Traces};
 
 type Out = Outputs<Message<Bytes>>;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::OptionRow;
+use crate::common::options::{Given, option};
 use crate::machine::BootError;
-use crate::options::{Given, option};
 
 /// As text, for help and lists.
 pub const OPTIONS: &[OptionRow] = &[

@@ -11,8 +11,8 @@ use super::acceptor::{Accepted, highest, may_accept, may_promise};
 use super::ballot::Ballot;
 use super::options::{Backoff, Options};
 use super::synod::Acceptor;
+use crate::common::quorum;
 use crate::machine::{Mark, NodeId};
-use crate::quorum;
 
 /// The decisions.
 pub trait Rules: Sync {

@@ -1,12 +1,12 @@
 //! What waits for a Raft node's disk: votes and acknowledgements.
-//! It never writes and never sends: [`crate::disk`] says when a promise may leave.
+//! It never writes and never sends: [`crate::common::disk`] says when a promise may leave.
 
 use super::message::Message;
 use super::state::HardState;
 use crate::machine::{Epoch, Index, NodeId};
 
 /// The disk as seen from Raft.
-pub type Disk = crate::disk::Disk<HardState, Held>;
+pub type Disk = crate::common::disk::Disk<HardState, Held>;
 
 /// A promise that waits for the disk.
 #[derive(Clone, Debug)]

@@ -6,12 +6,11 @@ use super::message::Body;
 use super::options::Options;
 use super::state::HardState;
 use super::{Lead, Out, Raft, send_in};
-use crate::feed::Feed;
-use crate::log::EntryId;
-use crate::machine::{Command, Epoch, NodeId, Output, Role, TraceEvent};
-use crate::options::{after, draw_timeout};
-use crate::pending::Pending;
-use crate::reads::Rounds;
+use crate::common::options::{after, draw_timeout};
+use crate::common::pending::Pending;
+use crate::common::progress::ReplicationProgress;
+use crate::common::reads::Rounds;
+use crate::machine::{Command, EntryId, Epoch, NodeId, Output, Role, TraceEvent};
 
 impl Raft {
     pub(super) fn on_tick(&mut self, out: &mut Out) {
@@ -150,7 +149,7 @@ impl Raft {
         let next = self.state.ordered.log.last_index().next();
         let now = self.now;
         self.lead = Some(Lead {
-            peers: self.others().map(|id| Feed::new(id, next, now)).collect(),
+            peers: self.others().map(|id| ReplicationProgress::new(id, next, now)).collect(),
             heartbeat_at: after(now, self.state.options.heartbeat_ns),
             pending: Pending::default(),
             rounds: Rounds::default(),

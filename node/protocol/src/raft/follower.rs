@@ -4,8 +4,8 @@
 use super::disk::Held;
 use super::message::Body;
 use super::{Out, Raft};
-use crate::log::{EntryId, Reconciled};
-use crate::machine::{Epoch, Index, LogEntry, NodeId};
+use crate::common::log::Reconciled;
+use crate::machine::{EntryId, Epoch, Index, LogEntry, NodeId};
 
 impl Raft {
     #[allow(clippy::too_many_arguments)] // the fields of one AppendEntries

@@ -3,8 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
+use crate::machine::{EntryId, Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::{Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
@@ -161,7 +160,7 @@ impl Wire for Message {
                 w.u8(u8::from(*granted));
             }
             Body::Append { prev, commit, round, entries } => {
-                let weight: usize = entries.iter().map(crate::log::weight).sum();
+                let weight: usize = entries.iter().map(crate::common::log::weight).sum();
                 w = start(kind::APPEND, 36 + weight);
                 w.id(*prev);
                 w.u64(commit.0);

@@ -26,16 +26,16 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::ProtocolRow;
-use crate::asking::{Asking, Waiter};
-use crate::disk::Hard;
-use crate::feed::Feed;
+use crate::common::asking::{Asking, Waiter};
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
+use crate::common::pending::Pending;
+use crate::common::progress::ReplicationProgress;
+use crate::common::reads::Rounds;
 use crate::machine::{
     Boot, BootError, Epoch, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal,
     Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
-use crate::ordered::Ordered;
-use crate::pending::Pending;
-use crate::reads::Rounds;
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -81,7 +81,7 @@ pub struct Raft {
 
 /// What only a leader has (paper, figure 2: "volatile state on leaders").
 struct Lead {
-    peers: Vec<Feed>,
+    peers: Vec<ReplicationProgress>,
     heartbeat_at: Time,
     pending: Pending,
     rounds: Rounds<Waiter>,

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::OptionRow;
+pub use crate::common::options::Elected as Options;
+use crate::common::options::{Given, option};
 use crate::machine::BootError;
-pub use crate::options::Elected as Options;
-use crate::options::{Given, option};
 
 /// Raft's options as text, for help and lists.
 pub const OPTIONS: &[OptionRow] = &[

@@ -10,10 +10,10 @@
 
 use super::message::Body;
 use super::{Out, Raft, not_leader};
-use crate::asking::{Waiter, refuse};
+use crate::common::asking::{Waiter, refuse};
+use crate::common::quorum::reached_by;
+use crate::common::reads::{Reader, Rounds, answer};
 use crate::machine::{Epoch, Index, Level, NodeId, Role, Ticket, Want, reply_to};
-use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, answer};
 
 impl Raft {
     pub(super) fn on_read_request(

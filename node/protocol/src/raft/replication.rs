@@ -6,10 +6,10 @@
 use super::disk::Held;
 use super::message::Body;
 use super::{Out, Raft, not_leader, send_in};
-use crate::feed::{Feed, Piece};
+use crate::common::pending::too_large;
+use crate::common::progress::{Piece, ReplicationProgress};
+use crate::common::quorum::reached_by;
 use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Reply, Role, Ticket, reply_to};
-use crate::pending::too_large;
-use crate::quorum::reached_by;
 
 impl Raft {
     pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
@@ -72,7 +72,7 @@ impl Raft {
             return self.follow(None, out);
         }
         let lead = self.lead.as_mut().expect("only leaders have heartbeats");
-        lead.peers.iter_mut().for_each(Feed::on_heartbeat_due);
+        lead.peers.iter_mut().for_each(ReplicationProgress::on_heartbeat_due);
         self.broadcast_heartbeat(out);
     }
 

@@ -8,11 +8,11 @@
 
 use super::disk::Disk;
 use super::state::{HardState, State};
-use crate::log::{EntryId, Reconciled};
+use crate::common::log::Reconciled;
+use crate::common::quorum;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::Session;
-use crate::machine::{Doubt, Epoch, Index, LogEntry, Mark, NodeId, Reply, Role};
-use crate::quorum;
-use crate::session::{Lookup, Sessions};
+use crate::machine::{Doubt, EntryId, Epoch, Index, LogEntry, Mark, NodeId, Reply, Role};
 
 /// The decisions.
 pub trait Rules: Sync {

@@ -4,10 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
-use crate::disk::Hard;
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, NodeId, Role, Time};
-use crate::ordered::Ordered;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
+use crate::machine::{EntryId, Epoch, Index, NodeId, Role, Time};
 
 /// Persistent: survives every crash, and is on disk before anything rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

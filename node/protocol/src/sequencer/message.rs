@@ -78,7 +78,7 @@ impl Wire for Message {
         let mut w;
         match &self.body {
             Body::Run { before, entries } => {
-                let weight: usize = entries.iter().map(crate::log::weight).sum();
+                let weight: usize = entries.iter().map(crate::common::log::weight).sum();
                 w = Writer::frame(kind::RUN, self.epoch, 12 + weight);
                 w.u64(before.0);
                 w.entries(entries);

@@ -13,16 +13,16 @@ mod states;
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Disk, Hard};
-use crate::feed::{Feed, Piece};
+use crate::common::disk::{Disk, Hard};
+use crate::common::options::{Given, after, option};
+use crate::common::ordered::Ordered;
+use crate::common::pending::{Limits, Pending, too_large};
+use crate::common::progress::{Piece, ReplicationProgress};
+use crate::common::reads::{Reader, answer};
 use crate::machine::{
     Boot, BootError, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, OfLog, Output, Outputs,
     Protocol, Refusal, Reply, Request, Role, Status, Ticket, Time, build, reply_to, send_to,
 };
-use crate::options::{Given, after, option};
-use crate::ordered::Ordered;
-use crate::pending::{Limits, Pending, too_large};
-use crate::reads::{Reader, answer};
 use crate::{CommitQuorum, Level, OptionRow, Progress, ProtocolRow, Traces};
 use message::{Body, Message};
 
@@ -83,7 +83,7 @@ pub struct HardState {
 impl Hard for HardState {}
 
 struct Lead {
-    receivers: Vec<Feed>,
+    receivers: Vec<ReplicationProgress>,
     pending: Pending,
     heartbeat_at: Time,
 }
@@ -109,7 +109,7 @@ impl Protocol for Sequencer {
         let (last, now) = (ordered.log.last_index(), boot.now);
         let others = boot.members.iter().filter(|member| **member != boot.id);
         let lead = leads.then(|| Lead {
-            receivers: others.map(|id| Feed::new(*id, last.next(), now)).collect(),
+            receivers: others.map(|id| ReplicationProgress::new(*id, last.next(), now)).collect(),
             pending: Pending::default(),
             heartbeat_at: now,
         });
@@ -325,7 +325,7 @@ impl Sequencer {
         }
     }
 
-    fn receiver(&mut self, id: NodeId) -> Option<(&mut Feed, &Ordered)> {
+    fn receiver(&mut self, id: NodeId) -> Option<(&mut ReplicationProgress, &Ordered)> {
         let lead = self.lead.as_mut()?;
         let receiver = lead.receivers.iter_mut().find(|receiver| receiver.id == id)?;
         Some((receiver, &self.ordered))

@@ -5,9 +5,9 @@
 //!
 //! A planted bug overrides exactly one of them.
 
+use crate::common::ordered::Ordered;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Index, Session};
-use crate::ordered::Ordered;
-use crate::session::{Lookup, Sessions};
 
 /// Where an entry that arrives belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::message::Suffix;
-use crate::log::{EntryId, Log};
-use crate::machine::{Index, LogEntry};
+use crate::common::log::Log;
+use crate::machine::{EntryId, Index, LogEntry};
 
 /// See above.
 #[derive(Default)]

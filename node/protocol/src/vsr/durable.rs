@@ -1,12 +1,12 @@
 //! What a replica's disk keeps, and what waits for it: leaving a view, acknowledgements.
-//! It never writes and never sends: [`crate::disk`] says when a promise may leave.
+//! It never writes and never sends: [`crate::common::disk`] says when a promise may leave.
 
 use super::state::{HardState, Mode};
 use super::{Out, Vsr};
 use crate::machine::{Epoch, Index, Mark, NodeId};
 
 /// The disk as seen from a replica.
-pub type Disk = crate::disk::Disk<HardState, Held>;
+pub type Disk = crate::common::disk::Disk<HardState, Held>;
 
 /// A promise that waits for the disk.
 #[derive(Clone, Debug)]

@@ -3,8 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
+use crate::machine::{EntryId, Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::{Reader, Wire, WireError, Writer};
 use crate::{FramePart, FrameRow};
 
@@ -323,7 +322,7 @@ impl Wire for Message {
 }
 
 fn weight(entries: &[LogEntry]) -> usize {
-    entries.iter().map(crate::log::weight).sum()
+    entries.iter().map(crate::common::log::weight).sum()
 }
 
 fn put_suffix(w: &mut Writer, suffix: &Suffix) {

@@ -38,13 +38,13 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::asking::Asking;
-use crate::disk::Hard;
+use crate::common::asking::Asking;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
 use crate::machine::{
     Boot, BootError, Epoch, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Refusal, Reply,
     Request, Role, Status as Told, Ticket, Time, reply_to, send_to,
 };
-use crate::ordered::Ordered;
 use branch::Branch;
 use message::{Body, Message};
 use patience::Patience;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::state::Mode;
 use crate::OptionRow;
+use crate::common::options::{Given, option};
+use crate::common::pending::Limits;
 use crate::machine::BootError;
-use crate::options::{Given, option};
-use crate::pending::Limits;
 
 const TIMEOUT: OptionRow =
     option("election-timeout", "T: without a primary for T to 2T (drawn) one is given up", "150ms");

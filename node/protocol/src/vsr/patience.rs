@@ -6,8 +6,8 @@
 //! happens then.
 
 use super::Vsr;
+use crate::common::options::{after, draw_timeout};
 use crate::machine::{Index, Time};
-use crate::options::{after, draw_timeout};
 
 /// What was lived through of late.
 #[derive(Default)]

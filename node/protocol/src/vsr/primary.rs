@@ -9,12 +9,12 @@ use std::collections::VecDeque;
 use super::message::Body;
 use super::options::Options;
 use super::{Out, Vsr, not_leader};
-use crate::asking::Waiter;
+use crate::common::asking::Waiter;
+use crate::common::options::after;
+use crate::common::pending::{MESSAGE_BYTES_MAX, Pending, too_large};
+use crate::common::quorum::reached_by;
+use crate::common::reads::Rounds;
 use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Reply, Ticket, Time, reply_to};
-use crate::options::after;
-use crate::pending::{MESSAGE_BYTES_MAX, Pending, too_large};
-use crate::quorum::reached_by;
-use crate::reads::Rounds;
 
 /// What only a primary has.
 pub(super) struct Lead {

@@ -9,10 +9,10 @@
 use super::message::Body;
 use super::state::Status;
 use super::{Out, Vsr, not_leader};
-use crate::asking::{Waiter, refuse};
+use crate::common::asking::{Waiter, refuse};
+use crate::common::quorum::reached_by;
+use crate::common::reads::{Reader, Rounds, answer};
 use crate::machine::{Epoch, Index, Level, NodeId, Ticket, Want, reply_to};
-use crate::quorum::reached_by;
-use crate::reads::{Reader, Rounds, answer};
 
 impl Vsr {
     pub(super) fn on_read_request(

@@ -7,10 +7,11 @@
 
 use super::Disk;
 use super::state::{Mode, State, Status};
-use crate::log::EntryId;
-use crate::machine::{Doubt, Epoch, Index, LogEntry, Mark, NodeId, Reply, Session, Snapshot};
-use crate::quorum;
-use crate::session::{Lookup, Sessions};
+use crate::common::quorum;
+use crate::common::session::{Lookup, Sessions};
+use crate::machine::{
+    Doubt, EntryId, Epoch, Index, LogEntry, Mark, NodeId, Reply, Session, Snapshot,
+};
 
 /// How a view's log replaces one's own after an entry that both have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,9 +5,8 @@
 
 use super::message::{Body, Suffix};
 use super::{Out, Vsr};
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, NodeId, Offset};
-use crate::pending::MESSAGE_BYTES_MAX;
+use crate::common::pending::MESSAGE_BYTES_MAX;
+use crate::machine::{EntryId, Epoch, Index, NodeId, Offset};
 
 /// Bytes of entries in one NewState: so few that over a link of 1 MB a second one comes within T,
 /// and shows that there is somebody.
@@ -94,7 +93,7 @@ impl Vsr {
         let mut room = bytes;
         let indices = (after.0 + 1..=last.0).rev().map(Index);
         for index in indices {
-            let weight = log.entry(index).map_or(0, crate::log::weight);
+            let weight = log.entry(index).map_or(0, crate::common::log::weight);
             if weight > room {
                 after = index;
                 break;

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
 use crate::machine::{Epoch, Index, NodeId, Time};
-use crate::ordered::Ordered;
 
 /// What of a replica survives a crash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

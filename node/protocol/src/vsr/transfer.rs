@@ -10,10 +10,9 @@ use super::branch::Branch;
 use super::message::{Body, Suffix};
 use super::serve::{ASKED_BYTES_MAX, PIECE_BYTES_MAX};
 use super::{Out, Vsr};
-use crate::log::EntryId;
-use crate::machine::{Epoch, Index, NodeId, Offset, Snapshot};
-use crate::options::after;
-use crate::pending::MESSAGE_BYTES_MAX;
+use crate::common::options::after;
+use crate::common::pending::MESSAGE_BYTES_MAX;
+use crate::machine::{EntryId, Epoch, Index, NodeId, Offset, Snapshot};
 
 /// Why the end of a log is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

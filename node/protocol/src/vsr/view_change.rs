@@ -12,8 +12,8 @@ use super::primary::Lead;
 use super::state::{HardState, Status};
 use super::transfer::Why;
 use super::{Held, Out, Vsr};
+use crate::common::quorum::reached_by;
 use crate::machine::{Epoch, Index, NodeId, Output, TraceEvent};
-use crate::quorum::reached_by;
 
 /// Bytes of entries in a DoViewChange, StartView or RecoveryResponse: as much as is under way in a
 /// busy moment. More is asked for, from the one who has it.

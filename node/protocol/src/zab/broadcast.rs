@@ -8,9 +8,9 @@ use super::lead::{Lead, Phase, Stage};
 use super::message::Order;
 use super::reads::Waiter;
 use super::{Out, Part, Zab, not_leader};
+use crate::common::pending::too_large;
+use crate::common::quorum::reached_by;
 use crate::machine::{Command, Index, LogEntry, NodeId, Reply, Role, Ticket, reply_to};
-use crate::pending::too_large;
-use crate::quorum::reached_by;
 
 impl Zab {
     pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {

@@ -5,11 +5,11 @@ use super::lead::{Lead, Peer, Phase, Session, Stage};
 use super::message::Order;
 use super::state::{HardState, Standing};
 use super::{Out, Part, Zab};
+use crate::common::options::after;
 use crate::machine::{Epoch, NodeId, Output, Role, TraceEvent};
-use crate::options::after;
 
 /// The disk as seen from Zab.
-pub type Disk = crate::disk::Disk<HardState, Held>;
+pub type Disk = crate::common::disk::Disk<HardState, Held>;
 
 /// A promise that waits for the disk.
 #[derive(Clone, Debug)]

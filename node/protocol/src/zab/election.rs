@@ -14,8 +14,8 @@ use super::message::{Body, Message, Note};
 use super::options::Options;
 use super::state::Standing;
 use super::{Out, Part, Zab};
+use crate::common::options::{after, draw_timeout};
 use crate::machine::{Epoch, NodeId, Role, Time, send_to};
-use crate::options::{after, draw_timeout};
 
 /// What a node has that looks for a leader.
 pub(super) struct Looking {

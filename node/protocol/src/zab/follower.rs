@@ -12,10 +12,10 @@ use super::reads::Asking;
 use super::rules::Promise;
 use super::state::{Standing, Zxid};
 use super::{Out, Part, Zab};
+use crate::common::options::after;
 use crate::machine::{
     Epoch, Index, LogEntry, NodeId, Offset, Output, Snapshot, Time, TraceEvent, send_to,
 };
-use crate::options::after;
 
 /// What a node has that follows another.
 pub(super) struct Following {

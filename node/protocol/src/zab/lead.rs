@@ -7,11 +7,11 @@ use super::message::{Body, Message, Order, Place};
 use super::reads::Waiter;
 use super::state::Standing;
 use super::{Out, Part, Zab};
+use crate::common::options::after;
+use crate::common::pending::Pending;
+use crate::common::reads::Rounds;
+use crate::common::transfer::Transfer;
 use crate::machine::{Epoch, Index, NodeId, Role, Time, send_to};
-use crate::options::after;
-use crate::pending::Pending;
-use crate::reads::Rounds;
-use crate::transfer::Transfer;
 
 /// See above.
 pub(super) struct Lead {

@@ -119,7 +119,7 @@ pub enum Order {
     },
     /// The leader is there.
     Ping {
-        /// The latest read round ([`crate::reads`]).
+        /// The latest read round ([`crate::common::reads`]).
         round: u64,
     },
     /// What was committed before the question with this token was asked ends at `index`.
@@ -309,7 +309,7 @@ fn shape(order: &Order) -> (u8, usize) {
         Order::NewLeader => (kind::NEW_LEADER, 0),
         Order::UpToDate { .. } => (kind::UP_TO_DATE, 8),
         Order::Propose { entries, .. } => {
-            (kind::PROPOSE, 12 + entries.iter().map(crate::log::weight).sum::<usize>())
+            (kind::PROPOSE, 12 + entries.iter().map(crate::common::log::weight).sum::<usize>())
         }
         Order::Commit { .. } => (kind::COMMIT, 8),
         Order::Ping { .. } => (kind::PING, 8),

@@ -27,12 +27,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::ProtocolRow;
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
 use crate::machine::{
     Boot, BootError, Epoch, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal, Reply,
     Request, Role, Status, Ticket, Time, build, reply_to,
 };
-use crate::ordered::Ordered;
 use message::{Body, Message, Report};
 
 pub use discovery::{Disk, Held};

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::OptionRow;
+use crate::common::options::{Given, option};
+use crate::common::pending::Limits;
 use crate::machine::BootError;
-use crate::options::{Given, option};
-use crate::pending::Limits;
 
 /// Zab's options as text, for help and lists.
 pub const OPTIONS: &[OptionRow] = &[

@@ -1,4 +1,4 @@
-//! Linearizable reads by rounds ([`crate::reads`]), and local ones.
+//! Linearizable reads by rounds ([`crate::common::reads`]), and local ones.
 //!
 //! A leader answers when a quorum that follows it has answered a ping of a round that started after
 //! the read came. A follower asks its leader, within its session, from which index on it may
@@ -13,10 +13,10 @@ use super::follower::Stage;
 use super::lead::Phase;
 use super::message::{Order, Report};
 use super::{Out, Part, Zab, not_leader};
+use crate::common::options::after;
+use crate::common::quorum::reached_by;
+use crate::common::reads::{Reader, answer};
 use crate::machine::{Index, Level, NodeId, Ticket, Want, reply_to};
-use crate::options::after;
-use crate::quorum::reached_by;
-use crate::reads::{Reader, answer};
 
 /// Who waits for a round.
 pub(super) enum Waiter {

@@ -15,9 +15,9 @@ use std::cmp::Ordering;
 
 use super::discovery::Disk;
 use super::state::{HardState, Standing, State, Zxid};
+use crate::common::quorum;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Doubt, Epoch, Index, Mark, NodeId, Reply, Role, Session};
-use crate::quorum;
-use crate::session::{Lookup, Sessions};
 
 /// What becomes of a NEWEPOCH.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::Options;
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::ordered::Ordered;
 use crate::machine::{Epoch, NodeId, Role};
-use crate::ordered::Ordered;
 
 /// The identity of a proposal: its epoch, then its counter (paper, section IV). The counter is the
 /// proposal's index in the history: it goes on where the epoch before ended instead of starting
 /// anew, which keeps the order within an epoch, all that is asked of it.
-pub type Zxid = crate::log::EntryId;
+pub type Zxid = crate::machine::EntryId;
 
 /// Persistent beside the history: survives every crash, and is on disk before anything rests on it
 /// (paper, section V.A).

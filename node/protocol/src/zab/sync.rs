@@ -9,10 +9,10 @@ use super::lead::{Lead, Phase, Stage};
 use super::message::Order;
 use super::state::Zxid;
 use super::{Out, Part, Zab};
+use crate::common::ordered::Ordered;
+use crate::common::pending::MESSAGE_BYTES_MAX;
+use crate::common::transfer::Transfer;
 use crate::machine::{Index, Offset, Role};
-use crate::ordered::Ordered;
-use crate::pending::MESSAGE_BYTES_MAX;
-use crate::transfer::Transfer;
 
 impl Zab {
     pub(super) fn synchronise_all(&mut self, out: &mut Out) {

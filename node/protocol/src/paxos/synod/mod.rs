@@ -20,7 +20,7 @@ use super::message::{Body, Key, Message};
 use super::options::Options;
 use super::rules::Rules;
 use super::states;
-use crate::disk::Hard;
+use crate::common::disk::Hard;
 use crate::machine::{Chain, Mark, NodeId, Output, Outputs, Record, Time, TraceEvent, send_to};
 
 use proposer::Proposer;
@@ -41,7 +41,7 @@ pub trait Journal<K> {
 }
 
 /// The disk, with hard state `H` of the owner.
-pub type Disk<K, H> = crate::disk::Disk<H, Held<K>>;
+pub type Disk<K, H> = crate::common::disk::Disk<H, Held<K>>;
 
 /// An answer that waits for the disk.
 #[derive(Clone, Debug)]

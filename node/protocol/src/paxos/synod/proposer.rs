@@ -6,9 +6,9 @@ use bytes::Bytes;
 use rand_chacha::rand_core::Rng;
 
 use super::{Held, Journal, Says, Synod, hash, send};
-use crate::disk::Hard;
+use crate::common::disk::Hard;
+use crate::common::options::{after, draw_timeout};
 use crate::machine::{NodeId, Output, Outputs, Time, TraceEvent};
-use crate::options::{after, draw_timeout};
 use crate::paxos::acceptor::{Accepted, Tally};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::message::{Body, Key, Message};

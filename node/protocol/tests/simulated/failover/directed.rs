@@ -2,13 +2,12 @@
 //! exactly what it needs.
 
 use bytes::Bytes;
-use schism_protocol::disk::Hard;
+use schism_protocol::common::disk::Hard;
 use schism_protocol::failover::message::{Body, Message};
 use schism_protocol::failover::{Failover, Fenced, HardState, Standing};
-use schism_protocol::log::EntryId;
 use schism_protocol::{
-    Answer, Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output, Protocol,
-    Record, Reply, Request, Role, Ticket, Time, TraceEvent,
+    Answer, Boot, Command, EntryId, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output,
+    Protocol, Record, Reply, Request, Role, Ticket, Time, TraceEvent,
 };
 
 const N1: NodeId = NodeId(1);

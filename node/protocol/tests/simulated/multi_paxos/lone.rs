@@ -1,7 +1,7 @@
 //! One node and nobody else: it is told exactly what a situation needs, and its words are kept.
 
 use bytes::Bytes;
-use schism_protocol::disk::Hard;
+use schism_protocol::common::disk::Hard;
 use schism_protocol::multi_paxos::message::{Body, Message};
 use schism_protocol::multi_paxos::{HardState, MultiPaxos, Paper};
 use schism_protocol::paxos::ballot::Ballot;

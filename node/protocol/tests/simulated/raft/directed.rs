@@ -1,12 +1,11 @@
 //! The tricky rules one by one, each in the smallest situation that shows it.
 
 use bytes::Bytes;
-use schism_protocol::log::EntryId;
 use schism_protocol::raft::message::Body;
 use schism_protocol::raft::{Paper, Raft};
 use schism_protocol::{
-    Answer, Boot, BootError, Chain, Doubt, Epoch, Index, Level, Mark, Offset, Output, Protocol,
-    Record, Refusal, Reply, Request, Role, Session, Snapshot, Time, TraceEvent,
+    Answer, Boot, BootError, Chain, Doubt, EntryId, Epoch, Index, Level, Mark, Offset, Output,
+    Protocol, Record, Refusal, Reply, Request, Role, Session, Snapshot, Time, TraceEvent,
 };
 
 use super::lone::{Lone, N2, N3, PLAIN, boot, id, lone, matched, value};

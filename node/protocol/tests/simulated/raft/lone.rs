@@ -1,13 +1,12 @@
 //! One node and nobody else: it is told exactly what a situation needs, and its words are kept.
 
 use bytes::Bytes;
-use schism_protocol::disk::Hard;
-use schism_protocol::log::EntryId;
+use schism_protocol::common::disk::Hard;
 use schism_protocol::raft::message::{Body, Message};
 use schism_protocol::raft::{HardState, Paper, Raft};
 use schism_protocol::{
-    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Reply,
-    Request, Role, Ticket, Time,
+    Boot, Command, EntryId, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record,
+    Reply, Request, Role, Ticket, Time,
 };
 
 pub const N1: NodeId = NodeId(1);

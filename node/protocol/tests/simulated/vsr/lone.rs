@@ -1,13 +1,12 @@
 //! One replica and nobody else: it is told exactly what a situation needs, and its words are kept.
 
 use bytes::Bytes;
-use schism_protocol::disk::Hard;
-use schism_protocol::log::EntryId;
+use schism_protocol::common::disk::Hard;
 use schism_protocol::vsr::message::{Body, Message, Suffix};
 use schism_protocol::vsr::{HardState, Mode, Replica, Sound};
 use schism_protocol::{
-    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Reply,
-    Request, Status, Ticket, Time, TraceEvent,
+    Boot, Command, EntryId, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record,
+    Reply, Request, Status, Ticket, Time, TraceEvent,
 };
 
 pub const N2: NodeId = NodeId(2);

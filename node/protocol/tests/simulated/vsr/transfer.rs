@@ -2,9 +2,8 @@
 //! that nothing which is only on its way is promised to anybody.
 
 use bytes::Bytes;
-use schism_protocol::log::EntryId;
 use schism_protocol::vsr::message::{Body, kind};
-use schism_protocol::{Epoch, Index, Offset, Record, Role, Snapshot};
+use schism_protocol::{EntryId, Epoch, Index, Offset, Record, Role, Snapshot};
 
 use super::directed::primary;
 use super::lone::{Durable, N2, N3, change, new_state, suffix};

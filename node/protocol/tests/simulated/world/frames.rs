@@ -6,10 +6,9 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use schism_protocol::log::EntryId;
 use schism_protocol::wire::Wire;
 use schism_protocol::{
-    Chain, ClientId, Command, Epoch, FrameRow, Index, LogEntry, Offset, Session, Snapshot,
+    Chain, ClientId, Command, EntryId, Epoch, FrameRow, Index, LogEntry, Offset, Session, Snapshot,
 };
 
 /// As many cases as proptest tries by itself.

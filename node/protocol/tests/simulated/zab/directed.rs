@@ -1,7 +1,7 @@
 //! The tricky rules one by one, each in the smallest situation that shows it.
 
 use bytes::Bytes;
-use schism_protocol::disk::Hard;
+use schism_protocol::common::disk::Hard;
 use schism_protocol::zab::HardState;
 use schism_protocol::zab::message::{Body, Order, Report};
 use schism_protocol::{

@@ -1,7 +1,7 @@
 //! One node and nobody else: it is told exactly what a situation needs, and its words are kept.
 
 use bytes::Bytes;
-use schism_protocol::disk::Hard;
+use schism_protocol::common::disk::Hard;
 use schism_protocol::zab::message::{Body, Message, Note, Order, Place, Report};
 use schism_protocol::zab::{HardState, Paper, Standing, Zab, Zxid};
 use schism_protocol::{

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use crate::log::weight;
+use crate::common::log::weight;
+use crate::common::ordered::Done;
 use crate::machine::{Command, Index, LogEntry, Refusal, Reply, Ticket};
-use crate::ordered::Done;
 
 /// Bytes of entries in one message, as LogCabin's: large enough to be efficient, small enough that
 /// a heartbeat never waits long behind it.

@@ -1,6 +1,6 @@
 //! A leader's view of one follower's log, where logs are compared by (birth, index) prefixes: what
 //! goes to it next, and what its answers mean (Ongaro and Ousterhout 2014, 5.3; Ongaro's
-//! dissertation, 10.2). Raft and manual failover feed their followers so.
+//! dissertation, 10.2). Raft, manual failover and the sequencer send to their followers so.
 //!
 //! It never sends, and never sends more than a window of messages ahead of the answers: entries
 //! that come meanwhile go together in the next one.
@@ -9,21 +9,21 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::log::{EntryId, Log};
-use crate::machine::{Epoch, Index, LogEntry, NodeId, Offset, Snapshot, Time};
-use crate::ordered::Ordered;
-use crate::pending::MESSAGE_BYTES_MAX;
-use crate::replica::Replica;
-use crate::transfer::Transfer;
+use crate::common::log::Log;
+use crate::common::ordered::Ordered;
+use crate::common::pending::MESSAGE_BYTES_MAX;
+use crate::common::replica::Replica;
+use crate::common::transfer::Transfer;
+use crate::machine::{EntryId, Epoch, Index, LogEntry, NodeId, Offset, Snapshot, Time};
 
 /// What a leader knows of a follower.
 #[derive(Clone, Debug)]
-pub struct Feed {
+pub struct ReplicationProgress {
     /// Whom.
     pub id: NodeId,
     /// The last index known to agree, durably.
     pub matched: Index,
-    /// The latest round it answered ([`crate::reads::Rounds`]).
+    /// The latest round it answered ([`crate::common::reads::Rounds`]).
     pub round: u64,
     /// When it last answered anything.
     pub heard: Time,
@@ -63,12 +63,12 @@ pub enum Piece {
     },
 }
 
-impl Feed {
+impl ReplicationProgress {
     /// Starts with the hope that the logs agree before `next`.
     #[must_use]
     pub fn new(id: NodeId, next: Index, now: Time) -> Self {
         let mode = Mode::Stream { under_way: VecDeque::new() };
-        Feed { id, matched: Index(0), round: 0, heard: now, next, mode }
+        ReplicationProgress { id, matched: Index(0), round: 0, heard: now, next, mode }
     }
 
     /// The next message with entries up to `upto`, if one is due.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::machine::{Chain, Command, Epoch, Index, LogEntry};
+use crate::machine::{Chain, Command, EntryId, Epoch, Index, LogEntry};
 
 /// The entries after `base`.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +27,6 @@ pub struct Position {
 struct Slot {
     entry: LogEntry,
     chain: Chain,
-}
-
-/// An entry of a log without its content: where it is and in which epoch it was created. Ordered
-/// by birth, then index: of two logs the one whose last entry is greater is more up to date.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct EntryId {
-    /// Its birth.
-    pub birth: Epoch,
-    /// Its index.
-    pub index: Index,
 }
 
 /// What comes of comparing a leader's entries with one's own log.

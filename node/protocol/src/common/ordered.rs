@@ -6,15 +6,15 @@
 
 use bytes::Bytes;
 
-use crate::disk::{Disk, Hard};
-use crate::log::{Log, Position, weight};
+use crate::common::disk::{Disk, Hard};
+use crate::common::log::{Log, Position, weight};
+use crate::common::replica::{Applied, Replica};
+use crate::common::session::{Lookup, Sessions};
+use crate::common::transfer::Staging;
 use crate::machine::{
     Boot, BootError, Chain, Command, Delivery, Epoch, Index, LogEntry, NodeId, Offset, Output,
     Outputs, Record, Reply, Role, Session, Snapshot, TraceEvent,
 };
-use crate::replica::{Applied, Replica};
-use crate::session::{Lookup, Sessions};
-use crate::transfer::Staging;
 
 /// See above.
 #[derive(Clone, Debug, Default)]

@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 
+use crate::common::options::after;
+use crate::common::reads::{Reader, Rounds, answer};
+use crate::common::replica::Replica;
 use crate::machine::{Index, Level, NodeId, Outputs, Reply, Time, reply_to};
-use crate::options::after;
-use crate::reads::{Reader, Rounds, answer};
-use crate::replica::Replica;
 
 /// Who waits for a leader's round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,11 +7,11 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::common::session::{Lookup, Outcome, Sessions};
 use crate::machine::{
     Answer, Chain, Command, Doubt, Index, LogEntry, NodeId, Offset, Refusal, Reply, Snapshot,
     chain_value,
 };
-use crate::session::{Lookup, Outcome, Sessions};
 
 /// What applying the log so far came to.
 #[derive(Clone, Debug, Default)]

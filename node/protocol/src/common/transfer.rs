@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::common::replica::Replica;
 use crate::machine::{Index, Offset, Snapshot};
-use crate::replica::Replica;
 
 /// The sender's side: offered without values first; the receiver answers how many it has.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use crate::OptionRow;
+use crate::common::pending::Limits;
 use crate::machine::{BootError, Time};
-use crate::pending::Limits;
 
 /// A row of a protocol's table of options.
 #[must_use]

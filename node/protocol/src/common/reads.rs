@@ -7,10 +7,10 @@
 //! It never counts a quorum and never sends: whether a round is confirmed is the protocol's to
 //! say. It never answers from a round that started before the read came.
 
+use crate::common::replica::Replica;
 use crate::machine::{
     Answer, Index, Level, Output, Outputs, Reply, Ticket, Time, TraceEvent, Want, reply_to,
 };
-use crate::replica::Replica;
 
 /// The bytes of values in one answer: with JSON round them it stays under 1 MiB.
 const ANSWER_BYTES_MAX: usize = 900 * 1024;

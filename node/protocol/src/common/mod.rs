@@ -1,0 +1,20 @@
+//! What protocols that keep a log have in common. It never decides what safety rests on: a
+//! protocol's rules do.
+//!
+//! In reading order: [`quorum`]; [`ordered`] (the [`log`], the [`replica`] that it drives, with its
+//! [`session`]s, commits, snapshots) and [`transfer`]; [`disk`] (what waits for what); [`pending`]
+//! and [`reads`] (clients who wait for a leader), [`asking`] (and for one elsewhere); [`progress`]
+//! (how far a leader's followers are); [`options`].
+
+pub mod asking;
+pub mod disk;
+pub mod log;
+pub mod options;
+pub mod ordered;
+pub mod pending;
+pub mod progress;
+pub mod quorum;
+pub mod reads;
+pub mod replica;
+pub mod session;
+pub mod transfer;
