@@ -8,7 +8,6 @@
 //! It never promotes anyone by itself, but for a restarted leader that nobody deposed.
 
 mod ahead;
-mod disk;
 mod follower;
 pub mod message;
 mod options;
@@ -32,10 +31,10 @@ use message::{Body, Message};
 use promotion::Promotion;
 use replication::Lead;
 
-pub use disk::Disk;
+pub use message::Standing;
 pub use options::{Mode, Options};
-pub use rules::{Fenced, Rules, Standing};
-pub use state::{HardState, Held, State};
+pub use rules::{Fenced, Rules};
+pub use state::{Disk, HardState, Held, State};
 
 type Out = Outputs<Message>;
 
@@ -44,7 +43,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
     progress: Progress::Promoted { majority: true },
     acks: Acks::UntilFailover { option: "mode", value: "async" },
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: states::STATES,
     ..ProtocolRow::new(
         "manual-failover",

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::message::Body;
+use super::message::Standing;
 use super::replication::Lead;
-use super::rules::Standing;
 use super::state::{HardState, Held};
 use super::{Failover, Out, send_in};
 use crate::common::log::Reconciled;

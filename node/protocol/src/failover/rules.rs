@@ -6,21 +6,12 @@
 //!
 //! A planted bug overrides exactly one of them.
 
-use super::disk::Disk;
-use super::state::{HardState, State};
+use super::message::Standing;
+use super::state::{Disk, HardState, State};
 use crate::common::log::Reconciled;
 use crate::common::quorum;
 use crate::common::session::{Lookup, Sessions};
 use crate::machine::{EntryId, Epoch, Index, LogEntry, Mark, NodeId, Session};
-
-/// What a node says of its log when it promises.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Standing {
-    /// The last epoch in which its log was whole.
-    pub synced: Epoch,
-    /// Where its log ends.
-    pub last: Index,
-}
 
 /// The decisions.
 pub trait Rules: Sync {

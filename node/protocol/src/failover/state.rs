@@ -33,6 +33,9 @@ impl HardState {
     }
 }
 
+/// The disk as seen from manual failover.
+pub type Disk = crate::common::disk::Disk<HardState, Held>;
+
 /// A promise that waits for the disk.
 #[derive(Clone, Debug)]
 pub enum Held {

@@ -3,7 +3,6 @@
 //! It never takes anything for decided that its sender has not applied.
 
 use super::ask::Asked;
-use super::message::Message;
 use super::{LogFromConsensus, Out, encode};
 use crate::common::options::after;
 use crate::machine::{Epoch, Index, NodeId, Offset, send_to};
@@ -13,7 +12,7 @@ impl LogFromConsensus {
     /// Everything up to `upto` is decided, and `node` may know it.
     pub(super) fn fall_behind(&mut self, node: NodeId, upto: Index, out: &mut Out) {
         if Behind::note(&mut self.behind, node, upto, self.now, self.options.retry_ns) {
-            send_to(node, Message::CatchUp(CatchUp::ask(&self.ordered)), out);
+            send_to(node, CatchUp::ask(&self.ordered).into(), out);
         }
     }
 
@@ -29,13 +28,13 @@ impl LogFromConsensus {
             return;
         }
         self.looked = (self.looked + 1) % others.len();
-        send_to(others[self.looked], Message::CatchUp(CatchUp::ask(&self.ordered)), out);
+        send_to(others[self.looked], CatchUp::ask(&self.ordered).into(), out);
     }
 
     /// What is decided from this slot on; of a snapshot, that there is one.
     pub(super) fn tell(&self, to: NodeId, slot: Index, out: &mut Out) {
         if let Some(answer) = CatchUp::answer(&self.ordered, slot, Offset(u64::MAX)) {
-            send_to(to, Message::CatchUp(answer), out);
+            send_to(to, answer.into(), out);
         }
     }
 
@@ -43,7 +42,7 @@ impl LogFromConsensus {
         match catch_up {
             CatchUp::Fetch { from: slot, have } => {
                 if let Some(answer) = CatchUp::answer(&self.ordered, slot, have) {
-                    send_to(from, Message::CatchUp(answer), out);
+                    send_to(from, answer.into(), out);
                 }
                 return;
             }
@@ -61,7 +60,7 @@ impl LogFromConsensus {
                 let Some(have) = self.ordered.stage(&snapshot, offset, values) else { return };
                 if have < length {
                     // The answer says what to ask for next: no other question is under way.
-                    return send_to(from, Message::CatchUp(CatchUp::ask(&self.ordered)), out);
+                    return send_to(from, CatchUp::ask(&self.ordered).into(), out);
                 }
                 self.ordered.install(Epoch(0), snapshot, &mut self.synod.disk, out);
                 self.synod.forget_before(&index.next());

@@ -26,11 +26,12 @@ use crate::machine::{
 };
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
+use crate::paxos::message::Message as Single;
 use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
 use crate::{Epochs, ProtocolRow, Traces};
 use ask::Asked;
-use message::Message;
+use message::{Body, Message};
 
 type Out = Outputs<Message>;
 
@@ -39,7 +40,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     options: crate::paxos::OPTIONS,
     leaderless: true,
     traces: Traces::OF_ACCEPTORS,
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: crate::paxos::STATES,
     epochs: Epochs::OfEachDecision,
     ..ProtocolRow::new(
@@ -187,15 +188,15 @@ impl LogFromConsensus {
         if from == self.id || !self.synod.members().contains(&from) {
             return;
         }
-        match message {
-            Message::CatchUp(catch_up) => self.on_catch_up(from, catch_up, out),
+        let Message { ballot, body } = message;
+        match body {
+            Body::CatchUp { catch_up } => self.on_catch_up(from, catch_up, out),
             // A slot that is in the log is decided: its acceptor is no more, and must not begin
             // again as if it had promised nothing.
-            Message::Slot(message) if message.key <= self.ordered.commit => {
-                self.tell(from, message.key, out);
-            }
-            Message::Slot(message) => {
-                let before = Index(message.key.0 - 1);
+            Body::Slot { slot, .. } if slot <= self.ordered.commit => self.tell(from, slot, out),
+            Body::Slot { slot, says } => {
+                let before = Index(slot.0 - 1);
+                let message = Single { ballot, key: slot, body: says };
                 self.synod.on_message(from, message, self.now, out);
                 if before > self.ordered.commit {
                     self.fall_behind(from, before, out);

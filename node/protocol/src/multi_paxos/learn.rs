@@ -116,7 +116,7 @@ impl MultiPaxos {
     }
 
     fn ask_what_is_chosen(&self, of: NodeId, out: &mut Out) {
-        let question = Body::CatchUp(CatchUp::ask(&self.state.ordered));
+        let question = Body::CatchUp { catch_up: CatchUp::ask(&self.state.ordered) };
         send(of, self.state.hard.promised, question, out);
     }
 
@@ -124,7 +124,7 @@ impl MultiPaxos {
         match catch_up {
             CatchUp::Fetch { from: slot, have } => {
                 if let Some(answer) = CatchUp::answer(&self.state.ordered, slot, have) {
-                    send(from, self.state.hard.promised, Body::CatchUp(answer), out);
+                    send(from, self.state.hard.promised, Body::CatchUp { catch_up: answer }, out);
                 }
                 return;
             }

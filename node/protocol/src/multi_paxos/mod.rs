@@ -54,7 +54,7 @@ type Out = Outputs<Message>;
 pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
     traces: Traces::OF_ACCEPTORS,
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: states::STATES,
     ..ProtocolRow::new(
         "multi-paxos",
@@ -210,7 +210,7 @@ impl MultiPaxos {
             Body::ReadIndexReply { token, index } => {
                 self.on_read_index_reply(from, ballot, token, index, out);
             }
-            Body::CatchUp(catch_up) => self.on_catch_up(from, catch_up, out),
+            Body::CatchUp { catch_up } => self.on_catch_up(from, catch_up, out),
         }
     }
 

@@ -1,19 +1,23 @@
 //! The acceptor's two promises and what a quorum of acceptors says, as every Paxos here uses them.
 //! It never writes: what an acceptor says leaves when it is on its disk.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::ballot::Ballot;
 use crate::machine::NodeId;
+use crate::wire::fields;
 
 /// What an acceptor accepted for one decision.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Accepted<V> {
+pub struct Accepted {
     /// In which ballot.
     pub ballot: Ballot,
     /// Which value.
-    pub value: V,
+    pub value: Bytes,
 }
+
+fields!(Accepted { ballot: Ballot, value: Bytes });
 
 /// Phase 1b (*Paxos Made Simple*, 2.2): a promise goes to a ballot that is at least as high as
 /// every one promised before. An equal one is the same question again: a ballot has one proposer.

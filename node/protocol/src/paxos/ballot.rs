@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Epoch, NodeId};
-use crate::wire::WireError;
+use crate::wire::{Header, WireError, fields};
 
 /// A round and the node that proposes in it, packed so that their order is that of the number:
 /// `round << 8 | node`. It is what a frame's header and the traces call an epoch.
@@ -51,9 +51,16 @@ impl Ballot {
     pub fn of(epoch: Epoch) -> Self {
         Ballot(epoch.0)
     }
+}
 
-    /// The reverse, of an epoch that anybody may have sent.
-    pub fn read(epoch: Epoch) -> Result<Self, WireError> {
+fields!(Ballot(u64));
+
+impl Header for Ballot {
+    fn epoch(self) -> Epoch {
+        Ballot::epoch(self)
+    }
+
+    fn read(epoch: Epoch) -> Result<Self, WireError> {
         if epoch.0 < BALLOTS {
             return Ok(Ballot(epoch.0));
         }

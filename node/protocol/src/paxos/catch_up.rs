@@ -6,55 +6,41 @@
 
 use bytes::Bytes;
 
-use crate::common::log::{command_weight, weight};
 use crate::common::options::after;
 use crate::common::ordered::Ordered;
 use crate::common::pending::MESSAGE_BYTES_MAX;
-use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Snapshot, Time};
-use crate::wire::{Reader, WireError, Writer};
-use crate::{FramePart, FrameRow};
+use crate::machine::{Index, LogEntry, NodeId, Offset, Snapshot, Time};
+use crate::wire::messages;
 
-/// What travels.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CatchUp {
-    /// What is chosen from this slot on?
-    Fetch {
-        /// The first slot that is lacking.
-        from: Index,
-        /// How many delivered values are here, in hand or delivered.
-        have: Offset,
-    },
-    /// These are chosen, in slots one after the other.
-    Chosen {
-        /// The slot before the first.
-        prev: Index,
-        /// What is chosen.
-        entries: Vec<LogEntry>,
-    },
-    /// What is lacking is summed up: a piece of the sum.
-    Snapshot {
-        /// The sum of the prefix.
-        snapshot: Snapshot,
-        /// The offset of the first of `values`.
-        from: Offset,
-        /// Delivered values.
-        values: Vec<Bytes>,
-    },
+messages! {
+    /// What travels. What is chosen is beyond any ballot, so these frames' epochs show nothing; their
+    /// kinds are far from those of the protocols that use them.
+    pub enum CatchUp {
+        /// What is chosen from this slot on?
+        FETCH = 33 "fetch" Asks: Fetch {
+            /// The first slot that is lacking.
+            from: Index,
+            /// How many delivered values are here, in hand or delivered.
+            have: Offset,
+        },
+        /// These are chosen, in slots one after the other.
+        CHOSEN = 34 "chosen" Asks: Chosen {
+            /// The slot before the first.
+            prev: Index,
+            /// What is chosen.
+            entries: Vec<LogEntry> where after(prev),
+        },
+        /// What is lacking is summed up: a piece of the sum.
+        SNAPSHOT = 35 "snapshot" Asks: Snapshot {
+            /// The sum of the prefix.
+            snapshot: Snapshot,
+            /// The offset of the first of `values`.
+            from: Offset,
+            /// Delivered values.
+            values: Vec<Bytes>,
+        },
+    }
 }
-
-/// The kinds, far from those of the protocols that use them.
-mod kind {
-    pub const FETCH: u8 = 33;
-    pub const CHOSEN: u8 = 34;
-    pub const SNAPSHOT: u8 = 35;
-}
-
-/// Their rows. What is chosen is beyond any ballot, so their epoch shows nothing.
-pub const FRAMES: [FrameRow; 3] = [
-    FrameRow { kind: kind::FETCH, name: "fetch", part: FramePart::Asks },
-    FrameRow { kind: kind::CHOSEN, name: "chosen", part: FramePart::Asks },
-    FrameRow { kind: kind::SNAPSHOT, name: "snapshot", part: FramePart::Asks },
-];
 
 impl CatchUp {
     /// The question of a node with this log.
@@ -77,57 +63,6 @@ impl CatchUp {
         let prev = Index(from.0 - 1);
         (!entries.is_empty()).then_some(CatchUp::Chosen { prev, entries })
     }
-
-    /// The frame, with the sender's epoch in its header.
-    #[must_use]
-    pub fn encode(&self, epoch: Epoch) -> Bytes {
-        let mut w;
-        match self {
-            CatchUp::Fetch { from, have } => {
-                w = Writer::frame(kind::FETCH, epoch, 16);
-                w.u64(from.0);
-                w.u64(have.0);
-            }
-            CatchUp::Chosen { prev, entries } => {
-                let weight: usize = entries.iter().map(weight).sum();
-                w = Writer::frame(kind::CHOSEN, epoch, 12 + weight);
-                w.u64(prev.0);
-                w.entries(entries);
-            }
-            CatchUp::Snapshot { snapshot, from, values } => {
-                let weight: usize = values.iter().map(|v| v.len() + 4).sum();
-                let body = 64 + snapshot.state.len() + weight;
-                w = Writer::frame(kind::SNAPSHOT, epoch, body);
-                w.snapshot(snapshot);
-                w.u64(from.0);
-                w.values(values);
-            }
-        }
-        w.finish()
-    }
-
-    /// The reverse. None: the kind is another protocol's.
-    pub fn decode(kind: u8, r: &mut Reader) -> Result<Option<Self>, WireError> {
-        Ok(Some(match kind {
-            kind::FETCH => CatchUp::Fetch { from: Index(r.u64()?), have: Offset(r.u64()?) },
-            kind::CHOSEN => {
-                let prev = Index(r.u64()?);
-                CatchUp::Chosen { prev, entries: r.entries(prev)? }
-            }
-            kind::SNAPSHOT => {
-                let snapshot = r.snapshot()?;
-                let from = Offset(r.u64()?);
-                CatchUp::Snapshot { snapshot, from, values: r.values()? }
-            }
-            _ => return Ok(None),
-        }))
-    }
-}
-
-/// The bytes that commands take in a frame, about.
-#[must_use]
-pub fn commands_bytes(commands: &[Command]) -> usize {
-    commands.iter().map(command_weight).sum()
 }
 
 /// What this node knows that it lacks, and whom it asks.

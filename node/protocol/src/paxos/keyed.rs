@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::message::{FRAMES, Message};
+use super::message::{Body, Message};
 use super::options::{OPTIONS, Options};
 use super::rules::{Paper, Rules};
 use super::synod::{Acceptor, Disk, Journal, Synod};
@@ -30,7 +30,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     serves: Serves::Consensus,
     leaderless: true,
     traces: Traces::OF_ACCEPTORS,
-    frames: FRAMES,
+    frames: Body::FRAMES,
     states: super::STATES,
     epochs: Epochs::OfEachDecision,
     ..ProtocolRow::new(

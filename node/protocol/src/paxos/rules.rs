@@ -48,7 +48,7 @@ pub trait Rules: Sync {
 
     /// What is proposed: of what the quorum accepted the value of the highest ballot (2.2, P2c).
     /// None: nobody accepted anything, so the proposer's own.
-    fn value(&self, reports: &[Accepted<Bytes>]) -> Option<Bytes> {
+    fn value(&self, reports: &[Accepted]) -> Option<Bytes> {
         highest(reports.iter().map(|r| (r.ballot, &r.value))).cloned()
     }
 

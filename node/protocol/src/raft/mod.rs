@@ -50,7 +50,7 @@ type Out = Outputs<Message>;
 /// Raft as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: states::STATES,
     ..ProtocolRow::new(
         "raft",

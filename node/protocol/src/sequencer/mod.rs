@@ -36,7 +36,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     progress: Progress::FirstNode,
     // Nobody is elected: I1, I2, I4 and I10 of docs/internals/protocols.md have nothing to say.
     traces: Traces { without: &[1, 2, 4, 10], commit_quorum: CommitQuorum::Leader, ..Traces::ALL },
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: states::STATES,
     ..ProtocolRow::new(
         "sequencer",

@@ -11,7 +11,7 @@ use crate::{CommitQuorum, Progress, ProtocolRow, Traces};
 /// With a disk, as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
     options: options::DURABLE,
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: states::DURABLE,
     ..ProtocolRow::new(
         "vsr",

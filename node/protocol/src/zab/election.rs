@@ -100,7 +100,7 @@ impl Zab {
                 Note { leading: false, eligible: false, vote, standing, hears: Vec::new() }
             }
         };
-        send_to(to, Message { epoch: self.state.hard.accepted, body: Body::Note(note) }, out);
+        send_to(to, Message { epoch: self.state.hard.accepted, body: Body::Note { note } }, out);
     }
 
     pub(super) fn on_note(&mut self, from: NodeId, epoch: Epoch, note: Note, out: &mut Out) {

@@ -49,7 +49,7 @@ type Out = Outputs<Message>;
 /// Zab as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
     options: options::OPTIONS,
-    frames: message::FRAMES,
+    frames: message::Body::FRAMES,
     states: states::STATES,
     ..ProtocolRow::new(
         "zab",
@@ -171,7 +171,7 @@ impl Zab {
         }
         let epoch = message.epoch;
         match message.body {
-            Body::Note(note) => self.on_note(from, epoch, note, out),
+            Body::Note { note } => self.on_note(from, epoch, note, out),
             Body::FollowerInfo { session } => self.on_follower_info(from, epoch, session, out),
             Body::Order { at, order } => self.on_order(from, epoch, at, order, out),
             Body::Report { session, report } => {

@@ -31,7 +31,7 @@ pub struct Acceptor {
     /// The highest ballot promised.
     pub promised: Ballot,
     /// What was accepted last.
-    pub accepted: Option<Accepted<Bytes>>,
+    pub accepted: Option<Accepted>,
 }
 
 /// Turns an acceptor's state into the record that keeps it.

@@ -33,7 +33,7 @@ enum Phase {
     Waiting,
     Preparing {
         promised: Tally,
-        reports: Vec<Accepted<Bytes>>,
+        reports: Vec<Accepted>,
     },
     Accepting {
         value: Bytes,
@@ -103,7 +103,7 @@ impl<K: Key, H: Hard, J: Journal<K>> Synod<K, H, J> {
         from: NodeId,
         key: &K,
         ballot: Ballot,
-        report: Option<Accepted<Bytes>>,
+        report: Option<Accepted>,
         now: Time,
         out: &mut Outputs<M>,
     ) {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use schism_protocol::log_from_consensus::LogFromConsensus;
-use schism_protocol::log_from_consensus::message::Message;
+use schism_protocol::log_from_consensus::message::{Body as Said, Message};
 use schism_protocol::paxos::Paper;
 use schism_protocol::paxos::message::{Body, Message as Single};
 use schism_protocol::{
@@ -52,8 +52,11 @@ impl Lone {
         let (mut replies, mut sent) = (Vec::new(), Vec::new());
         for output in said {
             match output {
-                Output::Reply { ticket, reply, .. } => replies.push((ticket.0, reply)),
-                Output::Send { to: N2, message: Message::Slot(message), .. } => sent.push(message),
+                Output::Reply { ticket, reply } => replies.push((ticket.0, reply)),
+                Output::Send {
+                    to: N2,
+                    message: Message { ballot, body: Said::Slot { slot: key, says: body } },
+                } => sent.push(Single { ballot, key, body }),
                 _ => {}
             }
         }
@@ -112,7 +115,7 @@ fn what_waits_unproposed_for_four_timeouts_is_refused_and_nothing_else_is() {
             Body::Accept { .. } => Body::Accepted,
             other => panic!("{other:?} asks nothing"),
         };
-        let message = Message::Slot(Single { ballot, key, body });
+        let message = Single { ballot, key, body }.into();
         (replies, sent) = lone.input(Input::Receive { from: N2, message });
     }
     let done = Answer::Appended { offset: Offset(0), duplicate: false };

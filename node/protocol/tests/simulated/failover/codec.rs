@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use schism_protocol::failover::Standing;
-use schism_protocol::failover::message::{Body, FRAMES, Message};
+use schism_protocol::failover::message::{Body, Message};
 use schism_protocol::{Epoch, Offset};
 
 use crate::world::frames::{hold, id, index, run, snapshot, values};
@@ -42,5 +42,5 @@ fn body() -> impl Strategy<Value = Body> {
 #[test]
 fn frames_hold() {
     let messages = (any::<u64>(), body());
-    hold(FRAMES, messages.prop_map(|(epoch, body)| Message { epoch: Epoch(epoch), body }));
+    hold(Body::FRAMES, messages.prop_map(|(epoch, body)| Message { epoch: Epoch(epoch), body }));
 }

@@ -86,7 +86,7 @@ fn body() -> impl Strategy<Value = Body> {
         any::<u64>().prop_map(|token| Body::ReadIndex { token }),
         (any::<u64>(), prop::option::of(slot()))
             .prop_map(|(token, index)| Body::ReadIndexReply { token, index }),
-        catch_up.prop_map(Body::CatchUp),
+        catch_up.prop_map(|catch_up| Body::CatchUp { catch_up }),
     ]
 }
 

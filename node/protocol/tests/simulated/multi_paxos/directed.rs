@@ -129,7 +129,7 @@ fn who_lacks_what_others_only_have_as_a_sum_does_not_lead() {
     node.hears(N2, ballot(1, N1), body);
     assert_eq!(node.node.status().role, Role::Follower);
     let fetch = CatchUp::Fetch { from: Index(1), have: Offset(0) };
-    assert_eq!(node.sent(), [(N2, ballot(1, N1), Body::CatchUp(fetch))]);
+    assert_eq!(node.sent(), [(N2, ballot(1, N1), Body::CatchUp { catch_up: fetch })]);
 }
 
 #[test]
@@ -169,11 +169,12 @@ fn a_learner_takes_what_it_accepted_in_the_leaders_ballot_and_asks_for_the_rest(
     node.accept(new, 2, 0, &["2"]).durable();
     node.accept(new, 3, 2, &[]);
     assert_eq!(node.node.status().commit, Index(0), "slot 1 was accepted in another ballot");
-    let fetch = Body::CatchUp(CatchUp::Fetch { from: Index(1), have: Offset(0) });
+    let fetch = CatchUp::Fetch { from: Index(1), have: Offset(0) };
+    let fetch = Body::CatchUp { catch_up: fetch };
     assert!(node.sent().contains(&(N2, new, fetch)));
     let entry = LogEntry { index: Index(1), birth: Epoch(0), command: command("1") };
     let answer = CatchUp::Chosen { prev: Index(0), entries: vec![entry] };
-    node.hears(N2, new, Body::CatchUp(answer)).accept(new, 3, 2, &[]);
+    node.hears(N2, new, Body::CatchUp { catch_up: answer }).accept(new, 3, 2, &[]);
     assert_eq!(node.node.status().commit, Index(2));
 }
 
@@ -183,7 +184,7 @@ fn a_leader_learns_from_its_acceptors_alone() {
     node.leads().asks(append("mine"));
     let entry = LogEntry { index: Index(1), birth: Epoch(0), command: command("theirs") };
     let told = CatchUp::Chosen { prev: Index(0), entries: vec![entry] };
-    node.hears(N2, ballot(1, N1), Body::CatchUp(told));
+    node.hears(N2, ballot(1, N1), Body::CatchUp { catch_up: told });
     assert_eq!((node.node.status().commit, node.replies()), (Index(0), vec![]));
 }
 

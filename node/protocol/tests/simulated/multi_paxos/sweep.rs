@@ -1,7 +1,7 @@
 //! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
 
 use schism_protocol::multi_paxos::ROW;
-use schism_protocol::multi_paxos::message::kind;
+use schism_protocol::multi_paxos::message::Body;
 
 use crate::world::Profile;
 use crate::world::Strike::{CrashFollower, CrashMinority};
@@ -72,8 +72,8 @@ fn minorities_crash() {
 fn a_leader_that_one_node_never_hears() {
     // Another one in every ballot, so that each in turn has holes; and acceptances overtake.
     let filter: Filter = |cluster, _, to, kind, epoch, dice| match kind {
-        kind::ACCEPT if to as u64 == (epoch >> 8) % cluster.nodes.len() as u64 => Fate::Drop,
-        kind::ACCEPTED if dice.below(5) == 0 => Fate::Delay(30),
+        Body::ACCEPT if to as u64 == (epoch >> 8) % cluster.nodes.len() as u64 => Fate::Drop,
+        Body::ACCEPTED if dice.below(5) == 0 => Fate::Delay(30),
         _ => Fate::Deliver,
     };
     multi_paxos("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
@@ -82,7 +82,7 @@ fn a_leader_that_one_node_never_hears() {
 #[test]
 fn nothing_is_decided_while_every_deciding_frame_is_lost() {
     let filter: Filter = |_, _, _, kind, _, _| match kind {
-        kind::ACCEPT => Fate::Drop,
+        Body::ACCEPT => Fate::Drop,
         _ => Fate::Deliver,
     };
     let profile = Profile { filter: Some(filter), strike_ms: 0, ..Profile::default() };

@@ -2,7 +2,7 @@
 //! heal there are decisions.
 
 use schism_protocol::paxos::ROW;
-use schism_protocol::paxos::message::kind;
+use schism_protocol::paxos::message::Body;
 
 use crate::world::Profile;
 use crate::world::Strike::{CrashFollower, CrashMinority};
@@ -64,7 +64,7 @@ fn minorities_crash() {
 #[test]
 fn nothing_is_decided_while_every_deciding_frame_is_lost() {
     let filter: Filter = |_, _, _, kind, _, _| match kind {
-        kind::ACCEPT => Fate::Drop,
+        Body::ACCEPT => Fate::Drop,
         _ => Fate::Deliver,
     };
     let profile = Profile { filter: Some(filter), strike_ms: 0, ..Profile::default() };

@@ -1,7 +1,7 @@
 //! Raft's messages as bytes.
 
 use proptest::prelude::*;
-use schism_protocol::raft::message::{Body, FRAMES, Message};
+use schism_protocol::raft::message::{Body, Message};
 use schism_protocol::{Epoch, Index, Offset};
 
 use crate::world::frames::{hold, id, index, run, snapshot, values};
@@ -37,7 +37,7 @@ fn body() -> impl Strategy<Value = Body> {
 #[test]
 fn frames_hold() {
     hold(
-        FRAMES,
+        Body::FRAMES,
         (any::<u64>(), body()).prop_map(|(term, body)| Message { term: Epoch(term), body }),
     );
 }

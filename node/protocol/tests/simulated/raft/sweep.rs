@@ -1,7 +1,7 @@
 //! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
 
 use schism_protocol::raft;
-use schism_protocol::raft::message::kind;
+use schism_protocol::raft::message::Body;
 
 use crate::world::Profile;
 use crate::world::Strike::{CrashFollower, CrashMinority};
@@ -76,8 +76,8 @@ fn minorities_crash() {
 fn a_leader_that_one_node_never_hears() {
     // Another one in every term, so that each in turn falls behind; and replies overtake.
     let filter: Filter = |cluster, _, to, kind, epoch, dice| match kind {
-        kind::APPEND if to as u64 == epoch % cluster.nodes.len() as u64 => Fate::Drop,
-        kind::MATCHED if dice.below(5) == 0 => Fate::Delay(30),
+        Body::APPEND if to as u64 == epoch % cluster.nodes.len() as u64 => Fate::Drop,
+        Body::MATCHED if dice.below(5) == 0 => Fate::Delay(30),
         _ => Fate::Deliver,
     };
     raft("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
@@ -86,7 +86,7 @@ fn a_leader_that_one_node_never_hears() {
 #[test]
 fn nothing_is_decided_while_every_deciding_frame_is_lost() {
     let filter: Filter = |_, _, _, kind, _, _| match kind {
-        kind::APPEND => Fate::Drop,
+        Body::APPEND => Fate::Drop,
         _ => Fate::Deliver,
     };
     let profile = Profile { filter: Some(filter), strike_ms: 0, ..Profile::default() };

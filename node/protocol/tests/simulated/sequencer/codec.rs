@@ -1,7 +1,7 @@
 //! The sequencer's messages as bytes.
 
 use proptest::prelude::*;
-use schism_protocol::sequencer::message::{Body, FRAMES, Message};
+use schism_protocol::sequencer::message::{Body, Message};
 use schism_protocol::{Epoch, Offset};
 
 use crate::world::frames::{hold, index, run, snapshot, values};
@@ -21,5 +21,5 @@ fn body() -> impl Strategy<Value = Body> {
 #[test]
 fn frames_hold() {
     let messages = (any::<u64>(), body());
-    hold(FRAMES, messages.prop_map(|(epoch, body)| Message { epoch: Epoch(epoch), body }));
+    hold(Body::FRAMES, messages.prop_map(|(epoch, body)| Message { epoch: Epoch(epoch), body }));
 }

@@ -1,7 +1,7 @@
 //! What wakes each planted bug of Viewstamped Replication, and which findings name it.
 
 use schism_protocol::vsr;
-use schism_protocol::vsr::message::kind;
+use schism_protocol::vsr::message::Body;
 
 use crate::world::Profile;
 use crate::world::Strike::{
@@ -12,17 +12,17 @@ use crate::world::trial::every_bug_is_caught;
 
 /// Every backup hears of a new view by a Prepare, and waits for its log.
 const LATE_STATE: Filter = |_, _, _, kind, _, _| match kind {
-    kind::START_VIEW => Fate::Drop,
-    kind::NEW_STATE => Fate::Delay(100),
+    Body::START_VIEW => Fate::Drop,
+    Body::NEW_STATE => Fate::Delay(100),
     _ => Fate::Deliver,
 };
 
 /// Every second answer to a recovery is for the next one, one backup lags in each view, and what
 /// it lacks is long in coming.
 const LATE_RESPONSES: Filter = |cluster, _, to, kind, view, dice| match kind {
-    kind::RECOVERY_RESPONSE => Fate::Delay(dice.below(2) * 150),
-    kind::NEW_STATE => Fate::Delay(150),
-    kind::PREPARE if to as u64 == (view + 1) % cluster.nodes.len() as u64 => {
+    Body::RECOVERY_RESPONSE => Fate::Delay(dice.below(2) * 150),
+    Body::NEW_STATE => Fate::Delay(150),
+    Body::PREPARE if to as u64 == (view + 1) % cluster.nodes.len() as u64 => {
         Fate::Delay(dice.below(10) * 15)
     }
     _ => Fate::Deliver,

@@ -1,7 +1,7 @@
 //! The messages of Viewstamped Replication as bytes.
 
 use proptest::prelude::*;
-use schism_protocol::vsr::message::{Body, FRAMES, Message, Suffix};
+use schism_protocol::vsr::message::{Body, Message, Suffix};
 use schism_protocol::{Epoch, Index, Offset};
 
 use crate::world::frames::{hold, id, index, run, snapshot, values};
@@ -50,7 +50,7 @@ fn body() -> impl Strategy<Value = Body> {
 #[test]
 fn frames_hold() {
     hold(
-        FRAMES,
+        Body::FRAMES,
         (any::<u64>(), body()).prop_map(|(view, body)| Message { view: Epoch(view), body }),
     );
 }

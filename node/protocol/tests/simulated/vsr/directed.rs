@@ -1,6 +1,6 @@
 //! The tricky rules, one by one: a replica is told exactly what the situation needs.
 
-use schism_protocol::vsr::message::{Body, kind};
+use schism_protocol::vsr::message::Body;
 use schism_protocol::{
     Doubt, Epoch, Index, Input, Level, Output, Record, Refusal, Reply, Request, Role, TraceEvent,
 };
@@ -33,7 +33,7 @@ fn an_acknowledgement_leaves_when_it_is_on_disk_and_after_its_evidence() {
 fn over_a_hole_nothing_is_acknowledged_and_what_is_missing_is_asked_for() {
     let mut lone = Durable::new(Some((1, 1)), &[1, 1]);
     lone.prepare(N2, 1, 4, &[1]);
-    assert_eq!((lone.kinds(), lone.last()), (vec![kind::GET_STATE], 2));
+    assert_eq!((lone.kinds(), lone.last()), (vec![Body::GET_STATE], 2));
     let piece = suffix(2, 1, &[1, 1, 1], 5);
     lone.hears(N2, 1, new_state(4, piece));
     assert_eq!((lone.last(), lone.status().commit), (5, Index(4)));
@@ -53,7 +53,7 @@ fn messages_of_older_views_are_dropped() {
 fn a_restarted_primary_begins_the_next_view() {
     let mut lone = Durable::new(Some((3, 3)), &[1, 3]);
     assert_eq!((lone.view(), lone.sent()), (4, vec![]), "nothing leaves before it is on disk");
-    assert_eq!(lone.durable().kinds(), [kind::START_VIEW_CHANGE, kind::DO_VIEW_CHANGE]);
+    assert_eq!(lone.durable().kinds(), [Body::START_VIEW_CHANGE, Body::DO_VIEW_CHANGE]);
     let promise = lone.traced(|event| matches!(event, TraceEvent::Promise { to: N2, .. }));
     assert!(promise.is_some());
 }
@@ -62,10 +62,10 @@ fn a_restarted_primary_begins_the_next_view() {
 fn a_suspicion_alone_moves_nobody() {
     let mut lone = Durable::new(Some((1, 1)), &[1]);
     lone.waits(301);
-    assert_eq!((lone.view(), lone.kinds()), (1, vec![kind::START_VIEW_CHANGE]));
+    assert_eq!((lone.view(), lone.kinds()), (1, vec![Body::START_VIEW_CHANGE]));
     lone.wants(N3, 1, 2);
     assert_eq!((lone.view(), lone.kinds()), (2, vec![]), "a majority of three wants to leave");
-    assert_eq!(lone.durable().kinds(), [kind::START_VIEW_CHANGE, kind::DO_VIEW_CHANGE]);
+    assert_eq!(lone.durable().kinds(), [Body::START_VIEW_CHANGE, Body::DO_VIEW_CHANGE]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_log_that_did_not_come_whole_is_asked_for_before_the_view_begins() {
     let mut lone = Durable::new(Some((1, 1)), &[1]);
     lone.hears(N2, 3, change(2, 0, suffix(3, 2, &[2], 4))).durable();
     assert_eq!(lone.status().role, Role::Candidate);
-    assert!(lone.kinds().contains(&kind::GET_STATE));
+    assert!(lone.kinds().contains(&Body::GET_STATE));
     let whole = new_state(0, suffix(0, 0, &[1, 2, 2, 2], 4));
     lone.hears(N3, 3, whole.clone());
     assert_eq!(lone.status().role, Role::Candidate, "only the chosen log counts");
@@ -247,7 +247,7 @@ fn a_recovery_takes_no_less_than_its_primary_answered() {
     let answer = |primary| Body::RecoveryResponse { nonce, primary };
     lone.hears(N3, 4, answer(None));
     lone.hears(N2, 4, answer(Some((Index(20), suffix(20, 4, &[4; 5], 25)))));
-    assert_eq!(lone.kinds(), [kind::GET_STATE]);
+    assert_eq!(lone.kinds(), [Body::GET_STATE]);
     lone.hears(N2, 4, new_state(8, suffix(0, 0, &[4; 10], 10)));
     assert_eq!((lone.status().role, lone.last()), (Role::Recovering, 0));
     lone.hears(N2, 4, new_state(20, suffix(10, 4, &[4; 15], 25)));

@@ -1,6 +1,6 @@
 //! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
 
-use schism_protocol::vsr::message::kind;
+use schism_protocol::vsr::message::Body;
 use schism_protocol::{ProtocolRow, vsr};
 
 use crate::world::Profile;
@@ -98,12 +98,12 @@ fn in_memory_five_nodes() {
 fn a_primary_that_one_node_never_hears() {
     // Another one in every view, so that each in turn falls behind; and acknowledgements overtake.
     let filter: Filter = |cluster, _, to, kind, view, dice| match kind {
-        kind::PREPARE | kind::START_VIEW
+        Body::PREPARE | Body::START_VIEW
             if to as u64 == (view + 1) % cluster.nodes.len() as u64 =>
         {
             Fate::Drop
         }
-        kind::PREPARE_OK if dice.below(5) == 0 => Fate::Delay(30),
+        Body::PREPARE_OK if dice.below(5) == 0 => Fate::Delay(30),
         _ => Fate::Deliver,
     };
     durable("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
@@ -113,8 +113,8 @@ fn a_primary_that_one_node_never_hears() {
 fn in_memory_answers_that_outlive_who_asked() {
     // One backup lags in each view, and some of what is asked for comes after the next crash.
     let filter: Filter = |cluster, _, to, kind, view, dice| match kind {
-        kind::NEW_STATE => Fate::Delay(dice.below(2) * dice.below(400)),
-        kind::PREPARE | kind::START_VIEW
+        Body::NEW_STATE => Fate::Delay(dice.below(2) * dice.below(400)),
+        Body::PREPARE | Body::START_VIEW
             if to as u64 == (view + 1) % cluster.nodes.len() as u64 =>
         {
             Fate::Delay(dice.below(10) * 30)
@@ -136,7 +136,7 @@ fn in_memory_answers_that_outlive_who_asked() {
 #[test]
 fn in_memory_views_that_one_node_alone_has_moved_to() {
     let filter: Filter = |_, _, _, kind, _, dice| match kind {
-        kind::START_VIEW_CHANGE if dice.below(3) > 0 => Fate::Drop,
+        Body::START_VIEW_CHANGE if dice.below(3) > 0 => Fate::Drop,
         _ => Fate::Deliver,
     };
     let strikes = [Halves, OneWay, CrashFollower, PauseLeader, CrashOne];
@@ -148,10 +148,10 @@ fn in_memory_views_that_one_node_alone_has_moved_to() {
 #[test]
 fn hand_overs_that_are_cut_short() {
     let filter: Filter = |_, _, _, kind, _, dice| match kind {
-        kind::NEW_STATE | kind::NEW_SNAPSHOT | kind::GET_STATE => Fate::Delay(dice.below(120)),
-        kind::START_VIEW if dice.below(2) == 0 => Fate::Drop,
-        kind::DO_VIEW_CHANGE if dice.below(4) == 0 => Fate::Delay(dice.below(300)),
-        kind::PREPARE if dice.below(6) == 0 => Fate::Delay(dice.below(60)),
+        Body::NEW_STATE | Body::NEW_SNAPSHOT | Body::GET_STATE => Fate::Delay(dice.below(120)),
+        Body::START_VIEW if dice.below(2) == 0 => Fate::Drop,
+        Body::DO_VIEW_CHANGE if dice.below(4) == 0 => Fate::Delay(dice.below(300)),
+        Body::PREPARE if dice.below(6) == 0 => Fate::Delay(dice.below(60)),
         _ => Fate::Deliver,
     };
     let struck = |nodes, strikes, strike_ms| Profile {

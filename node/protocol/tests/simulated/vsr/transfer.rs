@@ -2,7 +2,7 @@
 //! that nothing which is only on its way is promised to anybody.
 
 use bytes::Bytes;
-use schism_protocol::vsr::message::{Body, kind};
+use schism_protocol::vsr::message::Body;
 use schism_protocol::{EntryId, Epoch, Index, Offset, Record, Role, Snapshot};
 
 use super::directed::primary;
@@ -109,7 +109,7 @@ fn the_end_of_a_log_is_sent_from_where_the_births_part() {
 #[test]
 fn whoever_waits_for_the_log_lets_the_primary_know_that_it_is_heard() {
     let mut lone = Durable::new(Some((1, 1)), &[1]);
-    let (asks, hears) = (kind::GET_STATE, kind::PREPARE_OK);
+    let (asks, hears) = (Body::GET_STATE, Body::PREPARE_OK);
     assert_eq!(lone.prepare(N3, 5, 9, &[]).kinds(), [hears, asks]);
     assert_eq!(lone.prepare(N3, 5, 9, &[]).kinds(), [hears], "it has asked");
     assert_eq!(lone.acknowledged(), [0], "it holds nothing of this view");

@@ -2,7 +2,7 @@
 
 use schism_protocol::zab;
 
-use schism_protocol::zab::message::kind;
+use schism_protocol::zab::message::Order;
 
 use crate::world::Profile;
 use crate::world::Strike::{CrashAll, CrashLeader, CrashOne, Isolate, IsolateLeader};
@@ -11,7 +11,7 @@ use crate::world::trial::every_bug_is_caught;
 
 /// Most attempts to synchronise fail: between NEWEPOCH and NEWLEADER there is time for a fault.
 const SLOW_TO_SYNCHRONISE: Filter = |_, _, _, kind, _, dice| match kind {
-    kind::DIFF | kind::TRUNC | kind::NEW_LEADER if dice.below(3) > 0 => Fate::Drop,
+    Order::DIFF | Order::TRUNC | Order::NEW_LEADER if dice.below(3) > 0 => Fate::Drop,
     _ => Fate::Deliver,
 };
 

@@ -94,7 +94,7 @@ fn body() -> impl Strategy<Value = Body> {
     let place = any::<(u64, u64)>().prop_map(|(session, number)| Place { session, number });
     prop_oneof![
         note.prop_map(|((leading, eligible), vote, standing, hears)| {
-            Body::Note(Note { leading, eligible, vote, standing, hears })
+            Body::Note { note: Note { leading, eligible, vote, standing, hears } }
         }),
         any::<u64>().prop_map(|session| Body::FollowerInfo { session }),
         (place, order()).prop_map(|(at, order)| Body::Order { at, order }),

@@ -99,7 +99,7 @@ impl Lone {
         let standing = standing(99, 99, 99);
         let vote = Some(N3);
         let note = Note { leading: true, eligible: true, vote, standing, hears: Vec::new() };
-        self.hears(N3, 0, Body::Note(note));
+        self.hears(N3, 0, Body::Note { note });
         self.in_its_session()
     }
 
@@ -128,7 +128,7 @@ impl Lone {
         for _ in 0..2 {
             let (vote, hears) = (Some(N1), vec![N1]);
             let note = Note { leading: false, eligible: false, vote, standing, hears };
-            self.hears(N2, 0, Body::Note(note));
+            self.hears(N2, 0, Body::Note { note });
         }
         assert_eq!(self.zab.status().role, Role::Candidate);
         self.joined(N2, accepted, 1)

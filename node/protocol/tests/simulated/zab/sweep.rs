@@ -1,7 +1,7 @@
 //! Thousands of seeds: nothing is ever violated, and after the heal there is progress.
 
 use schism_protocol::zab;
-use schism_protocol::zab::message::kind;
+use schism_protocol::zab::message::{Order, Report};
 
 use crate::world::Profile;
 use crate::world::Strike::{CrashFollower, CrashMinority};
@@ -66,8 +66,10 @@ fn minorities_crash() {
 fn a_leader_that_one_node_never_hears() {
     // Another one in every epoch, so that each in turn falls behind; and answers overtake.
     let filter: Filter = |cluster, _, to, kind, epoch, dice| match kind {
-        kind::PROPOSE | kind::DIFF if to as u64 == epoch % cluster.nodes.len() as u64 => Fate::Drop,
-        kind::ACK if dice.below(5) == 0 => Fate::Delay(30),
+        Order::PROPOSE | Order::DIFF if to as u64 == epoch % cluster.nodes.len() as u64 => {
+            Fate::Drop
+        }
+        Report::ACK if dice.below(5) == 0 => Fate::Delay(30),
         _ => Fate::Deliver,
     };
     zab("deaf", 100, 50, Profile { filter: Some(filter), ..Profile::default() });
@@ -76,7 +78,7 @@ fn a_leader_that_one_node_never_hears() {
 #[test]
 fn nothing_is_decided_while_every_deciding_frame_is_lost() {
     let filter: Filter = |_, _, _, kind, _, _| match kind {
-        kind::NEW_LEADER => Fate::Drop,
+        Order::NEW_LEADER => Fate::Drop,
         _ => Fate::Deliver,
     };
     let profile = Profile { filter: Some(filter), strike_ms: 0, ..Profile::default() };
