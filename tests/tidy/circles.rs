@@ -23,7 +23,6 @@ const KNOWN: &[&[&str]] = &[
         "node/protocol/src/zab/rules.rs",
     ],
     &["node/src/clients/mod.rs", "node/src/inbox.rs"],
-    &[
 ];
 
 #[test]
