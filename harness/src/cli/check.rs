@@ -12,8 +12,8 @@ use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
 use super::convert::{TARGETS, convert};
 use super::registry::registry;
+use super::reports::{pretty, with_report};
 use super::screen;
-use super::session::{pretty, with_report};
 use super::ticker::CheckTicker;
 use crate::judge;
 use crate::report::{Report, html, terminal};

@@ -8,8 +8,9 @@ use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 
 use super::interrupt::watch_signals;
 use super::registry::registry;
+use super::reports::{pretty, with_report};
 use super::screen;
-use super::session::{Request, carry_out, pretty, with_report};
+use super::session::{Request, carry_out};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_VALID, EXIT_VIOLATED};
 use crate::report::compare::{self, Row};
 use crate::store::Saved;

@@ -13,8 +13,9 @@ use serde::Serialize;
 
 use super::interrupt::watch_signals;
 use super::registry::registry;
+use super::reports::pretty;
 use super::screen;
-use super::session::{Request, carry_out, pretty};
+use super::session::{Request, carry_out};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, EXIT_VALID, EXIT_VIOLATED};
 use crate::store::RunDirectory;
 use crate::systems::Catalogue;

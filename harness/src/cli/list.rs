@@ -7,8 +7,8 @@ use schism_verify::models::MODELS;
 use schism_verify::verdict::KINDS;
 use serde_json::json;
 
+use super::reports::pretty;
 use super::screen;
-use super::session::pretty;
 use crate::faults::FAULTS;
 use crate::judge::EXIT_VALID;
 use crate::systems::{BugRow, Catalogue, SystemRow};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use super::registry::registry;
+use super::reports::write_reports;
 use super::screen;
-use super::session::write_reports;
 use crate::store::{REPORT, Saved};
 use crate::systems::Catalogue;
 

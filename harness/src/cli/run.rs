@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::interrupt::watch_signals;
 use super::registry::registry;
+use super::reports::pretty;
 use super::screen;
-use super::session::{Ended, Request, carry_out, pretty};
+use super::session::{Ended, Request, carry_out};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, system_name, worst_exit};
 use crate::store::REPORT;
 use crate::store::verdict_file::VerdictFile;

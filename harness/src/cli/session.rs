@@ -11,6 +11,7 @@ use schism_verify::{Budget, CheckOptions, Monitor};
 
 use super::interrupt::watch_signals;
 use super::registry::registry;
+use super::reports::{pretty, write_reports};
 use super::screen;
 use super::status::StatusBlock;
 use crate::action::NodeId;
@@ -18,7 +19,6 @@ use crate::clock::{Clock, Signal};
 use crate::faults::{self, Fault};
 use crate::judge::{self, EXIT_INTERRUPTED};
 use crate::plan;
-use crate::report::{Report, html, junit, markdown};
 use crate::run::{self, End, Finished, Setup};
 use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
@@ -211,40 +211,4 @@ fn judge_and_report(
     directory.write(store::VERDICT, &pretty(&verdict))?;
     let summary = write_reports(&saved, &verdict)?;
     Ok(Ended { directory: directory.path().to_path_buf(), verdict, summary })
-}
-
-/// What a renderer makes of a saved run.
-pub fn with_report<T>(
-    saved: &Saved,
-    verdict: &VerdictFile,
-    render: impl FnOnce(&Report<'_>) -> T,
-) -> T {
-    let shown = saved.directory.path().display().to_string();
-    let report = Report {
-        verdict,
-        events: saved.evidence.history.events(),
-        workload: Some(&saved.workload),
-        plan: Some(&saved.plan),
-        environment: &saved.environment,
-        traces: &saved.evidence.traces,
-        directory: &shown,
-    };
-    render(&report)
-}
-
-/// Writes report.html, summary.md and junit.xml, and says the same for the terminal.
-pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
-    with_report(saved, verdict, |report| {
-        saved.directory.write(store::REPORT, html::page(report).as_bytes())?;
-        saved.directory.write(store::SUMMARY, markdown::summary(report).as_bytes())?;
-        saved.directory.write(store::JUNIT, junit::xml(report).as_bytes())?;
-        Ok(crate::report::terminal::summary(report, screen::width(), screen::colour()))
-    })
-}
-
-/// JSON for people too.
-pub fn pretty(value: &impl serde::Serialize) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(value).expect("our own types are JSON");
-    text.push(b'\n');
-    text
 }

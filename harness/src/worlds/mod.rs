@@ -2,6 +2,7 @@
 //! stands a small simulated one that tells stories.
 
 pub mod overlays;
+#[cfg(target_os = "linux")]
 pub mod processes;
 pub mod simulated;
 
