@@ -1,4 +1,4 @@
-//! Schism starts a cluster, breaks the world around it, records what every client was told, and
+//! Schism starts a cluster, disturbs it, records what every client was told, and
 //! judges whether all of it fits ONE totally ordered log.
 //!
 //! ```text

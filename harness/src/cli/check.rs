@@ -56,7 +56,7 @@ pub struct Args {
     /// Print the verdict as one JSON document
     #[arg(long)]
     json: bool,
-    /// Do not show how far it is
+    /// Do not show progress
     #[arg(long)]
     quiet: bool,
     /// Write the report to this file

@@ -53,7 +53,7 @@ pub struct Args {
     /// Where run directories go
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
-    /// Keep the folders of runs that went as expected too: some are of gigabytes
+    /// Keep the folders of runs that went as expected too (some have gigabytes)
     #[arg(long)]
     keep_all: bool,
     /// Print one JSON document

@@ -40,7 +40,8 @@ pub struct Program {
     pub node: fn(Vec<OsString>) -> ExitCode,
 }
 
-/// Starts a cluster, breaks the world around it, and judges whether one total order survived.
+/// Tests a replicated log: starts a cluster, disturbs it, and judges whether one total order
+/// explains every answer.
 #[derive(Parser)]
 #[command(name = "schism", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Example: schism run raft-under-fire\n\n\

@@ -20,7 +20,7 @@ use crate::worlds::processes::Addresses;
 #[derive(clap::Args)]
 #[command(after_help = "Example: schism promote runs/latest n2")]
 pub struct Args {
-    /// The directory of a run that goes on
+    /// The directory of a run that has not ended yet
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// The node that is to lead

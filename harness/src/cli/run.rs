@@ -14,7 +14,7 @@ use crate::store::verdict_file::VerdictFile;
 use crate::systems::Catalogue;
 use crate::workload::{self, Overrides, Workload};
 
-/// Run workloads: start a cluster, break the world around it, judge what clients were told
+/// Run workloads: start a cluster, disturb it, and judge what clients were told
 #[derive(clap::Args)]
 #[command(after_help = "Example: schism run raft-under-fire --seed 7 --duration 30s\n\
     Example: schism run quiet leader-crash --runs 5 --set faults.crash.every=2s")]

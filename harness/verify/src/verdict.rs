@@ -110,7 +110,7 @@ pub const KINDS: &[(Kind, &str, &str)] = &[
     (Kind::NoProgress, "no-progress", "nothing acknowledged though a quorum could"),
     (Kind::SlowRecovery, "slow-recovery", "recovery took longer than the workload allows"),
     (Kind::NotConverged, "not-converged", "nodes still differ after everything was healed"),
-    (Kind::Bypass, "bypass", "nodes talked past the proxy, so partitions were a lie"),
+    (Kind::Bypass, "bypass", "nodes talked past the proxy, so partitions had no meaning"),
     (Kind::UnexplainedDeath, "unexplained-death", "a node died though nobody killed it"),
     (Kind::Leftover, "leftover", "a process or fault outlived the run"),
 ];

@@ -8,7 +8,7 @@ use crate::verdict::{Anomaly, Kind};
 /// The check `survival`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "survival",
-    about: "no node died but by the hand of a fault",
+    about: "no node died unless a fault killed it",
     sees: Sees::Outside,
     applies: |evidence, _| {
         is_run(&evidence.history) || evidence.history.nemesis("death").next().is_some()

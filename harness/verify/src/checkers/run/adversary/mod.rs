@@ -18,7 +18,7 @@ use crate::verdict::{Anomaly, Kind};
 /// The check `adversary`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "adversary",
-    about: "an adversary that holds what would decide withholds every decision, and only that",
+    about: "while an adversary holds every message that would decide, nothing is decided; then all is",
     sees: Sees::Outside,
     applies: |evidence, _| !adversaries(&evidence.history).is_empty(),
     run,
