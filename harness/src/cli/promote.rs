@@ -14,7 +14,7 @@ use crate::action::NodeId;
 use crate::store::live::Live;
 use crate::systems::clients::lines::LinesClient;
 use crate::systems::{Control, Refusal};
-use crate::worlds::processes::Addresses;
+use crate::worlds::dial::Addresses;
 
 /// Make a node of a live run the leader, as an operator does in manual failover
 #[derive(clap::Args)]

@@ -1,6 +1,7 @@
 //! Where nodes live: a world applies effects and heals them. The real one is `processes`; beside it
 //! stands a small simulated one that tells stories.
 
+pub mod dial;
 pub mod overlays;
 #[cfg(target_os = "linux")]
 pub mod processes;
@@ -76,6 +77,7 @@ pub struct Start {
 }
 
 /// Takes a place in the world of real processes.
+#[cfg(target_os = "linux")]
 pub fn claim() -> Result<Box<dyn Place>, WorldError> {
     Ok(Box::new(processes::Claimed::new()?))
 }

@@ -4,7 +4,6 @@
 mod bypass;
 mod claim;
 mod cluster;
-mod dial;
 mod files;
 pub mod guard;
 mod messages;
@@ -25,11 +24,11 @@ use tokio::sync::Mutex;
 use crate::action::{FrameKind, Link, NodeId, OverlayId};
 use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
 use crate::systems::{Client, Dial, Launch};
+use crate::worlds::dial::Addresses;
 use crate::worlds::overlays::Overlays;
 use crate::worlds::{World, WorldError};
 
 pub use claim::Claimed;
-pub use dial::Addresses;
 use messages::Spawn;
 use nodes::Nodes;
 use watch::Watch;

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::super::Leads;
 use super::*;
-use crate::worlds::processes::Addresses;
+use crate::worlds::dial::Addresses;
 
 /// An invocation of this operation, with these fields: `append value=17`.
 fn ask(text: &str) -> Event {
