@@ -13,8 +13,8 @@ use crate::machine::{Index, LogEntry, NodeId, Offset, Snapshot, Time};
 use crate::wire::messages;
 
 messages! {
-    /// What travels. What is chosen is beyond any ballot, so these frames' epochs show nothing; their
-    /// kinds are far from those of the protocols that use them.
+    /// What travels. What is chosen is beyond any ballot, so these frames' epochs show nothing;
+    /// their kinds are far from those of the protocols that use them.
     pub enum CatchUp {
         /// What is chosen from this slot on?
         FETCH = 33 "fetch" Asks: Fetch {

@@ -7,8 +7,8 @@ use crate::machine::{EntryId, Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::messages;
 
 messages! {
-    /// A message. `term` is the sender's, but for a pre-vote and its grant, where it is the term that
-    /// is asked about.
+    /// A message. `term` is the sender's, but for a pre-vote and its grant, where it is the term
+    /// that is asked about.
     pub struct Message {
         /// See above.
         term: Epoch

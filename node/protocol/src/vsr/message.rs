@@ -45,8 +45,8 @@ messages! {
 
     /// What a message says.
     pub enum Body {
-        /// Prepare, with as many entries as came together, and without any the Commit message that an
-        /// idle primary sends (paper, 4.1, steps 3 and 6).
+        /// Prepare, with as many entries as came together, and without any the Commit message that
+        /// an idle primary sends (paper, 4.1, steps 3 and 6).
         PREPARE = 1 "prepare" Decides: Prepare {
             /// The index before the first of `entries`.
             prev: Index,
@@ -128,8 +128,8 @@ messages! {
         RECOVERY_RESPONSE = 10 "recovery-response" Moves: RecoveryResponse {
             /// The nonce of the Recovery.
             nonce: u64,
-            /// The sender's log and commit number, if it is the primary of its view. A log that does
-            /// not fit is asked for.
+            /// The sender's log and commit number, if it is the primary of its view. A log that
+            /// does not fit is asked for.
             primary: Option<(Index, Suffix)>,
         },
         /// What may a linearizable read asked now be answered from?

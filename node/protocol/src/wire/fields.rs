@@ -1,5 +1,5 @@
-//! What a message is made of: integers, names and numbers, byte strings, lists, entries; and structs
-//! of such, from a list of their fields.
+//! What a message is made of: integers, names and numbers, byte strings, lists, entries; and
+//! structs of such, from a list of their fields.
 
 use bytes::{Buf, BufMut, Bytes};
 

@@ -120,7 +120,8 @@ messages! {
             /// Its last committed index.
             commit: Index,
         },
-        /// PROPOSE, several at once. They carry no place: they go where the receiver's history ends.
+        /// PROPOSE, several at once. They carry no place: they go where the receiver's history
+        /// ends.
         PROPOSE = 12 "propose" Decides: Propose {
             /// The leader's last committed index: a COMMIT that need not travel alone.
             commit: Index,

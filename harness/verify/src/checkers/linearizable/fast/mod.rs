@@ -1,5 +1,6 @@
 //! Linearizability without a search, for objects and histories that allow it: one file a model,
-//! each O(n log n) or better and each with its proof. `judged` says which model has which. A fast path never guesses: it judges exactly, or says that it does not fit the history.
+//! each O(n log n) or better and each with its proof. `judged` says which model has which. A fast
+//! path never guesses: it judges exactly, or says that it does not fit the history.
 
 pub mod counter;
 pub mod fifo;
