@@ -81,5 +81,5 @@ fn a_log_is_not_asked_to_decide() {
     let bench = Bench::new();
     bench.write("toy.yaml", &workload("", ""));
     let done = bench.schism(&["run", "toy.yaml", "--system", "raft"]).exits(2);
-    done.says("raft keeps a log: append, append-if, read, tail; this workload asks for propose");
+    done.says("raft serves log: append, read, append-if, tail; this workload asks for propose");
 }

@@ -20,15 +20,24 @@ struct Shared {
     changed: Notify,
 }
 
+/// One task's place in the crew, given up however the task ends.
+struct Leaving(Rc<Shared>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.working.set(self.0.working.get() - 1);
+        self.0.changed.notify_waiters();
+    }
+}
+
 impl Crew {
     /// Starts one more.
     pub fn spawn(&self, clock: &dyn Clock, task: impl Future<Output = ()> + 'static) {
         let shared = Rc::clone(&self.shared);
         shared.working.set(shared.working.get() + 1);
         clock.spawn(Box::pin(async move {
+            let _leaving = Leaving(shared);
             task.await;
-            shared.working.set(shared.working.get() - 1);
-            shared.changed.notify_waiters();
         }));
     }
 

@@ -200,9 +200,9 @@ impl Recorder {
         }
         let asked = open.remove(&process).expect("a return answers an invocation");
         assert_eq!(asked.f, event.f, "a return answers what was asked");
-        if self.model.validate(&asked, event).is_err() {
+        if let Err(wrong) = self.model.validate(&asked, event) {
             let (index, time, node) = (event.index, event.time(), event.node.take());
-            *event = Completion::refused(asked, Refusal::malformed("")).event;
+            *event = Completion::refused(asked, Refusal::malformed(&wrong)).event;
             event.index = index;
             event.set_time(time);
             event.node = node;

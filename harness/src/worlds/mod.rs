@@ -50,6 +50,7 @@ pub trait World {
 /// A place for one run, taken before anything of the run is written down.
 pub trait Place {
     /// The machine's monotonic clock at the zero of the run's, as nodes stamp their traces with it.
+    /// The run's clock begins with the first call.
     fn origin_ns(&self) -> u64;
     /// Starts the world and lives in it until `story` ends. Must not be called from a task.
     fn live(self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError>;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::checkers::{CHECKERS, CheckResult, Checker, Finding};
 use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{self, FinalRead};
-use crate::history::{History, Operation, Type};
+use crate::history::{Event, History, Operation, Type};
+use crate::models::MALFORMED;
 use crate::stopwatch::timed;
 use crate::verdict::Verdict;
 
@@ -87,9 +88,23 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
         doubts.push(format!("only {ok} operations were ok; at least {least} were wanted"));
     }
     if is_run(history) {
+        doubts.extend(malformed(history));
         doubts.extend(unfinished(history, reads_at.is_some()));
     }
     doubts
+}
+
+/// Answers of nodes that could not be read.
+fn malformed(history: &History) -> Option<String> {
+    let of = |event: &&Event| event.error().is_some_and(|error| error.starts_with(MALFORMED));
+    let mut answers = history.events().iter().filter(of);
+    let first = answers.next()?;
+    let (node, error) = (first.node.as_deref().unwrap_or("a node"), first.error()?);
+    Some(format!(
+        "{} answers could not be read; the first was {node}'s at event {}: {error}",
+        1 + answers.count(),
+        first.index
+    ))
 }
 
 fn unfinished(history: &History, final_reads: bool) -> Vec<String> {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use schism_verify::history::{Event, Field, Level, Name, Value};
 use schism_verify::models::Model;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -239,9 +239,17 @@ struct Promoted {
 #[derive(Default)]
 struct Body {
     answered: Answered,
-    error: Option<String>,
-    leader: Option<String>,
-    detail: Option<String>,
+    error: Option<Name>,
+    leader: Option<Name>,
+    detail: Option<Name>,
+}
+
+/// A word, if it is one: what stands in its place otherwise says nothing.
+fn word(Wire(value): Wire) -> Option<Name> {
+    match value {
+        Value::Str(word) => Some(word),
+        _ => None,
+    }
 }
 
 impl<'de> Deserialize<'de> for Body {
@@ -263,11 +271,15 @@ impl<'de> Visitor<'de> for AnyBody {
         let mut body = Body::default();
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Error => body.error = map.next_value()?,
-                Key::Leader => body.leader = map.next_value()?,
-                Key::Detail => body.detail = map.next_value()?,
+                Key::Error => body.error = word(map.next_value()?),
+                Key::Leader => body.leader = word(map.next_value()?),
+                Key::Detail => body.detail = word(map.next_value()?),
                 Key::Answered(field) => {
                     let Wire(value) = map.next_value()?;
+                    if body.answered.iter().any(|(known, _)| *known == field) {
+                        let name = field.name();
+                        return Err(A::Error::custom(format!("the field `{name}` comes twice")));
+                    }
                     body.answered.push((field, value));
                 }
                 Key::Other => {
@@ -321,16 +333,16 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> (Option<u64>, Result<T, Refusal>) 
             (id, Err(Refusal::unknown(body.error.as_deref().unwrap_or("unexplained"))))
         }
         Ok(Line { id, .. }) => (id, Err(Refusal::malformed("neither ok nor fail nor info"))),
-        Err(error) => (None, Err(Refusal::malformed(error.to_string()))),
+        Err(error) => (None, Err(Refusal::malformed(&error.to_string()))),
     }
 }
 
 fn refused(body: Body) -> Refusal {
     let Body { answered, error, leader, detail } = body;
-    let leader = leader.and_then(|leader| NodeId::try_from(leader).ok());
+    let leader = leader.and_then(|leader| NodeId::try_from(leader.to_string()).ok());
     match error {
-        Some(error) if DEFINITE.contains(&error.as_str()) => {
-            Refusal { leader, detail: detail.map(Name::from), answered, ..Refusal::certain(error) }
+        Some(error) if DEFINITE.contains(&&*error) => {
+            Refusal { leader, detail, answered, ..Refusal::certain(error) }
         }
         Some(unlisted) => Refusal::unknown(unlisted),
         None => Refusal::unknown("unexplained"),

@@ -8,7 +8,7 @@ mod values;
 use std::io;
 
 use schism_verify::history::{Event, Field, Name, Type, Value};
-use schism_verify::models::Model;
+use schism_verify::models::{MALFORMED, Model};
 use tokio::net::TcpStream;
 
 use crate::action::NodeId;
@@ -92,9 +92,6 @@ pub const DEFINITE: &[&str] = &[
     "session-expired",
 ];
 
-/// An answer that is none of those that its protocol or its model has: nobody knows.
-pub const MALFORMED: &str = "malformed-answer";
-
 impl Refusal {
     /// Nobody knows what became of it.
     pub fn unknown(error: impl Into<Name>) -> Self {
@@ -112,9 +109,9 @@ impl Refusal {
         Refusal::unknown("timeout")
     }
 
-    /// An answer that cannot be read.
-    pub fn malformed(wrong: impl Into<Name>) -> Self {
-        Refusal { detail: Some(wrong.into()), ..Refusal::unknown(MALFORMED) }
+    /// An answer that cannot be read, and what is wrong with it.
+    pub fn malformed(wrong: &str) -> Self {
+        Refusal::unknown(format!("{MALFORMED}: {wrong}"))
     }
 
     /// In words: the error, and what the node said of it.
@@ -135,7 +132,7 @@ impl Completion {
         let mut event = asked.clone();
         event.kind = if refusal.is_none() { Type::Ok } else { Type::Fail };
         match fill(model, &mut event, answered).and_then(|()| model.validate(asked, &event)) {
-            Err(wrong) => Completion::refused(asked.clone(), Refusal::malformed(wrong)),
+            Err(wrong) => Completion::refused(asked.clone(), Refusal::malformed(&wrong)),
             Ok(()) => match refusal {
                 None => Completion { event, leader: None, detail: None },
                 Some(refusal) => Completion::refused(event, refusal),
@@ -191,13 +188,16 @@ impl<T> Leads for Result<T, Refusal> {
 /// Sets those fields of an answer that its operation has; the others say nothing to its model.
 fn fill(model: &Model, event: &mut Event, answered: Answered) -> Result<(), String> {
     let row = model.operation(&event.f).ok_or("its model has no such operation")?;
-    let answers = if event.kind == Type::Ok { row.answers } else { &[] };
+    let (answers, more) = match event.kind {
+        Type::Ok => (row.answers, row.may_answer),
+        _ => (&[][..], row.fails),
+    };
     // What was asked is no answer.
     for field in answers {
         event.clear(*field);
     }
     for (field, value) in answered {
-        if answers.contains(&field) || row.may_answer.contains(&field) {
+        if answers.contains(&field) || more.contains(&field) {
             event.answer(field, value)?;
         }
     }

@@ -1,5 +1,6 @@
 //! Real processes as a place for a run: addresses of its own, a clock, and this thread's executor.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -11,17 +12,18 @@ use crate::proxy::RunNet;
 use crate::systems::Launch;
 use crate::worlds::{Place, Start, Story, WorldError};
 
-/// Addresses on loopback that nobody else uses, and a clock that has begun.
+/// Addresses on loopback that nobody else uses, and a clock.
 pub struct Claimed {
     net: RunNet,
-    clock: RealTime,
+    /// Begins when it is first asked for.
+    clock: OnceCell<RealTime>,
 }
 
 impl Claimed {
     /// Takes a range of addresses.
     pub fn new() -> Result<Self, WorldError> {
         let net = RunNet::claim().map_err(unable("no address range on loopback is free"))?;
-        Ok(Claimed { net, clock: RealTime::start() })
+        Ok(Claimed { net, clock: OnceCell::new() })
     }
 
     fn launches(&self, start: &Start) -> std::io::Result<BTreeMap<NodeId, Launch>> {
@@ -35,7 +37,7 @@ impl Claimed {
 
 impl Place for Claimed {
     fn origin_ns(&self) -> u64 {
-        self.clock.origin_ns
+        self.clock.get_or_init(RealTime::start).origin_ns
     }
 
     fn live(self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError> {
@@ -45,7 +47,7 @@ impl Place for Claimed {
         let (system, model) = (start.system, start.model);
         let config = ProcessesConfig {
             net: self.net,
-            clock: self.clock,
+            clock: *self.clock.get_or_init(RealTime::start),
             client: Box::new(move |dial| system.client(model, dial)),
             launches,
             clients: start.clients,

@@ -3,6 +3,7 @@
 
 use super::event::{Event, Level};
 use super::json;
+use super::scan::{DEPTH_MAX, INTEGER_MAX};
 use super::value::Value;
 
 /// The list: each field's meaning, and its name in files and on the wire.
@@ -98,11 +99,16 @@ impl Event {
     /// was expected.
     pub fn answer(&mut self, field: Field, value: Value) -> Result<(), String> {
         let number = |value: &Value| match value {
-            Value::Int(number) => u64::try_from(*number).map(Some).ok(),
+            Value::Int(number) => {
+                u64::try_from(*number).ok().filter(|&n| n <= INTEGER_MAX).map(Some)
+            }
             Value::Null => Some(None),
             _ => None,
         };
         let expected = |what: &str| format!("`{}` is no {what}", field.name());
+        if depth(&value) >= DEPTH_MAX {
+            return Err(expected("value that a history can hold: it is nested too deep"));
+        }
         match field {
             Field::Key => self.set_key(Some(value)),
             Field::Value => self.value = Some(value),
@@ -149,8 +155,20 @@ impl Event {
     }
 }
 
+/// How many arrays and objects stand in each other.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::List(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
+        // Those in strings count too: it is a bound.
+        Value::Other(json) => json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count(),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Str(_) => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::line::parse_line;
+    use super::super::order::Names;
     use super::*;
     use crate::history::{Process, Type};
 
@@ -189,5 +207,28 @@ mod tests {
         assert!(event.answer(Field::Level, Value::from("fresh")).is_err());
         assert!(event.answer(Field::Tail, Value::Null).is_ok(), "null is absence");
         assert_eq!(event, Event::new(Process::Client(1), Type::Ok, "append"));
+    }
+
+    #[test]
+    fn whatever_may_be_answered_is_read_back() {
+        let deep =
+            |levels: usize| (0..levels).fold(Value::Null, |value, _| Value::List([value].into()));
+        let mut readable = 0;
+        let odd = [Value::Int(1 << 53), Value::Other("{\"a\":[1.5]}".into())];
+        for value in [1, 40, 62, 63, 64, 65, 100].map(deep).into_iter().chain(odd) {
+            for &field in Field::ALL {
+                let mut event = Event::new(Process::Client(1), Type::Ok, "read");
+                event.set_time(Some(1));
+                if event.answer(field, value.clone()).is_ok() {
+                    let mut line = Vec::new();
+                    event.to_json_line(&mut line);
+                    let text = String::from_utf8(line).unwrap();
+                    let read = parse_line(text.trim_end(), &mut Names::default());
+                    assert_eq!(read.unwrap(), event, "{text}");
+                    readable += 1;
+                }
+            }
+        }
+        assert!(readable > 15, "{readable}");
     }
 }

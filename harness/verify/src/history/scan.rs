@@ -7,7 +7,7 @@ use super::{List, Value};
 
 /// How deep lists and objects may nest. Ours nest at most 4 deep (a nemesis's effect); a hostile
 /// line must not exhaust the stack.
-const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// A whole number beyond this is not exact in every JSON reader, so docs/reference/history.md
 /// excludes it.

@@ -22,7 +22,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new("append-if")
         .asks(&[Field::Value, Field::Expect, Field::Client, Field::Seq])
         .answers(&[Field::Offset])
-        .may_answer(&[Field::Tail])
+        .fails(&[Field::Tail])
         .proves(Proves::Progress)
         .led()
         .usually(5),

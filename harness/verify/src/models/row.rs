@@ -32,8 +32,10 @@ pub struct Operation {
     pub asks: &'static [Field],
     /// The fields that an ok must carry.
     pub answers: &'static [Field],
-    /// The fields that an ok or a fail may carry as well.
+    /// The fields that an ok may carry as well.
     pub may_answer: &'static [Field],
+    /// The fields that a fail may carry.
+    pub fails: &'static [Field],
     /// What its ok says of progress.
     pub proves: Proves,
     /// It is the leader's business: clients ask the node that they believe to lead, not their own.
@@ -41,6 +43,10 @@ pub struct Operation {
     /// Its weight in a workload that says nothing of operations.
     pub usual: u32,
 }
+
+/// How the error of an operation begins whose answer could not be read. Nobody knows what became of
+/// it, and a run that has one cannot be called valid.
+pub const MALFORMED: &str = "malformed-answer";
 
 /// What the ok of an operation says of progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +120,7 @@ impl Operation {
             asks: &[],
             answers: &[],
             may_answer: &[],
+            fails: &[],
             proves: Proves::Nothing,
             leads: false,
             usual: 0,
@@ -132,10 +139,16 @@ impl Operation {
         Operation { answers, ..self }
     }
 
-    /// The same, whose ok or fail may carry these fields as well.
+    /// The same, whose ok may carry these fields as well.
     #[must_use]
     pub const fn may_answer(self, may_answer: &'static [Field]) -> Self {
         Operation { may_answer, ..self }
+    }
+
+    /// The same, whose fail may carry these fields.
+    #[must_use]
+    pub const fn fails(self, fails: &'static [Field]) -> Self {
+        Operation { fails, ..self }
     }
 
     /// The same, whose ok proves this.

@@ -75,7 +75,8 @@ fn every_answer_is_classified() {
         let done = Completion::new(model(&asked), &asked, said.map(|body| body.answered));
         let kind = format!("{:?}", done.event.kind).to_lowercase();
         let mut shown = vec![kind];
-        shown.extend(done.event.error().map(str::to_owned));
+        let error = done.event.error().and_then(|error| error.split(':').next());
+        shown.extend(error.map(str::to_owned));
         for &field in Field::ALL {
             let mut name = Vec::new();
             done.event.write_field(field, &mut name);
@@ -93,6 +94,9 @@ fn every_answer_is_classified() {
     check(a, r#"{"id":1,"ok":{"offset":42}}"#, "ok offset:42");
     check(a, r#"{"id":2,"ok":{"offset":43,"duplicate":true}}"#, "ok offset:43");
     check(a, r#"{"id":2,"ok":{"offset":43,"tail":99}}"#, "ok offset:43");
+    check(a, r#"{"id":2,"ok":{"offset":43,"leader":2,"detail":{},"error":1}}"#, "ok offset:43");
+    let told = r#"{"id":2,"ok":{"offset":3,"tail":"x"}}"#;
+    check("append-if value=1 expect=3", told, "ok offset:3");
     let conflict = r#"{"id":3,"fail":{"error":"conflict","tail":45}}"#;
     check("append-if value=1 expect=3", conflict, "fail conflict tail:45");
     check(a, conflict, "fail conflict");
@@ -113,6 +117,8 @@ fn every_answer_is_classified() {
         r#"{"id":1,"ok":{"offset":null}}"#,
         r#"{"id":1,"ok":{"offset":-1}}"#,
         r#"{"id":1,"ok":{"offset":"7"}}"#,
+        r#"{"id":1,"ok":{"offset":9007199254740993}}"#,
+        r#"{"id":1,"ok":{"offset":3,"offset":4}}"#,
         r#"{"id":1,"ok":42}"#,
         r#"{"id":1}"#,
         "hello",
