@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 
 use super::screen;
-use crate::explain::{page, terminal};
-use crate::worlds::simulated;
+use crate::explain::{page, telling, terminal};
 
 /// Tell a small run step by step: election, replication, commit, crash, re-election
 #[derive(clap::Args)]
@@ -28,7 +27,7 @@ pub struct Args {
 
 /// Performs it in virtual time and prints the diagram.
 pub fn main(args: &Args) -> Result<u8> {
-    let story = simulated::tell(&args.system, args.nodes, args.seed).map_err(|why| anyhow!(why))?;
+    let story = telling::tell(&args.system, args.nodes, args.seed).map_err(|why| anyhow!(why))?;
     screen::show(&terminal::text(&story));
     if let Some(file) = &args.html {
         std::fs::write(file, page::page(&story))

@@ -5,14 +5,17 @@
 //! schism explain raft
 //! ```
 //!
-//! A story is data; [`terminal`] and [`page`] draw it. Nothing here runs a protocol:
-//! `worlds::simulated` does, and writes the story down.
+//! The simulated world performs the run and writes down what happened; [`telling`] makes a story
+//! of it, which is data; [`terminal`] and [`page`] draw it. Nothing here runs a protocol.
 
+mod describe;
 mod labels;
+mod marks;
 pub mod page;
 mod picture;
 pub mod states;
 pub mod steps;
+pub mod telling;
 pub mod terminal;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! Where nodes live: a world applies effects and heals them. The real one is `processes`; beside it
-//! stands a small simulated one that tells stories.
+//! stands a small simulated one for stories.
 
 pub mod dial;
 pub mod overlays;

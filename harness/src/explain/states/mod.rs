@@ -6,6 +6,9 @@ mod layout;
 pub mod picture;
 pub mod text;
 
+use schism_protocol as theirs;
+pub use theirs::StateRow;
+
 use super::millis;
 use super::steps::Step;
 
@@ -13,20 +16,11 @@ use super::steps::Step;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct States {
     /// The boxes, from left to right.
-    pub boxes: Vec<State>,
+    pub boxes: Vec<StateRow>,
     /// The arrows.
     pub arrows: Vec<Arrow>,
     /// Every arrow that a node went along, by time.
     pub taken: Vec<Taken>,
-}
-
-/// A box.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct State {
-    /// Its name.
-    pub name: String,
-    /// What a node does there, in a few words.
-    pub about: String,
 }
 
 /// An arrow.
@@ -37,7 +31,7 @@ pub struct Arrow {
     /// To which.
     pub to: usize,
     /// What makes a node go along it.
-    pub on: String,
+    pub on: &'static str,
 }
 
 /// A node went along an arrow.
@@ -63,6 +57,21 @@ struct Mark {
 }
 
 impl States {
+    /// A row's picture of a node, no arrow taken.
+    pub fn of(row: &theirs::States) -> States {
+        let place = |name: &str| {
+            let place = row.boxes.iter().position(|state| state.name == name);
+            place.expect("an arrow is between boxes of its picture")
+        };
+        let arrow = |arrow: &theirs::Arrow| Arrow {
+            from: arrow.from.map(place),
+            to: place(arrow.to),
+            on: arrow.on,
+        };
+        let arrows = row.arrows.iter().map(arrow).collect();
+        States { boxes: row.boxes.to_vec(), arrows, taken: Vec::new() }
+    }
+
     /// None: nobody took it.
     fn mark(&self, arrow: usize) -> Option<Mark> {
         let mut taken = self.taken.iter().filter(|taken| taken.arrow == arrow);
@@ -83,9 +92,9 @@ pub(crate) mod tests {
 
     /// So many boxes, and arrows between them.
     pub(crate) fn machine(boxes: usize, arrows: &[(usize, usize)]) -> States {
-        let arrow = |&(from, to): &(usize, usize)| Arrow { from: Some(from), to, on: "it".into() };
+        let arrow = |&(from, to): &(usize, usize)| Arrow { from: Some(from), to, on: "it" };
         States {
-            boxes: vec![State::default(); boxes],
+            boxes: vec![StateRow { name: "", about: "" }; boxes],
             arrows: arrows.iter().map(arrow).collect(),
             taken: Vec::new(),
         }
@@ -93,11 +102,11 @@ pub(crate) mod tests {
 
     /// Idle and busy; nobody was bored.
     pub(crate) fn toy() -> States {
-        let state = |name: &str| State { name: name.into(), about: format!("is {name}") };
-        let arrow = |from, to, on: &str| Arrow { from, to, on: on.into() };
+        let state = |name, about| StateRow { name, about };
+        let arrow = |from, to, on| Arrow { from, to, on };
         let taken = |arrow, node, at_ns, step| Taken { arrow, node, at_ns, step };
         States {
-            boxes: vec![state("idle"), state("busy")],
+            boxes: vec![state("idle", "is idle"), state("busy", "is busy")],
             arrows: vec![
                 arrow(None, 0, "wakes up"),
                 arrow(Some(0), 1, "is asked"),

@@ -69,9 +69,9 @@ pub fn draw(states: &States, name: &str) -> String {
     for (at, state) in states.boxes.iter().enumerate() {
         let (x, middle) = (row.x(at), row.middle(at));
         svg.rect((x, top, row.width, BOX_HEIGHT), "state", "");
-        let about = wrap(&state.about, row.width - 12.0);
+        let about = wrap(state.about, row.width - 12.0);
         let first = centre + 5.0 - about.len() as f64 * LINE / 2.0;
-        svg.text((middle, first), "state-name mid", &state.name);
+        svg.text((middle, first), "state-name mid", state.name);
         for (line, about) in about.iter().enumerate() {
             svg.text((middle, first + 15.0 + line as f64 * LINE), "state-about mid", about);
         }

@@ -10,7 +10,7 @@ pub fn lines(states: &States) -> String {
     if states.boxes.is_empty() {
         return String::new();
     }
-    let name = |at: usize| states.boxes[at].name.as_str();
+    let name = |at: usize| states.boxes[at].name;
     let from = |arrow: &Arrow| arrow.from.map_or("start", name);
     let longest =
         |length: &dyn Fn(&Arrow) -> usize| states.arrows.iter().map(length).max().unwrap_or(0);
@@ -23,7 +23,7 @@ pub fn lines(states: &States) -> String {
         let step = mark.as_ref().and_then(|mark| mark.step);
         let step = step.map_or(String::new(), |step| format!(" (step {})", step.0));
         let when = mark.map_or_else(|| "not in this run".to_owned(), |mark| mark.when);
-        let (from, to, on) = (from(arrow), name(arrow.to), &arrow.on);
+        let (from, to, on) = (from(arrow), name(arrow.to), arrow.on);
         let _ =
             writeln!(out, "  {from:from_width$} -> {to:to_width$}  {on:on_width$}  {when}{step}");
     }

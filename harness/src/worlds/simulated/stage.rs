@@ -1,5 +1,5 @@
 //! The stage: nodes, links and disks, one queue of events in virtual time, all from one seed; and
-//! the story as it is written down.
+//! what happens on it, written down.
 //! It never decides what happens next: the script does.
 
 use std::cmp::Reverse;
@@ -10,15 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
     Boot, Input, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply, Request, Role, Status,
-    Ticket, Time, TraceEvent, Walk,
+    Ticket, Time, Walk,
 };
 
-use super::describe;
 use super::disk::Disk;
-use super::marks::Marks;
-use crate::explain::states::Taken;
-use crate::explain::steps::{self, Step};
-use crate::explain::{Message, Note, Story, What};
+use super::{Happened, Play, Scene, Sent};
 
 pub const MS: u64 = 1_000_000;
 
@@ -28,9 +24,19 @@ const LINK_NS: (u64, u64) = (4 * MS, 4 * MS);
 const FLUSH_NS: (u64, u64) = (MS, MS);
 
 enum Event {
-    Arrives { message: usize, bytes: Bytes },
-    Flush { node: usize, incarnation: u64 },
-    Tick { node: usize, alarm: u64 },
+    /// `scene`: its place among the scenes.
+    Arrives {
+        scene: usize,
+        bytes: Bytes,
+    },
+    Flush {
+        node: usize,
+        incarnation: u64,
+    },
+    Tick {
+        node: usize,
+        alarm: u64,
+    },
 }
 
 struct Queued(Reverse<(u64, u64)>, Event);
@@ -73,17 +79,13 @@ pub struct Stage {
     queue: BinaryHeap<Queued>,
     queued: u64,
     rng: ChaCha8Rng,
-    story: Story,
-    /// Whether a message changed something where it was sent, or where it arrived.
-    news: Vec<bool>,
-    marks: Marks,
+    chapters: Vec<(u64, String)>,
+    scenes: Vec<Scene>,
     tickets: u64,
 }
 
 impl Stage {
     pub fn new(row: &'static ProtocolRow, nodes: u8, seed: u64) -> Self {
-        let (system, about) = (row.name.to_string(), row.about.to_string());
-        let states = describe::states(&row.states);
         Stage {
             now: 0,
             row,
@@ -92,26 +94,19 @@ impl Stage {
             queue: BinaryHeap::new(),
             queued: 0,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            story: Story { system, about, nodes, seed, states, ..Story::default() },
-            news: Vec::new(),
-            marks: Marks::new(row.leaderless),
+            chapters: Vec::new(),
+            scenes: Vec::new(),
             tickets: 0,
         }
     }
 
-    pub fn finish(mut self) -> Story {
-        self.story.end_ns = self.now;
-        let drawn = self.story.messages.into_iter().zip(self.news);
-        let (drawn, undrawn): (Vec<_>, Vec<_>) = drawn.partition(|(_, news)| *news);
-        self.story.messages = drawn.into_iter().map(|(message, _)| message).collect();
-        for (message, _) in undrawn {
-            *self.story.undrawn.entry(message.name).or_default() += 1;
-        }
-        self.story
+    pub fn finish(self) -> Play {
+        let Stage { row, chapters, scenes, now, .. } = self;
+        Play { row, chapters, scenes, end_ns: now }
     }
 
     pub fn chapter(&mut self, title: &str) {
-        self.story.chapters.push((self.now, title.to_string()));
+        self.chapters.push((self.now, title.to_string()));
     }
 
     pub fn nodes(&self) -> usize {
@@ -167,7 +162,7 @@ impl Stage {
             delivered: actor.disk.delivered.clone(),
             log: actor.disk.log.values().cloned().collect(),
         };
-        self.note(at, What::Starts, Some(steps::INITIALISATION));
+        self.note(at, Happened::Starts);
         let mut out = Vec::new();
         let machine = (self.row.build)(boot, &mut out).expect("a disk that kept its word");
         self.actors[at].machine = Some(machine);
@@ -176,7 +171,7 @@ impl Stage {
     }
 
     pub fn crash(&mut self, at: usize) {
-        self.note(at, What::Crashes, None);
+        self.note(at, Happened::Crashes);
         let actor = &mut self.actors[at];
         (actor.machine, actor.walk) = (None, None);
         actor.disk.queue.clear();
@@ -188,24 +183,22 @@ impl Stage {
     pub fn ask(&mut self, at: usize, request: Request) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let step = self.marks.of_request(self.leader() == Some(at));
-        self.note(at, What::Asked(describe::request(&request)), step);
+        self.note(at, Happened::Asked(request.clone()));
         self.input(at, Input::Request { ticket, request });
         ticket
     }
 
     fn perform(&mut self, event: Event) {
         match event {
-            Event::Arrives { message, bytes } => {
-                let Message { from, to, .. } = self.story.messages[message];
-                let at = to as usize - 1;
+            Event::Arrives { scene, bytes } => {
+                let from = NodeId(self.scenes[scene].node);
+                let at = usize::from(self.sent(scene).to) - 1;
                 if self.actors[at].machine.is_none() {
-                    self.story.messages[message].arrives_ns = None;
+                    self.sent(scene).arrives_ns = None;
                     return;
                 }
-                if self.input(at, Input::Receive { from: NodeId(from), message: bytes }) {
-                    self.news[message] = true;
-                }
+                let news = self.input(at, Input::Receive { from, message: bytes });
+                self.sent(scene).news |= news;
             }
             Event::Flush { node, incarnation } => {
                 if self.actors[node].incarnation == incarnation && self.actors[node].flushing {
@@ -236,39 +229,29 @@ impl Stage {
         let (machine, walk) = (actor.machine.as_ref(), actor.walk.as_mut());
         let (machine, walk) = machine.zip(walk).expect("who says something is up");
         let arrow = walk.step(&**machine, timeout, &out);
-        let noted = self.story.notes.len();
-        let news = self.perform_outputs(at, out);
-        // The protocols' own tests know every way through the picture; a story goes on without one.
+        // The protocols' own tests know every way through the picture; a play goes on without one.
         debug_assert!(arrow.is_ok(), "{arrow:?}");
         if let Ok(Some(arrow)) = arrow {
-            // What it says of its role, or that it starts, is what tells the step.
-            let (node, at_ns) = (at as u8 + 1, self.now);
-            let own = self.story.notes[noted.saturating_sub(1)..].iter();
-            let own = own.filter(|note| note.node == node && note.at_ns == at_ns);
-            let is_move = |what: &What| matches!(what, What::Starts | What::Role(..));
-            let step = own.filter(|note| is_move(&note.what)).find_map(|note| note.step);
-            self.story.states.taken.push(Taken { arrow, node, at_ns, step });
+            self.note(at, Happened::Goes(arrow));
         }
-        news
+        self.perform_outputs(at, out)
     }
 
     fn perform_outputs(&mut self, at: usize, out: Vec<Output<Bytes>>) -> bool {
-        let news = out.iter().any(|output| match output {
-            Output::Reply { .. } | Output::Persist { .. } => true,
-            Output::Trace(event) => describe::trace(event).is_some() || is_ack(event),
-            _ => false,
+        let news = out.iter().any(|output| {
+            matches!(output, Output::Reply { .. } | Output::Persist { .. } | Output::Trace(_))
         });
         for output in out {
             match output {
                 Output::Send { to, message } => self.send(at, to, message, news),
                 Output::Reply { ticket, reply } => {
-                    self.note(at, What::Answers(describe::reply(&reply)), None);
+                    self.note(at, Happened::Replies(reply.clone()));
                     self.replies.insert(ticket, reply);
                 }
                 Output::Persist { mark, record } => self.persist(at, mark, record),
                 Output::Deliver(delivery) => self.actors[at].delivered.push(delivery.value),
                 Output::Restored { .. } => {}
-                Output::Trace(event) => self.trace(at, &event),
+                Output::Trace(event) => self.note(at, Happened::Says(event)),
                 Output::WakeAt(time) => {
                     self.actors[at].alarm += 1;
                     let alarm = self.actors[at].alarm;
@@ -280,45 +263,35 @@ impl Stage {
         news
     }
 
-    fn trace(&mut self, at: usize, event: &TraceEvent) {
+    fn note(&mut self, at: usize, what: Happened) {
         let leads = self.leader() == Some(at);
-        let step = self.marks.of_trace(at, event, leads);
-        if let TraceEvent::Role { role, epoch, .. } = event {
-            return self.note(at, What::Role(describe::role(*role), epoch.0), step);
-        }
-        let Some(words) = describe::trace(event) else { return };
-        self.note(at, What::Does(words), step);
+        self.scenes.push(Scene { at_ns: self.now, node: at as u8 + 1, leads, what });
     }
 
-    fn note(&mut self, at: usize, what: What, step: Option<Step>) {
-        self.story.notes.push(Note { at_ns: self.now, node: at as u8 + 1, what, step });
+    fn sent(&mut self, scene: usize) -> &mut Sent {
+        match &mut self.scenes[scene].what {
+            Happened::Sends(sent) => sent,
+            _ => unreachable!("only what was sent arrives"),
+        }
     }
 
     fn send(&mut self, at: usize, to: NodeId, bytes: Bytes, news: bool) {
         let kind = bytes.first().copied().unwrap_or_default();
         let epoch = bytes.get(1..9).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let row = self.row.frames.iter().find(|row| row.kind == kind);
-        let (leader, to_at) = (self.leader(), to.0 as usize - 1);
-        let answers = leader != Some(at) && leader == Some(to_at);
-        let step = row.and_then(|row| self.marks.of_message(row.part, to_at, epoch, answers));
+        let leader = self.leader();
+        let to_leader = leader != Some(at) && leader == Some(usize::from(to.0) - 1);
         let after = LINK_NS.0 + self.rng.next_u64() % LINK_NS.1;
         // A connection delivers in order.
-        let mut before = self.story.messages.iter().rev();
-        let before = before.find(|before| (before.from, before.to) == (at as u8 + 1, to.0));
+        let before = self.scenes.iter().rev().find_map(|scene| match &scene.what {
+            Happened::Sends(sent) if (scene.node, sent.to) == (at as u8 + 1, to.0) => Some(sent),
+            _ => None,
+        });
         let free = before.and_then(|before| before.arrives_ns).map_or(0, |arrives| arrives + 1);
         let after = after.max(free.saturating_sub(self.now));
-        let message = self.story.messages.len();
-        self.story.messages.push(Message {
-            from: at as u8 + 1,
-            to: to.0,
-            name: row.map_or_else(|| format!("kind {kind}"), |row| row.name.to_string()),
-            epoch,
-            sent_ns: self.now,
-            arrives_ns: Some(self.now + after),
-            step,
-        });
-        self.news.push(news);
-        self.schedule(after, Event::Arrives { message, bytes });
+        let (to, arrives_ns) = (to.0, Some(self.now + after));
+        let scene = self.scenes.len();
+        self.note(at, Happened::Sends(Sent { to, kind, epoch, arrives_ns, to_leader, news }));
+        self.schedule(after, Event::Arrives { scene, bytes });
     }
 
     fn persist(&mut self, at: usize, mark: Mark, record: Record) {
@@ -347,9 +320,4 @@ impl Stage {
         self.queued += 1;
         self.queue.push(Queued(Reverse((self.now + after, self.queued)), event));
     }
-}
-
-/// An acknowledgement is worth its message, though not a line of its own.
-fn is_ack(event: &TraceEvent) -> bool {
-    matches!(event, TraceEvent::AckSent { .. })
 }

@@ -3,8 +3,7 @@
 
 use schism_protocol::{Answer, Doubt, Refusal, Reply, Request, Role, TraceEvent};
 
-use crate::explain::show_epoch;
-use crate::explain::states::{Arrow, State, States};
+use super::{What, show_epoch};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -36,24 +35,25 @@ pub fn reply(reply: &Reply) -> String {
     }
 }
 
-pub fn role(role: Role) -> String {
-    let word = match role {
+fn role(role: Role) -> &'static str {
+    match role {
         Role::Follower => "follower",
         Role::PreCandidate => "pre-candidate",
         Role::Candidate => "candidate",
         Role::Leader => "LEADER",
         Role::Recovering => "recovering",
-    };
-    word.to_string()
+    }
 }
 
 /// None: not worth a line.
-pub fn trace(event: &TraceEvent) -> Option<String> {
-    Some(match event {
+pub fn trace(event: &TraceEvent) -> Option<What> {
+    Some(What::Does(match event {
         TraceEvent::Promise { epoch, to } => {
             format!("promises {} to {to}", show_epoch(epoch.0))
         }
-        TraceEvent::Role { role, epoch, .. } => format!("{}, epoch {}", self::role(*role), epoch.0),
+        TraceEvent::Role { role, epoch, .. } => {
+            return Some(What::Role(self::role(*role).into(), epoch.0));
+        }
         TraceEvent::Append { i, .. } => format!("log[{}] written", i.0),
         TraceEvent::Truncate { from, .. } => format!("log[{}..] removed", from.0),
         TraceEvent::Commit { i, as_leader: true, .. } => format!("COMMITS up to {}", i.0),
@@ -71,21 +71,5 @@ pub fn trace(event: &TraceEvent) -> Option<String> {
         | TraceEvent::Snap { .. }
         | TraceEvent::Config { .. }
         | TraceEvent::Read { .. } => return None,
-    })
-}
-
-/// A row's picture of a node, nowhere taken.
-pub fn states(row: &schism_protocol::States) -> States {
-    let place = |name: &str| {
-        let place = row.boxes.iter().position(|state| state.name == name);
-        place.expect("an arrow is between boxes of its picture")
-    };
-    let boxes = row.boxes.iter();
-    let boxes = boxes.map(|state| State { name: state.name.into(), about: state.about.into() });
-    let arrows = row.arrows.iter().map(|arrow| Arrow {
-        from: arrow.from.map(place),
-        to: place(arrow.to),
-        on: arrow.on.into(),
-    });
-    States { boxes: boxes.collect(), arrows: arrows.collect(), taken: Vec::new() }
+    }))
 }

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use schism_protocol::{FramePart, Role, TraceEvent};
 
-use crate::explain::steps::{self, Step};
+use super::steps::{self, Step};
 
 /// What was said so far that decides later steps.
 pub(super) struct Marks {
     leaderless: bool,
     /// Who proposed a value in which epoch.
-    proposed: BTreeSet<(usize, u64)>,
+    proposed: BTreeSet<(u8, u64)>,
 }
 
 impl Marks {
@@ -26,7 +26,7 @@ impl Marks {
     }
 
     /// A node, which leads or does not, says this.
-    pub(super) fn of_trace(&mut self, at: usize, event: &TraceEvent, leads: bool) -> Option<Step> {
+    pub(super) fn of_trace(&mut self, at: u8, event: &TraceEvent, leads: bool) -> Option<Step> {
         match event {
             TraceEvent::Role { role: Role::Leader, .. } => Some(steps::COLLECTING),
             TraceEvent::Role { role: Role::Candidate | Role::PreCandidate, .. } => {
@@ -50,7 +50,7 @@ impl Marks {
     pub(super) fn of_message(
         &self,
         part: FramePart,
-        to: usize,
+        to: u8,
         epoch: u64,
         answers: bool,
     ) -> Option<Step> {
