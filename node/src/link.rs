@@ -6,11 +6,13 @@ use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// A connection that can be written to.
 pub struct Link {
@@ -23,7 +25,7 @@ pub struct Link {
     /// The buffer became empty.
     drained: Notify,
     closed: Cell<bool>,
-    /// It is in the list of links to flush at the end of this turn.
+    /// It is among the links to flush at the end of this turn.
     listed: Cell<bool>,
 }
 
@@ -47,16 +49,11 @@ impl Link {
         (link, reader)
     }
 
-    /// Adds to what is to be sent. The caller lists the link for flushing, or flushes.
+    /// Adds to what is to be sent. The caller lists the link as unflushed, or flushes it.
     pub fn write(&self, add: impl FnOnce(&mut Vec<u8>)) {
         if !self.closed.get() {
             add(&mut self.out.borrow_mut());
         }
-    }
-
-    /// True the first time in a turn: then the caller puts it into its list to flush.
-    pub fn list(&self) -> bool {
-        !self.listed.replace(true)
     }
 
     /// How many bytes wait.
@@ -119,6 +116,39 @@ impl Link {
     pub fn is_closed(&self) -> bool {
         self.closed.get()
     }
+}
+
+/// Links that were written to in this turn of the loop.
+#[derive(Default)]
+pub struct Unflushed(RefCell<Vec<Rc<Link>>>);
+
+impl Unflushed {
+    /// Adds a link, once a turn.
+    pub fn list(&self, link: &Rc<Link>) {
+        if !link.listed.replace(true) {
+            self.0.borrow_mut().push(Rc::clone(link));
+        }
+    }
+
+    /// Sends what the kernel takes now, of all of them.
+    pub fn flush(&self) {
+        for link in self.0.borrow_mut().drain(..) {
+            link.flush();
+        }
+    }
+}
+
+/// Takes every connection that comes, for ever.
+pub fn accept(listener: TcpListener, mut take: impl FnMut(TcpStream) + 'static) {
+    tokio::task::spawn_local(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => take(stream),
+                // Out of descriptors: some connection will end.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    });
 }
 
 async fn write_left_over(link: Rc<Link>) {

@@ -1,7 +1,8 @@
 //! The links to the other nodes. This node dials every other one and sends all its messages to it
 //! over that connection; what comes in over accepted ones are messages to this node.
 //!
-//! A frame is a length (u32, little endian) and a message as `schism_protocol::wire` lays it out.
+//! A frame is a length (u32, little endian) and a message as `schism_protocol::wire` lays it out: kind,
+//! epoch, body.
 //! The first frame of a connection names its sender. Messages of one connection arrive in order;
 //! when it breaks, what waited on it is dropped: protocols bear loss, and a stale message helps
 //! nobody. It never blocks the loop and never says a word about a peer that is down.
@@ -12,15 +13,17 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use schism_protocol::NodeId;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
+use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 use crate::inbox::{Arrived, Inbox};
-use crate::link::Link;
+use crate::link::{Link, Unflushed, accept};
 
 /// A frame is never larger: a protocol's batch is at most about 1 MiB, a snapshot's chunk likewise.
 const FRAME_BYTES_MAX: usize = 8 << 20;
@@ -44,7 +47,7 @@ pub struct Peers {
     outgoing: BTreeMap<NodeId, RefCell<Option<Rc<Link>>>>,
     /// The newest connection of each sender: what an older one still brings is dropped.
     incoming: RefCell<BTreeMap<NodeId, Rc<Link>>>,
-    unflushed: RefCell<Vec<Rc<Link>>>,
+    unflushed: Unflushed,
     inbox: Rc<Inbox>,
 }
 
@@ -62,12 +65,13 @@ impl Peers {
             incarnation,
             outgoing: addresses.keys().map(|node| (*node, RefCell::default())).collect(),
             incoming: RefCell::default(),
-            unflushed: RefCell::default(),
+            unflushed: Unflushed::default(),
             inbox,
         });
-        tokio::task::spawn_local(Rc::clone(&peers).accept(listener));
+        let own = Rc::clone(&peers);
+        accept(listener, move |stream| drop(spawn_local(Rc::clone(&own).receive(stream))));
         for (node, address) in addresses {
-            tokio::task::spawn_local(Rc::clone(&peers).dial(*node, *address));
+            spawn_local(Rc::clone(&peers).dial(*node, *address));
         }
         peers
     }
@@ -82,16 +86,12 @@ impl Peers {
             return;
         }
         link.write(|out| frame(out, message));
-        if link.list() {
-            self.unflushed.borrow_mut().push(Rc::clone(link));
-        }
+        self.unflushed.list(link);
     }
 
     /// Lets everything sent in this turn go.
     pub fn flush(&self) {
-        for link in self.unflushed.borrow_mut().drain(..) {
-            link.flush();
-        }
+        self.unflushed.flush();
     }
 
     async fn dial(self: Rc<Self>, node: NodeId, address: SocketAddr) {
@@ -113,57 +113,43 @@ impl Peers {
         }
     }
 
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    tokio::task::spawn_local(Rc::clone(&self).receive(stream));
-                }
-                // Out of descriptors: some connection will end.
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
     async fn receive(self: Rc<Self>, stream: TcpStream) {
         let (link, mut reader) = Link::start(stream);
-        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        let (mut frames, mut buffer) = (frames(), BytesMut::with_capacity(READ_BYTES));
         let mut sender = None;
-        'connection: loop {
-            while let Some(message) = match next_frame(&mut buffer) {
-                Ok(message) => message,
-                Err(TooLarge) => break 'connection,
-            } {
-                let Some((from, _)) = sender else {
-                    sender = self.greet(&message, &link);
-                    if sender.is_none() {
-                        break 'connection;
-                    }
-                    continue;
-                };
-                if link.is_closed() {
-                    break 'connection;
+        while matches!(reader.read_buf(&mut buffer).await, Ok(1..)) && !link.is_closed() {
+            loop {
+                match frames.decode(&mut buffer) {
+                    Ok(Some(message)) if self.take(message.freeze(), &mut sender, &link) => {}
+                    Ok(None) => break,
+                    _ => return link.close(),
                 }
-                self.inbox.put(Arrived::Message { from, message });
             }
             buffer.reserve(READ_BYTES);
-            if !matches!(reader.read_buf(&mut buffer).await, Ok(1..)) {
-                break;
-            }
         }
         link.close();
     }
 
+    /// False: the connection is of no more use.
+    fn take(&self, message: Bytes, sender: &mut Option<NodeId>, link: &Rc<Link>) -> bool {
+        match *sender {
+            None => *sender = self.greet(&message, link),
+            Some(from) if !link.is_closed() => self.inbox.put(Arrived::Message { from, message }),
+            Some(_) => return false,
+        }
+        sender.is_some()
+    }
+
     /// Who is at the other end; a newer connection of the same node takes the older one's place.
-    fn greet(&self, message: &[u8], link: &Rc<Link>) -> Option<(NodeId, u64)> {
-        let (from, to, incarnation) = read_hello(message)?;
+    fn greet(&self, message: &[u8], link: &Rc<Link>) -> Option<NodeId> {
+        let (from, to, _) = read_hello(message)?;
         if to != self.me || !self.outgoing.contains_key(&from) {
             return None;
         }
         if let Some(older) = self.incoming.borrow_mut().insert(from, Rc::clone(link)) {
             older.close();
         }
-        Some((from, incarnation))
+        Some(from)
     }
 }
 
@@ -179,21 +165,9 @@ fn frame(out: &mut Vec<u8>, message: &[u8]) {
     out.extend_from_slice(message);
 }
 
-#[derive(PartialEq, Debug)]
-struct TooLarge;
-
-fn next_frame(buffer: &mut BytesMut) -> Result<Option<Bytes>, TooLarge> {
-    let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
-    let length = u32::from_le_bytes(*prefix) as usize;
-    if length > FRAME_BYTES_MAX {
-        return Err(TooLarge);
-    }
-    if buffer.len() < 4 + length {
-        buffer.reserve(4 + length - buffer.len());
-        return Ok(None);
-    }
-    buffer.advance(4);
-    Ok(Some(buffer.split_to(length).freeze()))
+fn frames() -> LengthDelimitedCodec {
+    let frames = LengthDelimitedCodec::builder();
+    frames.little_endian().max_frame_length(FRAME_BYTES_MAX).new_codec()
 }
 
 /// `kind | epoch 0 | word | from | to | incarnation`: laid out like any message.

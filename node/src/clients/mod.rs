@@ -12,14 +12,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use schism_protocol::{NodeId, Reply, Request, Status, Ticket};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+use tokio_util::codec::{AnyDelimiterCodec, Decoder};
 
 use crate::inbox::{Arrived, Inbox};
-use crate::link::Link;
+use crate::link::{Link, Unflushed, accept};
 use ask::{Ask, LINE_BYTES_MAX, Line, No};
 
 /// More clients than any workload has, well below the usual limit of 1,024 descriptors.
@@ -42,7 +45,7 @@ pub struct Clients {
     connections: Cell<usize>,
     pending: RefCell<HashMap<Ticket, Pending>>,
     last_ticket: Cell<u64>,
-    unflushed: RefCell<Vec<Rc<Link>>>,
+    unflushed: Unflushed,
     inbox: Rc<Inbox>,
 }
 
@@ -67,10 +70,11 @@ impl Clients {
             connections: Cell::new(0),
             pending: RefCell::default(),
             last_ticket: Cell::new(0),
-            unflushed: RefCell::default(),
+            unflushed: Unflushed::default(),
             inbox,
         });
-        tokio::task::spawn_local(Rc::clone(&clients).accept(listener));
+        let own = Rc::clone(&clients);
+        accept(listener, move |stream| drop(spawn_local(Rc::clone(&own).serve(stream))));
         clients
     }
 
@@ -96,9 +100,7 @@ impl Clients {
 
     /// Lets everything answered in this turn go.
     pub fn flush(&self) {
-        for link in self.unflushed.borrow_mut().drain(..) {
-            link.flush();
-        }
+        self.unflushed.flush();
     }
 
     /// Tells everyone who waits that the node ends, and waits until they can have heard it.
@@ -123,23 +125,9 @@ impl Clients {
             connection.link.close();
         }
         connection.link.write(add);
-        if connection.link.list() {
-            self.unflushed.borrow_mut().push(Rc::clone(&connection.link));
-        }
+        self.unflushed.list(&connection.link);
         if connection.ended.get() && connection.pending.get() == 0 {
             connection.finish();
-        }
-    }
-
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    tokio::task::spawn_local(Rc::clone(&self).serve(stream));
-                }
-                // Out of descriptors: some connection will end.
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            }
         }
     }
 
@@ -162,36 +150,27 @@ impl Clients {
     }
 
     async fn read(&self, connection: &Rc<Connection>, mut reader: OwnedReadHalf) {
-        let mut buffer: Vec<u8> = Vec::with_capacity(READ_BYTES);
-        let mut searched = 0;
-        loop {
-            let mut start = 0;
-            while let Some(length) = buffer[searched..].iter().position(|byte| *byte == b'\n') {
-                let end = searched + length;
-                if end - start > LINE_BYTES_MAX {
-                    break;
+        let (newline, nothing) = (b"\n".to_vec(), Vec::new());
+        let mut lines = AnyDelimiterCodec::new_with_max_length(newline, nothing, LINE_BYTES_MAX);
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        while matches!(reader.read_buf(&mut buffer).await, Ok(1..)) {
+            loop {
+                match lines.decode(&mut buffer) {
+                    Ok(Some(line)) => self.take(connection, ask::parse(&line)),
+                    Ok(None) => break,
+                    Err(_) => {
+                        let detail = format!("a line has at most {LINE_BYTES_MAX} bytes");
+                        let no = No { error: "malformed", detail };
+                        connection.link.write(|out| answer::no(out, None, &no));
+                        return dismiss(&connection.link, reader).await;
+                    }
                 }
-                self.take(connection, ask::parse(&buffer[start..end]));
-                start = end + 1;
-                searched = start;
             }
-            if buffer.len() - start > LINE_BYTES_MAX {
-                let detail = format!("a line has at most {LINE_BYTES_MAX} bytes");
-                connection.link.write(|out| {
-                    answer::no(out, None, &No { error: "malformed", detail });
-                });
-                return dismiss(&connection.link, reader).await;
-            }
-            buffer.drain(..start);
-            searched = buffer.len();
             connection.link.flush();
             if connection.link.waiting_bytes() > WAITING_BYTES_MAX {
                 connection.link.drained().await;
             }
             buffer.reserve(READ_BYTES);
-            if !matches!(reader.read_buf(&mut buffer).await, Ok(1..)) {
-                return;
-            }
         }
     }
 
@@ -237,7 +216,7 @@ impl Connection {
     /// Closes it once its last answer has left.
     fn finish(&self) {
         let link = Rc::clone(&self.link);
-        tokio::task::spawn_local(async move {
+        spawn_local(async move {
             link.drained().await;
             link.close();
         });

@@ -13,10 +13,10 @@ proptest! {
         for message in &messages {
             frame(&mut wire, message);
         }
-        let (mut buffer, mut seen) = (BytesMut::new(), Vec::new());
+        let (mut frames, mut buffer, mut seen) = (frames(), BytesMut::new(), Vec::new());
         for part in wire.chunks(piece) {
             buffer.extend_from_slice(part);
-            while let Some(message) = next_frame(&mut buffer).unwrap() {
+            while let Some(message) = frames.decode(&mut buffer).unwrap() {
                 seen.push(message.to_vec());
             }
         }
@@ -26,8 +26,8 @@ proptest! {
 
     #[test]
     fn garbage_never_panics(bytes: Vec<u8>) {
-        let mut buffer = BytesMut::from(&bytes[..]);
-        while let Ok(Some(message)) = next_frame(&mut buffer) {
+        let (mut frames, mut buffer) = (frames(), BytesMut::from(&bytes[..]));
+        while let Ok(Some(message)) = frames.decode(&mut buffer) {
             prop_assert_eq!(read_hello(&message), None);
         }
     }
@@ -39,7 +39,7 @@ fn a_hello_names_its_sender() {
     assert_eq!(read_hello(&bytes), Some((NodeId(2), NodeId(1), 7)));
     assert_eq!(read_hello(&bytes[..bytes.len() - 1]), None);
     let mut large = BytesMut::from(&u32::MAX.to_le_bytes()[..]);
-    assert_eq!(next_frame(&mut large), Err(TooLarge));
+    assert!(frames().decode(&mut large).is_err(), "no frame is so long");
 }
 
 fn on_one_thread(test: impl Future<Output = ()>) {
