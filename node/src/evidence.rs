@@ -8,7 +8,7 @@ use std::path::Path;
 
 use schism_protocol::{Chain, Delivery, NodeId, Offset, Time, TraceEvent};
 
-use crate::text::number;
+use crate::clients::answer::json;
 
 /// Both files.
 pub struct Evidence {
@@ -47,7 +47,7 @@ impl Evidence {
         let brace = buffer.pop();
         assert_eq!(brace, Some(b'}'), "an event is an object with at least its name");
         buffer.extend_from_slice(&self.stamp);
-        number(buffer, at.0);
+        json(buffer, &at.0);
         buffer.extend_from_slice(b"}\n");
     }
 
@@ -55,17 +55,17 @@ impl Evidence {
     pub fn deliver(&mut self, delivery: &Delivery) {
         let Some(Lines { buffer, .. }) = &mut self.delivered else { return };
         buffer.extend_from_slice(b"{\"offset\":");
-        number(buffer, delivery.offset.0);
+        json(buffer, &delivery.offset.0);
         buffer.extend_from_slice(b",\"value\":");
         buffer.extend_from_slice(&delivery.value);
         if let Some(session) = delivery.session {
             buffer.extend_from_slice(b",\"client\":\"c");
-            number(buffer, session.client.0);
+            json(buffer, &session.client.0);
             buffer.extend_from_slice(b"\",\"seq\":");
-            number(buffer, session.seq);
+            json(buffer, &session.seq);
         }
         buffer.extend_from_slice(b",\"epoch\":");
-        number(buffer, delivery.epoch.0);
+        json(buffer, &delivery.epoch.0);
         buffer.extend_from_slice(b"}\n");
     }
 
@@ -73,7 +73,7 @@ impl Evidence {
     pub fn restore(&mut self, length: Offset, chain: Chain) {
         let Some(Lines { buffer, .. }) = &mut self.delivered else { return };
         buffer.extend_from_slice(b"{\"restore\":{\"length\":");
-        number(buffer, length.0);
+        json(buffer, &length.0);
         buffer.extend_from_slice(format!(",\"chain\":\"{chain}\"}}}}\n").as_bytes());
     }
 

@@ -36,7 +36,6 @@ mod link;
 mod peers;
 mod server;
 mod storage;
-mod text;
 
 pub use args::Config;
 pub use server::serve;

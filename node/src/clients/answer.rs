@@ -1,9 +1,10 @@
 //! What a client is told, as lines. It never chooses an answer: the protocol did.
 
-use schism_protocol::{Answer, Chain, Doubt, NodeId, Refusal, Reply, Role, Status};
+use schism_protocol::{Answer, Doubt, NodeId, Refusal, Reply, Status};
+
+use serde::Serialize;
 
 use super::ask::{LINE_BYTES_MAX, No};
-use crate::text::{number, string};
 
 /// Room kept in a line of entries for what follows them.
 const TAIL_BYTES_MAX: usize = 64;
@@ -34,7 +35,7 @@ pub fn no(out: &mut Vec<u8>, id: Option<&[u8]>, no: &No) {
     begin(out, id, "fail");
     error(out, no.error);
     out.extend_from_slice(b",\"detail\":");
-    string(out, &no.detail);
+    json(out, &no.detail);
     out.extend_from_slice(b"}}\n");
 }
 
@@ -48,19 +49,24 @@ pub fn shutting_down(out: &mut Vec<u8>, id: &[u8]) {
 /// What a node says of itself.
 pub fn status(out: &mut Vec<u8>, id: &[u8], node: NodeId, incarnation: u64, status: &Status) {
     let Status { role, epoch, leader, delivered, chain, commit, last } = status;
-    let role = role_word(*role);
     let leader = leader.map_or("null".to_owned(), |leader| format!("\"{leader}\""));
-    let Chain(_) = chain;
     begin(out, Some(id), "ok");
+    out.extend_from_slice(b"\"role\":");
+    json(out, role);
     out.extend_from_slice(
         format!(
-            "\"role\":\"{role}\",\"epoch\":{},\"leader\":{leader},\"delivered\":{},\
+            ",\"epoch\":{},\"leader\":{leader},\"delivered\":{},\
              \"chain\":\"{chain}\",\"commit\":{},\"last\":{},\"node\":\"{node}\",\
              \"boot\":{incarnation}}}}}\n",
             epoch.0, delivered.0, commit.0, last.0
         )
         .as_bytes(),
     );
+}
+
+/// As JSON: a number or a text.
+pub fn json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(out, value).expect("plain data is JSON and a Vec takes all");
 }
 
 fn begin(out: &mut Vec<u8>, id: Option<&[u8]>, kind: &str) {
@@ -79,7 +85,7 @@ fn ok(out: &mut Vec<u8>, line: usize, answer: &Answer, in_session: bool) {
     match answer {
         Answer::Opened(client) => {
             out.extend_from_slice(b"\"client\":\"c");
-            number(out, client.0);
+            json(out, &client.0);
             out.push(b'"');
         }
         Answer::Appended { offset, duplicate } => {
@@ -134,7 +140,7 @@ fn fail(out: &mut Vec<u8>, refusal: &Refusal) {
         Refusal::Refused(detail) => {
             error(out, "refused");
             out.extend_from_slice(b",\"detail\":");
-            string(out, detail);
+            json(out, detail);
         }
     }
 }
@@ -147,7 +153,7 @@ fn error(out: &mut Vec<u8>, word: &str) {
 
 fn field(out: &mut Vec<u8>, name: &[u8], value: u64) {
     out.extend_from_slice(name);
-    number(out, value);
+    json(out, &value);
 }
 
 fn doubt_word(doubt: Doubt) -> &'static str {
@@ -155,15 +161,5 @@ fn doubt_word(doubt: Doubt) -> &'static str {
         Doubt::LeadershipLost => "leadership-lost",
         Doubt::TooOld => "too-old",
         Doubt::SessionExpired => "session-expired",
-    }
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Follower => "follower",
-        Role::PreCandidate => "pre-candidate",
-        Role::Candidate => "candidate",
-        Role::Leader => "leader",
-        Role::Recovering => "recovering",
     }
 }

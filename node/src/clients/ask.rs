@@ -1,8 +1,13 @@
-//! What a line of a client asks. Parsed by hand on the way every request takes, by serde_json
-//! where a line is unusual. It never guesses: a line is understood wholly, or malformed.
+//! What a line of a client asks. It never guesses: a line is understood wholly, or malformed.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use schism_protocol::{ClientId, Level, Offset, Request, Session};
+use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// A line, requests and answers alike, is never longer (docs/reference/client-protocol.md).
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -182,98 +187,54 @@ fn plain_string(text: &str) -> Option<&str> {
     content.bytes().all(plain).then_some(content)
 }
 
-fn string(text: &str) -> Option<std::borrow::Cow<'_, str>> {
+fn string(text: &str) -> Option<Cow<'_, str>> {
     match plain_string(text) {
         Some(content) => Some(content.into()),
         None => serde_json::from_str::<String>(text).ok().map(Into::into),
     }
 }
 
-/// Finds the text of each known field of the one object in `text`.
+/// Finds the text of each known field of the one object in `text`. What was found before an error
+/// stays found.
 fn scan<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), No> {
-    let not_json = || malformed("the line is not one JSON object");
-    let bytes = text.as_bytes();
-    let mut at = skip_space(bytes, 0);
-    if bytes.get(at) != Some(&b'{') {
-        return Err(not_json());
-    }
-    at = skip_space(bytes, at + 1);
-    let mut first = true;
-    while bytes.get(at) != Some(&b'}') {
-        if !first {
-            if bytes.get(at) != Some(&b',') {
-                return Err(not_json());
-            }
-            at = skip_space(bytes, at + 1);
-        }
-        first = false;
-        let key_end = skip_value(bytes, at).ok_or_else(not_json)?;
-        let key = string(&text[at..key_end]).ok_or_else(not_json)?;
-        at = skip_space(bytes, key_end);
-        if bytes.get(at) != Some(&b':') {
-            return Err(not_json());
-        }
-        let start = skip_space(bytes, at + 1);
-        let end = skip_value(bytes, start).ok_or_else(not_json)?;
-        let value = &text[start..end];
-        match FIELDS.iter().position(|field| *field == key) {
-            Some(field) if fields[field].is_some() => {
-                return Err(malformed(&format!("{key:?} is said twice")));
-            }
-            Some(field) => fields[field] = Some(value),
-            None => {
-                serde_json::from_str::<serde::de::IgnoredAny>(value).map_err(|_| not_json())?;
-            }
-        }
-        at = skip_space(bytes, end);
-    }
-    if skip_space(bytes, at + 1) == bytes.len() { Ok(()) } else { Err(not_json()) }
-}
-
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-        at += 1;
-    }
-    at
-}
-
-/// Where the value that starts at `at` ends. It may accept what is not JSON; whoever uses the
-/// value looks closer.
-fn skip_value(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    loop {
-        match bytes.get(at)? {
-            b'"' => at = skip_string(bytes, at)?,
-            b'{' | b'[' => {
-                depth += 1;
-                at += 1;
-            }
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                at += 1;
-            }
-            b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return None,
-            _ if depth > 0 => at += 1,
-            _ => {
-                let rest = &bytes[at..];
-                let ends = |byte: &u8| b",:{}[]\" \t\r\n".contains(byte);
-                at += rest.iter().position(ends).unwrap_or(rest.len());
-            }
-        }
-        if depth == 0 {
-            return Some(at);
-        }
+    let mut twice = None;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let scan = Scan { fields, twice: &mut twice };
+    let scanned = json.deserialize_map(scan).and_then(|()| json.end());
+    match twice {
+        Some(field) => Err(malformed(&format!("{field:?} is said twice"))),
+        None => scanned.map_err(|_| malformed("the line is not one JSON object")),
     }
 }
 
-fn skip_string(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start + 1;
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+struct Scan<'s, 'a> {
+    fields: &'s mut Fields<'a>,
+    twice: &'s mut Option<&'static str>,
+}
+
+/// Not copied where it needs no unescaping.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Visitor<'a> for Scan<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            match FIELDS.iter().position(|field| *field == key) {
+                None => drop(map.next_value::<IgnoredAny>()?),
+                Some(field) if self.fields[field].is_some() => {
+                    *self.twice = Some(FIELDS[field]);
+                    return Err(M::Error::custom("said twice"));
+                }
+                Some(field) => self.fields[field] = Some(map.next_value::<&RawValue>()?.get()),
+            }
         }
+        Ok(())
     }
 }
 
