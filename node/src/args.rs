@@ -11,27 +11,36 @@ use schism_protocol::{Build, NodeId};
 
 use crate::Tables;
 
-/// What a node needs to know.
-#[derive(Clone, Debug)]
+/// What a node needs to know, but for what it runs.
+#[derive(Clone, Debug, clap::Args)]
 pub struct Config {
-    /// Who it is.
+    /// Who it is: n1, n2, ...
+    #[arg(long, value_parser = node)]
     pub id: NodeId,
-    /// Where it listens for peers.
+    /// Where to listen for peers
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub listen: SocketAddr,
-    /// Where it listens for clients.
-    pub client: SocketAddr,
-    /// The other members, and where it dials each.
+    /// The other nodes: n2=HOST:PORT,n3=HOST:PORT; none for a cluster of one
+    #[arg(long, value_name = "LIST", default_value = "", value_parser = peers)]
     pub peers: BTreeMap<NodeId, SocketAddr>,
-    /// A folder of its own.
+    /// Where to listen for clients
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub client: SocketAddr,
+    /// A folder of its own; created if missing
+    #[arg(long, value_name = "FOLDER")]
     pub data: PathBuf,
-    /// The trace file, if one is wanted.
+    /// Write protocol events to this file
+    #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// The delivered file, if one is wanted.
+    /// Write delivered entries to this file
+    #[arg(long, value_name = "FILE")]
     pub delivered: Option<PathBuf>,
-    /// Seed of everything random in it; mixed with the incarnation.
+    /// Seed of its randomness; mixed with the incarnation
+    #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Options of the protocol, as text.
-    pub options: BTreeMap<String, String>,
+    /// An option of the protocol: election-timeout=150ms
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = option)]
+    pub options: Vec<(String, String)>,
 }
 
 /// One node of a replicated log.
@@ -41,39 +50,14 @@ pub struct Config {
 #[derive(Parser)]
 #[command(name = "schism node")]
 struct Args {
-    /// Who it is: n1, n2, ...
-    #[arg(long, value_parser = node)]
-    id: NodeId,
     /// Which protocol it runs
     #[arg(long)]
     protocol: String,
     /// Plant this bug in the protocol
     #[arg(long, value_name = "ID")]
     bug: Option<String>,
-    /// Where to listen for peers
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
-    listen: SocketAddr,
-    /// The other nodes: n2=HOST:PORT,n3=HOST:PORT; none for a cluster of one
-    #[arg(long, value_name = "LIST", default_value = "")]
-    peers: String,
-    /// Where to listen for clients
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
-    client: SocketAddr,
-    /// A folder of its own; created if missing
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
-    /// Write protocol events to this file
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// Write delivered entries to this file
-    #[arg(long, value_name = "FILE")]
-    delivered: Option<PathBuf>,
-    /// Seed of its randomness
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// An option of the protocol: election-timeout=150ms
-    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = option)]
-    options: Vec<(String, String)>,
+    #[command(flatten)]
+    config: Config,
 }
 
 /// The configuration and the protocol, or the exit code after the reason went to stderr.
@@ -95,28 +79,11 @@ pub(crate) fn parse(
 
 fn resolve(args: Args, tables: &Tables) -> Result<(Config, Build), String> {
     let build = find(&args.protocol, args.bug.as_deref(), tables)?;
-    let mut peers = BTreeMap::new();
-    for text in args.peers.split(',').filter(|text| !text.is_empty()) {
-        let (node, address) = peer(text)?;
-        if node == args.id {
-            return Err(format!("--peers names {node}, which is this node; name the others only"));
-        }
-        if peers.insert(node, address).is_some() {
-            return Err(format!("--peers names {node} twice"));
-        }
+    let (id, peers) = (args.config.id, &args.config.peers);
+    if peers.contains_key(&id) {
+        return Err(format!("--peers names {id}, which is this node; name the others only"));
     }
-    let config = Config {
-        id: args.id,
-        listen: args.listen,
-        client: args.client,
-        peers,
-        data: args.data,
-        trace: args.trace,
-        delivered: args.delivered,
-        seed: args.seed,
-        options: args.options.into_iter().collect(),
-    };
-    Ok((config, build))
+    Ok((args.config, build))
 }
 
 fn find(protocol: &str, bug: Option<&str>, tables: &Tables) -> Result<Build, String> {
@@ -135,16 +102,19 @@ fn find(protocol: &str, bug: Option<&str>, tables: &Tables) -> Result<Build, Str
 }
 
 fn node(text: &str) -> Result<NodeId, String> {
-    let number = text.strip_prefix('n').and_then(|digits| digits.parse::<u8>().ok());
-    match number {
-        Some(number) if number > 0 && text == format!("n{number}") => Ok(NodeId(number)),
-        _ => Err("a node is called n1, n2, ... n255".to_owned()),
-    }
+    let node = text.parse::<NodeId>().ok().filter(|node| node.to_string() == text);
+    node.ok_or_else(|| "a node is called n1, n2, ... n255".to_owned())
 }
 
-fn peer(text: &str) -> Result<(NodeId, SocketAddr), String> {
-    let (name, address) = text.split_once('=').ok_or("a peer is written n2=HOST:PORT")?;
-    Ok((node(name)?, self::address(address)?))
+fn peers(text: &str) -> Result<BTreeMap<NodeId, SocketAddr>, String> {
+    let mut peers = BTreeMap::new();
+    for text in text.split(',').filter(|text| !text.is_empty()) {
+        let (name, address) = text.split_once('=').ok_or("a peer is written n2=HOST:PORT")?;
+        if peers.insert(node(name)?, self::address(address)?).is_some() {
+            return Err(format!("{name} twice"));
+        }
+    }
+    Ok(peers)
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -186,8 +156,8 @@ mod tests {
         assert_eq!(config.id, NodeId(1));
         assert_eq!(config.peers.keys().copied().collect::<Vec<_>>(), [NodeId(2), NodeId(3)]);
         assert_eq!(config.seed, 9);
-        assert_eq!(config.options["a"], "b=c");
-        assert_eq!(config.options["d"], "");
+        let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(config.options, [option("a", "b=c"), option("d", "")]);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Server {
             members,
             seed: mix(config.seed ^ u64::from(config.id.0), kept.incarnation),
             now: now(),
-            options: config.options.clone(),
+            options: config.options.iter().cloned().collect(),
             state: kept.state,
             snapshot: kept.snapshot,
             delivered: kept.delivered,
