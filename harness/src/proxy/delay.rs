@@ -14,7 +14,7 @@ const PARETO_SHAPE: f64 = 3.0;
 const DELAY_SECONDS_MAX: f64 = 60.0;
 
 /// One draw.
-pub(super) fn draw(delay: &Delay, random: &mut impl Rng) -> Duration {
+pub fn draw(delay: &Delay, random: &mut impl Rng) -> Duration {
     let mean = delay.delay.as_secs_f64();
     let jitter = delay.jitter.as_secs_f64();
     let seconds = match delay.distribution {

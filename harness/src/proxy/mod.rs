@@ -1,23 +1,16 @@
 //! The proxy between all parties: one listener per link, on a thread and runtime of its own.
 //! Control is a pointer swap and never waits for data, connections or nodes.
+//!
+//! * `net`: who listens where, and the listening sockets.
+//! * `link`: what a link does, its connections, and the bytes through each of them.
+//! * `frames`: frames in those bytes, and what overlays do to them.
 
-mod bites;
 mod delay;
-mod ending;
 mod frames;
-mod gate;
-mod holds;
 mod link;
-mod meddle;
 mod net;
-mod overtaken;
-mod pump;
-mod queue;
-mod reading;
-mod shape;
 #[cfg(test)]
 mod tests;
-mod unanswered;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,15 +26,15 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
 
-use bites::{LinkState, Registry};
-use gate::Listening;
+use frames::reading::Readings;
+use link::state::{LinkState, Registry};
 use link::{Carrier, Passed};
-use reading::Readings;
+use net::gate::Listening;
 
 use crate::action::{Bite, FrameKind, Link, OverlayId};
 
+pub use link::shape::{Arrival, FlowShape, LinkShape, Passage};
 pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
-pub use shape::{Arrival, FlowShape, LinkShape, Passage};
 
 /// A running proxy. Dropping it closes every connection and listener.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::proxy::pump::QUEUE_BYTES_MAX;
+use crate::proxy::link::pump::QUEUE_BYTES_MAX;
 
 /// Begins to connect and does not wait.
 fn dial(address: SocketAddr) -> Socket {

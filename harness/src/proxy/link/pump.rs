@@ -18,18 +18,20 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::bites::{FlowState, LinkState};
 use super::ending::{Ending, Fate, Way};
-use super::frames::{Cutter, Piece};
-use super::overtaken::{Overtaken, Released};
-use super::queue::{End, Kept, Queue};
-use super::reading::Reading;
+use super::queue::{End, Queue};
 use super::shape::Passage;
-use super::{delay, meddle};
+use super::state::{FlowState, LinkState};
+use crate::proxy::delay;
+use crate::proxy::frames::meddle;
+use crate::proxy::frames::overtaken::{Overtaken, Released};
+use crate::proxy::frames::reading::Reading;
+use crate::proxy::frames::tally::Kept;
+use crate::proxy::frames::{Cutter, Piece};
 
 /// Bytes that wait in one direction of one connection before the sender feels it: as much as a
 /// kernel would let be in flight, and 20 MB/s at a delay of 50 ms.
-pub(super) const QUEUE_BYTES_MAX: usize = 1 << 20;
+pub const QUEUE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes moved at a time: large enough that a gigabyte costs few system calls, small enough to
 /// stay in the second-level cache.
@@ -37,7 +39,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 thread_local! {
     /// What was read last, by whichever connection: used up before anybody else can run.
-    pub(super) static BUFFER: RefCell<Box<[u8]>> =
+    pub static BUFFER: RefCell<Box<[u8]>> =
         RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice());
 }
 
@@ -46,24 +48,24 @@ thread_local! {
 const HELD_BYTES_MAX: usize = 8 << 20;
 
 /// One direction of one connection.
-pub(super) struct Pump<'a> {
-    pub(super) way: Way,
-    pub(super) source: ReadHalf<'a>,
-    pub(super) sink: WriteHalf<'a>,
-    pub(super) fate: &'a Fate,
-    pub(super) link: watch::Receiver<Arc<LinkState>>,
+pub struct Pump<'a> {
+    pub way: Way,
+    pub source: ReadHalf<'a>,
+    pub sink: WriteHalf<'a>,
+    pub fate: &'a Fate,
+    pub link: watch::Receiver<Arc<LinkState>>,
     /// `LinkState::resets` when the connection began.
-    pub(super) resets: u64,
+    pub resets: u64,
     /// Where delivered bytes are counted.
-    pub(super) delivered: &'a AtomicU64,
+    pub delivered: &'a AtomicU64,
     /// The link's random stream for this direction.
-    pub(super) random: &'a RefCell<ChaCha8Rng>,
+    pub random: &'a RefCell<ChaCha8Rng>,
     /// Where somebody may look at frames.
-    pub(super) reading: Option<Reading>,
-    pub(super) cutter: Cutter,
+    pub reading: Option<Reading>,
+    pub cutter: Cutter,
     /// Frames that let others pass.
-    pub(super) overtaken: Overtaken,
-    pub(super) queue: Queue,
+    pub overtaken: Overtaken,
+    pub queue: Queue,
 }
 
 enum Wake {
@@ -78,7 +80,7 @@ enum Wake {
 
 impl Pump<'_> {
     /// Carries bytes until the connection ends.
-    pub(super) async fn run(mut self) -> Ending {
+    pub async fn run(mut self) -> Ending {
         loop {
             let state = self.link.borrow_and_update().clone();
             if state.resets_since(self.resets) {
@@ -224,7 +226,7 @@ impl Pump<'_> {
                 Piece::Frame(header, bytes) => {
                     let fate = {
                         let mut random = self.random.borrow_mut();
-                        meddle::fate(header, flow, reading, &mut random)
+                        meddle::fate(header, &flow.frames, reading, &mut random)
                     };
                     let number = self.overtaken.number();
                     let Some(others) = fate.copies.checked_sub(1) else { continue };

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::frames::Header;
+use super::Header;
 use crate::action::{Endpoint, FrameKind, FramePart, Link, NodeId};
 
 /// The greatest epoch that each node has been seen to have moved to, for all links together.
-pub(super) struct Readings {
+pub struct Readings {
     kinds: Arc<[FrameKind]>,
     moved: BTreeMap<NodeId, watch::Sender<u64>>,
 }
 
 /// The same as one direction of a link needs it.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub struct Reading {
     kinds: Arc<[FrameKind]>,
     source: watch::Sender<u64>,
     sink: watch::Receiver<u64>,
@@ -25,12 +25,12 @@ pub(super) struct Reading {
 
 impl Readings {
     /// No node has moved. Without kinds, nobody may look at frames.
-    pub(super) fn new(kinds: &[FrameKind]) -> Readings {
+    pub fn new(kinds: &[FrameKind]) -> Readings {
         Readings { kinds: kinds.into(), moved: BTreeMap::new() }
     }
 
     /// Both directions of a link, if somebody may look at its frames.
-    pub(super) fn of(&mut self, link: Link) -> Option<[Reading; 2]> {
+    pub fn of(&mut self, link: Link) -> Option<[Reading; 2]> {
         let Endpoint::Node(from) = link.from else { return None };
         if self.kinds.is_empty() {
             return None;
@@ -48,7 +48,7 @@ impl Readings {
 
 impl Reading {
     /// A frame has left its sender: whether its kind is known, and if so, what it shows is noted.
-    pub(super) fn note(&self, header: Header) -> bool {
+    pub fn note(&self, header: Header) -> bool {
         let Some(row) = self.kinds.iter().find(|row| row.kind == header.kind) else { return false };
         if row.part != FramePart::Asks {
             self.source.send_if_modified(|moved| {
@@ -61,12 +61,12 @@ impl Reading {
     }
 
     /// Whether the receiver has been seen to have moved beyond this epoch.
-    pub(super) fn is_beyond(&self, epoch: u64) -> bool {
+    pub fn is_beyond(&self, epoch: u64) -> bool {
         *self.sink.borrow() > epoch
     }
 
     /// Waits until it has.
-    pub(super) async fn beyond(mut self, epoch: u64) {
+    pub async fn beyond(mut self, epoch: u64) {
         let moved = self.sink.wait_for(|moved| *moved > epoch).await;
         drop(moved.expect("the other direction of the link holds the sender"));
     }

@@ -11,7 +11,7 @@ const MEMINFO_VARS: usize = 9;
 /// The count since the socket was made, wrapping. A kernel too old to tell says 0: then only bytes
 /// show that a block met something.
 #[cfg(target_os = "linux")]
-pub(super) fn unanswered(socket: &impl AsFd) -> u32 {
+pub fn unanswered(socket: &impl AsFd) -> u32 {
     use std::os::fd::AsRawFd;
 
     use nix::libc;
@@ -34,6 +34,6 @@ pub(super) fn unanswered(socket: &impl AsFd) -> u32 {
 
 /// No other kernel tells.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn unanswered(_: &impl AsFd) -> u32 {
+pub fn unanswered(_: &impl AsFd) -> u32 {
     0
 }

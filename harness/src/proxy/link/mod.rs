@@ -1,6 +1,12 @@
 //! One link at work: callers come in at its gate, each is joined to the node behind it.
 //! It never chooses what to do with them: the link's state says so.
 
+mod ending;
+pub mod pump;
+mod queue;
+pub mod shape;
+pub mod state;
+
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
@@ -15,15 +21,15 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::bites::LinkState;
-use super::ending::{Ending, Fate, Way};
-use super::frames::Cutter;
-use super::gate::{Gate, Listening};
-use super::overtaken::Overtaken;
-use super::pump::{BUFFER, Pump};
-use super::queue::Queue;
-use super::reading::Reading;
-use super::shape::{Arrival, Passage};
+use crate::proxy::frames::Cutter;
+use crate::proxy::frames::overtaken::Overtaken;
+use crate::proxy::frames::reading::Reading;
+use crate::proxy::net::gate::{Gate, Listening};
+use ending::{Ending, Fate, Way};
+use pump::{BUFFER, Pump};
+use queue::Queue;
+use shape::{Arrival, Passage};
+use state::LinkState;
 
 /// How long a node that nobody has reached yet is dialled again before its caller is reset: a
 /// cluster whose nodes meet resets while they start goes astray.
@@ -38,28 +44,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What passed over a link, counted as it happens.
 #[derive(Debug, Default)]
-pub(super) struct Passed {
-    pub(super) connections: AtomicU64,
-    pub(super) forward_bytes: AtomicU64,
-    pub(super) backward_bytes: AtomicU64,
+pub struct Passed {
+    pub connections: AtomicU64,
+    pub forward_bytes: AtomicU64,
+    pub backward_bytes: AtomicU64,
 }
 
 /// All that the connections of a link share.
-pub(super) struct Carrier {
-    pub(super) upstream: SocketAddr,
+pub struct Carrier {
+    pub upstream: SocketAddr,
     /// Whether the node behind was ever reached, over whichever link.
-    pub(super) reached: Arc<AtomicBool>,
-    pub(super) state: watch::Receiver<Arc<LinkState>>,
-    pub(super) passed: Arc<Passed>,
+    pub reached: Arc<AtomicBool>,
+    pub state: watch::Receiver<Arc<LinkState>>,
+    pub passed: Arc<Passed>,
     /// The link's random streams, forwards and backwards.
-    pub(super) random: [RefCell<ChaCha8Rng>; 2],
+    pub random: [RefCell<ChaCha8Rng>; 2],
     /// Where somebody may look at frames: who sends forwards and who backwards, and how far each
     /// has been seen to have moved.
-    pub(super) reading: Option<[Reading; 2]>,
+    pub reading: Option<[Reading; 2]>,
 }
 
 /// Serves a link until the proxy's thread ends, or its gate cannot be closed.
-pub(super) async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Result<()> {
+pub async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Result<()> {
     let mut gate = Gate::new(listening)?;
     let mut changes = carrier.state.clone();
     loop {

@@ -3,6 +3,11 @@
 //! place when somebody begins to look.
 //! It never changes, loses or repeats a byte, and never reads a body.
 
+pub mod meddle;
+pub mod overtaken;
+pub mod reading;
+pub mod tally;
+
 /// No frame of our nodes is longer; whatever says so is no frame.
 const FRAME_BYTES_MAX: usize = 8 << 20;
 /// What stands before each frame.
@@ -12,7 +17,7 @@ const HEADER_BYTES: usize = 9;
 
 /// The place in one stream, from its first byte on.
 #[derive(Debug, Default)]
-pub(super) struct Cutter {
+pub struct Cutter {
     /// The beginning of a frame that is not whole yet: read, and not passed on.
     partial: Vec<u8>,
     /// Of a length that is being passed on, so many bytes so far.
@@ -25,7 +30,7 @@ pub(super) struct Cutter {
 
 /// A part of a stream, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Piece {
+pub enum Piece {
     /// A frame, its length before it.
     Frame(Header, Vec<u8>),
     /// Bytes that nobody can say more of: the rest of a frame whose beginning has passed, one too
@@ -35,14 +40,14 @@ pub(super) enum Piece {
 
 /// What a frame says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Header {
-    pub(super) kind: u8,
-    pub(super) epoch: u64,
+pub struct Header {
+    pub kind: u8,
+    pub epoch: u64,
 }
 
 impl Cutter {
     /// These bytes pass straight.
-    pub(super) fn pass(&mut self, mut bytes: &[u8]) {
+    pub fn pass(&mut self, mut bytes: &[u8]) {
         assert!(self.partial.is_empty(), "what was kept back is given back before others pass");
         while !bytes.is_empty() && !self.lost {
             bytes = &bytes[self.passed(bytes)..];
@@ -50,7 +55,7 @@ impl Cutter {
     }
 
     /// Cuts these bytes. An incomplete frame is kept back until the rest of it comes.
-    pub(super) fn cut(&mut self, mut bytes: &[u8]) -> Vec<Piece> {
+    pub fn cut(&mut self, mut bytes: &[u8]) -> Vec<Piece> {
         let mut pieces = Vec::new();
         while !bytes.is_empty() && (self.lost || self.in_passing()) {
             let passed = if self.lost { bytes.len() } else { self.passed(bytes) };
@@ -82,7 +87,7 @@ impl Cutter {
     }
 
     /// Gives back what was kept back: nobody looks any more, or nothing more comes.
-    pub(super) fn give_back(&mut self) -> Vec<u8> {
+    pub fn give_back(&mut self) -> Vec<u8> {
         let bytes = std::mem::take(&mut self.partial);
         self.pass(&bytes);
         bytes

@@ -1,61 +1,73 @@
-//! What happened to frames under an overlay, counted as it happens; a wait is counted by being.
-//! It never decides how long anything waits.
+//! What an overlay did to links, counted as it happens, and how a frame is kept back meanwhile; a
+//! wait is counted by being.
+//! It never decides what happens, nor how long anything waits.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::action::Bite;
+use crate::action::{Bite, OverlayId};
 
-/// One overlay's doings to frames.
+/// One overlay's doings on all links.
 #[derive(Debug, Default)]
-pub(super) struct Holds(Mutex<Sums>);
+pub struct Tally(Mutex<Sums>);
 
 #[derive(Debug, Default)]
 struct Sums {
+    /// All but what follows from the waits.
+    counts: Bite,
     ended: Vec<Duration>,
     /// When the waits began that have not ended: (when, which).
     open: BTreeSet<(Instant, u64)>,
     begun: u64,
     epochs: BTreeSet<u64>,
-    dropped: u64,
-    duplicated: u64,
-    reordered: u64,
 }
 
 /// A frame that waits. Dropped, the wait has ended.
 #[derive(Debug)]
-pub(super) struct Wait {
-    holds: Arc<Holds>,
+pub struct Wait {
+    tally: Arc<Tally>,
     key: (Instant, u64),
 }
 
-impl Holds {
+/// How bytes are kept back, and with them all behind them.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// So much later than they would, they may be written.
+    pub later: Duration,
+    /// And not before all of these are open.
+    pub gates: Vec<Gate>,
+    /// Waits that end when they are written.
+    pub waits: Vec<Wait>,
+}
+
+/// What keeps a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate {
+    /// Whose it is: with the overlay it is gone.
+    pub overlay: OverlayId,
+    /// It opens when the receiver has moved beyond this epoch. None: with the overlay only.
+    pub beyond: Option<u64>,
+}
+
+impl Tally {
+    /// Counts something that waits for nothing.
+    pub fn count(&self, add: impl FnOnce(&mut Bite)) {
+        add(&mut self.sums().counts);
+    }
+
     /// A frame of this epoch begins to wait.
-    pub(super) fn begin(self: &Arc<Self>, epoch: u64) -> Wait {
+    pub fn begin(self: &Arc<Self>, epoch: u64) -> Wait {
         let mut sums = self.sums();
         sums.begun += 1;
         sums.epochs.insert(epoch);
         let key = (Instant::now(), sums.begun);
         sums.open.insert(key);
-        Wait { holds: self.clone(), key }
-    }
-
-    pub(super) fn count_dropped(&self) {
-        self.sums().dropped += 1;
-    }
-
-    pub(super) fn count_duplicated(&self) {
-        self.sums().duplicated += 1;
-    }
-
-    /// A later frame has gone before one.
-    pub(super) fn count_reordered(&self) {
-        self.sums().reordered += 1;
+        Wait { tally: self.clone(), key }
     }
 
     /// So far; a wait that goes on counts with what it has lasted.
-    pub(super) fn bite(&self) -> Bite {
+    pub fn bite(&self) -> Bite {
         let sums = self.sums();
         let now = Instant::now();
         let open = sums.open.iter().map(|(since, _)| now.saturating_duration_since(*since));
@@ -69,10 +81,7 @@ impl Holds {
             median_hold_ms: waits.get(waits.len() / 2).copied().unwrap_or(0),
             longest_hold_ms: waits.last().copied().unwrap_or(0),
             held_epochs: sums.epochs.len() as u64,
-            dropped_frames: sums.dropped,
-            duplicated_frames: sums.duplicated,
-            reordered_frames: sums.reordered,
-            ..Bite::default()
+            ..sums.counts.clone()
         }
     }
 
@@ -83,7 +92,7 @@ impl Holds {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let mut sums = self.holds.sums();
+        let mut sums = self.tally.sums();
         sums.open.remove(&self.key);
         sums.ended.push(self.key.0.elapsed());
     }
@@ -95,13 +104,15 @@ mod tests {
 
     #[test]
     fn waits_count_while_they_last_and_after() {
-        let holds = Arc::<Holds>::default();
-        let (one, two) = (holds.begin(3), holds.begin(3));
-        drop(holds.begin(4));
+        let tally = Arc::<Tally>::default();
+        tally.count(|bite| bite.dropped_frames += 2);
+        let (one, two) = (tally.begin(3), tally.begin(3));
+        drop(tally.begin(4));
         let check = |frames, epochs| {
-            let bite = holds.bite();
+            let bite = tally.bite();
             assert_eq!((bite.held_frames, bite.held_epochs), (frames, epochs));
             assert!(bite.median_hold_ms <= bite.longest_hold_ms);
+            assert_eq!(bite.dropped_frames, 2);
         };
         check(3, 2);
         drop((one, two));

@@ -19,11 +19,11 @@ const BACKLOG: i32 = 1_024;
 
 /// A listening socket, shared with whoever counts the callers it left hanging.
 #[derive(Clone, Debug)]
-pub(super) struct Listening(Arc<Socket>);
+pub struct Listening(Arc<Socket>);
 
 /// The listening socket as its link's task sees it.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub struct Gate {
     listening: Listening,
     /// None while callers are refused: the kernel's hang-up of a closed listener would stick.
     listener: Option<TcpListener>,
@@ -33,7 +33,7 @@ pub(super) struct Gate {
 
 impl Listening {
     /// Binds and listens.
-    pub(super) fn on(address: SocketAddr) -> io::Result<Listening> {
+    pub fn on(address: SocketAddr) -> io::Result<Listening> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         // Connections of an earlier listener may linger on the address.
         socket.set_reuse_address(true)?;
@@ -44,21 +44,21 @@ impl Listening {
     }
 
     /// How many SYNs the kernel has left unanswered on this socket, wrapping.
-    pub(super) fn unanswered(&self) -> u32 {
+    pub fn unanswered(&self) -> u32 {
         unanswered(&*self.0)
     }
 }
 
 impl Gate {
     /// A gate that accepts.
-    pub(super) fn new(listening: Listening) -> io::Result<Gate> {
+    pub fn new(listening: Listening) -> io::Result<Gate> {
         let mut gate = Gate { listening, listener: None, filler: None };
         gate.open()?;
         Ok(gate)
     }
 
     /// Callers are accepted; those who hang get in with their next SYN.
-    pub(super) fn open(&mut self) -> io::Result<()> {
+    pub fn open(&mut self) -> io::Result<()> {
         self.listening.0.listen(BACKLOG)?;
         if self.listener.is_none() {
             self.listener = Some(TcpListener::from_std(self.listening.0.try_clone()?.into())?);
@@ -68,7 +68,7 @@ impl Gate {
 
     /// Callers hang: one connection of our own fills a backlog of none, and the kernel ignores
     /// further SYNs.
-    pub(super) fn hang(&mut self) -> io::Result<()> {
+    pub fn hang(&mut self) -> io::Result<()> {
         self.open()?;
         let address = self.listening.0.local_addr()?;
         let filler = Socket::new(address.domain(), Type::STREAM, None)?;
@@ -83,19 +83,19 @@ impl Gate {
     }
 
     /// Callers are refused by the kernel.
-    pub(super) fn refuse(&mut self) -> io::Result<()> {
+    pub fn refuse(&mut self) -> io::Result<()> {
         self.listener = None;
         self.filler = None;
         self.listening.0.shutdown(std::net::Shutdown::Read)
     }
 
     /// The next caller.
-    pub(super) async fn accept(&mut self) -> io::Result<TcpStream> {
+    pub async fn accept(&mut self) -> io::Result<TcpStream> {
         poll_fn(|context| self.poll_accept(context)).await
     }
 
     /// A caller who has got in before now, if there is one.
-    pub(super) fn accept_now(&mut self) -> Option<TcpStream> {
+    pub fn accept_now(&mut self) -> Option<TcpStream> {
         match self.poll_accept(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(stream)) => Some(stream),
             Poll::Ready(Err(_)) | Poll::Pending => None,

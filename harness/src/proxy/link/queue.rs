@@ -3,16 +3,14 @@
 //! It never reads or writes itself, and never lets a piece overtake another.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::holds::Wait;
-use crate::action::OverlayId;
+use crate::proxy::frames::tally::{Gate, Kept};
 
 /// Bytes, then perhaps an end.
 #[derive(Default)]
-pub(super) struct Queue {
+pub struct Queue {
     segments: VecDeque<Segment>,
     bytes: usize,
     end: Option<(End, Instant)>,
@@ -23,92 +21,72 @@ pub(super) struct Queue {
 }
 
 /// Some bytes that were read together.
-pub(super) struct Segment {
+pub struct Segment {
     due: Instant,
     bytes: Vec<u8>,
     written: usize,
     kept: Kept,
 }
 
-/// How bytes are kept back, and with them all behind them.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// So much later than they would, they may be written.
-    pub(super) later: Duration,
-    /// And not before all of these are open.
-    pub(super) gates: Vec<Gate>,
-    /// Waits that end when they are written.
-    pub(super) waits: Vec<Wait>,
-}
-
-/// What keeps a frame.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gate {
-    /// Whose it is: with the overlay it is gone.
-    pub(super) overlay: OverlayId,
-    /// It opens when the receiver has moved beyond this epoch. None: with the overlay only.
-    pub(super) beyond: Option<u64>,
-}
-
 /// How a stream ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum End {
+pub enum End {
     Fin,
     Rst,
 }
 
 impl Queue {
     /// Bytes that wait.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Whether no bytes wait.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
 
     /// Whether an end has been read.
-    pub(super) fn has_end(&self) -> bool {
+    pub fn has_end(&self) -> bool {
         self.end.is_some()
     }
 
-    pub(super) fn has_hole(&self) -> bool {
+    pub fn has_hole(&self) -> bool {
         self.hole
     }
 
     /// When something may be written that is read now and would like to be at `due`: never before
     /// what came earlier.
-    pub(super) fn in_order(&mut self, due: Instant) -> Instant {
+    pub fn in_order(&mut self, due: Instant) -> Instant {
         let due = self.due_last.map_or(due, |last| due.max(last));
         self.due_last = Some(due);
         due
     }
 
-    pub(super) fn push(&mut self, bytes: Vec<u8>, due: Instant, kept: Kept) {
+    pub fn push(&mut self, bytes: Vec<u8>, due: Instant, kept: Kept) {
         self.bytes += bytes.len();
         self.segments.push_back(Segment { due, bytes, written: 0, kept });
     }
 
     /// Takes the gates away that are open, of what would be written next.
-    pub(super) fn open(&mut self, is_open: impl Fn(&Gate) -> bool) {
+    pub fn open(&mut self, is_open: impl Fn(&Gate) -> bool) {
         if let Some(segment) = self.segments.front_mut() {
             segment.kept.gates.retain(|gate| !is_open(gate));
         }
     }
 
     /// What keeps that which would be written next.
-    pub(super) fn gate(&self) -> Option<&Gate> {
+    pub fn gate(&self) -> Option<&Gate> {
         self.segments.front()?.kept.gates.first()
     }
 
     /// Notes that nothing more comes. An RST replaces a FIN, also one that has been sent.
-    pub(super) fn end(&mut self, end: End, due: Instant) {
+    pub fn end(&mut self, end: End, due: Instant) {
         self.end = Some((end, due));
     }
 
     /// When there is something to write next. None also while a gate keeps it.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         if self.gate().is_some() {
             return None;
         }
@@ -116,7 +94,7 @@ impl Queue {
         self.segments.front().map(|one| one.due).or(end.map(|(_, due)| due))
     }
 
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Segment> {
+    pub fn pop_due(&mut self, now: Instant) -> Option<Segment> {
         if self.gate().is_some() || self.segments.front()?.due > now {
             return None;
         }
@@ -126,13 +104,13 @@ impl Queue {
     }
 
     /// The rest of a segment whose sink takes no more for now.
-    pub(super) fn put_back(&mut self, segment: Segment) {
+    pub fn put_back(&mut self, segment: Segment) {
         self.bytes += segment.bytes.len();
         self.segments.push_front(segment);
     }
 
     /// The end, once nothing is before it and its time has come; a FIN only once.
-    pub(super) fn end_due(&mut self, now: Instant) -> Option<End> {
+    pub fn end_due(&mut self, now: Instant) -> Option<End> {
         let (end, due) = self.end?;
         if !self.segments.is_empty() || due > now || (end == End::Fin && self.fin_sent) {
             return None;
@@ -142,12 +120,12 @@ impl Queue {
     }
 
     /// Leaves out bytes that were to be delivered.
-    pub(super) fn lose(&mut self) {
+    pub fn lose(&mut self) {
         self.hole = true;
     }
 
     /// Loses everything that waits, and says how much that was.
-    pub(super) fn lose_all(&mut self) -> usize {
+    pub fn lose_all(&mut self) -> usize {
         let lost = self.segments.drain(..).map(|one| one.bytes.len() - one.written).sum();
         self.bytes = 0;
         self.hole |= lost > 0;
@@ -155,18 +133,18 @@ impl Queue {
     }
 
     /// Drops what waits for a sink that is gone: nobody is left to miss it.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.segments.clear();
         self.bytes = 0;
     }
 }
 
 impl Segment {
-    pub(super) fn rest(&self) -> &[u8] {
+    pub fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
 
-    pub(super) fn advance(&mut self, written: usize) {
+    pub fn advance(&mut self, written: usize) {
         self.written += written;
     }
 }

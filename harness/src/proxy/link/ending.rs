@@ -5,18 +5,18 @@ use std::cell::Cell;
 
 use tokio::sync::Notify;
 
-use super::bites::{FlowState, LinkState};
+use super::state::{FlowState, LinkState};
 
 /// Which way a pump goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Way {
+pub enum Way {
     Forward,
     Backward,
 }
 
 /// How a connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ending {
+pub enum Ending {
     /// Both sides have closed, one after the other.
     Closed,
     /// One side was reset, or gone, and the other has to learn it.
@@ -29,28 +29,28 @@ pub(super) enum Ending {
 
 /// What the two pumps of a connection tell each other.
 #[derive(Default)]
-pub(super) struct Fate {
+pub struct Fate {
     /// A side whose socket is gone, by the way in which it sends.
-    pub(super) gone: [Cell<bool>; 2],
-    pub(super) wake: [Notify; 2],
-    pub(super) closed: Cell<u8>,
+    pub gone: [Cell<bool>; 2],
+    pub wake: [Notify; 2],
+    pub closed: Cell<u8>,
 }
 
 impl Fate {
-    pub(super) fn is_gone(&self, side: Way) -> bool {
+    pub fn is_gone(&self, side: Way) -> bool {
         self.gone[side as usize].get()
     }
 }
 
 impl Way {
-    pub(super) fn of(self, state: &LinkState) -> &FlowState {
+    pub fn of(self, state: &LinkState) -> &FlowState {
         match self {
             Way::Forward => &state.forward,
             Way::Backward => &state.backward,
         }
     }
 
-    pub(super) fn other(self) -> Way {
+    pub fn other(self) -> Way {
         match self {
             Way::Forward => Way::Backward,
             Way::Backward => Way::Forward,

@@ -1,6 +1,9 @@
 //! The addresses of one run, all on loopback and all below the ephemeral ports.
 //! It never listens for anyone: it only says who listens where, and holds the claim.
 
+pub mod gate;
+mod unanswered;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 

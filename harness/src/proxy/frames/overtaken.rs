@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::holds::Holds;
-use super::queue::Kept;
+use super::tally::{Kept, Tally};
 use crate::action::OverlayId;
 
 /// More would say no more: what depends on the order breaks at the first that is out of it.
-pub(super) const PASSED_BY_MAX: u8 = 4;
+pub const PASSED_BY_MAX: u8 = 4;
 
 /// Where nothing follows, a frame that waits for it would be lost; a heartbeat comes sooner.
 const WAIT_MAX: Duration = Duration::from_millis(200);
@@ -22,7 +21,7 @@ const WAITING_MAX: usize = 4;
 
 /// The frames of one stream that wait.
 #[derive(Default)]
-pub(super) struct Overtaken {
+pub struct Overtaken {
     /// In the order in which they came.
     waiting: Vec<Waiting>,
     /// How many frames have come.
@@ -31,20 +30,20 @@ pub(super) struct Overtaken {
 
 /// What a frame waits for.
 #[derive(Debug)]
-pub(super) struct LetsPass {
+pub struct LetsPass {
     /// Whose doing it is: with the overlay it ends.
-    pub(super) overlay: OverlayId,
+    pub overlay: OverlayId,
     /// So many later ones are to go before it.
-    pub(super) frames: u8,
+    pub frames: u8,
     /// Where it is counted.
-    pub(super) holds: Arc<Holds>,
+    pub tally: Arc<Tally>,
 }
 
 /// A frame that goes on, and how it is kept from then on.
 #[derive(Debug)]
-pub(super) struct Released {
-    pub(super) frame: Vec<u8>,
-    pub(super) kept: Kept,
+pub struct Released {
+    pub frame: Vec<u8>,
+    pub kept: Kept,
 }
 
 struct Waiting {
@@ -57,28 +56,28 @@ struct Waiting {
 
 impl Overtaken {
     /// The number of a frame that comes now.
-    pub(super) fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.come += 1;
         self.come
     }
 
     /// Whether one more may wait.
-    pub(super) fn has_room(&self) -> bool {
+    pub fn has_room(&self) -> bool {
         self.waiting.len() < WAITING_MAX
     }
 
     /// Whether this one waits.
-    pub(super) fn has(&self, number: u64) -> bool {
+    pub fn has(&self, number: u64) -> bool {
         self.waiting.iter().any(|one| one.number == number)
     }
 
     /// How many bytes wait.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.waiting.iter().map(|one| one.released.frame.len()).sum()
     }
 
     /// From now on it waits.
-    pub(super) fn wait(&mut self, number: u64, released: Released, lets: LetsPass, now: Instant) {
+    pub fn wait(&mut self, number: u64, released: Released, lets: LetsPass, now: Instant) {
         assert!(
             self.waiting.last().is_none_or(|last| last.number < number),
             "frames come in order"
@@ -88,23 +87,23 @@ impl Overtaken {
     }
 
     /// This one has gone: those that follow it now, in their order.
-    pub(super) fn went(&mut self, number: u64) -> Vec<Released> {
+    pub fn went(&mut self, number: u64) -> Vec<Released> {
         self.pass(number);
         self.release_where(|_| false)
     }
 
     /// Those go on that wait for an overlay that is over, and whoever follows them.
-    pub(super) fn release(&mut self, is_over: impl Fn(OverlayId) -> bool) -> Vec<Released> {
+    pub fn release(&mut self, is_over: impl Fn(OverlayId) -> bool) -> Vec<Released> {
         self.release_where(|one| is_over(one.lets.overlay))
     }
 
     /// The same for those whose time is up.
-    pub(super) fn release_due(&mut self, now: Instant) -> Vec<Released> {
+    pub fn release_due(&mut self, now: Instant) -> Vec<Released> {
         self.release_where(|one| one.until <= now)
     }
 
     /// When somebody's time will be up.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.waiting.iter().map(|one| one.until).min()
     }
 
@@ -123,7 +122,7 @@ impl Overtaken {
     fn pass(&mut self, number: u64) {
         for one in self.waiting.iter_mut().filter(|one| one.number < number) {
             if one.passed_by == 0 {
-                one.lets.holds.count_reordered();
+                one.lets.tally.count(|bite| bite.reordered_frames += 1);
             }
             one.passed_by += 1;
         }
@@ -138,22 +137,22 @@ mod tests {
     const LONG: OverlayId = OverlayId(2);
 
     /// Frames come in this order; those with a number let so many pass. How they go.
-    fn order(frames: &[(&str, u8)]) -> (Overtaken, Vec<String>, Arc<Holds>) {
+    fn order(frames: &[(&str, u8)]) -> (Overtaken, Vec<String>, Arc<Tally>) {
         let (mut overtaken, mut gone) = (Overtaken::default(), Vec::new());
-        let holds = Arc::<Holds>::default();
+        let tally = Arc::<Tally>::default();
         for &(name, lets_pass) in frames {
             let number = overtaken.number();
             let released = Released { frame: name.into(), kept: Kept::default() };
             if lets_pass > 0 && overtaken.has_room() {
                 let overlay = if lets_pass > 3 { LONG } else { SHORT };
-                let lets = LetsPass { overlay, frames: lets_pass, holds: holds.clone() };
+                let lets = LetsPass { overlay, frames: lets_pass, tally: tally.clone() };
                 overtaken.wait(number, released, lets, Instant::now());
                 continue;
             }
             gone.push(name.to_owned());
             gone.extend(names(overtaken.went(number)));
         }
-        (overtaken, gone, holds)
+        (overtaken, gone, tally)
     }
 
     fn names(released: Vec<Released>) -> Vec<String> {
@@ -164,9 +163,9 @@ mod tests {
     #[test]
     fn a_frame_goes_behind_so_many_later_ones() {
         let check = |frames: &[(&str, u8)], expected: &str, reordered: u64| {
-            let (overtaken, gone, holds) = order(frames);
+            let (overtaken, gone, tally) = order(frames);
             assert_eq!(gone.join(" "), expected, "{frames:?}");
-            assert_eq!(holds.bite().reordered_frames, reordered, "{frames:?}");
+            assert_eq!(tally.bite().reordered_frames, reordered, "{frames:?}");
             let waits = frames.len() - gone.len();
             assert_eq!((overtaken.waiting.len(), overtaken.bytes() > 0), (waits, waits > 0));
         };
@@ -184,11 +183,11 @@ mod tests {
 
     #[test]
     fn with_its_overlay_or_its_time_a_wait_is_over() {
-        let (mut overtaken, gone, holds) = order(&[("a", 4), ("b", 2), ("c", 0), ("d", 4)]);
+        let (mut overtaken, gone, tally) = order(&[("a", 4), ("b", 2), ("c", 0), ("d", 4)]);
         assert_eq!(gone, ["c"]);
         assert!(overtaken.release_due(Instant::now()).is_empty());
         assert_eq!(names(overtaken.release(|overlay| overlay == SHORT)), ["b"]);
-        assert_eq!(holds.bite().reordered_frames, 2, "what nobody passed is in order");
+        assert_eq!(tally.bite().reordered_frames, 2, "what nobody passed is in order");
         let due = overtaken.due().expect("two wait");
         assert_eq!(names(overtaken.release_due(due + WAIT_MAX)), ["a", "d"]);
         assert_eq!((overtaken.due(), overtaken.bytes()), (None, 0));
