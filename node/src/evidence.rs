@@ -10,7 +10,6 @@ use schism_protocol::{Chain, Delivery, NodeId, Offset, Time, TraceEvent};
 
 use crate::clients::answer::json;
 
-/// Both files.
 pub struct Evidence {
     trace: Option<Lines>,
     delivered: Option<Lines>,
@@ -40,7 +39,6 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// Something happened in the protocol.
     pub fn trace(&mut self, at: Time, event: &TraceEvent) {
         let Some(Lines { buffer, .. }) = &mut self.trace else { return };
         serde_json::to_writer(&mut *buffer, event).expect("an event of plain data is JSON");
@@ -51,7 +49,6 @@ impl Evidence {
         buffer.extend_from_slice(b"}\n");
     }
 
-    /// An entry was delivered.
     pub fn deliver(&mut self, delivery: &Delivery) {
         let Some(Lines { buffer, .. }) = &mut self.delivered else { return };
         buffer.extend_from_slice(b"{\"offset\":");

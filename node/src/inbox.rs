@@ -13,23 +13,16 @@ use crate::clients::Connection;
 
 /// Something for the loop.
 pub enum Arrived {
-    /// From another node.
     Message {
-        /// Who sent it.
         from: NodeId,
-        /// What it says.
         message: Bytes,
     },
-    /// From a client.
     Request {
         /// Names the answer.
         ticket: Ticket,
-        /// What is asked.
         request: Request,
     },
-    /// A client asks for the node's status.
     Status {
-        /// Where the answer goes.
         connection: Rc<Connection>,
         /// The id to echo.
         id: Box<[u8]>,

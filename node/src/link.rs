@@ -18,7 +18,6 @@ use tokio::time::sleep;
 pub struct Link {
     half: OwnedWriteHalf,
     out: RefCell<Vec<u8>>,
-    /// So much of `out` has been sent.
     sent: Cell<usize>,
     /// Something is left over for the writing task.
     left_over: Notify,
@@ -56,7 +55,6 @@ impl Link {
         }
     }
 
-    /// How many bytes wait.
     pub fn waiting_bytes(&self) -> usize {
         self.out.borrow().len() - self.sent.get()
     }

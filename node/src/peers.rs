@@ -40,7 +40,6 @@ const HELLO_WORD: &[u8] = b"schism-peer/1";
 /// Room for a read: several frames of a busy log.
 const READ_BYTES: usize = 64 << 10;
 
-/// The other nodes.
 pub struct Peers {
     me: NodeId,
     incarnation: u64,

@@ -74,7 +74,6 @@ struct Server {
     refused_messages: u64,
 }
 
-/// What leaves the node.
 enum Leaving {
     Message(NodeId, Bytes),
     Reply(Ticket, Reply),

@@ -9,14 +9,12 @@ use schism_verify::{CheckError, CheckOptions, porcupine};
 
 use crate::judge::EXIT_VALID;
 
-/// One format that can be written.
 pub struct Target {
     /// Its name, as in `--to`.
     pub name: &'static str,
     write: fn(&History, &CheckOptions, &mut dyn Write) -> Result<(), ConvertError>,
 }
 
-/// Every format that can be written.
 pub const TARGETS: &[Target] = &[
     Target { name: "jsonl", write: |history, _, mut out| Ok(write::jsonl(history, &mut out)?) },
     Target { name: "edn", write: |history, _, mut out| Ok(write::edn(history, &mut out)?) },
@@ -32,7 +30,6 @@ pub const TARGETS: &[Target] = &[
 /// Why nothing, or not all, was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
-    /// stdout takes no more.
     #[error("stdout cannot be written: {0}")]
     Write(#[from] io::Error),
     /// It has to be judged first and cannot be.

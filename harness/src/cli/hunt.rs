@@ -74,14 +74,12 @@ struct Row {
     control: Workload,
 }
 
-/// What one run showed.
 #[derive(Clone, Debug)]
 struct Shown {
     row: usize,
     control: bool,
     /// `valid`, `violated`, `unknown`, or why it could not be run.
     verdict: String,
-    /// The expectation was met.
     met: bool,
     /// Which check saw the expected kind, and when on the run's clock.
     found: Option<(String, f64)>,
@@ -107,7 +105,6 @@ struct Score {
     others: Vec<String>,
 }
 
-/// Runs the hunt and prints its table.
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     let rows = rows(args, catalogue)?;
     let mut jobs = Vec::new();

@@ -30,7 +30,6 @@ pub struct Args {
 const WHAT: [&str; 7] =
     ["workloads", "systems", "faults", "models", "checkers", "bugs", "anomalies"];
 
-/// Prints them.
 pub fn main(args: &Args, catalogue: &Catalogue) -> u8 {
     let kinds: Vec<&str> =
         WHAT.into_iter().filter(|kind| args.what.as_deref().is_none_or(|w| w == *kind)).collect();

@@ -34,7 +34,6 @@ use crate::systems::Catalogue;
 
 /// What the command line cannot know by itself, handed over by `main.rs`.
 pub struct Program {
-    /// The systems and planted bugs there are.
     pub catalogue: Catalogue,
     /// The node: `args` are what follows the word `node`.
     pub node: fn(Vec<OsString>) -> ExitCode,
@@ -94,7 +93,6 @@ struct Rest {
     args: Vec<OsString>,
 }
 
-/// Does what the command line says.
 pub fn main(program: &Program) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

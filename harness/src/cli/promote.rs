@@ -31,7 +31,6 @@ pub struct Args {
 /// A node answers once a majority has put the promotion on disk; after this nobody waits for one.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// Asks, and prints the epoch.
 pub fn main(args: &Args) -> Result<u8> {
     let shown = args.run.display();
     let live = Live::read(&args.run)?;

@@ -3,7 +3,6 @@
 use crate::systems::{self, Catalogue, Progress};
 use crate::workload::{Registry, SystemRow};
 
-/// Systems, bugs and checks by name.
 pub fn registry(catalogue: &Catalogue) -> Registry {
     let promoted = |row: &&systems::SystemRow| matches!(row.progress, Progress::Promoted { .. });
     let promoted: Vec<&str> =

@@ -7,12 +7,10 @@ use crate::workload::{Loaded, Workload};
 /// Wide enough for a table of checks where nothing says how wide the screen is.
 const WIDTH: usize = 100;
 
-/// Whether stdout may be coloured.
 pub fn colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
-/// How wide stdout is.
 pub fn width() -> usize {
     comfy_table::Table::new().width().map_or(WIDTH, usize::from)
 }
@@ -23,7 +21,6 @@ pub fn show(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Something to know meanwhile.
 pub fn remark(text: &str) {
     let _ = writeln!(io::stderr().lock(), "schism: {text}");
 }
@@ -36,7 +33,6 @@ pub fn told(loaded: Loaded) -> Workload {
     loaded.workload
 }
 
-/// Why it cannot be done.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

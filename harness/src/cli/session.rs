@@ -27,29 +27,21 @@ use crate::systems::{self, Catalogue, System};
 use crate::workload::Workload;
 use crate::worlds::{self, Place, Start, World};
 
-/// One run, as asked for.
 pub struct Request<'a> {
-    /// What to run.
     pub workload: &'a Workload,
-    /// With which seed.
     pub seed: u64,
-    /// Where run directories go.
     pub out: &'a Path,
-    /// What there is to be tested.
     pub catalogue: &'a Catalogue,
     /// A violation does not end the disturbance.
     pub keep_going: bool,
-    /// Show nothing while it runs.
     pub quiet: bool,
 }
 
 /// A run that was carried out and judged.
 pub struct Ended {
-    /// Where it is.
     pub directory: PathBuf,
     /// What was found; `exit` is 130 for one that was interrupted.
     pub verdict: VerdictFile,
-    /// The whole finding as text.
     pub summary: String,
 }
 

@@ -11,7 +11,6 @@ use crate::report::terminal::paint::{NAME, Paint};
 use crate::report::words::{grouped, millis};
 use crate::run::Progress;
 
-/// The block of one run.
 pub struct StatusBlock {
     workload: String,
     seed: u64,
@@ -30,7 +29,6 @@ impl StatusBlock {
         StatusBlock { workload, seed, duration, painted: 0, phase: "", terminal }
     }
 
-    /// Shows how far the run has come.
     pub fn update(&mut self, progress: &Progress) {
         if self.terminal {
             self.repaint(progress);

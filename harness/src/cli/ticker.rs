@@ -16,7 +16,6 @@ const SILENT_FOR: Duration = Duration::from_secs(1);
 /// Often enough to look alive.
 const PAINT_EVERY: Duration = Duration::from_millis(200);
 
-/// The line of one check.
 pub struct CheckTicker {
     shared: Arc<Shared>,
     painter: Option<JoinHandle<()>>,

@@ -4,7 +4,6 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// The style of every page.
 const STYLE: &str = include_str!("style.css");
 
 /// A whole page. `own_style` comes after the style that all share.

@@ -18,7 +18,6 @@ pub const RIGHT: f64 = 14.0;
 /// The mean width of a character of the 11 px labels, with a margin: system fonts differ.
 pub const CHAR_WIDTH: f64 = 6.3;
 
-/// A picture being drawn.
 #[derive(Default)]
 pub struct Svg {
     body: String,
@@ -36,7 +35,6 @@ impl Svg {
         self.close("rect", title);
     }
 
-    /// A straight line.
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) {
         let (x1, y1, x2, y2) = (num(x1), num(y1), num(x2), num(y2));
         let class = escape(class);
@@ -44,7 +42,6 @@ impl Svg {
             write!(self.body, r#"<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{class}"/>"#);
     }
 
-    /// A path from its own commands.
     pub fn path(&mut self, d: &str, class: &str, title: &str) {
         let _ = write!(self.body, r#"<path d="{}" class="{}""#, escape(d), escape(class));
         self.close("path", title);

@@ -26,13 +26,10 @@ use steps::Step;
 /// What happened, in order of time. All times are simulated nanoseconds since the start.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Story {
-    /// The system's name.
     pub system: String,
-    /// The system in one line.
     pub about: String,
     /// How many nodes, n1 first.
     pub nodes: u8,
-    /// Everything random came from it.
     pub seed: u64,
     /// What the director had done, each with its start.
     pub chapters: Vec<(u64, String)>,
@@ -44,22 +41,17 @@ pub struct Story {
     pub undrawn: BTreeMap<String, u64>,
     /// A node as a state machine, and who went which way.
     pub states: States,
-    /// The end.
     pub end_ns: u64,
 }
 
-/// A message between nodes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Message {
     /// Who sent it: 1 is n1.
     pub from: u8,
-    /// To whom.
     pub to: u8,
     /// Its name, from the protocol's table of frames.
     pub name: String,
-    /// Its epoch.
     pub epoch: u64,
-    /// When it left.
     pub sent_ns: u64,
     /// When it arrived; None: the receiver was down.
     pub arrives_ns: Option<u64>,
@@ -67,38 +59,30 @@ pub struct Message {
     pub step: Option<Step>,
 }
 
-/// Something that happened at one node.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Note {
-    /// When.
     pub at_ns: u64,
     /// Where: 1 is n1.
     pub node: u8,
-    /// What.
     pub what: What,
     /// Which of the nine steps it is.
     pub step: Option<Step>,
 }
 
-/// What happened at a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
     /// It started, for the first time or again.
     Starts,
-    /// It was killed.
     Crashes,
     /// It has this role now, in this epoch.
     Role(String, u64),
-    /// A client asks it something.
     Asked(String),
-    /// It answers.
     Answers(String),
     /// It does this, in the protocol's own words.
     Does(String),
 }
 
 impl What {
-    /// The words for it.
     pub fn words(&self) -> String {
         match self {
             What::Starts => "starts".into(),

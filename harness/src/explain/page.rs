@@ -10,7 +10,6 @@ use crate::draw::page::{self, picture};
 const OWN_STYLE: &str = include_str!("story.css");
 
 impl Story {
-    /// When a step first happened.
     pub fn first(&self, step: Step) -> Option<u64> {
         let notes = self.notes.iter().filter(|note| note.step == Some(step)).map(|n| n.at_ns);
         let messages = self.messages.iter().filter(|m| m.step == Some(step));
@@ -18,7 +17,6 @@ impl Story {
     }
 }
 
-/// The whole page.
 pub fn page(story: &Story) -> String {
     let undrawn: u64 = story.undrawn.values().sum();
     let names: Vec<String> =

@@ -22,7 +22,6 @@ const WORDS: f64 = 9.0;
 /// Above a chapter's title.
 const CHAPTER: f64 = 42.0;
 
-/// Where every moment is.
 struct Scale(BTreeMap<u64, f64>);
 
 impl Scale {

@@ -9,21 +9,14 @@ pub struct Step(pub u8);
 /// Initialisation: what is stable and what is volatile, recovery from a crash, suspecting the
 /// leader.
 pub const INITIALISATION: Step = Step(1);
-/// Voting on a new leader.
 pub const VOTING: Step = Step(2);
-/// Collecting votes.
 pub const COLLECTING: Step = Step(3);
 /// Broadcasting messages: a client's message goes to the leader.
 pub const BROADCASTING: Step = Step(4);
-/// Replicating from the leader to the followers.
 pub const REPLICATING: Step = Step(5);
-/// Followers receiving messages.
 pub const RECEIVING: Step = Step(6);
-/// Updating the followers' logs.
 pub const UPDATING: Step = Step(7);
-/// The leader receiving acknowledgements.
 pub const ACKNOWLEDGING: Step = Step(8);
-/// The leader committing log entries.
 pub const COMMITTING: Step = Step(9);
 
 /// The steps, each with a name and what to look for.

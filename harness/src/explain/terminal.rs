@@ -12,7 +12,6 @@ const COLUMN: usize = 27;
 /// Room for the time.
 const TIME: usize = 10;
 
-/// One line of the diagram.
 enum Line<'a> {
     Chapter(&'a str),
     Note { node: u8, words: String, step: Option<Step> },

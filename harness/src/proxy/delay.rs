@@ -13,7 +13,6 @@ const PARETO_SHAPE: f64 = 3.0;
 /// No tail is longer than this: past it a delay would be a partition in disguise.
 const DELAY_SECONDS_MAX: f64 = 60.0;
 
-/// One draw.
 pub fn draw(delay: &Delay, random: &mut impl Rng) -> Duration {
     let mean = delay.delay.as_secs_f64();
     let jitter = delay.jitter.as_secs_f64();

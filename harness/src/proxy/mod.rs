@@ -129,7 +129,6 @@ impl Proxy {
         Ok(Proxy { links: controls, bites, end: Some(end), thread: Some(thread) })
     }
 
-    /// Whether it listens for this link.
     pub fn has(&self, link: Link) -> bool {
         self.links.contains_key(&link)
     }
@@ -147,7 +146,6 @@ impl Proxy {
         self.bites.bite(overlay)
     }
 
-    /// What passed over a link so far.
     pub fn counts(&self, link: Link) -> LinkCounts {
         let passed = &self.links[&link].passed;
         LinkCounts {
@@ -181,7 +179,6 @@ impl Drop for Proxy {
     }
 }
 
-/// The proxy's thread.
 fn run(
     links: Vec<(Carrier, Listening)>,
     ended: oneshot::Receiver<()>,

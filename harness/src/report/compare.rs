@@ -19,7 +19,6 @@ use crate::store::verdict_file::VerdictFile;
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Row {
-    /// The system's name.
     pub system: String,
     /// `valid`, `violated`, `unknown`.
     pub verdict: String,
@@ -27,9 +26,7 @@ pub struct Row {
     pub found: Vec<String>,
     /// Operations acknowledged, refused for certain, and of unknown outcome.
     pub ok: u64,
-    /// See above.
     pub fail: u64,
-    /// See above.
     pub unknown: u64,
     /// Acknowledged appends that are gone, promised to stay or not.
     pub lost: u64,
@@ -43,14 +40,11 @@ pub struct Row {
     pub silent_total_ms: f64,
     /// p50 and p99 in ms of operations asked before the first strike, during strikes, after all.
     pub latency_ms: [Option<(f64, f64)>; 3],
-    /// The run's folder.
     pub directory: String,
-    /// The exit code by itself.
     pub exit: u8,
 }
 
 impl Row {
-    /// Works the figures out of a run.
     pub fn of(report: &Report<'_>) -> Row {
         let facts = Facts::new(report);
         let verdict = report.verdict;
@@ -132,7 +126,6 @@ fn latencies(facts: &Facts<'_>) -> [Option<(f64, f64)>; 3] {
     })
 }
 
-/// The table's heading.
 pub const HEADING: [&str; 10] = [
     "system",
     "verdict",

@@ -38,13 +38,11 @@ use crate::workload::Workload;
 /// Everything a renderer may look at.
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
-    /// The finding.
     pub verdict: &'a VerdictFile,
     /// The history, in its order; `Anomaly::events` are their indices.
     pub events: &'a [Event],
     /// What was asked for. None: a history judged without its run.
     pub workload: Option<&'a Workload>,
-    /// What was planned.
     pub plan: Option<&'a Plan>,
     /// environment.json. `clock_origin_ns`, when there, is the machine's monotonic clock at time 0
     /// of the history; it places traces exactly. Without it their first line is taken for time 0.

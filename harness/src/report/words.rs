@@ -62,12 +62,10 @@ pub fn finding(check: &CheckFile) -> String {
     }
 }
 
-/// What an anomaly of this kind is.
 pub fn meaning(kind: Kind) -> &'static str {
     KINDS.iter().find(|row| row.0 == kind).map_or("", |row| row.2)
 }
 
-/// The verdict as a sentence.
 pub fn sentence(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let count = operations(report);

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{RunDirectory, StoreError};
 
-/// The file's name.
 pub const LIVE: &str = "live.json";
 
 /// The nodes of a run that goes on.
@@ -20,16 +19,12 @@ pub struct Live {
     pub nodes: BTreeMap<String, SocketAddr>,
 }
 
-/// Why there is no live run.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
-    /// It is over, or has not begun.
     #[error("{} is no live run: it is over, or its nodes have not answered yet", .0.display())]
     Over(PathBuf),
-    /// There is no such folder.
     #[error("{} is no run directory", .0.display())]
     NoRun(PathBuf),
-    /// It is not what a run writes.
     #[error("{}: {}", .0.display(), .1)]
     Broken(PathBuf, String),
 }

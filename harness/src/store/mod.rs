@@ -24,13 +24,10 @@ pub use saved::Saved;
 
 /// What was asked for, with every default filled in.
 pub const WORKLOAD: &str = "workload.yaml";
-/// The schedule.
 pub const PLAN: &str = "plan.json";
 /// Where and with what it ran.
 pub const ENVIRONMENT: &str = "environment.json";
-/// What happened.
 pub const HISTORY: &str = "history.jsonl";
-/// What the judge found.
 pub const VERDICT: &str = "verdict.json";
 /// For people.
 pub const REPORT: &str = "report.html";
@@ -46,11 +43,8 @@ pub const LATEST: &str = "latest";
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {what}: {cause}{}", path.display(), advice(cause))]
 pub struct StoreError {
-    /// The file or folder.
     pub path: PathBuf,
-    /// What was tried.
     pub what: &'static str,
-    /// Why it did not work.
     pub cause: io::Error,
 }
 
@@ -93,12 +87,10 @@ impl RunDirectory {
         Ok(RunDirectory { path: path.to_path_buf() })
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where a file of it is.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -121,7 +113,6 @@ impl RunDirectory {
         file.map_err(at(&path, "cannot be made"))
     }
 
-    /// Reads a whole file.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         let path = self.file(name);
         fs::read(&path).map_err(at(&path, "cannot be read"))

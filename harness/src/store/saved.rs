@@ -11,23 +11,17 @@ use super::{ENVIRONMENT, HISTORY, PLAN, RunDirectory, StoreError, VERDICT, WORKL
 use crate::plan::Plan;
 use crate::workload::{Overrides, Registry, Workload, WorkloadError, from_text};
 
-/// A run as it lies on disk.
 pub struct Saved {
-    /// Where.
     pub directory: RunDirectory,
-    /// What was asked for.
     pub workload: Workload,
-    /// The schedule.
     pub plan: Plan,
     /// Where and with what it ran.
     pub environment: serde_json::Value,
-    /// What can be judged.
     pub evidence: Evidence,
     /// What the judge had found, if it had got so far.
     pub verdict: Option<VerdictFile>,
 }
 
-/// Why a run cannot be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
     /// A file is missing or cannot be read.
@@ -41,15 +35,12 @@ pub enum SavedError {
         "{file}: {message}; the file was changed or cut off, and the run cannot be judged by it"
     )]
     File {
-        /// Which.
         file: String,
-        /// What is wrong.
         message: String,
     },
 }
 
 impl Saved {
-    /// Reads all of it.
     pub fn read(path: &Path, registry: &Registry) -> Result<Saved, SavedError> {
         let directory = RunDirectory::open(path)?;
         let broken = |name: &str, message: String| SavedError::File {

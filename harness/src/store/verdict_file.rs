@@ -16,15 +16,10 @@ pub struct VerdictFile {
     pub checks: Vec<CheckFile>,
     /// `valid`, or the kinds of which one was expected, comma separated.
     pub expect: String,
-    /// The exit code of the run.
     pub exit: u8,
-    /// The workload's name.
     pub workload: String,
-    /// The system's name.
     pub system: String,
-    /// The planted bug, if any.
     pub bug: Option<String>,
-    /// The seed.
     pub seed: u64,
     /// The command that runs the same schedule again.
     pub replay: String,
@@ -36,12 +31,10 @@ pub struct VerdictFile {
     pub phases_ms: Vec<(String, f64)>,
 }
 
-/// One check's finding.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct CheckFile {
     /// Its name: `linearizable`, `total-order`, ...
     pub name: String,
-    /// The model, for checks that have one.
     pub model: Option<String>,
     /// The algorithm, for checks that have a choice.
     pub algorithm: Option<String>,
@@ -49,7 +42,6 @@ pub struct CheckFile {
     pub verdict: String,
     /// For unknown: why.
     pub reason: Option<String>,
-    /// How long it took.
     pub elapsed_ms: f64,
     /// How many operations, deliveries or trace lines it looked at.
     pub operations: u64,
@@ -83,11 +75,8 @@ pub struct OperationsFile {
 /// One kind of fault of the run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FaultFile {
-    /// Its key.
     pub fault: String,
-    /// How often it struck.
     pub strikes: u64,
-    /// How often it had an effect.
     pub bit: u64,
     /// What it did altogether, in words.
     pub effect: String,

@@ -30,7 +30,6 @@ pub fn reply(out: &mut Vec<u8>, id: &[u8], reply: &Reply, in_session: bool) {
     out.extend_from_slice(b"}}\n");
 }
 
-/// A request that no protocol will see.
 pub fn no(out: &mut Vec<u8>, id: Option<&[u8]>, no: &No) {
     begin(out, id, "fail");
     error(out, no.error);
@@ -46,7 +45,6 @@ pub fn shutting_down(out: &mut Vec<u8>, id: &[u8]) {
     out.extend_from_slice(b"}}\n");
 }
 
-/// What a node says of itself.
 pub fn status(out: &mut Vec<u8>, id: &[u8], node: NodeId, incarnation: u64, status: &Status) {
     let Status { role, epoch, leader, delivered, chain, commit, last } = status;
     let leader = leader.map_or("null".to_owned(), |leader| format!("\"{leader}\""));

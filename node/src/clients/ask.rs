@@ -18,10 +18,8 @@ const VALUE_BYTES_MAX: usize = LINE_BYTES_MAX - 1024;
 /// Integers beyond it are not exact in every language.
 const INTEGER_MAX: u64 = 1 << 53;
 
-/// What a line asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
-    /// Something of the protocol.
     Protocol(Request),
     /// What the node says of itself.
     Status,
@@ -41,7 +39,6 @@ pub struct Line {
 pub struct No {
     /// The contract's word.
     pub error: &'static str,
-    /// A sentence.
     pub detail: String,
 }
 

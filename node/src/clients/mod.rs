@@ -49,7 +49,6 @@ pub struct Clients {
     inbox: Rc<Inbox>,
 }
 
-/// One client's connection.
 pub struct Connection {
     link: Rc<Link>,
     pending: Cell<usize>,
@@ -64,7 +63,6 @@ struct Pending {
 }
 
 impl Clients {
-    /// Listens.
     pub fn start(listener: TcpListener, inbox: Rc<Inbox>) -> Rc<Self> {
         let clients = Rc::new(Self {
             connections: Cell::new(0),
@@ -86,7 +84,6 @@ impl Clients {
         self.write(&connection, |out| answer::reply(out, &id, reply, in_session));
     }
 
-    /// Answers a request for the node's status.
     pub fn status(
         &self,
         connection: &Rc<Connection>,

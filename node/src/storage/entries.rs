@@ -8,13 +8,11 @@ use schism_protocol::{Chain, Offset, Snapshot, chain_value};
 use super::files::{File, Folder};
 use super::{Fault, refused};
 
-/// The file's name.
 pub const NAME: &str = "entries";
 /// Collected before a write: one write then carries about a thousand values of 100 bytes.
 const BUFFER_BYTES: usize = 128 << 10;
 const PREFIX_BYTES: usize = 8;
 
-/// The open file.
 pub struct Entries {
     file: Box<dyn File>,
     /// Where each value starts; one more than there are values, the last being the end.
@@ -64,7 +62,6 @@ impl Entries {
         Ok((Self { file, starts, buffer: Vec::new(), written: end }, values))
     }
 
-    /// How many values there are.
     pub fn len(&self) -> u64 {
         self.starts.len() as u64 - 1
     }
@@ -90,7 +87,6 @@ impl Entries {
         if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what was collected.
     pub fn flush(&mut self) -> Result<(), Fault> {
         if !self.buffer.is_empty() {
             self.file.write_at(self.written, &self.buffer).map_err(refused("write", NAME))?;

@@ -10,7 +10,6 @@ use nix::fcntl::{Flock, FlockArg};
 
 /// A flat folder.
 pub trait Folder: Send {
-    /// Every file in it.
     fn list(&self) -> io::Result<Vec<String>>;
     /// A whole file; None if there is no such file.
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
@@ -18,13 +17,11 @@ pub trait Folder: Send {
     fn open(&self, name: &str) -> io::Result<Box<dyn File>>;
     /// Puts `from` in the place of `to`.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
-    /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes created, renamed and removed names durable.
     fn sync(&self) -> io::Result<()>;
 }
 
-/// An open file.
 pub trait File: Send {
     /// Writes all of it, or fails.
     fn write_at(&mut self, position: u64, bytes: &[u8]) -> io::Result<()>;

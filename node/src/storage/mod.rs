@@ -36,13 +36,11 @@ use record::Item;
 use segment::{Header, SEGMENT_BYTES};
 use synced::Synced;
 
-/// Why the disk cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// An operation failed. It is never tried again: after a failed fsync the page may be gone.
     #[error("the disk refused to {what}: {error}")]
     Refused {
-        /// What was tried, and on which file.
         what: String,
         /// What the operating system said.
         error: io::Error,
@@ -53,11 +51,8 @@ pub enum Fault {
          lost: restore the folder from a copy, or replace the node"
     )]
     Corrupt {
-        /// In which file.
         file: String,
-        /// At which byte of it.
         at: usize,
-        /// What is wrong there.
         what: String,
     },
 }
@@ -65,7 +60,6 @@ pub enum Fault {
 /// What the disk is asked to do, in order.
 #[derive(Clone, Debug)]
 pub enum Job {
-    /// Keep this record.
     Persist(Record),
     /// Keep this delivered value; durable only when a snapshot relies on it.
     Deliver(Offset, Bytes),
@@ -76,9 +70,7 @@ pub enum Job {
 pub struct Kept {
     /// 1 at the first start, then one more each time.
     pub incarnation: u64,
-    /// The last hard state.
     pub state: Bytes,
-    /// The last snapshot.
     pub snapshot: Option<Snapshot>,
     /// The values that the snapshot stands for.
     pub delivered: Vec<Bytes>,
@@ -86,7 +78,6 @@ pub struct Kept {
     pub log: Vec<LogEntry>,
 }
 
-/// The open data folder.
 pub struct Store {
     folder: Box<dyn Folder>,
     node: NodeId,

@@ -23,9 +23,7 @@ pub enum Item {
     /// First record of every batch: when it was written, the log was durable up to this position
     /// of this file, and every file before it wholly.
     Batch {
-        /// The file's number.
         segment: u64,
-        /// A position in it.
         durable: u64,
     },
     /// What a protocol asked to keep; never a snapshot, which has a file of its own.

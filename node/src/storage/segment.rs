@@ -23,7 +23,6 @@ const VERSION: u32 = 1;
 /// What a file of the log begins with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
-    /// Whose log it is.
     pub node: NodeId,
     /// 1, 2, 3, ... without a gap; also in the file's name.
     pub number: u64,
@@ -90,13 +89,11 @@ impl Header {
 /// What a file held.
 #[derive(Debug)]
 pub struct Content {
-    /// Its header.
     pub header: Header,
     /// Its records but for the batch headers, in order.
     pub items: Vec<schism_protocol::Record>,
     /// Where the last valid record ends; what comes after is to be cut off.
     pub end: u64,
-    /// The chain there.
     pub chain: u64,
 }
 

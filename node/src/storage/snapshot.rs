@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::files::Folder;
 use super::{Fault, refused};
 
-/// The file's name.
 pub const NAME: &str = "snapshot";
 /// Its name until it is whole and durable.
 pub const NAME_UNFINISHED: &str = "snapshot.tmp";
@@ -15,14 +14,11 @@ pub const NAME_UNFINISHED: &str = "snapshot.tmp";
 const MAGIC: [u8; 8] = *b"schismS1";
 const PREFIX_BYTES: usize = 16;
 
-/// What the file says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Kept {
-    /// Whose it is.
     pub node: u8,
     /// The first file of the log that is still needed with it. Older ones may be gone.
     pub first_segment: u64,
-    /// The snapshot.
     pub snapshot: Snapshot,
 }
 

@@ -5,12 +5,10 @@
 use super::files::{File, Folder};
 use super::{Fault, entries, refused, segment};
 
-/// The file's name.
 pub const NAME: &str = "synced.json";
 /// Longer than the line ever gets; the rest is spaces, which JSON does not mind.
 const LINE_BYTES: usize = 128;
 
-/// What is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Synced {
     /// The newest file of the log. Older ones are wholly durable, newer ones not at all.

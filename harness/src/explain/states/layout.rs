@@ -40,13 +40,11 @@ pub(super) enum Run {
     Right,
     /// To the left neighbour.
     Left,
-    /// To itself.
     Loop,
     /// Below the boxes.
     Lane,
 }
 
-/// The row of boxes.
 pub(super) struct Row {
     pub(super) left: f64,
     pub(super) width: f64,

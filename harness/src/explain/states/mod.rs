@@ -12,36 +12,28 @@ pub use theirs::StateRow;
 use super::millis;
 use super::steps::Step;
 
-/// The states of a system's nodes.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct States {
     /// The boxes, from left to right.
     pub boxes: Vec<StateRow>,
-    /// The arrows.
     pub arrows: Vec<Arrow>,
     /// Every arrow that a node went along, by time.
     pub taken: Vec<Taken>,
 }
 
-/// An arrow.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Arrow {
     /// From which box; None: from the start of the process.
     pub from: Option<usize>,
-    /// To which.
     pub to: usize,
-    /// What makes a node go along it.
     pub on: &'static str,
 }
 
-/// A node went along an arrow.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Taken {
-    /// Which.
     pub arrow: usize,
     /// Who: 1 is n1.
     pub node: u8,
-    /// When.
     pub at_ns: u64,
     /// In which of the nine steps, if in one.
     pub step: Option<Step>,

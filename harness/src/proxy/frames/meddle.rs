@@ -23,7 +23,6 @@ pub struct FrameRule {
     pub tally: Arc<Tally>,
 }
 
-/// What becomes of a frame.
 #[derive(Debug)]
 pub struct Fate {
     /// How often it goes on.

@@ -38,7 +38,6 @@ pub enum Piece {
     Bytes(Vec<u8>),
 }
 
-/// What a frame says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header {
     pub kind: u8,

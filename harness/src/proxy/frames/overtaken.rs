@@ -24,7 +24,6 @@ const WAITING_MAX: usize = 4;
 pub struct Overtaken {
     /// In the order in which they came.
     waiting: Vec<Waiting>,
-    /// How many frames have come.
     come: u64,
 }
 
@@ -61,22 +60,18 @@ impl Overtaken {
         self.come
     }
 
-    /// Whether one more may wait.
     pub fn has_room(&self) -> bool {
         self.waiting.len() < WAITING_MAX
     }
 
-    /// Whether this one waits.
     pub fn has(&self, number: u64) -> bool {
         self.waiting.iter().any(|one| one.number == number)
     }
 
-    /// How many bytes wait.
     pub fn bytes(&self) -> usize {
         self.waiting.iter().map(|one| one.released.frame.len()).sum()
     }
 
-    /// From now on it waits.
     pub fn wait(&mut self, number: u64, released: Released, lets: LetsPass, now: Instant) {
         assert!(
             self.waiting.last().is_none_or(|last| last.number < number),
@@ -102,7 +97,6 @@ impl Overtaken {
         self.release_where(|one| one.until <= now)
     }
 
-    /// When somebody's time will be up.
     pub fn due(&self) -> Option<Instant> {
         self.waiting.iter().map(|one| one.until).min()
     }

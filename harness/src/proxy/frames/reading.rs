@@ -65,7 +65,6 @@ impl Reading {
         *self.sink.borrow() > epoch
     }
 
-    /// Waits until it has.
     pub async fn beyond(mut self, epoch: u64) {
         let moved = self.sink.wait_for(|moved| *moved > epoch).await;
         drop(moved.expect("the other direction of the link holds the sender"));

@@ -7,14 +7,12 @@ use tokio::sync::Notify;
 
 use super::state::{FlowState, LinkState};
 
-/// Which way a pump goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
     Forward,
     Backward,
 }
 
-/// How a connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
     /// Both sides have closed, one after the other.

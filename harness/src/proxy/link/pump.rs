@@ -47,7 +47,6 @@ thread_local! {
 /// frames are not seen on this link, only on its others.
 const HELD_BYTES_MAX: usize = 8 << 20;
 
-/// One direction of one connection.
 pub struct Pump<'a> {
     pub way: Way,
     pub source: ReadHalf<'a>,

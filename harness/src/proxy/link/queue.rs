@@ -28,7 +28,6 @@ pub struct Segment {
     kept: Kept,
 }
 
-/// How a stream ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     Fin,
@@ -36,17 +35,14 @@ pub enum End {
 }
 
 impl Queue {
-    /// Bytes that wait.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether no bytes wait.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// Whether an end has been read.
     pub fn has_end(&self) -> bool {
         self.end.is_some()
     }

@@ -3,10 +3,8 @@
 
 use crate::action::{Delay, Meddling, OverlayId, Style};
 
-/// One direction of a link.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct FlowShape {
-    /// The blocks on it.
     pub blocks: Vec<(OverlayId, Style)>,
     /// The delays on it: they add.
     pub delays: Vec<(OverlayId, Delay)>,
@@ -28,7 +26,6 @@ pub struct LinkShape {
 pub enum Passage {
     /// They travel on, after their delay.
     Pass,
-    /// They wait.
     Hold,
     /// They vanish, and the connection is reset once the block is gone.
     Swallow,
@@ -46,12 +43,10 @@ pub enum Arrival {
     Swallow,
     /// The kernel leaves its SYN unanswered.
     Hang,
-    /// It is refused.
     Refuse,
 }
 
 impl FlowShape {
-    /// What becomes of bytes.
     pub fn passage(&self) -> Passage {
         let one = |&(_, style): &(OverlayId, Style)| match style {
             Style::Refuse => Passage::Pass,

@@ -48,7 +48,6 @@ impl Registry {
         tallies.entry(overlay).or_default().clone()
     }
 
-    /// What this overlay did so far.
     pub fn bite(&self, overlay: OverlayId) -> Bite {
         self.of(overlay).bite()
     }
@@ -91,7 +90,6 @@ impl LinkState {
         self.resets != resets || self.shape.resets()
     }
 
-    /// A connection was reset by a block.
     pub fn count_reset(&self) {
         for (_, _, tally) in self.blocks().filter(|(_, style, _)| *style == Style::Reset) {
             tally.count(|bite| bite.reset_connections += 1);
@@ -121,17 +119,14 @@ impl FlowState {
         self.passage == Passage::Pass && self.delays.is_empty() && self.frames.is_empty()
     }
 
-    /// Bytes were made to wait.
     pub fn count_held(&self, bytes: usize) {
         self.stopping().for_each(|tally| tally.count(|bite| bite.held_bytes += bytes as u64));
     }
 
-    /// Bytes vanished.
     pub fn count_dropped(&self, bytes: usize) {
         self.stopping().for_each(|tally| tally.count(|bite| bite.dropped_bytes += bytes as u64));
     }
 
-    /// A segment was delayed.
     pub fn count_delayed(&self) {
         for (_, tally) in &self.delays {
             tally.count(|bite| bite.delayed_segments += 1);

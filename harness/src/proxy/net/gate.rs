@@ -32,7 +32,6 @@ pub struct Gate {
 }
 
 impl Listening {
-    /// Binds and listens.
     pub fn on(address: SocketAddr) -> io::Result<Listening> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         // Connections of an earlier listener may linger on the address.
@@ -89,7 +88,6 @@ impl Gate {
         self.listening.0.shutdown(std::net::Shutdown::Read)
     }
 
-    /// The next caller.
     pub async fn accept(&mut self) -> io::Result<TcpStream> {
         poll_fn(|context| self.poll_accept(context)).await
     }

@@ -11,7 +11,6 @@ use crate::action::{ClientId, Endpoint, Link, NodeId};
 
 /// Where a node listens for peers, and every link between nodes for the node that dials.
 const PEER_PORT: u16 = 19_001;
-/// Where a node listens for clients.
 const CLIENT_PORT: u16 = 19_002;
 /// Held on 127.R.255.254 for as long as the run owns the number R.
 const CLAIM_PORT: u16 = 19_000;
@@ -57,7 +56,6 @@ impl RunNet {
         ))
     }
 
-    /// The number R of this run.
     pub fn number(&self) -> u8 {
         self.number
     }
@@ -84,7 +82,6 @@ impl RunNet {
         }
     }
 
-    /// Where this link ends.
     pub fn upstream(&self, link: Link) -> SocketAddr {
         match link.from {
             Endpoint::Node(_) => self.peer(link.to),

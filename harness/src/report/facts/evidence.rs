@@ -10,19 +10,16 @@ use super::operations::{Ending, Focus, Operation};
 /// Drawings show so many operations of a proof: most have two, and more rows than this are a list.
 pub const SHOWN_MAX: usize = 10;
 
-/// What proves an anomaly.
 pub struct Evidence<'f, 'a> {
     /// The operations, by the time they were asked; at most [`SHOWN_MAX`].
     pub operations: Vec<&'f Operation<'a>>,
     /// What each asked and was told about the matter.
     pub labels: Vec<String>,
-    /// How many more there are.
     pub more: usize,
     /// Where to look, and what is to be seen there.
     pub remark: Option<(u64, String)>,
 }
 
-/// Gathers the proof of an anomaly.
 pub fn of<'f, 'a>(facts: &'f Facts<'a>, anomaly: &Anomaly) -> Evidence<'f, 'a> {
     let named = |operation: &&Operation<'_>| {
         let named = |event: u64| anomaly.events.contains(&event);

@@ -9,15 +9,11 @@ use super::{Report, event_time, object, word};
 /// A stretch of time in which a node had one role.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reign {
-    /// Who.
     pub node: Name,
     /// `leader`, `candidate`, `pre-candidate`, `follower`.
     pub role: Name,
-    /// In which epoch.
     pub epoch: u64,
-    /// From.
     pub from_ns: u64,
-    /// To.
     pub to_ns: u64,
 }
 

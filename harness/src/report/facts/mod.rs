@@ -36,9 +36,7 @@ pub struct Facts<'a> {
     pub stalls: Vec<(u64, u64, String)>,
     /// Nodes that died though nobody killed them: when, node, how.
     pub deaths: Vec<(u64, Name, String)>,
-    /// The nodes, in order.
     pub nodes: Vec<Name>,
-    /// The last event's time.
     pub end_ns: u64,
 }
 
@@ -46,7 +44,6 @@ pub struct Facts<'a> {
 const UNTIMED_STEP_NS: u64 = 1_000_000;
 
 impl<'a> Facts<'a> {
-    /// Reads the report's events and traces.
     pub fn new(report: &Report<'a>) -> Facts<'a> {
         let events = report.events;
         let timed = events.iter().all(|event| event.time().is_some());
@@ -130,11 +127,9 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A moment of the run, in words.
 pub struct Moment {
     /// The faults active then, or `none`.
     pub faults: String,
-    /// Who led then.
     pub leaders: String,
 }
 

@@ -9,18 +9,13 @@ use schism_verify::history::{Event, Level, Process, Type, Value};
 use super::event_time;
 use crate::draw::text::cut;
 
-/// One operation of a client.
 #[derive(Clone, Debug)]
 pub struct Operation<'a> {
-    /// Who asked.
     pub process: u64,
-    /// The question.
     pub invoke: &'a Event,
     /// The answer; None: it never came.
     pub ret: Option<&'a Event>,
-    /// When it was asked.
     pub from_ns: u64,
-    /// When it was answered.
     pub to_ns: Option<u64>,
 }
 
@@ -35,7 +30,6 @@ pub enum Focus {
     Value(Value),
 }
 
-/// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Ending {
     /// It happened.
@@ -51,7 +45,6 @@ pub const ENDINGS: [(Ending, &str); 3] =
     [(Ending::Ok, "ok"), (Ending::Fail, "fail"), (Ending::Info, "info")];
 
 impl Ending {
-    /// Its word.
     pub fn word(self) -> &'static str {
         ENDINGS[self as usize].1
     }
@@ -85,7 +78,6 @@ pub(super) fn pair(events: &[Event], timed: bool) -> Vec<Operation<'_>> {
 }
 
 impl<'a> Operation<'a> {
-    /// How it ended.
     pub fn ending(&self) -> Ending {
         match self.ret.map(|event| event.kind) {
             Some(Type::Ok) => Ending::Ok,

@@ -7,7 +7,6 @@ use schism_verify::recovery::Acknowledged;
 use super::Facts;
 use super::operations::Ending;
 
-/// What followed one strike.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recovery {
     /// Its place in `Facts::strikes`.

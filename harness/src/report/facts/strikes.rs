@@ -12,11 +12,8 @@ use crate::draw::text::cut;
 /// One overlay of one strike, from its start to its heal.
 #[derive(Clone, Debug)]
 pub struct Strike {
-    /// The fault's key.
     pub fault: Name,
-    /// Its overlay.
     pub overlay: Option<u64>,
-    /// When it was on.
     pub from_ns: u64,
     /// When its heal was confirmed. None: never.
     pub to_ns: Option<u64>,
@@ -24,9 +21,7 @@ pub struct Strike {
     pub describe: String,
     /// What it does to nodes and links, where recorded.
     pub effect: Option<Action>,
-    /// The nodes it aims at, by name.
     pub targets: Vec<String>,
-    /// What it did.
     pub bite: Option<Bite>,
     /// Whether it had an effect. None: it was not healed, so nobody said.
     pub effective: Option<bool>,
@@ -90,7 +85,6 @@ impl Strike {
         if what.starts_with(&*self.fault) { what } else { format!("{} {what}", self.fault) }
     }
 
-    /// The nodes it keeps down.
     pub fn down(&self) -> BTreeSet<u8> {
         match &self.effect {
             Some(Action::Hold(Overlay::Down { nodes })) => numbers(nodes),
@@ -99,7 +93,6 @@ impl Strike {
         }
     }
 
-    /// The nodes it stops.
     pub fn paused(&self) -> BTreeSet<u8> {
         match &self.effect {
             Some(Action::Hold(Overlay::Pause { nodes })) => numbers(nodes),
@@ -135,7 +128,6 @@ impl Strike {
         Some(Sides::Groups(groups))
     }
 
-    /// Nodes whose links it slows.
     pub fn slowed(&self) -> BTreeSet<u8> {
         let Some(Action::Hold(Overlay::Delay { flows, .. })) = &self.effect else {
             return BTreeSet::new();
@@ -182,7 +174,6 @@ fn held_frames(bite: &Bite) -> String {
     )
 }
 
-/// A bite in words.
 pub fn bite_words(bite: &Bite) -> String {
     let count = |count: u64, one: &str, many: &str| {
         format!("{count} {}", if count == 1 { one } else { many })

@@ -11,7 +11,6 @@ use crate::workload::Workload;
 /// Strikes of the plan on the page; plan.json has them all.
 const STRIKES_MAX: usize = 300;
 
-/// The last section.
 pub(super) fn section(report: &Report<'_>) -> Markup {
     let workload = report.workload.map(Workload::to_yaml).unwrap_or_default();
     html! {

@@ -8,7 +8,6 @@ use schism_verify::history::{Event, Process, Value};
 use super::super::{Report, words};
 use crate::workload::SystemSpec;
 
-/// The top of the page.
 pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
     let verdict = report.verdict;
     let (class, mark) = match &*verdict.verdict {

@@ -12,7 +12,6 @@ use super::pictures::{PICTURES, Picture, Place};
 use super::{Report, words};
 use crate::draw::page;
 
-/// The whole page.
 pub fn page(report: &Report<'_>) -> String {
     let facts = Facts::new(report);
     let title = format!("{}: {}", report.verdict.verdict, words::tested(report));

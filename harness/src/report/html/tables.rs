@@ -14,7 +14,6 @@ use crate::draw::text::cut;
 /// Rows of strikes and silences: what a reader looks through. The history has them all.
 const ROWS_MAX: usize = 100;
 
-/// Every check with its finding.
 pub(super) fn checks(report: &Report<'_>) -> Markup {
     html! {
         section #checks {

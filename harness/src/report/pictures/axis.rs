@@ -8,14 +8,12 @@ use crate::draw::svg::{LEFT, RIGHT, Svg, WIDTH, fit};
 /// A stretch of time on the width of a picture.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Axis {
-    /// At the left end.
     pub from_ns: u64,
     /// At the right end; after `from_ns`.
     pub to_ns: u64,
 }
 
 impl Axis {
-    /// The whole run.
     pub fn of_run(facts: &Facts<'_>) -> Axis {
         Axis { from_ns: 0, to_ns: facts.end_ns.max(1) }
     }

@@ -24,7 +24,6 @@ const DENSE: u32 = 4;
 /// Medians are taken over stretches this wide: a dozen pixels, a few hundred operations.
 const QUANTILE_PX: f64 = 12.0;
 
-/// Draws the whole run.
 pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     let timed = || facts.operations.iter().filter_map(|op| Some((op, op.latency_ns()?)));
     if !facts.timed {

@@ -26,7 +26,6 @@ const PHASES_MAX: usize = 20;
 const BEFORE_NS: u64 = 1_500_000_000;
 const AFTER_NS: u64 = 1_000_000_000;
 
-/// Draws the whole run.
 pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     lanes(facts, Axis::of_run(facts), None)
 }

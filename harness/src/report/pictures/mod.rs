@@ -12,7 +12,6 @@ use schism_verify::verdict::Anomaly;
 
 use super::facts::Facts;
 
-/// What a picture shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     /// The whole run; the anomaly given to it is None.
@@ -21,7 +20,6 @@ pub enum Place {
     Anomaly,
 }
 
-/// A finished picture.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Drawing {
     /// The `<svg>` element.
@@ -30,14 +28,11 @@ pub struct Drawing {
     pub note: String,
 }
 
-/// One kind of picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture {
     /// Its name, also its id on the page.
     pub name: &'static str,
-    /// Its heading.
     pub title: &'static str,
-    /// Where it belongs.
     pub place: Place,
     /// What its colours mean: class of the swatch, words.
     pub legend: &'static [(&'static str, &'static str)],

@@ -8,7 +8,6 @@ use crate::draw::text::cut;
 
 /// A proof in letters: lines without line breaks.
 pub struct Drawn {
-    /// The operations.
     pub rows: Vec<String>,
     /// What there is to see in them.
     pub remark: Vec<String>,

@@ -15,7 +15,6 @@ const HEIGHT: f64 = 150.0;
 /// As many buckets as a screen shows apart: two pixels each.
 const BUCKETS_MAX: u64 = 480;
 
-/// Draws the whole run.
 pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
     if facts.operations.is_empty() {
         return None;

@@ -11,7 +11,6 @@ const WIDTH_MIN: usize = 60;
 /// Width of the names at the left, with the blank after them.
 pub const NAME: usize = 13;
 
-/// How wide and whether in colour.
 #[derive(Clone, Copy)]
 pub struct Paint {
     pub width: usize,

@@ -12,7 +12,6 @@ use super::paint::{Paint, wrap};
 /// Violations drawn on a terminal: the page has more, and the first tell most.
 const DRAWN_MAX: usize = 5;
 
-/// The first few violations.
 pub(super) fn violations(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Paint) {
     let found = words::anomalies(report);
     for (_, anomaly) in found.iter().take(DRAWN_MAX) {

@@ -22,7 +22,6 @@ pub struct Play {
     pub end_ns: u64,
 }
 
-/// Something that happened at one node.
 pub struct Scene {
     pub at_ns: u64,
     /// 1 is n1.

@@ -70,7 +70,6 @@ struct Actor {
     walk: Option<Walk>,
 }
 
-/// See above.
 pub struct Stage {
     pub now: u64,
     pub row: &'static ProtocolRow,
@@ -117,7 +116,6 @@ impl Stage {
         self.actors[node].machine.as_ref().map(|machine| machine.status())
     }
 
-    /// Who leads the highest epoch.
     pub fn leader(&self) -> Option<usize> {
         let leads = |node: &usize| {
             self.status(*node).filter(|s| s.role == Role::Leader).map(|status| status.epoch)
