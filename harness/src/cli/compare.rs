@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use comfy_table::Table;
-use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 
 use super::interrupt::watch_signals;
 use super::registry::registry;
@@ -129,13 +127,8 @@ fn write_page(
 }
 
 fn table(rows: &[&Row], markdown: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(if markdown { ASCII_MARKDOWN } else { NOTHING });
-    table.set_header(compare::HEADING);
-    for row in rows {
-        table.add_row(compare::cells(row));
-    }
-    let mut text = format!("{table}\n");
+    let cells = rows.iter().map(|row| compare::cells(row));
+    let mut text = screen::table(compare::HEADING, cells, markdown);
     let remarks = compare::remarks(rows.iter().copied());
     // A paragraph each, which Markdown wants apart from the table and from each other.
     let gap = if markdown { "\n" } else { "" };

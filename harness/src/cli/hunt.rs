@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, bail};
-use comfy_table::Table;
 use schism_verify::checkers::{CHECKERS, Sees};
 use serde::Serialize;
 
@@ -292,10 +291,7 @@ fn most_common<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
 }
 
 fn table(scores: &[Score], markdown: bool) -> String {
-    use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
-    let mut table = Table::new();
-    table.load_style(if markdown { ASCII_MARKDOWN } else { NOTHING });
-    table.set_header([
+    let heading = [
         "bug",
         "workload",
         "found",
@@ -304,22 +300,22 @@ fn table(scores: &[Score], markdown: bool) -> String {
         "seen from outside",
         "controls",
         "",
-    ]);
-    for score in scores {
-        table.add_row([
+    ];
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_string());
+    let rows = scores.iter().map(|score| {
+        let controls = score.controls_valid.map(|k| format!("{k} of {} valid", score.seeds));
+        [
             score.bug.clone(),
             score.workload.clone(),
             format!("{} of {}", score.found, score.seeds),
-            score.median_s.map_or("-".to_string(), |s| format!("{s:.1} s")),
-            score.by.clone().unwrap_or_else(|| "-".to_string()),
+            or_dash(score.median_s.map(|s| format!("{s:.1} s"))),
+            or_dash(score.by.clone()),
             format!("{} of {}", score.outside, score.found),
-            score
-                .controls_valid
-                .map_or("-".to_string(), |k| format!("{k} of {} valid", score.seeds)),
+            or_dash(controls),
             if score.as_expected { "as expected" } else { "NOT as expected" }.to_string(),
-        ]);
-    }
-    let mut text = format!("{table}\n");
+        ]
+    });
+    let mut text = screen::table(heading, rows, markdown);
     for other in scores.iter().flat_map(|score| &score.others) {
         writeln!(text, "  {other}").expect("a string takes all");
     }

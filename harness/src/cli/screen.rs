@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
+
 use crate::workload::{Loaded, Workload};
 
 /// Wide enough for a table of checks where nothing says how wide the screen is.
@@ -13,6 +15,19 @@ pub fn colour() -> bool {
 
 pub fn width() -> usize {
     comfy_table::Table::new().width().map_or(WIDTH, usize::from)
+}
+
+/// A table without a frame, or as Markdown, ending in a line break.
+pub fn table<const COLUMNS: usize>(
+    heading: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+    markdown: bool,
+) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(if markdown { ASCII_MARKDOWN } else { NOTHING });
+    table.set_header(heading);
+    table.add_rows(rows);
+    format!("{table}\n")
 }
 
 /// A result. A closed pipe ends the showing, not the program.

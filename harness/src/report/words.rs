@@ -5,7 +5,7 @@ use schism_verify::verdict::{Anomaly, KINDS, Kind};
 
 use super::Report;
 use crate::draw::text::cut;
-use crate::store::verdict_file::{CheckFile, VerdictFile};
+use crate::store::verdict_file::{CheckFile, OperationsFile, VerdictFile};
 use crate::workload::Workload;
 
 /// Every anomaly with the check that found it, in the order of checks.
@@ -134,6 +134,11 @@ pub fn tested(report: &Report<'_>) -> String {
 pub fn operations(report: &Report<'_>) -> u64 {
     let counts = &report.verdict.operations;
     counts.ok + counts.fail + counts.info
+}
+
+/// How many were ok, fail and info.
+pub fn outcomes(counts: &OperationsFile) -> [String; 3] {
+    [counts.ok, counts.fail, counts.info].map(grouped)
 }
 
 /// `24,120`.

@@ -34,10 +34,7 @@ pub enum SavedError {
     #[error(
         "{file}: {message}; the file was changed or cut off, and the run cannot be judged by it"
     )]
-    File {
-        file: String,
-        message: String,
-    },
+    File { file: String, message: String },
 }
 
 impl Saved {

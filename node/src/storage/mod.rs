@@ -50,11 +50,7 @@ pub enum Fault {
         "{file}, byte {at}: {what}; the node does not start, since it may have promised what is \
          lost: restore the folder from a copy, or replace the node"
     )]
-    Corrupt {
-        file: String,
-        at: usize,
-        what: String,
-    },
+    Corrupt { file: String, at: usize, what: String },
 }
 
 /// What the disk is asked to do, in order.

@@ -22,10 +22,7 @@ const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 pub enum Item {
     /// First record of every batch: when it was written, the log was durable up to this position
     /// of this file, and every file before it wholly.
-    Batch {
-        segment: u64,
-        durable: u64,
-    },
+    Batch { segment: u64, durable: u64 },
     /// What a protocol asked to keep; never a snapshot, which has a file of its own.
     Kept(Record),
 }

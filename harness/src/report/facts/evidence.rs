@@ -2,8 +2,9 @@
 //! It never looks for other proof than the events the judge named.
 
 use schism_verify::history::Value;
-use schism_verify::verdict::{Anomaly, KINDS, Kind};
+use schism_verify::verdict::{Anomaly, Kind};
 
+use super::super::words::meaning;
 use super::Facts;
 use super::operations::{Ending, Focus, Operation};
 
@@ -21,15 +22,8 @@ pub struct Evidence<'f, 'a> {
 }
 
 pub fn of<'f, 'a>(facts: &'f Facts<'a>, anomaly: &Anomaly) -> Evidence<'f, 'a> {
-    let named = |operation: &&Operation<'_>| {
-        let named = |event: u64| anomaly.events.contains(&event);
-        named(operation.invoke.index) || operation.ret.is_some_and(|ret| named(ret.index))
-    };
-    let mut operations: Vec<&Operation<'a>> = if anomaly.events.is_empty() {
-        Vec::new() // no need to look at every operation
-    } else {
-        facts.operations.iter().filter(named).collect()
-    };
+    let named = |operation: &&Operation<'_>| operation.is_among(&anomaly.events);
+    let mut operations: Vec<&Operation<'a>> = facts.operations.iter().filter(named).collect();
     operations.sort_by_key(|operation| (operation.from_ns, operation.to_ns));
     let more = operations.len().saturating_sub(SHOWN_MAX);
     if more > 0 {
@@ -89,8 +83,7 @@ fn remark(operations: &[&Operation<'_>], kind: Kind) -> Option<(u64, String)> {
     if kind == Kind::NonLinearizable {
         return None; // the sentence says it better
     }
-    let meaning = KINDS.iter().find(|row| row.0 == kind).map_or("", |row| row.2);
-    Some((last.to_ns.unwrap_or(last.from_ns), meaning.to_owned()))
+    Some((last.to_ns.unwrap_or(last.from_ns), meaning(kind).to_owned()))
 }
 
 /// The longest log that was seen before a shorter one was.

@@ -120,11 +120,6 @@ impl<'a> Facts<'a> {
             format!("event {}", at / UNTIMED_STEP_NS)
         }
     }
-
-    /// The operation an event of the history belongs to.
-    pub fn operation_of(&self, event: u64) -> Option<&Operation<'a>> {
-        self.operations.iter().find(|operation| operation.has(event))
-    }
 }
 
 pub struct Moment {

@@ -86,9 +86,10 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Whether this event of the history is its invoke or its return.
-    pub fn has(&self, event: u64) -> bool {
-        self.invoke.index == event || self.ret.is_some_and(|ret| ret.index == event)
+    /// Whether one of these events of the history is its invoke or its return.
+    pub fn is_among(&self, events: &[u64]) -> bool {
+        events.contains(&self.invoke.index)
+            || self.ret.is_some_and(|ret| events.contains(&ret.index))
     }
 
     /// The node that answered, or was asked.

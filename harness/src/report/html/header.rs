@@ -49,7 +49,6 @@ fn tested(report: &Report<'_>) -> Markup {
         return plain(report);
     }
     let verdict = report.verdict;
-    let counts = &verdict.operations;
     let strikes: u64 = verdict.faults.iter().map(|fault| fault.strikes).sum();
     let bit: u64 = verdict.faults.iter().map(|fault| fault.bit).sum();
     html! {
@@ -60,11 +59,8 @@ fn tested(report: &Report<'_>) -> Markup {
                     &format!("{} clients for {} s", workload.clients, workload.duration.as_secs_f64())))
             }
             (tile("Seed", &verdict.seed.to_string(), "schedule and operations"))
-            (tile("Operations", &words::grouped(words::operations(report)),
-                &format!("{} ok, {} fail, {} unknown", words::grouped(counts.ok),
-                    words::grouped(counts.fail), words::grouped(counts.info))))
-            (tile("Latency p50", &words::millis(counts.p50_ms),
-                &format!("p99 {}, max {}", words::millis(counts.p99_ms), words::millis(counts.max_ms))))
+            (operations(report))
+            (latency(report))
             @if strikes == 0 && !verdict.faults.is_empty() {
                 (tile("Faults", "none struck", "the run ended before"))
             } @else if strikes == 0 {
@@ -78,7 +74,6 @@ fn tested(report: &Report<'_>) -> Markup {
 
 /// What a history by itself can say.
 fn plain(report: &Report<'_>) -> Markup {
-    let counts = &report.verdict.operations;
     let format = report.environment["format"].as_str();
     let check = report.verdict.checks.iter().find(|check| check.model.is_some());
     let named = |name: &Option<String>| name.clone().unwrap_or_default();
@@ -94,17 +89,12 @@ fn plain(report: &Report<'_>) -> Markup {
                 (tile("Model", &named(&check.model),
                     &format!("judged by the algorithm {}", named(&check.algorithm))))
             }
-            (tile("Operations", &words::grouped(words::operations(report)),
-                &format!("{} ok, {} fail, {} unknown", words::grouped(counts.ok),
-                    words::grouped(counts.fail), words::grouped(counts.info))))
+            (operations(report))
             (tile("Processes", &words::grouped(processes.len() as u64), "one operation at a time each"))
             @if !keys.is_empty() {
                 (tile("Keys", &words::grouped(keys.len() as u64), "each judged by itself"))
             }
-            @if has_times(report) {
-                (tile("Latency p50", &words::millis(counts.p50_ms),
-                    &format!("p99 {}, max {}", words::millis(counts.p99_ms), words::millis(counts.max_ms))))
-            }
+            @if has_times(report) { (latency(report)) }
         }
     }
 }
@@ -112,6 +102,18 @@ fn plain(report: &Report<'_>) -> Markup {
 /// Whether anybody wrote down when things happened.
 pub(super) fn has_times(report: &Report<'_>) -> bool {
     report.events.iter().any(|event| event.time().is_some())
+}
+
+fn operations(report: &Report<'_>) -> Markup {
+    let [ok, fail, info] = words::outcomes(&report.verdict.operations);
+    let total = words::grouped(words::operations(report));
+    tile("Operations", &total, &format!("{ok} ok, {fail} fail, {info} unknown"))
+}
+
+fn latency(report: &Report<'_>) -> Markup {
+    let counts = &report.verdict.operations;
+    let (p99, max) = (words::millis(counts.p99_ms), words::millis(counts.max_ms));
+    tile("Latency p50", &words::millis(counts.p50_ms), &format!("p99 {p99}, max {max}"))
 }
 
 fn tile(name: &str, figure: &str, remark: &str) -> Markup {

@@ -120,15 +120,8 @@ fn faults(report: &Report<'_>, paint: Paint) -> String {
 /// Operations, latency, recovery, silence: a line each.
 fn traffic(out: &mut String, report: &Report<'_>, facts: &Facts<'_>, paint: Paint) {
     let counts = &report.verdict.operations;
-    let mut rows = vec![(
-        "operations",
-        format!(
-            "{} ok, {} fail, {} info",
-            grouped(counts.ok),
-            grouped(counts.fail),
-            grouped(counts.info)
-        ),
-    )];
+    let [ok, fail, info] = words::outcomes(counts);
+    let mut rows = vec![("operations", format!("{ok} ok, {fail} fail, {info} info"))];
     if let Some(losses) = words::losses(report) {
         rows.push(("losses", losses));
     }
