@@ -1,5 +1,7 @@
 //! Durations, sizes and rates as people write them: `250ms`, `64KiB`, `500/s`.
-//! It never accepts a bare number where a unit decides its meaning.
+//! It never accepts a bare number where a unit decides its meaning. Written here and not taken from
+//! jiff or bytesize: they take many more spellings (`5 secs ago`, `PT5S`, `64 kib`), each of which
+//! would then belong to the workload file's contract, and say less of what is wrong.
 
 use std::time::Duration;
 

@@ -2,8 +2,7 @@
 //! what happens on it, written down.
 //! It never decides what happens next: the script does.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -39,25 +38,6 @@ enum Event {
     },
 }
 
-struct Queued(Reverse<(u64, u64)>, Event);
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-impl Eq for Queued {}
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
-    }
-}
-
 #[derive(Default)]
 struct Actor {
     machine: Option<Box<dyn Machine>>,
@@ -75,7 +55,8 @@ pub struct Stage {
     pub row: &'static ProtocolRow,
     pub replies: BTreeMap<Ticket, Reply>,
     actors: Vec<Actor>,
-    queue: BinaryHeap<Queued>,
+    /// By time, then in the order in which it was scheduled.
+    queue: BTreeMap<(u64, u64), Event>,
     queued: u64,
     rng: ChaCha8Rng,
     chapters: Vec<(u64, String)>,
@@ -90,7 +71,7 @@ impl Stage {
             row,
             replies: BTreeMap::new(),
             actors: (0..nodes).map(|_| Actor::default()).collect(),
-            queue: BinaryHeap::new(),
+            queue: BTreeMap::new(),
             queued: 0,
             rng: ChaCha8Rng::seed_from_u64(seed),
             chapters: Vec::new(),
@@ -130,11 +111,10 @@ impl Stage {
             if done(self) {
                 return true;
             }
-            match self.queue.peek() {
-                Some(Queued(Reverse((at, _)), _)) if *at <= end => {}
-                _ => break,
-            }
-            let Queued(Reverse((at, _)), event) = self.queue.pop().expect("it was just seen");
+            let Some(next) = self.queue.first_entry().filter(|next| next.key().0 <= end) else {
+                break;
+            };
+            let ((at, _), event) = next.remove_entry();
             self.now = at;
             self.perform(event);
         }
@@ -316,6 +296,6 @@ impl Stage {
 
     fn schedule(&mut self, after: u64, event: Event) {
         self.queued += 1;
-        self.queue.push(Queued(Reverse((self.now + after, self.queued)), event));
+        self.queue.insert((self.now + after, self.queued), event);
     }
 }
