@@ -102,7 +102,8 @@ fn find(protocol: &str, bug: Option<&str>, tables: &Tables) -> Result<Build, Str
 }
 
 fn node(text: &str) -> Result<NodeId, String> {
-    let node = text.parse::<NodeId>().ok().filter(|node| node.to_string() == text);
+    let number = text.strip_prefix('n').and_then(|digits| digits.parse().ok());
+    let node = number.map(NodeId).filter(|node| node.0 > 0 && node.to_string() == text);
     node.ok_or_else(|| "a node is called n1, n2, ... n255".to_owned())
 }
 

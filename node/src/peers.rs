@@ -119,9 +119,13 @@ impl Peers {
         while matches!(reader.read_buf(&mut buffer).await, Ok(1..)) && !link.is_closed() {
             loop {
                 match frames.decode(&mut buffer) {
-                    Ok(Some(message)) if self.take(message.freeze(), &mut sender, &link) => {}
+                    Ok(Some(message)) => {
+                        if !self.take(message.freeze(), &mut sender, &link) {
+                            return link.close();
+                        }
+                    }
                     Ok(None) => break,
-                    _ => return link.close(),
+                    Err(_) => return link.close(),
                 }
             }
             buffer.reserve(READ_BYTES);
@@ -165,7 +169,7 @@ fn frame(out: &mut Vec<u8>, message: &[u8]) {
 }
 
 fn frames() -> LengthDelimitedCodec {
-    let frames = LengthDelimitedCodec::builder();
+    let mut frames = LengthDelimitedCodec::builder();
     frames.little_endian().max_frame_length(FRAME_BYTES_MAX).new_codec()
 }
 

@@ -4,7 +4,7 @@
 
 use super::marks::Marks;
 use super::states::{States, Taken};
-use super::steps::{INITIALISATION, Step};
+use super::steps::INITIALISATION;
 use super::{Message, Note, Story, What, describe};
 use crate::worlds::simulated::{self, Happened, Play, Scene, Sent};
 
