@@ -1,11 +1,10 @@
 //! The links to the other nodes. This node dials every other one and sends all its messages to it
 //! over that connection; what comes in over accepted ones are messages to this node.
 //!
-//! A frame is a length (u32, little endian) and a message as `schism_protocol::wire` lays it out: kind,
-//! epoch, body.
-//! The first frame of a connection names its sender. Messages of one connection arrive in order;
-//! when it breaks, what waited on it is dropped: protocols bear loss, and a stale message helps
-//! nobody. It never blocks the loop and never says a word about a peer that is down.
+//! A frame is a length (u32, little endian) and a message as `schism_protocol::wire` lays it out:
+//! kind, epoch, body. The first frame of a connection names its sender. Messages of one connection
+//! arrive in order; when it breaks, what waited on it is dropped: protocols bear loss, and a stale
+//! message helps nobody. It never blocks the loop and never says a word about a peer that is down.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

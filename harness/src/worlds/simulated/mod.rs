@@ -1,6 +1,6 @@
 //! A cluster in this process, in virtual time: machines, links that take a few milliseconds, disks
-//! that take less. Small and friendly: it loses nothing but what a crash loses. With `explain`, which
-//! tells what happened here, and `main.rs` it alone knows our protocols.
+//! that take less. Small and friendly: it loses nothing but what a crash loses. With `explain`,
+//! which tells what happened here, and `main.rs` it alone knows our protocols.
 //!
 //! It never judges; the simulated cluster of the protocols' own tests does, under every fault.
 
