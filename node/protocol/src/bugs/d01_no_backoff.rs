@@ -1,9 +1,4 @@
 //! D01 no-backoff. A refused proposer begins its next ballot at once, with a higher number.
-//!
-//! Stands for: the duelling proposers of Paxos Made Simple, 2.4, and nebula PR 2419 (a candidate
-//! that could not be elected for long).
-//! Seen as: keys that are never decided while two nodes propose for them.
-//! Woken by: latency between nodes, two proposers for a key.
 
 use super::Bug;
 use crate::machine::build;

@@ -1,8 +1,4 @@
 //! D02 learn-first. One acceptance is taken for a decision.
-//!
-//! Stands for: EastGuard PR 150 and hashicorp/raft 6e41709 (a quorum that was none).
-//! Seen as: two answers for one key.
-//! Woken by: rival proposers; partitions make it certain.
 
 use super::Bug;
 use crate::machine::build;

@@ -1,8 +1,4 @@
 //! M01 no-fence. An old leader lives on beside the new one.
-//!
-//! Stands for: every failover script that promotes a replica and leaves the old primary running.
-//! Seen as: two leaders, two logs: one offset given twice.
-//! Woken by: a promotion while the old leader still reaches its clients.
 
 use super::Bug;
 use crate::failover::{Failover, HardState, Rules};

@@ -1,8 +1,4 @@
 //! M02 promote-laggard. Whoever is promoted keeps its own log, however short.
-//!
-//! Stands for: Kafka KIP-101 and KIP-279 (a follower elected that lacked what was acknowledged).
-//! Seen as: acknowledged entries that are gone.
-//! Woken by: a promotion of a node that was behind.
 
 use super::Bug;
 use crate::failover::{Failover, Rules, Standing};

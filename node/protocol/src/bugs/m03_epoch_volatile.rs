@@ -1,8 +1,4 @@
 //! M03 epoch-volatile. A promise of an epoch is forgotten with the process.
-//!
-//! Stands for: bookkeeper #4462 (a fenced writer that could write again).
-//! Seen as: a node that promises less than it did; a fenced leader that is heard again.
-//! Woken by: a restart after a promotion.
 
 use super::Bug;
 use crate::failover::{Failover, HardState, Rules};

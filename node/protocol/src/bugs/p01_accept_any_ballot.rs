@@ -1,9 +1,4 @@
 //! P01 accept-any-ballot. An acceptor accepts whatever it is sent.
-//!
-//! Stands for: OCons PR 21 (logs of two leaders were merged at an election).
-//! Seen as: two values chosen for one slot: logs that differ, lost appends.
-//! Woken by: two leaders at once: the leader cut off from its successor, and one node that
-//! hears both.
 
 use super::Bug;
 use crate::machine::build;

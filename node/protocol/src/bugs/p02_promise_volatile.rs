@@ -1,9 +1,4 @@
 //! P02 promise-volatile. A promise is kept in memory only.
-//!
-//! Stands for: cubefs PR 4070 (a reply left before the hard state was saved).
-//! Seen as: promises that a restart forgets; a client rarely sees it, since the next acceptance
-//! writes it.
-//! Woken by: any election; crash during one for the harm.
 
 use super::Bug;
 use crate::machine::build;

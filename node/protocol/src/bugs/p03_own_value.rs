@@ -1,8 +1,4 @@
 //! P03 own-value. A new leader proposes its own value where others were accepted.
-//!
-//! Stands for: OCons PR 21 (partial logs merged wrongly at an election).
-//! Seen as: acknowledged appends that a no-op replaced: lost, and logs that differ.
-//! Woken by: crash or partition of the leader.
 
 use super::Bug;
 use crate::machine::{Command, LogEntry, build};

@@ -1,10 +1,4 @@
 //! P04 lowest-ballot. Of several reported values the one of the lowest ballot is proposed again.
-//!
-//! Stands for: the OceanBase ghost log (an old leader's entry came back after a no-op had
-//! replaced it).
-//! Seen as: an entry that was overruled comes back in place of a chosen one: lost appends, logs
-//! that differ.
-//! Woken by: two changes of leader, with slots left open by the first.
 
 use super::Bug;
 use crate::machine::{Command, LogEntry, build};

@@ -1,8 +1,4 @@
 //! P05 own-old-promise. A promise of an older ballot of one's own counts for the present one.
-//!
-//! Stands for: openraft a80579ef (late answers of an older term were counted).
-//! Seen as: a leader that a majority never promised: lost appends, logs that differ.
-//! Woken by: answers later than a candidate's patience: latency, pause.
 
 use super::Bug;
 use crate::machine::build;

@@ -1,8 +1,4 @@
 //! P06 same-ballots. Ballots are rounds, and two proposers may use the same one.
-//!
-//! Stands for: canonical/raft #386 (two leaders in term 11) and akka-raft #47.
-//! Seen as: two leaders of one epoch; in time, lost appends.
-//! Woken by: rivals: fixed timeouts, the leader killed.
 
 use super::Bug;
 use crate::machine::{NodeId, build};

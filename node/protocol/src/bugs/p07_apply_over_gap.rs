@@ -1,8 +1,4 @@
 //! P07 apply-over-gap. A learner executes past a slot that it does not know.
-//!
-//! Stands for: ZK-4925 (a hole in the committed log) and logcabin #160.
-//! Seen as: nodes whose logs differ by what one of them missed.
-//! Woken by: lost messages: crash, or a partition that resets connections.
 
 use super::Bug;
 use crate::machine::{LogEntry, build};

@@ -1,9 +1,4 @@
 //! P08 start-at-own-slot. A new leader's first new command goes behind its own last slot.
-//!
-//! Stands for: atlasdb #1504 (a leader that had lost what was learned started again from
-//! there).
-//! Seen as: slots that were chosen are given away again: lost appends, logs that differ.
-//! Woken by: a node that lags takes over: partition of the others, then of the leader.
 
 use super::Bug;
 use crate::machine::{Index, build};

@@ -1,8 +1,4 @@
 //! Q01 deliver-on-arrival. A receiver delivers whatever arrives, as it arrives.
-//!
-//! Stands for: every broadcast that takes its transport's order for its own.
-//! Seen as: entries delivered twice, so that nodes differ.
-//! Woken by: a connection that is reset and made again: what was under way is sent again.
 
 use super::Bug;
 use crate::machine::{Index, build};

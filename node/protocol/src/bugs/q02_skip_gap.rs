@@ -1,9 +1,4 @@
 //! Q02 skip-gap. A receiver that misses something goes on without it.
-//!
-//! Stands for: RabbitMQ mirrored queues, which dropped what a rejoining mirror had missed
-//! (aphyr.com, "RabbitMQ", 2014).
-//! Seen as: a node that lacks an entry all others have.
-//! Woken by: a connection that is reset with entries under way.
 
 use super::Bug;
 use crate::machine::{Index, build};

@@ -1,8 +1,4 @@
 //! Q03 seq-volatile. A restarted sequencer counts from the start again.
-//!
-//! Stands for: atlasdb #1504 (a timestamp service whose number went back after a restart).
-//! Seen as: one offset given twice.
-//! Woken by: a restart of the sequencer.
 
 use super::Bug;
 use crate::common::ordered::Ordered;

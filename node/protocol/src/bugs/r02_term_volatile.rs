@@ -1,9 +1,4 @@
 //! R02 term-volatile. The term is forgotten at a restart.
-//!
-//! Stands for: cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 (a
-//! leader began its epoch again after a restart).
-//! Seen as: epochs that go back at a restart; two leaders of one term; in time, lost appends.
-//! Woken by: crash.
 
 use super::Bug;
 use crate::machine::{Epoch, build};

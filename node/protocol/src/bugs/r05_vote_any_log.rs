@@ -1,10 +1,4 @@
 //! R05 vote-any-log. A vote is given without comparing logs.
-//!
-//! Stands for: redisraft #14 (a fail-over lost acknowledged writes) and nebula PR 1303 (a voter
-//! rolled its log back when voting).
-//! Seen as: a leader without committed entries: acknowledged appends are lost, nodes deliver
-//! different logs.
-//! Woken by: a lagging node, then the loss of the leader: crash or partition.
 
 use super::Bug;
 use crate::machine::{Epoch, Index, build};

@@ -1,8 +1,4 @@
 //! R07 double-vote. A node votes for everyone who asks.
-//!
-//! Stands for: akka-raft #47 and Xraft #1 (two leaders in one term).
-//! Seen as: two leaders in one term; lost appends.
-//! Woken by: rival candidates: fixed timeouts without pre-vote unmask it.
 
 use super::Bug;
 use crate::machine::{NodeId, build};

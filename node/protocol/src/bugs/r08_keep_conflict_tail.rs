@@ -1,10 +1,5 @@
 //! R08 keep-conflict-tail. Conflicting entries are overwritten one by one, and what follows them
 //! stays.
-//!
-//! Stands for: RabbitMQ Ra 2.15.2 (server PR 13326: log divergence) and qdrant #2508 (the last
-//! entry was not truncated).
-//! Seen as: one (index, term) with two histories; nodes that never converge.
-//! Woken by: a leader change while followers have tails of their own: partition, crash.
 
 use super::Bug;
 use crate::common::log::Reconciled;

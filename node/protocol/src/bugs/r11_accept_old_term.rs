@@ -1,8 +1,4 @@
 //! R11 accept-old-term. Messages of a deposed leader are obeyed.
-//!
-//! Stands for: openraft a80579ef (late progress of a leader that had stepped down was used).
-//! Seen as: committed entries replaced by those of an old leader; lost appends.
-//! Woken by: a leader paused or cut off, and back after its successor began.
 
 use super::Bug;
 use crate::machine::{Epoch, build};

@@ -1,9 +1,4 @@
 //! R12 quorum-half. Half of the members is taken for a majority when counting acknowledgements.
-//!
-//! Stands for: EastGuard PR 150 and hashicorp/raft 6e41709 (the wrong members were counted towards
-//! a quorum).
-//! Seen as: acknowledged appends that no majority holds: lost when their holders are gone.
-//! Woken by: partition, crash of the leader.
 
 use super::Bug;
 use crate::machine::build;

@@ -1,9 +1,4 @@
 //! R13 ack-on-append. The leader answers as soon as an append is in its own log.
-//!
-//! Stands for: d-engine #446 (the quorum counted entries in memory) and etcd #14370 (an answer
-//! before the entry was saved).
-//! Seen as: acknowledged appends that are lost with the leader.
-//! Woken by: crash or partition of the leader.
 
 use super::Bug;
 use crate::machine::{Answer, Command, Index, Offset, Reply, build};

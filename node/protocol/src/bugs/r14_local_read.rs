@@ -1,10 +1,5 @@
 //! R14 local-read. The leader answers linearizable reads from what it has, without asking whether
 //! it still leads.
-//!
-//! Stands for: redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read
-//! before the quorum confirmed).
-//! Seen as: stale reads from a deposed leader.
-//! Woken by: a leader paused or cut off from the others but not from its clients.
 
 use super::Bug;
 use crate::machine::{Role, build};

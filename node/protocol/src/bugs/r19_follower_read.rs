@@ -1,9 +1,4 @@
 //! R19 follower-read. Every node answers linearizable reads from what it has.
-//!
-//! Stands for: etcd #15271 (a watch on a follower went back in time after a partition) and
-//! Xraft-KV #1 (reads that are not linearizable).
-//! Seen as: stale reads.
-//! Woken by: any lag: latency, partition, pause.
 
 use super::Bug;
 use crate::machine::build;

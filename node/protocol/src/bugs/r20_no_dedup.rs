@@ -1,8 +1,4 @@
 //! R20 no-dedup. A repeated request is executed again.
-//!
-//! Stands for: redisraft #13 (proxied commands executed twice).
-//! Seen as: duplicates of retried appends.
-//! Woken by: anything that loses an answer, with `retry: true`.
 
 use super::Bug;
 use crate::common::session::{Lookup, Sessions};

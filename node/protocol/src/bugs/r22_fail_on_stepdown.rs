@@ -1,9 +1,5 @@
 //! R22 fail-on-stepdown. A deposed leader says a definite no to appends that may still be
 //! committed.
-//!
-//! Stands for: redisraft #23 (NOLEADER although the entry commits).
-//! Seen as: an append that failed, and is in the log.
-//! Woken by: a leader change under load: partition, pause.
 
 use super::Bug;
 use crate::machine::{Refusal, Reply, build};
@@ -14,7 +10,7 @@ struct FailOnStepdown;
 
 impl Rules for FailOnStepdown {
     fn answer_pending(&self, state: &State) -> Reply {
-        Reply::Fail(Refusal::NotLeader(state.leader))
+        Reply::Fail(Refusal::NotLeader(state.own.leader))
     }
 }
 

@@ -1,9 +1,4 @@
 //! R34 truncate-volatile. A truncation happens in memory and is not written to disk.
-//!
-//! Stands for: jgroups-raft #9 (truncate() was not durable across a restart).
-//! Seen as: a log at a restart that the node never had; votes for candidates that lack committed
-//! entries.
-//! Woken by: a conflict resolved, then a crash before the log has grown over the old tail.
 
 use super::Bug;
 use crate::machine::build;

@@ -1,9 +1,4 @@
 //! V01 max-op-log. A new primary takes the longest log, whenever it was last part of a view.
-//!
-//! Stands for: taking the longer log for the newer one at a leader change (nebula PR 1303 and
-//! KIP-101 lost entries so, by other roads).
-//! Seen as: a primary without what was committed; lost appends.
-//! Woken by: an old primary with a long tail in a later view change: partition and crash.
 
 use super::Bug;
 use crate::machine::{Epoch, Index};

@@ -1,9 +1,4 @@
 //! V02 no-nonce. A recovering replica believes answers to questions of its earlier incarnations.
-//!
-//! Stands for: the reused ReadIndex context of etcd #20418 (an answer to an old question counts),
-//! where the paper's nonce was left out.
-//! Seen as: a replica back in a view it had left; entries it acknowledged are gone.
-//! Woken by: crashing one node twice while answers to its first recovery are late.
 
 use super::Bug;
 use crate::vsr::{Mode, Rules, start};

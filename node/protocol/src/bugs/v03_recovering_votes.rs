@@ -1,9 +1,4 @@
 //! V03 recovering-votes. A replica that has forgotten everything takes part in view changes.
-//!
-//! Stands for: atlasdb #1504 (a wiped node took part as if it had never known anything), and the
-//! unsafe interleavings of recovery in Michael et al., DISC 2017.
-//! Seen as: a primary without what was committed; lost appends.
-//! Woken by: crashing a holder and cutting off the primary while another backup lags.
 
 use super::Bug;
 use crate::vsr::{Mode, Rules, State, start};

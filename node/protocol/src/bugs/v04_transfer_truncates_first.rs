@@ -1,10 +1,5 @@
 //! V04 transfer-truncates-first. A replica that hears of a later view drops what it does not know
 //! to be committed before it has that view's log, as published (paper, 5.2).
-//!
-//! Stands for: the defect of the paper's state transfer that Vanlightly's model checking found
-//! (vsr-tlaplus).
-//! Seen as: a primary without what was committed; lost appends.
-//! Woken by: backups that lag into a view whose primary dies before it answers them.
 
 use super::Bug;
 use crate::machine::Index;

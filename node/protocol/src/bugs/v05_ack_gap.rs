@@ -1,8 +1,4 @@
 //! V05 ack-gap. A backup acknowledges a Prepare although an earlier one is missing.
-//!
-//! Stands for: braft PR 119 and ZK-4925 (a hole in a log that was acknowledged).
-//! Seen as: commits that no quorum holds; lost appends.
-//! Woken by: lost messages: a partition that resets, a crash.
 
 use super::Bug;
 use crate::machine::Index;

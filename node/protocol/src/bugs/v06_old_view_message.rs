@@ -1,9 +1,4 @@
 //! V06 old-view-message. Messages of older views are obeyed.
-//!
-//! Stands for: openraft a80579ef (a deposed leader's late progress counted) and every protocol that
-//! forgot to compare epochs.
-//! Seen as: one index with two histories; nodes that deliver different logs.
-//! Woken by: messages of an old primary that arrive after its successor began: pause, held links.
 
 use super::Bug;
 use crate::machine::Epoch;

@@ -1,8 +1,4 @@
 //! V07 table-not-moved. State transfer by snapshot leaves the client table behind.
-//!
-//! Stands for: logcabin 445f383 (sessions were not part of what a snapshot brought back).
-//! Seen as: a repeated request that is executed twice, or refused as never opened.
-//! Woken by: a backup that lags far enough for a snapshot and then leads, and clients that retry.
 
 use super::Bug;
 use crate::machine::Snapshot;

@@ -1,10 +1,4 @@
 //! Z01 ack-before-log. The acknowledgement of NEWLEADER does not wait for the disk.
-//!
-//! Stands for: ZOOKEEPER-3911, 4646 and 4685 (NEWLEADER acknowledged while the transactions of
-//! the DIFF were still to be written).
-//! Seen as: acknowledgements of what is on no disk; in time, lost appends.
-//! Woken by: a follower that joins under load, seen in the traces; for clients, a loss of power
-//! right after.
 
 use super::Bug;
 use crate::machine::{Mark, build};

@@ -1,8 +1,4 @@
 //! Z02 epoch-first. currentEpoch is set at NEWEPOCH, before the history.
-//!
-//! Stands for: ZOOKEEPER-4643 (currentEpoch was written before the history of that epoch).
-//! Seen as: a leader elected for an epoch whose history it never had; lost appends.
-//! Woken by: a lagging node cut off or killed between NEWEPOCH and NEWLEADER, then elected.
 
 use super::Bug;
 use crate::machine::{Epoch, NodeId, build};

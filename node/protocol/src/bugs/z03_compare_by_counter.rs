@@ -1,9 +1,4 @@
 //! Z03 compare-by-counter. The one comparison of histories ignores the epochs.
-//!
-//! Stands for: ZOOKEEPER-1419 (the order of votes left the epoch out of one of its cases).
-//! Seen as: a leader without committed entries; lost appends.
-//! Woken by: a leader cut off with a long tail of its own, elected again after others committed
-//! a shorter one.
 
 use super::Bug;
 use std::cmp::Ordering;

@@ -1,9 +1,4 @@
 //! Z04 no-trunc. What follows the common prefix stays.
-//!
-//! Stands for: ZOOKEEPER-2845 (a database kept over an election held what the new leader never
-//! had) and 5094 (an interrupted TRUNC).
-//! Seen as: one proposal at two places of two logs; nodes that deliver different logs.
-//! Woken by: a leader cut off with a tail of its own that follows again.
 
 use super::Bug;
 use crate::machine::{Index, build};

@@ -1,9 +1,4 @@
 //! Z05 sync-hole. Proposals made during a synchronisation are left out.
-//!
-//! Stands for: ZOOKEEPER-4925 (a hole in what a follower holds) and the first issue that the
-//! model of the protocol found (proposals went only to those who had acknowledged NEWLEADER).
-//! Seen as: a follower with a hole in its log, every later proposal one place early.
-//! Woken by: a node that joins a running leader under load.
 
 use super::Bug;
 use crate::machine::{Index, build};

@@ -1,8 +1,4 @@
 //! Z06 epoch-reuse. The leader resumes its epoch.
-//!
-//! Stands for: KAFKA-10527 (a leader began its epoch again after a restart).
-//! Seen as: two incarnations that lead one epoch; two proposals with one zxid.
-//! Woken by: crashes from which the same node comes back as leader.
 
 use super::Bug;
 use crate::machine::{Epoch, build};

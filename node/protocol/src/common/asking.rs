@@ -2,93 +2,14 @@
 //! applied that much, and answers from what it has. Reads that come while a question is under way
 //! share the next one.
 //!
-//! It answers clients, and never sends: it says what to ask, and which nodes are to be answered.
+//! It answers clients, and never sends: it says what to ask.
 
 use std::collections::VecDeque;
 
-use crate::common::options::after;
-use crate::common::reads::{Reader, Rounds, answer};
-use crate::common::replica::Replica;
-use crate::machine::{Index, Level, NodeId, Outputs, Reply, Time, reply_to};
-
-/// Who waits for a leader's round.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Waiter {
-    /// A client of the leader's own.
-    Here(Reader),
-    /// Another node, which asked with this token.
-    At {
-        /// Which.
-        node: NodeId,
-        /// Unique over all its incarnations.
-        token: u64,
-    },
-}
-
-impl Waiter {
-    /// Whether this node asked for it. One asks one question at a time: an older one of the same
-    /// node has no answer to wait for.
-    #[must_use]
-    pub fn is_at(&self, other: NodeId) -> bool {
-        matches!(self, Waiter::At { node, .. } if *node == other)
-    }
-}
-
-impl Rounds<Waiter> {
-    /// Ends the round under way if `confirmed` says so of its number: the leader's own clients are
-    /// answered. Returns the index, and who else asked, with what token.
-    pub fn answer_if<M>(
-        &mut self,
-        confirmed: impl Fn(u64) -> bool,
-        replica: &Replica,
-        out: &mut Outputs<M>,
-    ) -> Option<(Index, Vec<(NodeId, u64)>)> {
-        let (index, waiters) = self.end_if(confirmed)?;
-        let (here, elsewhere) = apart(waiters);
-        for reader in here {
-            answer(reader, Level::Linearizable, replica, out);
-        }
-        Some((index, elsewhere))
-    }
-
-    /// Nobody leads here any more: clients hear it. Returns who else asked, with what token.
-    pub fn refuse_all<M>(self, reply: &Reply, out: &mut Outputs<M>) -> Vec<(NodeId, u64)> {
-        let (here, elsewhere) = apart(self.into_waiters());
-        refuse(here, reply, out);
-        elsewhere
-    }
-
-    /// The leader's own clients who waited for so long.
-    pub fn give_up(&mut self, now: Time, patience_ns: u64) -> Vec<Reader> {
-        let mut old = Vec::new();
-        self.retain(|waiter| match waiter {
-            Waiter::Here(reader) if after(reader.at, patience_ns) <= now => {
-                old.push(*reader);
-                false
-            }
-            Waiter::Here(_) | Waiter::At { .. } => true,
-        });
-        old
-    }
-}
-
-fn apart(waiters: impl IntoIterator<Item = Waiter>) -> (Vec<Reader>, Vec<(NodeId, u64)>) {
-    let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
-    for waiter in waiters {
-        match waiter {
-            Waiter::Here(reader) => here.push(reader),
-            Waiter::At { node, token } => elsewhere.push((node, token)),
-        }
-    }
-    (here, elsewhere)
-}
-
-/// Gives all of them the same answer, a definite no: a read has no effect.
-pub fn refuse<M>(readers: impl IntoIterator<Item = Reader>, reply: &Reply, out: &mut Outputs<M>) {
-    for reader in readers {
-        reply_to(reader.ticket, reply.clone(), out);
-    }
-}
+use super::options::after;
+use super::replica::Replica;
+use super::rounds::{Reader, answer};
+use crate::machine::{Index, Level, Outputs, Time};
 
 /// The reads of one who does not lead.
 #[derive(Clone, Debug)]
@@ -107,8 +28,7 @@ struct Asked {
 }
 
 impl Asking {
-    /// Nobody waits. Tokens go on from this one: the time of the boot, in nanoseconds since the
-    /// machine's start, is never the same in two incarnations.
+    /// Nobody waits. Tokens go on from this one.
     #[must_use]
     pub fn new(token: u64) -> Self {
         Asking { token, waiting: Vec::new(), asked: None, granted: VecDeque::new() }
@@ -166,22 +86,22 @@ impl Asking {
         asked.into_iter().chain(std::mem::take(&mut self.waiting)).collect()
     }
 
+    /// Nobody is asked or believed any more: everyone who waits.
+    pub fn end(&mut self) -> Vec<Reader> {
+        let granted =
+            std::mem::take(&mut self.granted).into_iter().flat_map(|(_, readers)| readers);
+        granted.chain(self.forget()).collect()
+    }
+
     /// Those who waited for so long; a question without an answer is to be asked again before.
     pub fn give_up(&mut self, now: Time, patience_ns: u64) -> Vec<Reader> {
         if let Some(asked) = self.asked.take_if(|asked| asked.again_at <= now) {
             self.waiting.extend(asked.readers);
         }
-        let mut old = Vec::new();
-        let mut keep = |reader: &Reader| {
-            let late = after(reader.at, patience_ns) <= now;
-            if late {
-                old.push(*reader);
-            }
-            !late
-        };
-        self.waiting.retain(&mut keep);
+        let is_old = |reader: &mut Reader| reader.is_old(now, patience_ns);
+        let mut old: Vec<Reader> = self.waiting.extract_if(.., is_old).collect();
         for (_, readers) in &mut self.granted {
-            readers.retain(&mut keep);
+            old.extend(readers.extract_if(.., is_old));
         }
         self.granted.retain(|(_, readers)| !readers.is_empty());
         old

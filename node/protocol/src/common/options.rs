@@ -43,6 +43,12 @@ impl<'a> Given<'a> {
         Ok(Given { protocol, rows, texts: given })
     }
 
+    /// Whether it is in the table.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.rows.iter().any(|row| row.name == name)
+    }
+
     /// The text of an option, given or default.
     #[must_use]
     pub fn text(&self, name: &'static str) -> &'a str {
@@ -135,39 +141,58 @@ pub fn draw_timeout(t_ns: u64, fixed: bool, rng: &mut ChaCha8Rng) -> u64 {
     if fixed { t_ns } else { t_ns + rng.next_u64() % (t_ns + 1) }
 }
 
-/// The options of a protocol that elects its leader by votes, as numbers. Durations in nanoseconds.
+/// The options that most protocols with a log have, as numbers. Durations in nanoseconds. One that
+/// is not in a protocol's table is 0, or false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Elected {
-    /// T.
+pub struct Options {
+    /// T: without a leader for so long, or up to twice that, something is done about it.
     pub election_timeout_ns: u64,
-    /// Between two heartbeats.
+    /// Between two heartbeats of a leader.
     pub heartbeat_ns: u64,
-    /// No jitter.
+    /// Wait exactly T, without jitter.
     pub fixed_timeout: bool,
     /// Ask before anyone is disturbed (Ongaro's dissertation, section 9.6).
     pub pre_vote: bool,
     /// A leader without a majority gives way (section 6.2), and with it section 4.2.3: a follower
     /// sticks to its leader.
     pub check_quorum: bool,
+    /// Leave a view only when a majority wants to.
+    pub exit_quorum: bool,
     /// Entries between snapshots; 0: never.
     pub snapshot_every: u64,
-    /// Messages with entries under way to one follower.
+    /// Messages with entries under way at once.
     pub window: usize,
     /// What may be uncommitted.
     pub limits: Limits,
 }
 
-impl Elected {
-    /// Reads them by the names Raft gave them; what is not given has its default.
-    pub fn parse(given: &Given<'_>) -> Result<Self, BootError> {
-        let (election_timeout_ns, heartbeat_ns) = given.timing_ns()?;
-        Ok(Elected {
+impl Options {
+    /// Reads them; what is not given has its default.
+    pub fn parse(
+        protocol: &'static str,
+        rows: &'static [OptionRow],
+        given: &BTreeMap<String, String>,
+    ) -> Result<Self, BootError> {
+        Self::read(&Given::new(protocol, rows, given)?)
+    }
+
+    /// The same, of a protocol that reads more than these.
+    pub fn read(given: &Given<'_>) -> Result<Self, BootError> {
+        let (election_timeout_ns, heartbeat_ns) = if given.has("election-timeout") {
+            given.timing_ns()?
+        } else {
+            (0, given.duration_ns("heartbeat")?)
+        };
+        let flag = |name| if given.has(name) { given.boolean(name) } else { Ok(false) };
+        let snapshots = given.has("snapshot-every");
+        Ok(Options {
             election_timeout_ns,
             heartbeat_ns,
-            fixed_timeout: given.boolean("fixed-timeout")?,
-            pre_vote: given.boolean("pre-vote")?,
-            check_quorum: given.boolean("check-quorum")?,
-            snapshot_every: given.integer("snapshot-every")?,
+            fixed_timeout: flag("fixed-timeout")?,
+            pre_vote: flag("pre-vote")?,
+            check_quorum: flag("check-quorum")?,
+            exit_quorum: flag("exit-quorum")?,
+            snapshot_every: if snapshots { given.integer("snapshot-every")? } else { 0 },
             window: given.window()?,
             limits: given.limits()?,
         })

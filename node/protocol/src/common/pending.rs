@@ -18,7 +18,9 @@ pub const VALUE_BYTES_MAX: usize = 900 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Pending {
     waiting: VecDeque<(Index, Ticket)>,
+    /// The bytes of this leader's own entries that are under way, and where they begin.
     bytes: usize,
+    first: Option<Index>,
 }
 
 /// How much may be under way.
@@ -44,6 +46,7 @@ impl Pending {
     /// This entry is under way.
     pub fn weigh(&mut self, entry: &LogEntry) {
         self.bytes += weight(entry);
+        self.first.get_or_insert(entry.index);
     }
 
     /// Whoever holds this ticket waits for the entry at `index`.
@@ -51,9 +54,9 @@ impl Pending {
         self.waiting.push_back((index, ticket));
     }
 
-    /// An entry was applied; `own`: one of this leader's epoch. Whom to answer, and what.
-    pub fn applied(&mut self, done: Done, own: bool) -> Option<(Ticket, Reply)> {
-        if own {
+    /// An entry was applied: whom to answer, and what.
+    pub fn applied(&mut self, done: Done) -> Option<(Ticket, Reply)> {
+        if self.first.is_some_and(|first| done.index >= first) {
             self.bytes = self.bytes.saturating_sub(done.weight);
         }
         self.waiting.front().filter(|(index, _)| *index == done.index)?;

@@ -31,20 +31,20 @@ impl Failover {
         if epoch > self.state.hard.promised {
             self.set_hard(HardState { promised: epoch, candidate: from, ..self.state.hard }, out);
         }
-        if self.promotion.as_ref().is_some_and(|promotion| promotion.epoch == epoch) {
+        if self.parts.promotion.as_ref().is_some_and(|promotion| promotion.epoch == epoch) {
             self.end_promotion(Reply::Fail(Refusal::Fenced(epoch)), out);
         }
         self.give_way(out);
-        if self.state.following != epoch {
-            self.state.following = epoch;
-            self.state.verified = Index(0);
+        if self.state.own.following != epoch {
+            self.state.own.following = epoch;
+            self.state.own.verified = Index(0);
             self.state.ordered.drop_staging();
         }
-        if self.lead.is_none() && self.promotion.is_none() {
-            self.state.leader = Some(from);
-            self.set_role(Role::Follower, out);
+        if self.parts.lead.is_none() && self.parts.promotion.is_none() {
+            self.state.own.leader = Some(from);
+            self.take_role(Role::Follower, out);
         }
-        self.lead.is_none()
+        self.parts.lead.is_none()
     }
 
     pub(super) fn on_append(
@@ -71,9 +71,9 @@ impl Failover {
         for entry in entries.into_iter().skip(keep) {
             self.state.ordered.put(entry, &mut self.disk, out);
         }
-        self.state.verified = self.state.verified.max(covered);
+        self.state.own.verified = self.state.own.verified.max(covered);
         self.note_whole(sent, out);
-        let commit = self.rules.follower_commit(commit, self.state.verified);
+        let commit = self.rules.follower_commit(commit, self.state.own.verified);
         self.commit_to(commit, sent.epoch, out);
         // A heartbeat says what is durable by now.
         let matched = if heartbeat { covered.min(self.disk.upto()) } else { covered };
@@ -98,7 +98,7 @@ impl Failover {
             self.state.ordered.install(sent.epoch, snapshot, &mut self.disk, out);
         }
         // What it sums up is committed here now, so it agrees with every leader.
-        self.state.verified = self.state.verified.max(index);
+        self.state.own.verified = self.state.own.verified.max(index);
         self.note_whole(sent, out);
         self.acknowledge(from, sent, index, out);
     }
@@ -106,7 +106,7 @@ impl Failover {
     /// Writes down that the log is whole in this epoch, behind the entries that make it so and
     /// without those that do not: the disk keeps the order of writes.
     fn note_whole(&mut self, sent: Sent, out: &mut Out) {
-        let whole = self.rules.is_whole(self.state.verified, sent.open);
+        let whole = self.rules.is_whole(self.state.own.verified, sent.open);
         if !whole || self.state.hard.synced >= sent.epoch {
             return;
         }
@@ -135,6 +135,6 @@ impl Failover {
     pub(super) fn cut(&mut self, from: Index, epoch: Epoch, out: &mut Out) {
         self.state.ordered.cut(from, epoch, true, &mut self.disk, out);
         let before = Index(from.0.saturating_sub(1));
-        self.state.verified = self.state.verified.min(before);
+        self.state.own.verified = self.state.own.verified.min(before);
     }
 }

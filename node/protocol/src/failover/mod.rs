@@ -3,7 +3,8 @@
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a node is), `promotion` (the
 //! operator's word: promise, choose, pull, open), `replication` (the leader's side), `follower`
-//! (the other side), `ahead` (what asynchronous mode answers from); `options`, [`message`].
+//! (the other side), `ahead` (what asynchronous mode answers from); `options`, [`message`]; here,
+//! what it adds to a node that keeps a log ([`crate::common::node`]).
 //!
 //! It never promotes anyone by itself, but for a restarted leader that nobody deposed.
 
@@ -18,23 +19,27 @@ mod state;
 mod states;
 
 use crate::common::disk::Hard;
+use crate::common::node::{LogProtocol, Node};
+use crate::common::options::{Given, Options};
 use crate::common::ordered::Ordered;
-use crate::common::reads::{Reader, answer};
+use crate::common::reads::ReadRounds;
+use crate::common::rounds::Reader;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{
-    Boot, BootError, Doubt, Epoch, Index, Input, Level, Mark, NodeId, OfLog, Output, Outputs,
-    Protocol, Refusal, Reply, Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to,
-    send_to,
+    Boot, BootError, Command, Doubt, Epoch, Index, NodeId, Output, Outputs, Refusal, Reply,
+    Request, Role, Session, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
 use crate::{Acks, Progress, ProtocolRow};
 use ahead::Ahead;
 use message::{Body, Message};
+use options::Promotes;
 use promotion::Promotion;
 use replication::Lead;
 
 pub use message::Standing;
-pub use options::{Mode, Options};
+pub use options::Mode;
 pub use rules::{Fenced, Rules};
-pub use state::{Disk, HardState, Held, State};
+pub use state::{Disk, HardState, Held, Own, State};
 
 type Out = Outputs<Message>;
 
@@ -53,14 +58,10 @@ pub const ROW: ProtocolRow = ProtocolRow {
 };
 
 /// One node.
-pub struct Failover {
-    rules: &'static dyn Rules,
-    state: State,
-    disk: Disk,
-    /// The moment of the step under way.
-    now: Time,
-    /// What the last `WakeAt` said.
-    wake_at: Option<Time>,
+pub type Failover = Node<Parts>;
+
+/// What a node has that its rules do not look at.
+pub struct Parts {
     /// The greatest epoch heard of, promised here or not.
     seen: Epoch,
     /// The operator's word, while it is being carried out.
@@ -69,16 +70,28 @@ pub struct Failover {
     lead: Option<Lead>,
 }
 
-impl Protocol for Failover {
+impl Parts {
+    /// Once the epoch is open.
+    fn leading(&self) -> Option<&Lead> {
+        self.lead.as_ref().filter(|lead| lead.is_open)
+    }
+}
+
+impl LogProtocol for Parts {
     type Message = Message;
+    type Body = Body;
     type Rules = dyn Rules;
+    type Hard = HardState;
+    type Own = Own;
+    type Held = Held;
 
     fn recover(
         mut boot: Boot,
         rules: &'static dyn Rules,
         out: &mut Out,
-    ) -> Result<Self, BootError> {
-        let options = Options::parse(&boot.options)?;
+    ) -> Result<Failover, BootError> {
+        let given = Given::new("manual-failover", options::OPTIONS, &boot.options)?;
+        let (options, promotes) = (Options::read(&given)?, Promotes::read(&given)?);
         let first = *boot.members.first().expect("a cluster has a node");
         let stored = if boot.state.is_empty() {
             HardState::initial(first)
@@ -89,185 +102,181 @@ impl Protocol for Failover {
         let mut ordered = Ordered::recover(&mut boot)?;
         ordered.trace_boot(&boot.members, hard.promised, Some(hard.candidate), out);
         ordered.trace_role(Role::Follower, hard.promised, out);
-        let mut node = Failover {
-            rules,
-            disk: Disk::recovered(hard, ordered.log.last_index()),
-            state: State {
-                id: boot.id,
-                members: boot.members,
-                options,
-                hard,
-                ordered,
-                role: Role::Follower,
-                leader: None,
-                following: Epoch(0),
-                verified: Index(0),
-            },
-            now: boot.now,
-            wake_at: None,
-            seen: hard.promised,
-            promotion: None,
-            lead: None,
-        };
+        let own = Own { promotes, leader: None, following: Epoch(0), verified: Index(0) };
+        let parts = Parts { seen: hard.promised, promotion: None, lead: None };
+        let mut node = Node::new(boot, rules, options, hard, ordered, own, parts);
         node.resume(out);
-        node.set_alarm(out);
         Ok(node)
     }
 
-    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
-        self.now = self.now.max(now);
-        match input {
-            Input::Tick => self.on_tick(out),
-            Input::Receive { from, message } => self.on_message(from, message, out),
-            Input::Request { ticket, request } => self.on_request(ticket, request, out),
-            Input::Durable(mark) => {
-                if self.disk.on_durable(mark) {
-                    self.on_disk_progress(out);
-                }
-            }
-        }
-        self.replicate_all(out);
-        self.start_read_round(out);
-        let every = self.state.options.snapshot_every;
-        let members = &self.state.members;
-        self.state.ordered.take_snapshot_if_due(every, members, &mut self.disk, out);
-        self.set_alarm(out);
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            role: self.state.role,
-            epoch: self.state.hard.promised,
-            leader: self.state.leader,
-            delivered: self.state.ordered.replica.length(),
-            chain: self.state.ordered.replica.chain,
-            commit: self.state.ordered.commit,
-            last: self.state.ordered.log.last_index(),
-        }
-    }
-}
-
-impl Failover {
-    fn on_tick(&mut self, out: &mut Out) {
-        self.on_promotion_tick(out);
-        if self.lead.as_ref().is_some_and(|lead| self.now >= lead.heartbeat_at) {
-            self.on_heartbeat_due(out);
-        }
-    }
-
-    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
-        if from == self.state.id || !self.state.members.contains(&from) {
-            return;
-        }
+    fn on_message(node: &mut Failover, from: NodeId, message: Message, out: &mut Out) {
         let epoch = message.epoch;
-        self.seen = self.seen.max(epoch);
+        node.parts.seen = node.parts.seen.max(epoch);
         match message.body {
-            Body::Fence => self.on_fence(from, epoch, out),
-            Body::Promised { standing } => self.on_promised(from, epoch, standing, out),
-            Body::Refused => self.on_refused(epoch, out),
-            Body::Pull { prev, have } => self.on_pull(from, epoch, prev, have, out),
+            Body::Fence => node.on_fence(from, epoch, out),
+            Body::Promised { standing } => node.on_promised(from, epoch, standing, out),
+            Body::Refused => node.on_refused(epoch, out),
+            Body::Pull { prev, have } => node.on_pull(from, epoch, prev, have, out),
             Body::Pulled { prev, entries, end } => {
-                self.on_pulled(from, epoch, prev, entries, end, out);
+                node.on_pulled(from, epoch, prev, entries, end, out);
             }
             Body::PulledValues { snapshot, from: offset, values } => {
-                self.on_pulled_values(from, epoch, snapshot, offset, values, out);
+                node.on_pulled_values(from, epoch, snapshot, offset, values, out);
             }
             Body::Append { prev, commit, open, round, entries } => {
-                if self.accept_leader(from, epoch, out) {
+                if node.accept_leader(from, epoch, out) {
                     let sent = follower::Sent { epoch, open, round };
-                    self.on_append(from, sent, prev, commit, entries, out);
+                    node.on_append(from, sent, prev, commit, entries, out);
                 }
             }
             Body::Values { snapshot, open, round, from: offset, values } => {
-                if self.accept_leader(from, epoch, out) {
+                if node.accept_leader(from, epoch, out) {
                     let sent = follower::Sent { epoch, open, round };
-                    self.on_values(from, sent, snapshot, offset, values, out);
+                    node.on_values(from, sent, snapshot, offset, values, out);
                 }
             }
             Body::Matched { matched, whole, round } => {
-                self.on_matched(from, epoch, matched, whole, round, out);
+                node.on_matched(from, epoch, matched, whole, round, out);
             }
             Body::Mismatch { prev, conflict, first } => {
-                if !self.on_pull_mismatch(from, epoch, prev, conflict, first, out) {
-                    self.on_mismatch(from, epoch, prev, conflict, first);
+                if !node.on_pull_mismatch(from, epoch, prev, conflict, first, out) {
+                    node.on_mismatch(from, epoch, prev, conflict, first);
                 }
             }
-            Body::Have { index, have } => self.on_have(from, epoch, index, have, out),
+            Body::Have { index, have } => node.on_have(from, epoch, index, have, out),
         }
     }
 
-    fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        let (want, level) = match request.of_log() {
-            OfLog::Append(command) => return self.on_append_request(ticket, command, out),
-            OfLog::Read(want, level) => (want, level),
-            OfLog::Other(Request::Promote) => return self.promote(Some(ticket), out),
-            OfLog::Other(request) => {
-                return reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
-            }
-        };
-        let reader = Reader { ticket, want, at: self.now };
-        if level == Level::Local {
-            return answer(reader, level, &self.state.ordered.replica, out);
-        }
-        match self.lead.as_mut().filter(|lead| lead.is_open) {
-            Some(lead) => lead.rounds.wait(reader),
-            None => reply_to(ticket, self.not_leader(), out),
+    fn on_tick(node: &mut Failover, out: &mut Out) {
+        node.on_promotion_tick(out);
+        if node.parts.lead.as_ref().is_some_and(|lead| node.now >= lead.heartbeat_at) {
+            node.on_heartbeat_due(out);
         }
     }
 
-    fn on_disk_progress(&mut self, out: &mut Out) {
-        let HardState { promised, candidate, .. } = *self.disk.hard();
-        self.state.ordered.trace_persist(self.disk.upto(), promised, Some(candidate), out);
-        while let Some(held) = self.disk.release() {
-            self.keep_promise(held, out);
+    /// Says how far the disk is, then releases what waited for it.
+    fn on_disk_progress(node: &mut Failover, out: &mut Out) {
+        let HardState { promised, candidate, .. } = *node.disk.hard();
+        node.state.ordered.trace_persist(node.disk.upto(), promised, Some(candidate), out);
+        while let Some(held) = node.disk.release() {
+            Self::keep_promise(node, held, out);
         }
-        self.answer_ahead(out);
-        self.advance_leader_commit(out);
+        node.answer_ahead(out);
+        node.advance_leader_commit(out);
     }
 
-    /// Makes a promise now if the disk has what it rests on, and else when it has.
-    fn promise(&mut self, mark: Mark, held: Held, out: &mut Out) {
-        if self.disk.has(mark) {
-            self.keep_promise(held, out);
-        } else {
-            self.disk.hold(mark, held);
-        }
-    }
-
-    fn keep_promise(&mut self, held: Held, out: &mut Out) {
-        let epoch = self.state.hard.promised;
+    fn keep_promise(node: &mut Failover, held: Held, out: &mut Out) {
+        let epoch = node.state.hard.promised;
         match held {
-            Held::OwnPromise => self.on_own_promise(out),
+            Held::OwnPromise => node.on_own_promise(out),
             Held::Promise { to } => {
                 out.push(Output::Trace(TraceEvent::Promise { epoch, to }));
-                let standing = self.standing();
+                let standing = node.standing();
                 send_in(to, epoch, Body::Promised { standing }, out);
             }
             Held::Ack { to, epoch, matched, round } => {
-                self.state.ordered.trace_ack("append", matched, epoch, out);
-                let whole = self.disk.hard().synced >= epoch;
+                node.state.ordered.trace_ack("append", matched, epoch, out);
+                let whole = node.disk.hard().synced >= epoch;
                 send_in(to, epoch, Body::Matched { matched, whole, round }, out);
             }
-            Held::OwnWhole => self.on_whole(self.state.id, out),
-            Held::Open => self.open(out),
+            Held::OwnWhole => node.on_whole(node.state.id, out),
+            Held::Open => node.open(out),
             Held::Other { to, message } => send_to(to, message, out),
         }
     }
 
+    fn after_input(node: &mut Failover, out: &mut Out) {
+        node.replicate_all(out);
+        node.serve_reads(out);
+    }
+
+    fn due(node: &Failover) -> Option<Time> {
+        let heartbeat = node.parts.lead.as_ref().map(|lead| lead.heartbeat_at);
+        let promotion = node.parts.promotion.as_ref().map(Promotion::due);
+        heartbeat.into_iter().chain(promotion).min()
+    }
+
+    fn message(node: &Failover, body: Body) -> Message {
+        Message { epoch: node.state.hard.promised, body }
+    }
+
+    fn epoch(node: &Failover) -> Epoch {
+        node.state.hard.promised
+    }
+
+    fn leads(node: &Failover) -> bool {
+        node.parts.leading().is_some()
+    }
+
+    fn leader(node: &Failover) -> Option<NodeId> {
+        node.state.own.leader
+    }
+
+    fn deduplicate(rules: &dyn Rules, sessions: &Sessions, session: Session) -> Lookup {
+        rules.deduplicate(sessions, session)
+    }
+
+    fn append(node: &mut Failover, ticket: Ticket, command: Command, out: &mut Out) {
+        node.append(ticket, command, out);
+    }
+
+    fn read(node: &mut Failover, reader: Reader, out: &mut Out) {
+        node.wait_for_round(reader, out);
+    }
+
+    fn other(node: &mut Failover, ticket: Ticket, request: Request, out: &mut Out) {
+        if let Request::Promote = request {
+            return node.promote(Some(ticket), out);
+        }
+        reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
+    }
+
+    /// Who leads, or, where this node did and nobody else is known, that it is fenced.
+    fn not_leader(node: &Failover) -> Reply {
+        let (opened, seen) = (node.state.hard.opened, node.parts.seen);
+        Reply::Fail(match node.state.own.leader {
+            None if opened > Epoch(0) && seen > opened => Refusal::Fenced(seen),
+            leader => Refusal::NotLeader(leader.filter(|leader| *leader != node.state.id)),
+        })
+    }
+}
+
+/// Only the leader answers linearizable reads: nobody asks it for an index.
+impl ReadRounds for Parts {
+    fn may_start_round(node: &Failover) -> bool {
+        node.parts.leading().is_some_and(|lead| node.state.ordered.commit >= lead.open)
+    }
+
+    fn start_round(node: &mut Failover, out: &mut Out) {
+        node.broadcast_heartbeat(out);
+    }
+
+    fn is_confirmed(node: &Failover, round: u64) -> bool {
+        let peers = node.parts.lead.iter().flat_map(Lead::peers);
+        let quorum = node.rules.quorum(node.state.members.len());
+        node.rules.round_covers(node.round_heard(peers.map(|peer| peer.round), quorum), round)
+    }
+
+    fn whom_to_ask(_node: &Failover) -> Option<NodeId> {
+        None
+    }
+}
+
+impl Failover {
     fn set_hard(&mut self, hard: HardState, out: &mut Out) {
         assert!(hard.promised >= self.state.hard.promised, "epochs never go back");
         if hard.promised > self.state.hard.promised {
             // Promises of the old epoch that have not left are void, as if lost on their way.
             self.disk.drop_held();
         }
-        self.seen = self.seen.max(hard.promised);
+        self.parts.seen = self.parts.seen.max(hard.promised);
         self.state.hard = hard;
         self.disk.persist_hard(hard, out);
     }
 
-    fn set_role(&mut self, role: Role, out: &mut Out) {
+    fn take_role(&mut self, role: Role, out: &mut Out) {
         self.state.role = role;
-        let ahead = self.lead.as_ref().and_then(|lead| lead.ahead.as_ref());
+        let ahead = self.parts.lead.as_ref().and_then(|lead| lead.ahead.as_ref());
         let length = ahead.filter(|_| role == Role::Leader).map(Ahead::length);
         self.state.ordered.trace_role_at(role, self.state.hard.promised, length, out);
     }
@@ -280,51 +289,25 @@ impl Failover {
 
     /// A newer epoch is known: whoever acts here for an older one stops.
     fn give_way(&mut self, out: &mut Out) {
-        let known = HardState { promised: self.seen, ..self.state.hard };
-        if self.promotion.as_ref().is_some_and(|p| p.epoch < self.seen) {
-            self.end_promotion(Reply::Fail(Refusal::Fenced(self.seen)), out);
+        let known = HardState { promised: self.parts.seen, ..self.state.hard };
+        if self.parts.promotion.as_ref().is_some_and(|p| p.epoch < self.parts.seen) {
+            self.end_promotion(Reply::Fail(Refusal::Fenced(self.parts.seen)), out);
         }
         let fenced =
-            self.lead.as_ref().is_some_and(|lead| self.rules.is_fenced(&known, lead.epoch));
+            self.parts.lead.as_ref().is_some_and(|lead| self.rules.is_fenced(&known, lead.epoch));
         if fenced {
             self.step_down(out);
         }
     }
 
     fn step_down(&mut self, out: &mut Out) {
-        let Some(lead) = self.lead.take() else { return };
-        self.state.leader = None;
-        self.set_role(Role::Follower, out);
-        let waiting = lead.ahead.into_iter().flat_map(Ahead::into_tickets);
-        for ticket in lead.pending.into_tickets().chain(waiting) {
+        let Some(lead) = self.parts.lead.take() else { return };
+        self.state.own.leader = None;
+        self.take_role(Role::Follower, out);
+        for ticket in lead.ahead.into_iter().flat_map(Ahead::into_tickets) {
             reply_to(ticket, Reply::Info(Doubt::LeadershipLost), out);
         }
-        for reader in lead.rounds.into_waiters() {
-            reply_to(reader.ticket, self.not_leader(), out);
-        }
-    }
-
-    /// Who leads, or, where this node did and nobody else is known, that it is fenced.
-    fn not_leader(&self) -> Reply {
-        let deposed = self.state.hard.opened > Epoch(0) && self.seen > self.state.hard.opened;
-        Reply::Fail(match self.state.leader {
-            None if deposed => Refusal::Fenced(self.seen),
-            leader => Refusal::NotLeader(leader.filter(|leader| *leader != self.state.id)),
-        })
-    }
-
-    fn others(&self) -> Vec<NodeId> {
-        self.state.members.iter().copied().filter(|member| *member != self.state.id).collect()
-    }
-
-    fn set_alarm(&mut self, out: &mut Out) {
-        let heartbeat = self.lead.as_ref().map(|lead| lead.heartbeat_at);
-        let promotion = self.promotion.as_ref().map(Promotion::due);
-        let Some(due) = heartbeat.into_iter().chain(promotion).min() else { return };
-        if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
-            self.wake_at = Some(due);
-            out.push(Output::WakeAt(due));
-        }
+        self.fail_clients(&Parts::not_leader(self), out);
     }
 }
 

@@ -1,11 +1,7 @@
 //! The options of manual failover: what they are called, what they mean, what holds without them.
-//! It never guesses: an unusable value is an error that says why.
-
-use std::collections::BTreeMap;
 
 use crate::OptionRow;
 use crate::common::options::{Given, option};
-use crate::common::pending::Limits;
 use crate::machine::BootError;
 
 /// The options as text, for help and lists.
@@ -29,37 +25,24 @@ pub enum Mode {
     Async,
 }
 
-/// Options as numbers. Durations in nanoseconds.
+/// What only this protocol has, as numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Options {
+pub struct Promotes {
     /// When an append is acknowledged.
     pub mode: Mode,
     /// Whether a restarted leader asks for a new epoch.
     pub reopen: bool,
     /// How long a promotion may take.
     pub promote_timeout_ns: u64,
-    /// Between two heartbeats.
-    pub heartbeat_ns: u64,
-    /// Entries between snapshots; 0: never.
-    pub snapshot_every: u64,
-    /// Messages with entries under way to one follower.
-    pub window: usize,
-    /// What may be uncommitted.
-    pub limits: Limits,
 }
 
-impl Options {
-    /// Reads options; what is not given has its default.
-    pub fn parse(given: &BTreeMap<String, String>) -> Result<Self, BootError> {
-        let given = Given::new("manual-failover", OPTIONS, given)?;
-        Ok(Options {
+impl Promotes {
+    /// Reads them; what is not given has its default.
+    pub fn read(given: &Given<'_>) -> Result<Self, BootError> {
+        Ok(Promotes {
             mode: given.word("mode", &[("sync", Mode::Sync), ("async", Mode::Async)])?,
             reopen: given.boolean("reopen")?,
             promote_timeout_ns: given.duration_ns("promote-timeout")?,
-            heartbeat_ns: given.duration_ns("heartbeat")?,
-            snapshot_every: given.integer("snapshot-every")?,
-            window: given.window()?,
-            limits: given.limits()?,
         })
     }
 }

@@ -57,15 +57,15 @@ impl Failover {
             return;
         }
         if promised == Epoch(1) && opened == Epoch(0) {
-            self.promotion = Some(self.promotion_of(promised, None));
+            self.parts.promotion = Some(self.promotion_of(promised, None));
             self.install(out);
-        } else if opened == promised && self.state.options.reopen {
+        } else if opened == promised && self.state.own.promotes.reopen {
             self.promote(None, out);
         }
     }
 
     fn promotion_of(&self, epoch: Epoch, ticket: Option<Ticket>) -> Promotion {
-        let timeout = self.state.options.promote_timeout_ns;
+        let timeout = self.state.own.promotes.promote_timeout_ns;
         Promotion {
             epoch,
             ticket,
@@ -77,21 +77,21 @@ impl Failover {
     }
 
     pub(super) fn promote(&mut self, ticket: Option<Ticket>, out: &mut Out) {
-        if self.promotion.as_ref().is_some_and(|promotion| promotion.ticket.is_some()) {
+        if self.parts.promotion.as_ref().is_some_and(|promotion| promotion.ticket.is_some()) {
             let refusal = Refusal::Refused("a promotion of this node is under way".into());
             return ticket.into_iter().for_each(|t| reply_to(t, Reply::Fail(refusal.clone()), out));
         }
-        if let Some(lead) = self.lead.as_ref().filter(|lead| lead.is_open) {
+        if let Some(lead) = self.parts.leading() {
             let answer = Reply::Ok(Answer::Promoted(lead.epoch));
             return ticket.into_iter().for_each(|t| reply_to(t, answer.clone(), out));
         }
         self.step_down(out);
-        let epoch = self.seen.next();
+        let epoch = self.parts.seen.next();
         let hard = HardState { promised: epoch, candidate: self.state.id, ..self.state.hard };
         self.set_hard(hard, out);
-        self.state.leader = None;
-        self.set_role(Role::Candidate, out);
-        self.promotion = Some(self.promotion_of(epoch, ticket));
+        self.state.own.leader = None;
+        self.take_role(Role::Candidate, out);
+        self.parts.promotion = Some(self.promotion_of(epoch, ticket));
         let mark = self.rules.before_promise(&self.disk);
         self.promise(mark, Held::OwnPromise, out);
     }
@@ -112,7 +112,7 @@ impl Failover {
         }
         if epoch > self.state.hard.promised {
             self.set_hard(HardState { promised: epoch, candidate: from, ..self.state.hard }, out);
-            self.state.leader = None;
+            self.state.own.leader = None;
         }
         self.give_way(out);
         let mark = self.rules.before_promise(&self.disk);
@@ -121,7 +121,12 @@ impl Failover {
 
     pub(super) fn on_refused(&mut self, epoch: Epoch, out: &mut Out) {
         // Refused in its own epoch: another candidate has the promise.
-        if self.promotion.as_ref().is_some_and(|p| p.epoch == epoch && p.stage == Stage::Fencing) {
+        if self
+            .parts
+            .promotion
+            .as_ref()
+            .is_some_and(|p| p.epoch == epoch && p.stage == Stage::Fencing)
+        {
             self.end_promotion(Reply::Fail(Refusal::Fenced(epoch)), out);
         }
         self.give_way(out);
@@ -134,14 +139,14 @@ impl Failover {
         standing: Standing,
         out: &mut Out,
     ) {
-        if self.promotion.as_ref().is_some_and(|promotion| promotion.epoch == epoch) {
+        if self.parts.promotion.as_ref().is_some_and(|promotion| promotion.epoch == epoch) {
             self.count_promise(from, standing, out);
         }
     }
 
     fn count_promise(&mut self, from: NodeId, standing: Standing, out: &mut Out) {
         let (id, quorum) = (self.state.id, self.rules.quorum(self.state.members.len()));
-        let Some(promotion) = &mut self.promotion else { return };
+        let Some(promotion) = &mut self.parts.promotion else { return };
         promotion.promised.insert(from, standing);
         let own = promotion.promised.get(&id).copied();
         let (Some(own), Stage::Fencing) = (own, promotion.stage) else { return };
@@ -161,7 +166,7 @@ impl Failover {
     // Taking the best log.
 
     fn pull(&mut self, from: NodeId, prev: EntryId, out: &mut Out) {
-        let Some(promotion) = &mut self.promotion else { return };
+        let Some(promotion) = &mut self.parts.promotion else { return };
         promotion.stage = Stage::Pulling { from, prev };
         promotion.again_at = after(self.now, self.state.options.heartbeat_ns);
         let (epoch, have) = (promotion.epoch, self.state.ordered.have());
@@ -203,7 +208,8 @@ impl Failover {
 
     /// Whether this is the answer waited for.
     fn pulls_from(&self, node: NodeId, epoch: Epoch) -> Option<EntryId> {
-        let promotion = self.promotion.as_ref().filter(|promotion| promotion.epoch == epoch)?;
+        let promotion =
+            self.parts.promotion.as_ref().filter(|promotion| promotion.epoch == epoch)?;
         match promotion.stage {
             Stage::Pulling { from, prev } if from == node => Some(prev),
             _ => None,
@@ -290,10 +296,10 @@ impl Failover {
 
     /// The log is chosen: it is whole here once on disk, and goes to everyone else.
     fn install(&mut self, out: &mut Out) {
-        let Some(promotion) = &mut self.promotion else { return };
+        let Some(promotion) = &mut self.parts.promotion else { return };
         promotion.stage = Stage::Installing;
         let (epoch, open) = (promotion.epoch, self.state.ordered.log.last_index());
-        self.lead = Some(Lead::new(epoch, open, self.others(), self.now));
+        self.parts.lead = Some(Lead::new(epoch, open, self.others(), self.now));
         // The disk keeps the order of writes: with this, all entries before it are durable.
         self.set_hard(HardState { synced: epoch, ..self.state.hard }, out);
         self.promise(self.disk.hard_mark(), Held::OwnWhole, out);
@@ -303,7 +309,7 @@ impl Failover {
     /// A node's log is whole in this epoch. A majority of them opens it, once that is on disk.
     pub(super) fn on_whole(&mut self, node: NodeId, out: &mut Out) {
         let quorum = self.rules.quorum(self.state.members.len());
-        let Some(lead) = &mut self.lead else { return };
+        let Some(lead) = &mut self.parts.lead else { return };
         lead.whole.insert(node);
         let epoch = lead.epoch;
         let opening = self.state.hard.opened >= epoch;
@@ -314,30 +320,30 @@ impl Failover {
     }
 
     pub(super) fn open(&mut self, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
+        let Some(lead) = &mut self.parts.lead else { return };
         lead.is_open = true;
         let epoch = lead.epoch;
-        self.state.leader = Some(self.state.id);
-        self.state.following = epoch;
+        self.state.own.leader = Some(self.state.id);
+        self.state.own.following = epoch;
         self.start_ahead();
-        self.set_role(Role::Leader, out);
+        self.take_role(Role::Leader, out);
         self.end_promotion(Reply::Ok(Answer::Promoted(epoch)), out);
         self.advance_leader_commit(out);
     }
 
     pub(super) fn end_promotion(&mut self, reply: Reply, out: &mut Out) {
-        let Some(promotion) = self.promotion.take() else { return };
+        let Some(promotion) = self.parts.promotion.take() else { return };
         if let Some(ticket) = promotion.ticket {
             reply_to(ticket, reply, out);
         }
-        if self.lead.as_ref().is_none_or(|lead| !lead.is_open) {
-            self.lead = None;
-            self.set_role(Role::Follower, out);
+        if self.parts.leading().is_none() {
+            self.parts.lead = None;
+            self.take_role(Role::Follower, out);
         }
     }
 
     pub(super) fn on_promotion_tick(&mut self, out: &mut Out) {
-        let Some(promotion) = &mut self.promotion else { return };
+        let Some(promotion) = &mut self.parts.promotion else { return };
         if promotion.until.is_some_and(|until| until <= self.now) {
             let sentence = "no majority answered in time; the epoch is given up".to_owned();
             return self.end_promotion(Reply::Fail(Refusal::Refused(sentence)), out);
@@ -350,7 +356,7 @@ impl Failover {
         let answered: Vec<NodeId> = promotion.promised.keys().copied().collect();
         match stage {
             Stage::Fencing if answered.contains(&self.state.id) => {
-                for to in self.others().into_iter().filter(|to| !answered.contains(to)) {
+                for to in self.others().filter(|to| !answered.contains(to)) {
                     send_in(to, epoch, Body::Fence, out);
                 }
             }

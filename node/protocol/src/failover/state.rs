@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
 use super::message::Message;
+use super::options::Promotes;
 use crate::common::disk::Hard;
-use crate::common::ordered::Ordered;
-use crate::machine::{Epoch, Index, NodeId, Role};
+use crate::common::node;
+use crate::machine::{Epoch, Index, NodeId};
 
 /// Persistent: on disk before anything rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -71,20 +71,13 @@ pub enum Held {
 }
 
 /// A node's state, persistent and volatile.
+pub type State = node::State<HardState, Own>;
+
+/// What only manual failover has of it.
 #[derive(Clone, Debug)]
-pub struct State {
-    /// This node.
-    pub id: NodeId,
-    /// All members, this one included.
-    pub members: Vec<NodeId>,
-    /// Its options.
-    pub options: Options,
-    /// Promises, as in memory; the disk may be a little behind.
-    pub hard: HardState,
-    /// The log, as in memory, and what applying it came to.
-    pub ordered: Ordered,
-    /// What this node does.
-    pub role: Role,
+pub struct Own {
+    /// How it promotes.
+    pub promotes: Promotes,
     /// Whom it believes to lead the epoch it promised.
     pub leader: Option<NodeId>,
     /// The epoch of the leader it follows, or is.

@@ -4,8 +4,8 @@
 use super::{LogFromConsensus, Out};
 use crate::common::options::after;
 use crate::common::pending::too_large;
-use crate::common::reads::{Reader, answer};
 use crate::common::replica::Replica;
+use crate::common::rounds::{Reader, answer};
 use crate::machine::{Command, Doubt, Epoch, Level, Refusal, Reply, Ticket, Time, Want, reply_to};
 
 /// What was asked for and not proposed for so many T is refused: half of what clients wait by

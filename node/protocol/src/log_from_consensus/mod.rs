@@ -18,16 +18,18 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::common::disk::Hard;
+use crate::common::node::Alarm;
 use crate::common::options::after;
 use crate::common::ordered::Ordered;
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Index, Input, LogEntry, NodeId, OfLog, Output, Outputs,
-    Protocol, Record, Refusal, Reply, Role, Status, Time, build, reply_to,
+    Boot, BootError, Command, Epoch, Index, Input, LogEntry, NodeId, OfLog, Outputs, Protocol,
+    Record, Refusal, Reply, Role, Status, Time, build, reply_to,
 };
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::message::Message as Single;
-use crate::paxos::synod::{Acceptor, Disk, Journal, Synod};
+use crate::paxos::acceptor::Acceptor;
+use crate::paxos::synod::{Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
 use crate::{Epochs, ProtocolRow, Traces};
 use ask::Asked;
@@ -67,7 +69,7 @@ pub struct LogFromConsensus {
     look_at: Time,
     looked: usize,
     now: Time,
-    wake_at: Option<Time>,
+    alarm: Alarm,
 }
 
 /// How often this node started: with it no two incarnations give the same name.
@@ -130,10 +132,10 @@ impl Protocol for LogFromConsensus {
             look_at: after(boot.now, options.retry_ns),
             looked: 0,
             now: boot.now,
-            wake_at: None,
+            alarm: Alarm::default(),
         };
         node.execute(out);
-        node.set_alarm(out);
+        node.alarm.set(node.due(), node.now, out);
         Ok(node)
     }
 
@@ -162,7 +164,7 @@ impl Protocol for LogFromConsensus {
         self.propose(out);
         let (every, members) = (self.options.snapshot_every, self.synod.members().to_vec());
         self.ordered.take_snapshot_if_due(every, &members, &mut self.synod.disk, out);
-        self.set_alarm(out);
+        self.alarm.set(self.due(), self.now, out);
     }
 
     fn state(&self) -> &'static str {
@@ -246,12 +248,9 @@ impl LogFromConsensus {
         self.synod.propose(slot, encode(asked.name, &asked.command), self.now, out);
     }
 
-    fn set_alarm(&mut self, out: &mut Out) {
-        let due = self.synod.due().map_or(self.look_at, |due| due.min(self.look_at));
-        if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
-            self.wake_at = Some(due);
-            out.push(Output::WakeAt(due));
-        }
+    /// When something is to be done if nothing comes.
+    fn due(&self) -> Option<Time> {
+        self.synod.due().into_iter().chain([self.look_at]).min()
     }
 }
 

@@ -214,10 +214,23 @@ where
     P: Protocol + Send + 'static,
     P::Message: Send,
 {
-    let mut typed = Vec::new();
-    let protocol = P::recover(boot, rules, &mut typed)?;
-    out.extend(typed.drain(..).map(encode));
-    Ok(Box::new(Erased { protocol, out: typed }))
+    let mut said = Vec::new();
+    let protocol = P::recover(boot, rules, &mut said)?;
+    Ok(erase(protocol, said, out))
+}
+
+/// Hides the message type of a protocol that has just started, and of what it said.
+pub fn erase<P>(
+    protocol: P,
+    mut said: Outputs<P::Message>,
+    out: &mut Outputs<Bytes>,
+) -> Box<dyn Machine>
+where
+    P: Protocol + Send + 'static,
+    P::Message: Send,
+{
+    out.extend(said.drain(..).map(encode));
+    Box::new(Erased { protocol, out: said })
 }
 
 impl<P> Machine for Erased<P>

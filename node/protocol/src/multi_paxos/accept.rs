@@ -41,10 +41,10 @@ impl MultiPaxos {
         if news {
             self.set_promised(ballot, leader, true, out);
         }
-        if news || self.state.role != Role::Follower || self.state.leader != Some(leader) {
+        if news || self.state.role != Role::Follower || self.state.own.leader != Some(leader) {
             self.follow(Some(leader), out);
         }
-        self.state.heard = Some(self.now);
+        self.state.own.heard = Some(self.now);
         self.reset_election_timer();
     }
 
@@ -61,10 +61,10 @@ impl MultiPaxos {
         for (slot, command) in (first.0..).zip(commands) {
             hashes.push(command.hash());
             let (index, birth) = (Index(slot), ballot.epoch());
-            let held = self.state.open.get(&index).is_some_and(|entry| entry.birth == birth);
+            let held = self.state.own.open.get(&index).is_some_and(|entry| entry.birth == birth);
             if index > self.state.ordered.commit && !held {
                 let entry = LogEntry { index, birth, command };
-                self.state.open.insert(index, entry.clone());
+                self.state.own.open.insert(index, entry.clone());
                 self.disk.persist(Record::Append(entry), out);
             }
         }

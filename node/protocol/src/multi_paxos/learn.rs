@@ -4,8 +4,8 @@
 
 use super::message::Body;
 use super::rules::Learned;
-use super::{Lead, MultiPaxos, Out, send};
-use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Record, Snapshot, reply_to};
+use super::{MultiPaxos, Out, send};
+use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Offset, Record, Snapshot};
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::{Behind, CatchUp};
 
@@ -24,9 +24,9 @@ impl MultiPaxos {
     ) {
         let mut slot = self.state.ordered.log.last_index().next();
         while slot <= commit {
-            match self.rules.learn(self.state.open.get(&slot), ballot) {
+            match self.rules.learn(self.state.own.open.get(&slot), ballot) {
                 Learned::Accepted => {
-                    let entry = self.state.open.remove(&slot).expect("it was looked at");
+                    let entry = self.state.own.open.remove(&slot).expect("it was looked at");
                     self.state.ordered.learn(Epoch(0), entry.command, out);
                 }
                 Learned::Skipped => self.take_chosen(slot, Command::Noop, out),
@@ -42,55 +42,28 @@ impl MultiPaxos {
 
     /// Executes what is known to be chosen, and answers whoever asked for it.
     pub(super) fn execute(&mut self, out: &mut Out) {
-        let (rules, epoch) = (self.rules, self.state.hard.promised.epoch());
-        let ordered = &mut self.state.ordered;
-        let done = ordered.commit_to(
-            ordered.log.last_index(),
-            epoch,
-            self.lead.is_some(),
-            |sessions, session| rules.deduplicate(sessions, session),
-            out,
-        );
+        let epoch = self.state.hard.promised.epoch();
+        self.commit_to(self.state.ordered.log.last_index(), epoch, out);
         self.note_decided(out);
-        let Some(lead) = &mut self.lead else { return };
-        for done in done {
-            if let Some((ticket, reply)) = lead.pending.applied(done, true) {
-                reply_to(ticket, reply, out);
-            }
-        }
     }
 
     fn note_decided(&mut self, out: &mut Out) {
         let end = self.state.ordered.log.last();
         let hard = &mut self.state.hard;
         (hard.decided, hard.chain) = (end.index, end.chain);
-        if end.index.0 >= self.noted.0 + NOTED_EVERY {
-            self.noted = end.index;
+        if end.index.0 >= self.parts.noted.0 + NOTED_EVERY {
+            self.parts.noted = end.index;
             self.disk.persist_hard(*hard, out);
         }
     }
 
     /// A value that others know to be chosen. The disk keeps it as accepted above every ballot.
     fn take_chosen(&mut self, index: Index, command: Command, out: &mut Out) {
-        self.state.open.remove(&index);
+        self.state.own.open.remove(&index);
         let birth = Ballot::CHOSEN.epoch();
         let entry = LogEntry { index, birth, command: command.clone() };
         self.disk.persist(Record::Append(entry), out);
         self.state.ordered.learn(Epoch(0), command, out);
-    }
-
-    /// This node leads no longer.
-    pub(super) fn answer_all_pending(&mut self, lead: Lead, out: &mut Out) {
-        for ticket in lead.pending.into_tickets() {
-            reply_to(ticket, self.rules.answer_pending(&self.state), out);
-        }
-        self.refuse_rounds(lead.rounds, out);
-    }
-
-    pub(super) fn take_snapshot_if_due(&mut self, out: &mut Out) {
-        let every = self.state.options.snapshot_every;
-        let members = &self.state.members;
-        self.state.ordered.take_snapshot_if_due(every, members, &mut self.disk, out);
     }
 
     // Catching up.
@@ -99,17 +72,17 @@ impl MultiPaxos {
     pub(super) fn fall_behind(&mut self, node: NodeId, upto: Index, out: &mut Out) {
         // Two heartbeats: long enough for any answer that is still coming.
         let patience = 2 * self.state.options.heartbeat_ns;
-        if Behind::note(&mut self.behind, node, upto, self.now, patience) {
+        if Behind::note(&mut self.parts.behind, node, upto, self.now, patience) {
             self.ask_what_is_chosen(node, out);
         }
     }
 
     pub(super) fn ask_again_if_due(&mut self, out: &mut Out) {
-        if self.lead.is_some() {
+        if self.parts.lead.is_some() {
             return;
         }
-        self.behind.take_if(|behind| behind.upto <= self.state.ordered.commit);
-        let Some(Behind { of, upto, again_at }) = self.behind else { return };
+        self.parts.behind.take_if(|behind| behind.upto <= self.state.ordered.commit);
+        let Some(Behind { of, upto, again_at }) = self.parts.behind else { return };
         if again_at <= self.now {
             self.fall_behind(of, upto, out);
         }
@@ -129,14 +102,14 @@ impl MultiPaxos {
                 return;
             }
             // A leader learns from its acceptors alone: its open slots are its own.
-            _ if self.lead.is_some() => return,
+            _ if self.parts.lead.is_some() => return,
             CatchUp::Chosen { entries, .. } => self.on_chosen(entries, out),
             CatchUp::Snapshot { snapshot, from: offset, values } => {
                 self.on_snapshot(snapshot, offset, values, out);
             }
         }
-        self.behind.take_if(|behind| behind.upto <= self.state.ordered.commit);
-        if let Some(behind) = self.behind.take_if(|behind| behind.of == from) {
+        self.parts.behind.take_if(|behind| behind.upto <= self.state.ordered.commit);
+        if let Some(behind) = self.parts.behind.take_if(|behind| behind.of == from) {
             self.fall_behind(from, behind.upto, out);
         }
     }
@@ -167,7 +140,7 @@ impl MultiPaxos {
         }
         let epoch = self.state.hard.promised.epoch();
         self.state.ordered.install(epoch, snapshot, &mut self.disk, out);
-        self.state.open = self.state.open.split_off(&index.next());
+        self.state.own.open = self.state.own.open.split_off(&index.next());
         self.note_decided(out);
     }
 }

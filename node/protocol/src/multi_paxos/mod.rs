@@ -3,9 +3,8 @@
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a node is), `prepare` (phase 1),
 //! `propose` (phase 2, the leader's side), `accept` (the acceptor's), `learn` (executing in order,
-//! catching up), `reads`; `disk` (what waits for what), `options`, [`message`].
-//!
-//! It never does anything by itself: it takes an [`Input`] and says what should be done about it.
+//! catching up); `disk` (what waits for what), `options`, [`message`]; here, what Multi-Paxos adds to
+//! a node that keeps a log ([`crate::common::node`]).
 
 mod accept;
 mod disk;
@@ -14,25 +13,22 @@ pub mod message;
 mod options;
 mod prepare;
 mod propose;
-mod reads;
 pub mod rules;
 mod state;
 mod states;
 
 use std::collections::VecDeque;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-
-use crate::common::asking::{Asking, Waiter};
-use crate::common::disk::Hard;
-use crate::common::options::{after, draw_timeout};
+use crate::common::disk::{Disk as CommonDisk, Hard};
+use crate::common::node::{LogProtocol, Node};
+use crate::common::options::Options;
 use crate::common::ordered::Ordered;
-use crate::common::pending::Pending;
-use crate::common::reads::Rounds;
+use crate::common::reads::ReadRounds;
+use crate::common::rounds::Reader;
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{
-    Boot, BootError, Index, Input, Mark, NodeId, OfLog, Output, Outputs, Protocol, Refusal, Reply,
-    Request, Role, Status, Ticket, Time, TraceEvent, build, reply_to, send_to,
+    Boot, BootError, Command, Epoch, Index, NodeId, Output, Outputs, Reply, Session, Ticket, Time,
+    TraceEvent, build, send_to,
 };
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
@@ -41,7 +37,7 @@ use message::{Body, Message};
 
 pub use disk::Disk;
 pub use rules::{Learned, Paper, Rules};
-pub use state::{HardState, State};
+pub use state::{HardState, Own, State};
 
 use accept::trace_accepted;
 use disk::Held;
@@ -64,17 +60,12 @@ pub const ROW: ProtocolRow = ProtocolRow {
 };
 
 /// One node: acceptor, learner, and at times the proposer.
-pub struct MultiPaxos {
-    rules: &'static dyn Rules,
-    state: State,
-    disk: Disk,
+pub type MultiPaxos = Node<Parts>;
+
+/// What a node has that its rules do not look at.
+pub struct Parts {
     /// The hard state that the trace spoke of last.
     told: HardState,
-    rng: ChaCha8Rng,
-    /// The moment of the step under way.
-    now: Time,
-    /// What the last `WakeAt` said.
-    wake_at: Option<Time>,
     /// When a node that is not leading proposes to lead.
     election_at: Time,
     /// The highest ballot heard of.
@@ -85,8 +76,6 @@ pub struct MultiPaxos {
     candidacy: Option<Candidacy>,
     /// What only a leader has.
     lead: Option<Lead>,
-    /// Linearizable reads that wait for a leader elsewhere.
-    asking: Asking,
     /// The chosen prefix that the disk was told of last.
     noted: Index,
     /// What is known to be chosen and lacking here.
@@ -102,20 +91,22 @@ struct Lead {
     barrier: Index,
     peers: Vec<Peer>,
     heartbeat_at: Time,
-    pending: Pending,
-    rounds: Rounds<Waiter>,
 }
 
-impl Protocol for MultiPaxos {
+impl LogProtocol for Parts {
     type Message = Message;
+    type Body = Body;
     type Rules = dyn Rules;
+    type Hard = HardState;
+    type Own = Own;
+    type Held = Held;
 
     fn recover(
         mut boot: Boot,
         rules: &'static dyn Rules,
         out: &mut Out,
-    ) -> Result<Self, BootError> {
-        let options = options::parse(&boot.options)?;
+    ) -> Result<MultiPaxos, BootError> {
+        let options = Options::parse("multi-paxos", options::OPTIONS, &boot.options)?;
         let mut hard = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let summed_up = boot.snapshot.as_ref().map_or(Index(0), |snapshot| snapshot.index);
         let (chosen, open) = state::divide(&hard, summed_up, std::mem::take(&mut boot.log))?;
@@ -124,133 +115,179 @@ impl Protocol for MultiPaxos {
         ordered.trace_boot(&boot.members, hard.promised.epoch(), hard.to, out);
         let end = ordered.log.last();
         (hard.decided, hard.chain) = (end.index, end.chain);
-        let role = Role::Follower;
-        let (id, members) = (boot.id, boot.members);
-        let state =
-            State { id, members, options, hard, open, ordered, role, leader: None, heard: None };
-        let mut node = MultiPaxos {
-            rules,
-            state,
-            disk: Disk::recovered(hard, Index(0)),
+        let parts = Parts {
             told: hard,
-            rng: ChaCha8Rng::seed_from_u64(boot.seed),
-            now: boot.now,
-            wake_at: None,
             election_at: boot.now,
             seen: hard.promised,
             asked: None,
             candidacy: None,
             lead: None,
-            asking: Asking::new(boot.now.0),
             noted: hard.decided,
             behind: None,
         };
+        let own = Own { open, leader: None, heard: None };
+        let mut node = Node::new(boot, rules, options, hard, ordered, own, parts);
+        // What of the log is on disk is the acceptor's affair, slot by slot.
+        node.disk = CommonDisk::recovered(hard, Index(0));
         if node.state.members.len() > 1 {
             node.reset_election_timer();
         }
         node.execute(out);
-        node.set_alarm(out);
         Ok(node)
     }
 
-    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
-        self.now = self.now.max(now);
-        match input {
-            Input::Tick => self.on_tick(out),
-            Input::Receive { from, message } => self.on_message(from, message, out),
-            Input::Request { ticket, request } => self.on_request(ticket, request, out),
-            Input::Durable(mark) => {
-                if self.disk.on_durable(mark) {
-                    self.on_disk_progress(out);
+    fn on_message(node: &mut MultiPaxos, from: NodeId, message: Message, out: &mut Out) {
+        let ballot = message.ballot;
+        node.parts.seen = node.parts.seen.max(ballot);
+        match message.body {
+            Body::Ask => node.on_ask(from, ballot, out),
+            Body::AskReply { granted } => node.on_ask_reply(from, ballot, granted, out),
+            Body::Prepare { from: slot } => node.on_prepare(from, ballot, slot, out),
+            Body::Promise { piece, pieces, base, accepted } => {
+                node.on_promise(from, ballot, (piece, pieces), base, accepted, out);
+            }
+            Body::Nack => node.on_nack(ballot, out),
+            Body::Accept { first, commit, round, commands } => {
+                node.on_accept(from, ballot, first, commit, round, commands, out);
+            }
+            Body::Accepted { first, count } => node.on_accepted(from, ballot, first, count, out),
+            Body::Heard { round } => node.on_heard(from, ballot, round, out),
+            Body::ReadIndex { token } => node.on_read_index(from, token, out),
+            Body::ReadIndexReply { token, index } => {
+                let granted = node.on_read_index_reply(token, index, out);
+                let own = ballot == node.state.hard.promised;
+                let own = own && node.state.own.leader == Some(from);
+                if let Some(index) = index.filter(|_| granted && own) {
+                    // It also says what is chosen: a heartbeat need not be waited for.
+                    node.learn_from_leader(from, ballot, index, out);
                 }
             }
-        }
-        self.propose_to_all(out);
-        self.start_read_round(out);
-        self.ask_for_read_index(out);
-        self.answer_granted_reads(out);
-        self.take_snapshot_if_due(out);
-        self.set_alarm(out);
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            role: self.state.role,
-            epoch: self.state.hard.promised.epoch(),
-            leader: self.state.leader,
-            delivered: self.state.ordered.replica.length(),
-            chain: self.state.ordered.replica.chain,
-            commit: self.state.ordered.commit,
-            last: self.state.last(),
-        }
-    }
-}
-
-impl MultiPaxos {
-    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
-        if from == self.state.id || !self.state.members.contains(&from) {
-            return;
-        }
-        let ballot = message.ballot;
-        self.seen = self.seen.max(ballot);
-        match message.body {
-            Body::Ask => self.on_ask(from, ballot, out),
-            Body::AskReply { granted } => self.on_ask_reply(from, ballot, granted, out),
-            Body::Prepare { from: slot } => self.on_prepare(from, ballot, slot, out),
-            Body::Promise { piece, pieces, base, accepted } => {
-                self.on_promise(from, ballot, (piece, pieces), base, accepted, out);
-            }
-            Body::Nack => self.on_nack(ballot, out),
-            Body::Accept { first, commit, round, commands } => {
-                self.on_accept(from, ballot, first, commit, round, commands, out);
-            }
-            Body::Accepted { first, count } => self.on_accepted(from, ballot, first, count, out),
-            Body::Heard { round } => self.on_heard(from, ballot, round, out),
-            Body::ReadIndex { token } => self.on_read_index(from, token, out),
-            Body::ReadIndexReply { token, index } => {
-                self.on_read_index_reply(from, ballot, token, index, out);
-            }
-            Body::CatchUp { catch_up } => self.on_catch_up(from, catch_up, out),
+            Body::CatchUp { catch_up } => node.on_catch_up(from, catch_up, out),
         }
     }
 
-    fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        match request.of_log() {
-            OfLog::Append(command) => self.on_append_request(ticket, command, out),
-            OfLog::Read(want, level) => self.on_read_request(ticket, level, want, out),
-            OfLog::Other(request) => {
-                reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
-            }
-        }
+    fn on_tick(node: &mut MultiPaxos, out: &mut Out) {
+        node.on_timer(out);
+        node.give_up_on_old_reads(out);
+        node.ask_again_if_due(out);
     }
 
-    fn on_tick(&mut self, out: &mut Out) {
-        if let Some(lead) = &mut self.lead {
-            if self.now >= lead.heartbeat_at {
-                lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
-                self.on_heartbeat_due(out);
-            }
-        } else if self.now >= self.election_at {
-            self.stand(out);
-        }
-        self.give_up_on_old_reads(out);
-        self.ask_again_if_due(out);
-    }
-
-    /// The disk holds more: say so, then release what waited for it.
-    fn on_disk_progress(&mut self, out: &mut Out) {
-        let hard = *self.disk.hard();
-        if self.told != hard {
-            self.told = hard;
+    /// Says how far the disk is, then releases what waited for it.
+    fn on_disk_progress(node: &mut MultiPaxos, out: &mut Out) {
+        let hard = *node.disk.hard();
+        if node.parts.told != hard {
+            node.parts.told = hard;
             let HardState { promised, to: promise, decided: upto, chain } = hard;
             let epoch = promised.epoch();
             out.push(Output::Trace(TraceEvent::Persist { upto, chain, epoch, promise }));
         }
-        // Acceptances in one ballot that follow each other are one message.
+        node.release_held(out);
+    }
+
+    fn keep_promise(node: &mut MultiPaxos, held: Held, out: &mut Out) {
+        match held {
+            Held::OwnPromise(ballot) => node.on_own_promise(ballot, out),
+            Held::Promise { to, ballot, from } => node.send_promise(to, ballot, from, out),
+            Held::Accepted { to, ballot, first, hashes } => {
+                trace_accepted(ballot, first, &hashes, out);
+                node.acknowledge((to, ballot, first, hashes.len() as u64), out);
+            }
+        }
+    }
+
+    fn after_input(node: &mut MultiPaxos, out: &mut Out) {
+        node.propose_to_all(out);
+        node.serve_reads(out);
+    }
+
+    fn due(node: &MultiPaxos) -> Option<Time> {
+        let Parts { lead, behind, election_at, .. } = &node.parts;
+        Some(if let Some(lead) = lead {
+            lead.heartbeat_at
+        } else {
+            let asks = [behind.map(|behind| behind.again_at), node.asking.due()];
+            asks.into_iter().flatten().fold(*election_at, Time::min)
+        })
+    }
+
+    fn message(node: &MultiPaxos, body: Body) -> Message {
+        Message { ballot: node.state.hard.promised, body }
+    }
+
+    fn epoch(node: &MultiPaxos) -> Epoch {
+        node.state.hard.promised.epoch()
+    }
+
+    fn leads(node: &MultiPaxos) -> bool {
+        node.parts.lead.is_some()
+    }
+
+    fn leader(node: &MultiPaxos) -> Option<NodeId> {
+        node.state.own.leader
+    }
+
+    fn last(node: &MultiPaxos) -> Index {
+        node.state.last()
+    }
+
+    fn deduplicate(rules: &dyn Rules, sessions: &Sessions, session: Session) -> Lookup {
+        rules.deduplicate(sessions, session)
+    }
+
+    fn answer_pending(node: &MultiPaxos) -> Reply {
+        node.rules.answer_pending(&node.state)
+    }
+
+    fn append(node: &mut MultiPaxos, ticket: Ticket, command: Command, out: &mut Out) {
+        let slot = node.propose(command, out);
+        node.pending.wait(slot, ticket);
+    }
+
+    fn read(node: &mut MultiPaxos, reader: Reader, out: &mut Out) {
+        node.wait_for_round(reader, out);
+    }
+}
+
+/// Whoever answers a round still obeys the leader's ballot, so no other leader had begun when it
+/// did: what the leader had executed when the round started is all that was acknowledged anywhere.
+impl ReadRounds for Parts {
+    fn may_start_round(node: &MultiPaxos) -> bool {
+        let lead = node.parts.lead.as_ref();
+        lead.is_some_and(|lead| node.rules.may_start_read_round(&node.state, lead.barrier))
+    }
+
+    fn start_round(node: &mut MultiPaxos, out: &mut Out) {
+        node.broadcast_heartbeat(out);
+    }
+
+    fn is_confirmed(node: &MultiPaxos, round: u64) -> bool {
+        let peers = node.parts.lead.iter().flat_map(|lead| &lead.peers);
+        let quorum = node.rules.promise_quorum(node.state.members.len());
+        node.rules.round_covers(node.round_heard(peers.map(|peer| peer.round), quorum), round)
+    }
+
+    fn ask_index(node: &MultiPaxos, leader: NodeId, token: u64, out: &mut Out) {
+        node.send(leader, Body::ReadIndex { token }, out);
+    }
+
+    fn tell_index(
+        node: &mut MultiPaxos,
+        to: NodeId,
+        token: u64,
+        index: Option<Index>,
+        out: &mut Out,
+    ) {
+        node.send(to, Body::ReadIndexReply { token, index }, out);
+    }
+}
+
+impl MultiPaxos {
+    /// Acceptances in one ballot that follow each other are one message.
+    fn release_held(&mut self, out: &mut Out) {
         let mut run: Option<(NodeId, Ballot, Index, u64)> = None;
         while let Some(held) = self.disk.release() {
             let Held::Accepted { to, ballot, first, hashes } = held else {
-                self.keep_promise(held, out);
+                Parts::keep_promise(self, held, out);
                 continue;
             };
             trace_accepted(ballot, first, &hashes, out);
@@ -271,69 +308,19 @@ impl MultiPaxos {
         }
     }
 
-    /// Makes a promise now if the disk has what it rests on, and else when it has.
-    fn promise(&mut self, mark: Mark, held: Held, out: &mut Out) {
-        if self.disk.has(mark) {
-            self.keep_promise(held, out);
-        } else {
-            self.disk.hold(mark, held);
-        }
-    }
-
-    fn keep_promise(&mut self, held: Held, out: &mut Out) {
-        match held {
-            Held::OwnPromise(ballot) => self.on_own_promise(ballot, out),
-            Held::Promise { to, ballot, from } => self.send_promise(to, ballot, from, out),
-            Held::Accepted { to, ballot, first, hashes } => {
-                trace_accepted(ballot, first, &hashes, out);
-                self.acknowledge((to, ballot, first, hashes.len() as u64), out);
-            }
-        }
-    }
-
-    fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
-        let id = self.state.id;
-        self.state.members.clone().into_iter().filter(move |member| *member != id)
-    }
-
     fn set_leader(&mut self, leader: Option<NodeId>, out: &mut Out) {
-        if self.state.leader != leader {
-            self.state.leader = leader;
+        if self.state.own.leader != leader {
+            self.state.own.leader = leader;
             self.forget_asked_reads(out);
         }
     }
 
-    fn set_role(&mut self, role: Role, out: &mut Out) {
-        self.state.role = role;
-        self.state.ordered.trace_role(role, self.state.hard.promised.epoch(), out);
-    }
-
     fn reset_election_timer(&mut self) {
-        let options::Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
-        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
-        self.election_at = after(self.now, timeout);
-    }
-
-    /// Asks to be woken when the next thing is due. An alarm that is already early enough stays:
-    /// a tick before its time is harmless, and an alarm a message would cost more.
-    fn set_alarm(&mut self, out: &mut Out) {
-        let due = if let Some(lead) = &self.lead {
-            lead.heartbeat_at
-        } else {
-            let asks = [self.behind.map(|behind| behind.again_at), self.asking.due()];
-            asks.into_iter().flatten().fold(self.election_at, Time::min)
-        };
-        if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
-            self.wake_at = Some(due);
-            out.push(Output::WakeAt(due));
-        }
+        self.parts.election_at = self.draw_deadline(self.state.options.election_timeout_ns);
     }
 }
 
+/// Sends in any ballot.
 fn send(to: NodeId, ballot: Ballot, body: Body, out: &mut Out) {
     send_to(to, Message { ballot, body }, out);
-}
-
-fn not_leader(leader: Option<NodeId>) -> Reply {
-    Reply::Fail(Refusal::NotLeader(leader))
 }

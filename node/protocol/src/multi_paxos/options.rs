@@ -1,12 +1,7 @@
 //! Multi-Paxos' options: Raft's, since they mean the same here.
-//! It never guesses: an unknown name or an unusable value is an error that says why.
-
-use std::collections::BTreeMap;
 
 use crate::OptionRow;
-pub use crate::common::options::Elected as Options;
-use crate::common::options::{Given, option};
-use crate::machine::BootError;
+use crate::common::options::option;
 
 /// Multi-Paxos' options as text, for help and lists.
 pub const OPTIONS: &[OptionRow] = &[
@@ -20,21 +15,3 @@ pub const OPTIONS: &[OptionRow] = &[
     option("pending-max", "alpha: open slots of a leader before it is overloaded", "20000"),
     option("uncommitted-bytes-max", "their bytes before it is overloaded", "33554432"),
 ];
-
-/// Reads options; what is not given has its default.
-pub fn parse(given: &BTreeMap<String, String>) -> Result<Options, BootError> {
-    Options::parse(&Given::new("multi-paxos", OPTIONS, given)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_parse_and_errors_name_the_protocol() {
-        assert_eq!(parse(&BTreeMap::new()).unwrap().election_timeout_ns, 150_000_000);
-        let wrong = [("alpha".to_owned(), "3".to_owned())].into();
-        let error = parse(&wrong).unwrap_err().to_string();
-        assert!(error.starts_with("multi-paxos has no option `alpha`"), "{error}");
-    }
-}

@@ -8,6 +8,7 @@ use super::disk::Held;
 use super::message::Body;
 use super::{MultiPaxos, Out, send};
 use crate::common::log::weight;
+use crate::common::node::not_leader;
 use crate::common::options::after;
 use crate::common::pending::MESSAGE_BYTES_MAX;
 use crate::machine::{Index, LogEntry, NodeId, Output, Role, TraceEvent};
@@ -43,14 +44,14 @@ impl MultiPaxos {
     /// The leader is suspected: prepare a ballot, or ask first whether anyone else misses it.
     pub(super) fn stand(&mut self, out: &mut Out) {
         self.set_leader(None, out);
-        self.candidacy = None;
+        self.parts.candidacy = None;
         if !self.state.options.pre_vote || self.state.members.len() == 1 {
             return self.campaign(out);
         }
         self.set_role(Role::PreCandidate, out);
         self.reset_election_timer();
         let ballot = self.next_ballot();
-        self.asked = Some(Asked { ballot, granted: [self.state.id].into() });
+        self.parts.asked = Some(Asked { ballot, granted: [self.state.id].into() });
         for to in self.others() {
             send(to, ballot, Body::Ask, out);
         }
@@ -59,7 +60,7 @@ impl MultiPaxos {
     /// A ballot of its own above all it heard of. That it is above all of its own is what the
     /// promise to itself, which is on disk, sees to.
     fn next_ballot(&self) -> Ballot {
-        let round = self.state.hard.promised.max(self.seen).round() + 1;
+        let round = self.state.hard.promised.max(self.parts.seen).round() + 1;
         self.rules.ballot(round, self.state.id)
     }
 
@@ -67,17 +68,17 @@ impl MultiPaxos {
     /// again.
     fn campaign(&mut self, out: &mut Out) {
         let ballot = self.next_ballot();
-        self.asked = None;
+        self.parts.asked = None;
         self.set_promised(ballot, self.state.id, self.rules.promise_is_durable(), out);
         self.set_role(Role::Candidate, out);
         self.reset_election_timer();
-        self.candidacy = Some(Candidacy::default());
+        self.parts.candidacy = Some(Candidacy::default());
         self.promise(self.disk.hard_mark(), Held::OwnPromise(ballot), out);
     }
 
     pub(super) fn on_own_promise(&mut self, ballot: Ballot, out: &mut Out) {
         let to = self.state.id;
-        let Some(candidacy) = &mut self.candidacy else { return };
+        let Some(candidacy) = &mut self.parts.candidacy else { return };
         if ballot != self.state.hard.promised {
             return;
         }
@@ -107,7 +108,7 @@ impl MultiPaxos {
         out: &mut Out,
     ) {
         let quorum = self.rules.promise_quorum(self.state.members.len());
-        let Some(asked) = &mut self.asked else { return };
+        let Some(asked) = &mut self.parts.asked else { return };
         if granted && ballot == asked.ballot {
             asked.granted.insert(from);
             if asked.granted.len() >= quorum {
@@ -149,7 +150,7 @@ impl MultiPaxos {
         let chosen =
             self.state.ordered.log.slice(from.max(self.state.ordered.log.first()), usize::MAX);
         let chosen = chosen.into_iter().map(|e| LogEntry { birth: Ballot::CHOSEN.epoch(), ..e });
-        let open = self.state.open.range(from..).map(|(_, entry)| entry.clone());
+        let open = self.state.own.open.range(from..).map(|(_, entry)| entry.clone());
         let mut all: Vec<Vec<LogEntry>> = vec![Vec::new()];
         let mut bytes = 0;
         for entry in chosen.chain(open) {
@@ -177,7 +178,7 @@ impl MultiPaxos {
         out: &mut Out,
     ) {
         let counts = self.rules.promise_counts(&self.state, ballot);
-        let Some(candidacy) = self.candidacy.as_mut().filter(|_| counts) else { return };
+        let Some(candidacy) = self.parts.candidacy.as_mut().filter(|_| counts) else { return };
         let promise = candidacy.promises.entry(from).or_default();
         promise.of = pieces as usize;
         promise.base = base;
@@ -186,12 +187,12 @@ impl MultiPaxos {
     }
 
     fn lead_if_promised(&mut self, out: &mut Out) {
-        let Some(candidacy) = &self.candidacy else { return };
+        let Some(candidacy) = &self.parts.candidacy else { return };
         let whole = candidacy.promises.values().filter(|promise| promise.is_whole()).count();
         if whole < self.rules.promise_quorum(self.state.members.len()) {
             return;
         }
-        let candidacy = self.candidacy.take().expect("it was there");
+        let candidacy = self.parts.candidacy.take().expect("it was there");
         let lacking = self.state.ordered.commit.next();
         let ahead = candidacy.promises.iter().find(|(_, p)| p.is_whole() && p.base >= lacking);
         if let Some((node, promise)) = ahead {
@@ -203,7 +204,7 @@ impl MultiPaxos {
         let mut reports: BTreeMap<Index, Vec<LogEntry>> = BTreeMap::new();
         let whole = candidacy.promises.into_values().filter(Promise::is_whole);
         let others = whole.flat_map(|promise| promise.pieces.into_values().flatten());
-        let own = self.state.open.values().cloned();
+        let own = self.state.own.open.values().cloned();
         for entry in own.chain(others).filter(|entry| entry.index >= lacking) {
             reports.entry(entry.index).or_default().push(entry);
         }
@@ -212,7 +213,9 @@ impl MultiPaxos {
 
     /// Somebody promised a higher ballot: this node's is over.
     pub(super) fn on_nack(&mut self, ballot: Ballot, out: &mut Out) {
-        if ballot > self.state.hard.promised && (self.lead.is_some() || self.candidacy.is_some()) {
+        if ballot > self.state.hard.promised
+            && (self.parts.lead.is_some() || self.parts.candidacy.is_some())
+        {
             self.follow(None, out);
         }
     }
@@ -220,17 +223,17 @@ impl MultiPaxos {
     /// Whether a leader is heard: this node itself while it leads, or one heard within T.
     fn hears_a_leader(&self) -> bool {
         let recent = |at| after(at, self.state.options.election_timeout_ns) > self.now;
-        self.lead.is_some() || self.state.heard.is_some_and(recent)
+        self.parts.lead.is_some() || self.state.own.heard.is_some_and(recent)
     }
 
     /// Becomes a follower in its promised ballot.
     pub(super) fn follow(&mut self, leader: Option<NodeId>, out: &mut Out) {
         self.set_leader(leader, out);
-        self.asked = None;
-        self.candidacy = None;
-        if let Some(lead) = self.lead.take() {
+        self.parts.asked = None;
+        self.parts.candidacy = None;
+        if self.parts.lead.take().is_some() {
             self.reset_election_timer();
-            self.answer_all_pending(lead, out);
+            self.fail_clients(&not_leader(leader), out);
         }
         self.set_role(Role::Follower, out);
     }
@@ -246,7 +249,7 @@ impl MultiPaxos {
         assert!(ballot >= self.state.hard.promised, "promises never go back");
         self.state.hard.promised = ballot;
         self.state.hard.to = Some(to);
-        self.state.heard = None;
+        self.state.own.heard = None;
         if durably {
             self.disk.persist_hard(self.state.hard, out);
         }

@@ -8,14 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::disk::Held;
 use super::message::Body;
-use super::{Lead, MultiPaxos, Out, not_leader, send};
+use super::{Lead, MultiPaxos, Out, send};
 use crate::common::log::command_weight;
 use crate::common::options::after;
-use crate::common::pending::{MESSAGE_BYTES_MAX, Pending, too_large};
-use crate::common::reads::Rounds;
+use crate::common::pending::MESSAGE_BYTES_MAX;
 use crate::machine::{
-    Chain, Command, Epoch, Index, LogEntry, NodeId, Output, Record, Reply, Role, Ticket, Time,
-    TraceEvent, reply_to,
+    Chain, Command, Epoch, Index, LogEntry, NodeId, Output, Record, Role, Time, TraceEvent,
 };
 use crate::paxos::acceptor::Tally;
 use crate::paxos::ballot::Ballot;
@@ -56,7 +54,7 @@ impl MultiPaxos {
     /// A quorum promised: what it reports is proposed again, holes are filled, and only then comes
     /// anything new.
     pub(super) fn lead(&mut self, reports: &BTreeMap<Index, Vec<LogEntry>>, out: &mut Out) {
-        assert!(self.lead.is_none(), "a candidate does not lead yet");
+        assert!(self.parts.lead.is_none(), "a candidate does not lead yet");
         let first = self.state.ordered.commit.next();
         let known = self.state.ordered.commit;
         let greatest = reports.last_key_value().map_or(known, |(slot, _)| *slot);
@@ -70,16 +68,14 @@ impl MultiPaxos {
             round: 0,
             heard: now,
         };
-        self.lead = Some(Lead {
+        self.parts.lead = Some(Lead {
             proposals: VecDeque::new(),
             first,
             barrier: Index(start.0 - 1),
             peers: self.others().map(peer).collect(),
             heartbeat_at: after(now, self.state.options.heartbeat_ns),
-            pending: Pending::default(),
-            rounds: Rounds::default(),
         });
-        self.behind = None;
+        self.parts.behind = None;
         self.set_leader(Some(self.state.id), out);
         self.set_role(Role::Leader, out);
         for slot in first.0..start.0 {
@@ -90,30 +86,16 @@ impl MultiPaxos {
         self.broadcast_heartbeat(out);
     }
 
-    pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
-        let Some(lead) = &self.lead else {
-            let reply = too_large(&command).map(Reply::Fail);
-            return reply_to(ticket, reply.unwrap_or(not_leader(self.state.leader)), out);
-        };
-        let (open, limits) = (lead.proposals.len() as u64, self.state.options.limits);
-        if let Some(refusal) = lead.pending.refusal(&command, open, limits) {
-            return reply_to(ticket, Reply::Fail(refusal), out);
-        }
-        let slot = self.propose(command, out);
-        let lead = self.lead.as_mut().expect("others were refused above");
-        lead.pending.wait(slot, ticket);
-    }
-
     /// Proposes a command in the next slot, and accepts it here.
-    fn propose(&mut self, command: Command, out: &mut Out) -> Index {
-        let lead = self.lead.as_mut().expect("only leaders propose");
+    pub(super) fn propose(&mut self, command: Command, out: &mut Out) -> Index {
+        let lead = self.parts.lead.as_mut().expect("only leaders propose");
         let (to, ballot, first) = (self.state.id, self.state.hard.promised, lead.next());
         let hash = command.hash();
         let entry = LogEntry { index: first, birth: ballot.epoch(), command: command.clone() };
-        lead.pending.weigh(&entry);
+        self.pending.weigh(&entry);
         lead.proposals.push_back(Proposal { command, hash, accepted: Tally::default() });
         out.push(Output::Trace(TraceEvent::Proposed { slot: first.0, ballot: entry.birth, hash }));
-        self.state.open.insert(first, entry.clone());
+        self.state.own.open.insert(first, entry.clone());
         self.disk.persist(Record::Append(entry), out);
         let mark = self.rules.before_accepted(&self.disk);
         self.promise(mark, Held::Accepted { to, ballot, first, hashes: vec![hash] }, out);
@@ -124,8 +106,8 @@ impl MultiPaxos {
     pub(super) fn propose_to_all(&mut self, out: &mut Out) {
         let (window, ballot) = (self.state.options.window, self.state.hard.promised);
         let commit = self.state.ordered.commit;
-        let Some(lead) = &mut self.lead else { return };
-        let (round, end) = (lead.rounds.latest(), lead.next());
+        let Some(lead) = &mut self.parts.lead else { return };
+        let (round, end) = (self.rounds.latest(), lead.next());
         for peer in &mut lead.peers {
             // What is chosen is not proposed any more: one who lacks it asks.
             peer.next = peer.next.max(lead.first);
@@ -142,9 +124,9 @@ impl MultiPaxos {
 
     /// A message to everyone now, without commands: a heartbeat, or the start of a read round.
     pub(super) fn broadcast_heartbeat(&self, out: &mut Out) {
-        let Some(lead) = &self.lead else { return };
+        let Some(lead) = &self.parts.lead else { return };
         let (first, commit) = (lead.next(), self.state.ordered.commit);
-        let round = lead.rounds.latest();
+        let round = self.rounds.latest();
         for peer in &lead.peers {
             let commands = Vec::new();
             let body = Body::Accept { first, commit, round, commands };
@@ -152,8 +134,19 @@ impl MultiPaxos {
         }
     }
 
-    pub(super) fn on_heartbeat_due(&mut self, out: &mut Out) {
-        let lead = self.lead.as_mut().expect("only leaders have heartbeats");
+    pub(super) fn on_timer(&mut self, out: &mut Out) {
+        if let Some(lead) = &mut self.parts.lead {
+            if self.now >= lead.heartbeat_at {
+                lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
+                self.on_heartbeat_due(out);
+            }
+        } else if self.now >= self.parts.election_at {
+            self.stand(out);
+        }
+    }
+
+    fn on_heartbeat_due(&mut self, out: &mut Out) {
+        let lead = self.parts.lead.as_mut().expect("only leaders have heartbeats");
         let oldest = self.now.0.saturating_sub(self.state.options.election_timeout_ns);
         let heard = 1 + lead.peers.iter().filter(|peer| peer.heard.0 >= oldest).count();
         let quorum = self.rules.promise_quorum(self.state.members.len());
@@ -183,7 +176,7 @@ impl MultiPaxos {
         out: &mut Out,
     ) {
         let (promised, now) = (self.state.hard.promised, self.now);
-        let Some(lead) = self.lead.as_mut().filter(|_| ballot == promised) else { return };
+        let Some(lead) = self.parts.lead.as_mut().filter(|_| ballot == promised) else { return };
         let end = Index(first.0.saturating_add(count));
         if let Some(peer) = lead.peer(from) {
             peer.heard = now;
@@ -202,17 +195,27 @@ impl MultiPaxos {
         self.choose(out);
     }
 
+    /// The answer to a heartbeat.
+    pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot, round: u64, out: &mut Out) {
+        let (promised, now) = (self.state.hard.promised, self.now);
+        let Some(lead) = self.parts.lead.as_mut().filter(|_| ballot == promised) else { return };
+        let Some(peer) = lead.peer(from) else { return };
+        peer.heard = now;
+        peer.round = peer.round.max(round);
+        self.answer_confirmed_reads(out);
+    }
+
     /// What a quorum accepted is chosen, and executed in the order of the slots.
     fn choose(&mut self, out: &mut Out) {
         let quorum = self.rules.accept_quorum(self.state.members.len());
         let ballot = self.state.hard.promised.epoch();
-        let Some(lead) = &mut self.lead else { return };
+        let Some(lead) = &mut self.parts.lead else { return };
         let is_chosen = |proposal: &Proposal| proposal.accepted.count() >= quorum;
         while lead.proposals.front().is_some_and(is_chosen) {
             let proposal = lead.proposals.pop_front().expect("it has a front");
             let (slot, hash) = (lead.first.0, proposal.hash);
             out.push(Output::Trace(TraceEvent::Chosen { slot, ballot, hash }));
-            self.state.open.remove(&lead.first);
+            self.state.own.open.remove(&lead.first);
             lead.first = lead.first.next();
             self.state.ordered.learn(Epoch(0), proposal.command, out);
         }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::Options;
 use crate::common::disk::Hard;
-use crate::common::ordered::Ordered;
-use crate::machine::{BootError, Chain, Index, LogEntry, NodeId, Role, Time};
+use crate::common::node;
+use crate::machine::{BootError, Chain, Index, LogEntry, NodeId, Time};
 use crate::paxos::ballot::Ballot;
 
 /// Persistent beside the slots: survives every crash, and is on disk before anything rests on it.
@@ -27,23 +26,14 @@ pub struct HardState {
 impl Hard for HardState {}
 
 /// A node's state, persistent and volatile.
+pub type State = node::State<HardState, Own>;
+
+/// What only a Multi-Paxos node has of it.
 #[derive(Clone, Debug)]
-pub struct State {
-    /// This node.
-    pub id: NodeId,
-    /// All voting members, this one included.
-    pub members: Vec<NodeId>,
-    /// Its options.
-    pub options: Options,
-    /// As in memory; the disk may be a little behind.
-    pub hard: HardState,
+pub struct Own {
     /// The acceptor's slots after the chosen prefix: what was accepted last in each, its birth the
-    /// ballot. There may be holes.
+    /// ballot. There may be holes. The chosen prefix is the log.
     pub open: BTreeMap<Index, LogEntry>,
-    /// The chosen prefix, and what applying it came to.
-    pub ordered: Ordered,
-    /// What this node does.
-    pub role: Role,
     /// Whom it believes to lead in the promised ballot.
     pub leader: Option<NodeId>,
     /// When it last heard that leader.
@@ -54,7 +44,7 @@ impl State {
     /// The greatest slot in which this node accepted anything, or knows what is chosen.
     #[must_use]
     pub fn last(&self) -> Index {
-        let open = self.open.last_key_value().map(|(slot, _)| *slot);
+        let open = self.own.open.last_key_value().map(|(slot, _)| *slot);
         open.unwrap_or_default().max(self.ordered.commit)
     }
 }

@@ -19,6 +19,15 @@ pub struct Accepted {
 
 fields!(Accepted { ballot: Ballot, value: Bytes });
 
+/// What survives a crash of one decision's acceptor. [`Ballot::CHOSEN`] marks what is decided.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Acceptor {
+    /// The highest ballot promised.
+    pub promised: Ballot,
+    /// What was accepted last.
+    pub accepted: Option<Accepted>,
+}
+
 /// Phase 1b (*Paxos Made Simple*, 2.2): a promise goes to a ballot that is at least as high as
 /// every one promised before. An equal one is the same question again: a ballot has one proposer.
 #[must_use]

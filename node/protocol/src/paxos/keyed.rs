@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::message::{Body, Message};
 use super::options::{OPTIONS, Options};
 use super::rules::{Paper, Rules};
-use super::synod::{Acceptor, Disk, Journal, Synod};
+use super::acceptor::Acceptor;
+use super::synod::{Disk, Journal, Synod};
 use crate::common::disk::Hard;
+use crate::common::node::Alarm;
 use crate::common::pending::VALUE_BYTES_MAX;
 use crate::machine::{
     Answer, Boot, BootError, Chain, Command, Epoch, Index, Input, LogEntry, NodeId, Offset, Output,
@@ -51,7 +53,7 @@ pub struct Paxos {
     /// The index that the last snapshot sums up.
     summed_up: Index,
     now: Time,
-    wake_at: Option<Time>,
+    alarm: Alarm,
 }
 
 /// Everything durable is in the journal.
@@ -101,7 +103,7 @@ impl Protocol for Paxos {
             waiting_count: 0,
             summed_up: snapshot.index,
             now: boot.now,
-            wake_at: None,
+            alarm: Alarm::default(),
         })
     }
 
@@ -123,7 +125,7 @@ impl Protocol for Paxos {
         }
         self.answer_waiting(out);
         self.take_snapshot_if_due(out);
-        self.set_alarm(out);
+        self.alarm.set(self.synod.due(), self.now, out);
     }
 
     fn state(&self) -> &'static str {
@@ -186,14 +188,6 @@ impl Paxos {
         let snapshot = Snapshot { index, state: state.into(), ..Snapshot::default() };
         let record = Record::Snapshot { snapshot, from: Offset(0), values: Vec::new() };
         self.synod.disk.persist(record, out);
-    }
-
-    fn set_alarm(&mut self, out: &mut Out) {
-        let Some(due) = self.synod.due() else { return };
-        if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
-            self.wake_at = Some(due);
-            out.push(Output::WakeAt(due));
-        }
     }
 }
 

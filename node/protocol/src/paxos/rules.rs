@@ -7,10 +7,9 @@
 
 use bytes::Bytes;
 
-use super::acceptor::{Accepted, highest, may_accept, may_promise};
+use super::acceptor::{Accepted, Acceptor, highest, may_accept, may_promise};
 use super::ballot::Ballot;
 use super::options::{Backoff, Options};
-use super::synod::Acceptor;
 use crate::common::quorum;
 use crate::machine::{Mark, NodeId};
 

@@ -3,32 +3,27 @@
 
 use super::disk::Held;
 use super::message::Body;
-use super::options::Options;
 use super::state::HardState;
 use super::{Lead, Out, Raft, send_in};
-use crate::common::options::{after, draw_timeout};
-use crate::common::pending::Pending;
+use crate::common::node::not_leader;
+use crate::common::options::after;
 use crate::common::progress::ReplicationProgress;
-use crate::common::reads::Rounds;
 use crate::machine::{Command, EntryId, Epoch, NodeId, Output, Role, TraceEvent};
 
 impl Raft {
-    pub(super) fn on_tick(&mut self, out: &mut Out) {
-        if let Some(lead) = &mut self.lead {
+    pub(super) fn on_timer(&mut self, out: &mut Out) {
+        if let Some(lead) = &mut self.parts.lead {
             if self.now >= lead.heartbeat_at {
                 lead.heartbeat_at = after(self.now, self.state.options.heartbeat_ns);
                 self.on_heartbeat_due(out);
             }
-        } else if self.now >= self.election_at {
+        } else if self.now >= self.parts.election_at {
             self.stand(out);
         }
-        self.give_up_on_old_reads(out);
     }
 
     pub(super) fn reset_election_timer(&mut self) {
-        let Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
-        let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
-        self.election_at = after(self.now, timeout);
+        self.parts.election_at = self.draw_deadline(self.state.options.election_timeout_ns);
     }
 
     /// The leader is suspected: stand, or with pre-votes first ask whether that could succeed.
@@ -39,7 +34,7 @@ impl Raft {
         }
         self.set_role(Role::PreCandidate, out);
         self.reset_election_timer();
-        self.votes = [self.state.id].into();
+        self.parts.votes = [self.state.id].into();
         let (term, last) = (self.state.hard.term.next(), self.state.last());
         for to in self.others() {
             send_in(term, to, Body::PreVote { last }, out);
@@ -53,7 +48,7 @@ impl Raft {
         self.set_hard(HardState { term, vote: Some(self.state.id) }, out);
         self.set_role(Role::Candidate, out);
         self.reset_election_timer();
-        self.votes.clear();
+        self.parts.votes.clear();
         let mark = self.rules.before_vote(&self.disk);
         self.promise(mark, Held::OwnVote(term), out);
     }
@@ -88,7 +83,7 @@ impl Raft {
         if !granted {
             self.see_term(term, out);
         } else if self.state.role == Role::PreCandidate && term == self.state.hard.term.next() {
-            self.votes.insert(from);
+            self.parts.votes.insert(from);
             if self.elected() {
                 self.campaign(out);
             }
@@ -131,7 +126,7 @@ impl Raft {
 
     fn count_vote(&mut self, from: NodeId, out: &mut Out) {
         if self.state.role == Role::Candidate {
-            self.votes.insert(from);
+            self.parts.votes.insert(from);
             if self.elected() {
                 self.become_leader(out);
             }
@@ -139,29 +134,27 @@ impl Raft {
     }
 
     fn elected(&self) -> bool {
-        self.votes.len() >= self.rules.vote_quorum(self.state.members.len())
+        self.parts.votes.len() >= self.rules.vote_quorum(self.state.members.len())
     }
 
     fn become_leader(&mut self, out: &mut Out) {
-        assert!(self.lead.is_none(), "a candidate does not lead yet");
+        assert!(self.parts.lead.is_none(), "a candidate does not lead yet");
         self.set_role(Role::Leader, out);
         self.set_leader(Some(self.state.id), out);
         let next = self.state.ordered.log.last_index().next();
         let now = self.now;
-        self.lead = Some(Lead {
+        self.parts.lead = Some(Lead {
             peers: self.others().map(|id| ReplicationProgress::new(id, next, now)).collect(),
             heartbeat_at: after(now, self.state.options.heartbeat_ns),
-            pending: Pending::default(),
-            rounds: Rounds::default(),
         });
         // Paper, section 8: without an entry of its own term a leader knows of no commit.
-        self.append_to_own_log(Command::Noop, out);
+        self.put_own(Command::Noop, out);
     }
 
     /// Whether a leader is heard: this node itself while it leads, or one heard within T.
     fn hears_a_leader(&self) -> bool {
         let recent = |at| after(at, self.state.options.election_timeout_ns) > self.now;
-        self.lead.is_some() || self.state.heard.is_some_and(recent)
+        self.parts.lead.is_some() || self.state.own.heard.is_some_and(recent)
     }
 
     /// A greater term was seen: this node's is over.
@@ -175,9 +168,9 @@ impl Raft {
     /// Becomes a follower in its present term.
     pub(super) fn follow(&mut self, leader: Option<NodeId>, out: &mut Out) {
         self.set_leader(leader, out);
-        if let Some(lead) = self.lead.take() {
+        if self.parts.lead.take().is_some() {
             self.reset_election_timer();
-            self.answer_all_pending(lead, out);
+            self.fail_clients(&not_leader(leader), out);
         }
         self.set_role(Role::Follower, out);
     }
@@ -188,8 +181,8 @@ impl Raft {
             // Promises of the old term that have not left are void, as if lost on their way: kept
             // now, they would speak in the name of the new term.
             self.disk.drop_held();
-            self.state.verified = crate::Index(0);
-            self.state.heard = None;
+            self.state.own.verified = crate::Index(0);
+            self.state.own.heard = None;
             self.state.ordered.drop_staging();
         }
         self.state.hard = hard;
@@ -197,14 +190,9 @@ impl Raft {
     }
 
     fn set_leader(&mut self, leader: Option<NodeId>, out: &mut Out) {
-        if self.state.leader != leader {
-            self.state.leader = leader;
+        if self.state.own.leader != leader {
+            self.state.own.leader = leader;
             self.forget_asked_reads(out);
         }
-    }
-
-    fn set_role(&mut self, role: Role, out: &mut Out) {
-        self.state.role = role;
-        self.state.ordered.trace_role(role, self.state.hard.term, out);
     }
 }

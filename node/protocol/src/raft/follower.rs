@@ -34,9 +34,9 @@ impl Raft {
         for entry in entries.into_iter().skip(keep) {
             self.state.ordered.put(entry, &mut self.disk, out);
         }
-        self.state.verified = self.state.verified.max(covered);
-        let commit = self.rules.follower_commit(commit, self.state.verified);
-        self.advance_commit(commit, out);
+        self.state.own.verified = self.state.own.verified.max(covered);
+        let commit = self.rules.follower_commit(commit, self.state.own.verified);
+        self.commit_to(commit, self.state.hard.term, out);
 
         let upto = self.disk.upto();
         if heartbeat || covered <= upto {
@@ -54,6 +54,6 @@ impl Raft {
         let durably = self.rules.truncation_is_durable();
         self.state.ordered.cut(from, epoch, durably, &mut self.disk, out);
         let before = Index(from.0.saturating_sub(1));
-        self.state.verified = self.state.verified.min(before);
+        self.state.own.verified = self.state.own.verified.min(before);
     }
 }

@@ -5,47 +5,17 @@
 
 use super::disk::Held;
 use super::message::Body;
-use super::{Out, Raft, not_leader, send_in};
-use crate::common::pending::too_large;
+use super::{Out, Raft, send_in};
 use crate::common::progress::{Piece, ReplicationProgress};
 use crate::common::quorum::reached_by;
-use crate::machine::{Command, Epoch, Index, LogEntry, NodeId, Reply, Role, Ticket, reply_to};
+use crate::machine::{Epoch, Index, NodeId, Role};
 
 impl Raft {
-    pub(super) fn on_append_request(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
-        let Some(lead) = &self.lead else {
-            let reply = too_large(&command).map(Reply::Fail);
-            return reply_to(ticket, reply.unwrap_or(not_leader(self.state.leader)), out);
-        };
-        let ordered = &self.state.ordered;
-        let uncommitted = ordered.log.last_index().0.saturating_sub(ordered.commit.0);
-        let limits = self.state.options.limits;
-        if let Some(refusal) = lead.pending.refusal(&command, uncommitted, limits) {
-            return reply_to(ticket, Reply::Fail(refusal), out);
-        }
-        let index = self.append_to_own_log(command, out);
-        if let Some(reply) = self.rules.answer_at_append(&self.state, index) {
-            return reply_to(ticket, reply, out);
-        }
-        let lead = self.lead.as_mut().expect("followers refused above");
-        lead.pending.wait(index, ticket);
-    }
-
-    pub(super) fn append_to_own_log(&mut self, command: Command, out: &mut Out) -> Index {
-        let index = self.state.ordered.log.last_index().next();
-        let entry = LogEntry { index, birth: self.state.hard.term, command };
-        if let Some(lead) = &mut self.lead {
-            lead.pending.weigh(&entry);
-        }
-        self.state.ordered.put(entry, &mut self.disk, out);
-        index
-    }
-
     /// Sends every follower what it lacks, as far as its window allows.
     pub(super) fn replicate_all(&mut self, out: &mut Out) {
         let (term, window) = (self.state.hard.term, self.state.options.window);
-        let Some(lead) = &mut self.lead else { return };
-        let (ordered, round) = (&self.state.ordered, lead.rounds.latest());
+        let Some(lead) = &mut self.parts.lead else { return };
+        let (ordered, round) = (&self.state.ordered, self.rounds.latest());
         for peer in &mut lead.peers {
             while let Some(piece) = peer.next(ordered, ordered.log.last_index(), window) {
                 send_in(term, peer.id, body(piece, ordered.commit, round), out);
@@ -55,8 +25,8 @@ impl Raft {
 
     /// A message to everyone now, without entries: a heartbeat, or the start of a read round.
     pub(super) fn broadcast_heartbeat(&mut self, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
-        let (ordered, round) = (&self.state.ordered, lead.rounds.latest());
+        let Some(lead) = &mut self.parts.lead else { return };
+        let (ordered, round) = (&self.state.ordered, self.rounds.latest());
         for peer in &mut lead.peers {
             let piece = peer.heartbeat(ordered);
             send_in(self.state.hard.term, peer.id, body(piece, ordered.commit, round), out);
@@ -64,14 +34,14 @@ impl Raft {
     }
 
     pub(super) fn on_heartbeat_due(&mut self, out: &mut Out) {
-        let lead = self.lead.as_ref().expect("only leaders have heartbeats");
+        let lead = self.parts.lead.as_ref().expect("only leaders have heartbeats");
         let oldest = self.now.0.saturating_sub(self.state.options.election_timeout_ns);
         let heard = 1 + lead.peers.iter().filter(|peer| peer.heard.0 >= oldest).count();
         let quorum = self.rules.vote_quorum(self.state.members.len());
         if self.state.options.check_quorum && heard < quorum {
             return self.follow(None, out);
         }
-        let lead = self.lead.as_mut().expect("only leaders have heartbeats");
+        let lead = self.parts.lead.as_mut().expect("only leaders have heartbeats");
         lead.peers.iter_mut().for_each(ReplicationProgress::on_heartbeat_due);
         self.broadcast_heartbeat(out);
     }
@@ -88,7 +58,7 @@ impl Raft {
         if !self.rules.answer_counts(&self.state, term) {
             return None;
         }
-        let lead = self.lead.as_mut()?;
+        let lead = self.parts.lead.as_mut()?;
         let at = lead.peers.iter().position(|peer| peer.id == from)?;
         let peer = &mut lead.peers[at];
         peer.heard = self.now;
@@ -99,20 +69,20 @@ impl Raft {
 
     pub(super) fn on_matched(&mut self, at: usize, matched: Index, out: &mut Out) {
         let last = self.state.ordered.log.last_index();
-        let Some(lead) = &mut self.lead else { return };
+        let Some(lead) = &mut self.parts.lead else { return };
         lead.peers[at].on_matched(matched, last);
         self.advance_leader_commit(out);
     }
 
     /// Commits what a quorum holds (paper, 5.3 and 5.4).
     pub(super) fn advance_leader_commit(&mut self, out: &mut Out) {
-        let Some(lead) = &self.lead else { return };
+        let Some(lead) = &self.parts.lead else { return };
         let mut held: Vec<Index> = lead.peers.iter().map(|peer| peer.matched).collect();
         held.push(self.rules.own_match(&self.disk));
         let quorum = self.rules.commit_quorum(self.state.members.len());
         let index = reached_by(&mut held, quorum);
         if index > self.state.ordered.commit && self.rules.may_commit(&self.state, index) {
-            self.advance_commit(index, out);
+            self.commit_to(index, self.state.hard.term, out);
         }
     }
 
@@ -132,10 +102,10 @@ impl Raft {
             return false;
         }
         self.see_term(term, out);
-        if self.state.role != Role::Follower || self.state.leader != Some(from) {
+        if self.state.role != Role::Follower || self.state.own.leader != Some(from) {
             self.follow(Some(from), out);
         }
-        self.state.heard = Some(self.now);
+        self.state.own.heard = Some(self.now);
         self.reset_election_timer();
         true
     }

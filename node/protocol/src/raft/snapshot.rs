@@ -10,12 +10,6 @@ use super::{Out, Raft, send_in};
 use crate::machine::{Epoch, Index, NodeId, Offset, Snapshot};
 
 impl Raft {
-    pub(super) fn take_snapshot_if_due(&mut self, out: &mut Out) {
-        let every = self.state.options.snapshot_every;
-        let members = &self.state.members;
-        self.state.ordered.take_snapshot_if_due(every, members, &mut self.disk, out);
-    }
-
     // The leader's side.
 
     pub(super) fn on_snapshot_have(
@@ -25,10 +19,10 @@ impl Raft {
         have: Offset,
         out: &mut Out,
     ) {
-        let Some(lead) = &mut self.lead else { return };
+        let Some(lead) = &mut self.parts.lead else { return };
         let peer = &mut lead.peers[at];
         if let Some(piece) = peer.on_have(index, have, &self.state.ordered.replica) {
-            let body = body(piece, self.state.ordered.commit, lead.rounds.latest());
+            let body = body(piece, self.state.ordered.commit, self.rounds.latest());
             send_in(self.state.hard.term, peer.id, body, out);
         }
     }
@@ -58,7 +52,7 @@ impl Raft {
             return self.answer_leader(from, Body::SnapshotHave { index, have, round }, out);
         }
         self.state.ordered.install(term, snapshot, &mut self.disk, out);
-        self.state.verified = self.state.verified.max(index);
+        self.state.own.verified = self.state.own.verified.max(index);
         let ack = Held::Ack { to: from, matched: index, round };
         let mark = self.rules.before_ack(&self.disk);
         self.promise(mark, ack, out);

@@ -3,10 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::Options;
 use crate::common::disk::Hard;
-use crate::common::ordered::Ordered;
-use crate::machine::{EntryId, Epoch, Index, NodeId, Role, Time};
+use crate::common::node;
+use crate::machine::{EntryId, Epoch, Index, NodeId, Time};
+
+/// A node's state, persistent and volatile.
+pub type State = node::State<HardState, Own>;
 
 /// Persistent: survives every crash, and is on disk before anything rests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -17,21 +19,11 @@ pub struct HardState {
     pub vote: Option<NodeId>,
 }
 
-/// A node's state, persistent and volatile.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// This node.
-    pub id: NodeId,
-    /// All voting members, this one included.
-    pub members: Vec<NodeId>,
-    /// Its options.
-    pub options: Options,
-    /// Term and vote, as in memory; the disk may be a little behind.
-    pub hard: HardState,
-    /// The log, as in memory, and what applying it came to.
-    pub ordered: Ordered,
-    /// What this node does.
-    pub role: Role,
+impl Hard for HardState {}
+
+/// What a node knows of its leader.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
     /// Whom it believes to lead in its term.
     pub leader: Option<NodeId>,
     /// When it last heard that leader.
@@ -47,5 +39,3 @@ impl State {
         self.ordered.log.last().id()
     }
 }
-
-impl Hard for HardState {}

@@ -13,17 +13,17 @@ mod states;
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::disk::{Disk, Hard};
-use crate::common::options::{Given, after, option};
+use crate::common::disk::Hard;
+use crate::common::node::{LogProtocol, Node};
+use crate::common::options::{Options, after, option};
 use crate::common::ordered::Ordered;
-use crate::common::pending::{Limits, Pending, too_large};
 use crate::common::progress::{Piece, ReplicationProgress};
-use crate::common::reads::{Reader, answer};
+use crate::common::session::{Lookup, Sessions};
 use crate::machine::{
-    Boot, BootError, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, OfLog, Output, Outputs,
-    Protocol, Refusal, Reply, Request, Role, Status, Ticket, Time, build, reply_to, send_to,
+    Boot, BootError, Epoch, Index, LogEntry, NodeId, Outputs, Refusal, Reply, Request, Role,
+    Session, Ticket, Time, build, reply_to, send_to,
 };
-use crate::{CommitQuorum, Level, OptionRow, Progress, ProtocolRow, Traces};
+use crate::{CommitQuorum, OptionRow, Progress, ProtocolRow, Traces};
 use message::{Body, Message};
 
 pub use rules::{FixedSequencer, Place, Rules};
@@ -54,329 +54,248 @@ const OPTIONS: &[OptionRow] = &[
 ];
 
 /// One node.
-pub struct Sequencer {
-    rules: &'static dyn Rules,
-    id: NodeId,
-    members: Vec<NodeId>,
-    heartbeat_ns: u64,
-    snapshot_every: u64,
-    window: usize,
-    limits: Limits,
-    ordered: Ordered,
-    disk: Disk<HardState, Index>,
-    /// The incarnation of the sequencer: entries that one numbered and never wrote are gone, so the
-    /// next one's are told apart from them.
-    epoch: Epoch,
-    now: Time,
-    wake_at: Option<Time>,
-    /// What only the sequencer itself has.
-    lead: Option<Lead>,
-}
+pub type Sequencer = Node<Parts>;
 
 /// What survives beside the order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HardState {
-    /// The latest incarnation of the sequencer.
+    /// The latest incarnation of the sequencer: entries that one numbered and never wrote are gone,
+    /// so the next one's are told apart from them.
     pub epoch: Epoch,
 }
 
 impl Hard for HardState {}
 
+/// What only the sequencer itself has.
+pub struct Parts(Option<Lead>);
+
 struct Lead {
     receivers: Vec<ReplicationProgress>,
-    pending: Pending,
     heartbeat_at: Time,
 }
 
-impl Protocol for Sequencer {
+impl LogProtocol for Parts {
     type Message = Message;
+    type Body = Body;
     type Rules = dyn Rules;
+    type Hard = HardState;
+    type Own = ();
+    /// An acknowledgement of everything up to here.
+    type Held = Index;
 
     fn recover(
         mut boot: Boot,
         rules: &'static dyn Rules,
         out: &mut Out,
-    ) -> Result<Self, BootError> {
-        let given = Given::new("sequencer", OPTIONS, &boot.options)?;
-        let (heartbeat_ns, window) = (given.duration_ns("heartbeat")?, given.window()?);
-        let (snapshot_every, limits) = (given.integer("snapshot-every")?, given.limits()?);
+    ) -> Result<Sequencer, BootError> {
+        let options = Options::parse("sequencer", OPTIONS, &boot.options)?;
         let hard = HardState::decode(&boot.state).map_err(BootError::Disk)?;
         let kept = Ordered::recover(&mut boot)?;
         let leads = boot.members.first() == Some(&boot.id);
         let mut ordered = if leads { rules.resume(kept) } else { kept };
         ordered.trace_boot(&boot.members, hard.epoch, None, out);
         ordered.trace_role(Role::Follower, hard.epoch, out);
-        let (last, now) = (ordered.log.last_index(), boot.now);
-        let others = boot.members.iter().filter(|member| **member != boot.id);
-        let lead = leads.then(|| Lead {
-            receivers: others.map(|id| ReplicationProgress::new(*id, last.next(), now)).collect(),
-            pending: Pending::default(),
-            heartbeat_at: now,
-        });
-        let mut node = Sequencer {
-            rules,
-            id: boot.id,
-            members: boot.members,
-            heartbeat_ns,
-            snapshot_every,
-            window,
-            limits,
-            ordered,
-            disk: Disk::recovered(hard, last),
-            epoch: hard.epoch,
-            now,
-            wake_at: None,
-            lead,
-        };
-        if node.lead.is_some() {
+        let mut node = Node::new(boot, rules, options, hard, ordered, (), Parts(None));
+        let last = node.state.ordered.log.last_index();
+        if leads {
+            let receiver = |id| ReplicationProgress::new(id, last.next(), node.now);
+            let receivers = node.others().map(receiver).collect();
+            node.parts = Parts(Some(Lead { receivers, heartbeat_at: node.now }));
             node.enter(hard.epoch.next(), out);
-            node.ordered.trace_role(Role::Leader, node.epoch, out);
+            node.set_role(Role::Leader, out);
         }
         // What the sequencer's disk holds is the order; what another's holds came from there.
-        node.commit_to(last, out);
-        node.set_alarm(out);
+        node.commit(last, out);
         Ok(node)
     }
 
-    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
-        self.now = self.now.max(now);
-        match input {
-            Input::Tick => self.on_tick(out),
-            Input::Receive { from, message } => self.on_message(from, message, out),
-            Input::Request { ticket, request } => self.on_request(ticket, request, out),
-            Input::Durable(mark) => self.on_durable(mark, out),
-        }
-        self.broadcast(out);
-        let every = self.snapshot_every;
-        self.ordered.take_snapshot_if_due(every, &self.members, &mut self.disk, out);
-        self.set_alarm(out);
-    }
-
-    fn state(&self) -> &'static str {
-        if self.lead.is_some() { states::SEQUENCER } else { states::RECEIVER }
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            role: if self.lead.is_some() { Role::Leader } else { Role::Follower },
-            epoch: self.epoch,
-            leader: Some(self.sequencer()),
-            delivered: self.ordered.replica.length(),
-            chain: self.ordered.replica.chain,
-            commit: self.ordered.commit,
-            last: self.ordered.log.last_index(),
-        }
-    }
-}
-
-impl Sequencer {
-    fn sequencer(&self) -> NodeId {
-        *self.members.first().expect("a cluster has a node")
-    }
-
-    fn on_request(&mut self, ticket: Ticket, request: Request, out: &mut Out) {
-        let (want, level) = match request.of_log() {
-            OfLog::Append(command) => return self.append(ticket, command, out),
-            OfLog::Read(want, level) => (want, level),
-            OfLog::Other(Request::Promote) => {
-                let refusal = Refusal::Refused("n1 orders for ever".into());
-                return reply_to(ticket, Reply::Fail(refusal), out);
-            }
-            OfLog::Other(request) => {
-                return reply_to(ticket, Reply::Fail(Refusal::not_served(&request)), out);
-            }
-        };
-        if level == Level::Linearizable && !self.rules.may_read(self.lead.is_some()) {
-            return reply_to(ticket, self.not_leader(), out);
-        }
-        let reader = Reader { ticket, want, at: self.now };
-        answer(reader, level, &self.ordered.replica, out);
-    }
-
-    fn append(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
-        let uncommitted = self.ordered.log.last_index().0.saturating_sub(self.ordered.commit.0);
-        let Some(lead) = &mut self.lead else {
-            let refused = too_large(&command).map(Reply::Fail);
-            return reply_to(ticket, refused.unwrap_or(self.not_leader()), out);
-        };
-        if let Some(refusal) = lead.pending.refusal(&command, uncommitted, self.limits) {
-            return reply_to(ticket, Reply::Fail(refusal), out);
-        }
-        let index = self.ordered.log.last_index().next();
-        let entry = LogEntry { index, birth: self.epoch, command };
-        lead.pending.weigh(&entry);
-        lead.pending.wait(index, ticket);
-        self.ordered.put(entry, &mut self.disk, out);
-    }
-
-    fn not_leader(&self) -> Reply {
-        Reply::Fail(Refusal::NotLeader(Some(self.sequencer())))
-    }
-
-    /// The sequencer's fsync makes an entry part of the order; a receiver's is acknowledged.
-    fn on_durable(&mut self, mark: Mark, out: &mut Out) {
-        if !self.disk.on_durable(mark) {
-            return;
-        }
-        self.ordered.trace_persist(self.disk.upto(), self.disk.hard().epoch, None, out);
-        if self.lead.is_some() {
-            let upto = self.rules.may_leave(self.disk.upto(), self.ordered.log.last_index());
-            self.commit_to(upto, out);
-        }
-        let mut acked = None;
-        while let Some(upto) = self.disk.release() {
-            acked = acked.max(Some(upto));
-        }
-        if let Some(upto) = acked {
-            self.acknowledge_when_durable(upto, out);
-        }
-    }
-
-    fn commit_to(&mut self, upto: Index, out: &mut Out) {
-        let rules = self.rules;
-        let leads = self.lead.is_some();
-        let done = self.ordered.commit_to(
-            upto,
-            self.epoch,
-            leads,
-            |sessions, session| rules.deduplicate(sessions, session),
-            out,
-        );
-        let Some(lead) = &mut self.lead else { return };
-        for done in done {
-            if let Some((ticket, reply)) = lead.pending.applied(done, true) {
-                reply_to(ticket, reply, out);
-            }
-        }
-    }
-
-    fn on_tick(&mut self, out: &mut Out) {
-        let Some(lead) = &mut self.lead else { return };
-        if self.now < lead.heartbeat_at {
-            return;
-        }
-        lead.heartbeat_at = after(self.now, self.heartbeat_ns);
-        for receiver in &mut lead.receivers {
-            receiver.on_heartbeat_due();
-            let piece = receiver.heartbeat(&self.ordered);
-            send_to(receiver.id, Message { epoch: self.epoch, body: body(piece) }, out);
-        }
-    }
-
-    /// Sends every receiver what it lacks, as far as its window allows.
-    fn broadcast(&mut self, out: &mut Out) {
-        let upto = self.rules.may_leave(self.disk.upto(), self.ordered.log.last_index());
-        let Some(lead) = &mut self.lead else { return };
-        for receiver in &mut lead.receivers {
-            while let Some(piece) = receiver.next(&self.ordered, upto, self.window) {
-                send_to(receiver.id, Message { epoch: self.epoch, body: body(piece) }, out);
-            }
-        }
-    }
-
-    /// Takes note of an incarnation of the sequencer. Its entries come behind this on the disk.
-    fn enter(&mut self, epoch: Epoch, out: &mut Out) {
-        self.epoch = epoch;
-        self.disk.persist_hard(HardState { epoch }, out);
-    }
-
-    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Out) {
-        if from == self.id || !self.members.contains(&from) {
-            return;
-        }
-        if message.epoch > self.epoch {
-            self.enter(message.epoch, out);
+    fn on_message(node: &mut Sequencer, from: NodeId, message: Message, out: &mut Out) {
+        if message.epoch > node.state.hard.epoch {
+            node.enter(message.epoch, out);
         }
         match message.body {
-            Body::Run { before, entries } if self.lead.is_none() => {
-                self.on_run(before, entries, out);
+            Body::Run { before, entries } if node.parts.0.is_none() => {
+                node.on_run(before, entries, out);
             }
-            Body::Snapshot { snapshot, from: offset, values } if self.lead.is_none() => {
+            Body::Snapshot { snapshot, from: offset, values } if node.parts.0.is_none() => {
                 let index = snapshot.index;
-                if index <= self.ordered.commit {
-                    return self.acknowledge_when_durable(index, out);
+                if index <= node.state.ordered.commit {
+                    return node.acknowledge_when_durable(index, out);
                 }
-                let staged = self.ordered.stage(&snapshot, offset, values);
+                let staged = node.state.ordered.stage(&snapshot, offset, values);
                 let Some(have) = staged else { return };
                 if have < snapshot.length {
-                    return self.tell(Body::Have { index, have }, out);
+                    return node.tell(Body::Have { index, have }, out);
                 }
-                self.ordered.install(self.epoch, snapshot, &mut self.disk, out);
-                self.acknowledge_when_durable(index, out);
+                let epoch = node.state.hard.epoch;
+                node.state.ordered.install(epoch, snapshot, &mut node.disk, out);
+                node.acknowledge_when_durable(index, out);
             }
             Body::Ack { upto } => {
-                let last = self.ordered.log.last_index();
-                if let Some((receiver, _)) = self.receiver(from) {
+                let last = node.state.ordered.log.last_index();
+                if let Some((receiver, _)) = node.receiver(from) {
                     receiver.on_matched(upto, last);
                 }
             }
             Body::Nack { before, wanted } => {
-                if let Some((receiver, ordered)) = self.receiver(from) {
+                if let Some((receiver, ordered)) = node.receiver(from) {
                     receiver.on_mismatch(&ordered.log, before, None, wanted);
                 }
             }
             Body::Have { index, have } => {
-                let Some((receiver, ordered)) = self.receiver(from) else { return };
+                let Some((receiver, ordered)) = node.receiver(from) else { return };
                 if let Some(piece) = receiver.on_have(index, have, &ordered.replica) {
-                    send_to(from, Message { epoch: self.epoch, body: body(piece) }, out);
+                    node.send(from, body(piece), out);
                 }
             }
             Body::Run { .. } | Body::Snapshot { .. } => {}
         }
     }
 
+    fn on_tick(node: &mut Sequencer, out: &mut Out) {
+        let (now, epoch) = (node.now, node.state.hard.epoch);
+        let Some(lead) = node.parts.0.as_mut().filter(|lead| now >= lead.heartbeat_at) else {
+            return;
+        };
+        lead.heartbeat_at = after(now, node.state.options.heartbeat_ns);
+        for receiver in &mut lead.receivers {
+            receiver.on_heartbeat_due();
+            let body = body(receiver.heartbeat(&node.state.ordered));
+            send_to(receiver.id, Message { epoch, body }, out);
+        }
+    }
+
+    /// The sequencer's fsync makes an entry part of the order; a receiver's is acknowledged.
+    fn on_disk_progress(node: &mut Sequencer, out: &mut Out) {
+        let (upto, HardState { epoch }) = (node.disk.upto(), *node.disk.hard());
+        node.state.ordered.trace_persist(upto, epoch, None, out);
+        if node.parts.0.is_some() {
+            node.commit(node.may_leave(), out);
+        }
+        let released = std::iter::from_fn(|| node.disk.release());
+        if let Some(upto) = released.max() {
+            Self::keep_promise(node, upto, out);
+        }
+    }
+
+    fn keep_promise(node: &mut Sequencer, upto: Index, out: &mut Out) {
+        node.acknowledge_when_durable(upto, out);
+    }
+
+    /// Sends every receiver what it lacks, as far as its window allows.
+    fn after_input(node: &mut Sequencer, out: &mut Out) {
+        let (upto, window) = (node.may_leave(), node.state.options.window);
+        let epoch = node.state.hard.epoch;
+        let Some(lead) = &mut node.parts.0 else { return };
+        for receiver in &mut lead.receivers {
+            while let Some(piece) = receiver.next(&node.state.ordered, upto, window) {
+                send_to(receiver.id, Message { epoch, body: body(piece) }, out);
+            }
+        }
+    }
+
+    fn due(node: &Sequencer) -> Option<Time> {
+        node.parts.0.as_ref().map(|lead| lead.heartbeat_at)
+    }
+
+    fn message(node: &Sequencer, body: Body) -> Message {
+        Message { epoch: node.state.hard.epoch, body }
+    }
+
+    fn epoch(node: &Sequencer) -> Epoch {
+        node.state.hard.epoch
+    }
+
+    fn leads(node: &Sequencer) -> bool {
+        node.parts.0.is_some()
+    }
+
+    fn leader(node: &Sequencer) -> Option<NodeId> {
+        node.state.members.first().copied()
+    }
+
+    fn deduplicate(rules: &dyn Rules, sessions: &Sessions, session: Session) -> Lookup {
+        rules.deduplicate(sessions, session)
+    }
+
+    fn may_read_at_once(node: &Sequencer) -> bool {
+        node.rules.may_read(node.parts.0.is_some())
+    }
+
+    fn other(_node: &mut Sequencer, ticket: Ticket, request: Request, out: &mut Out) {
+        let refusal = match request {
+            Request::Promote => Refusal::Refused("n1 orders for ever".into()),
+            _ => Refusal::not_served(&request),
+        };
+        reply_to(ticket, Reply::Fail(refusal), out);
+    }
+
+    fn picture(node: &Sequencer) -> &'static str {
+        if node.parts.0.is_some() { states::SEQUENCER } else { states::RECEIVER }
+    }
+}
+
+impl Sequencer {
+    fn may_leave(&self) -> Index {
+        self.rules.may_leave(self.disk.upto(), self.state.ordered.log.last_index())
+    }
+
+    fn commit(&mut self, upto: Index, out: &mut Out) {
+        self.commit_to(upto, self.state.hard.epoch, out);
+    }
+
+    /// Takes note of an incarnation of the sequencer. Its entries come behind this on the disk.
+    fn enter(&mut self, epoch: Epoch, out: &mut Out) {
+        self.state.hard = HardState { epoch };
+        self.disk.persist_hard(self.state.hard, out);
+    }
+
     fn receiver(&mut self, id: NodeId) -> Option<(&mut ReplicationProgress, &Ordered)> {
-        let lead = self.lead.as_mut()?;
+        let lead = self.parts.0.as_mut()?;
         let receiver = lead.receivers.iter_mut().find(|receiver| receiver.id == id)?;
-        Some((receiver, &self.ordered))
+        Some((receiver, &self.state.ordered))
     }
 
     /// The receiver's side: deliver what is next, ask again for what is missing.
     fn on_run(&mut self, before: Index, entries: Vec<LogEntry>, out: &mut Out) {
         let covered = Index(before.0 + entries.len() as u64);
-        if before > self.ordered.log.last_index() && entries.is_empty() {
+        if before > self.state.ordered.log.last_index() && entries.is_empty() {
             return self.ask_again(before, out);
         }
         for entry in entries {
-            let last = self.ordered.log.last_index();
+            let last = self.state.ordered.log.last_index();
             match self.rules.place(last, entry.index) {
                 Place::Next => {
                     let entry = LogEntry { index: last.next(), ..entry };
-                    self.ordered.put(entry, &mut self.disk, out);
+                    self.state.ordered.put(entry, &mut self.disk, out);
                 }
                 Place::Known => {}
                 Place::Gap => return self.ask_again(before, out),
             }
         }
-        self.commit_to(self.ordered.log.last_index(), out);
+        self.commit(self.state.ordered.log.last_index(), out);
         self.acknowledge_when_durable(covered, out);
     }
 
     fn ask_again(&mut self, before: Index, out: &mut Out) {
-        let wanted = self.ordered.log.last_index().next();
+        let wanted = self.state.ordered.log.last_index().next();
         self.tell(Body::Nack { before, wanted }, out);
     }
 
     /// An acknowledgement speaks in the latest incarnation of the sequencer, so that has to be on
     /// the disk too, and not only the entries.
     fn acknowledge_when_durable(&mut self, upto: Index, out: &mut Out) {
-        let upto = upto.min(self.ordered.log.last_index());
+        let upto = upto.min(self.state.ordered.log.last_index());
         if upto > self.disk.upto() || !self.disk.has(self.disk.hard_mark()) {
             return self.disk.hold(self.disk.last_mark(), upto);
         }
-        self.ordered.trace_ack("run", upto, self.epoch, out);
+        self.state.ordered.trace_ack("run", upto, self.state.hard.epoch, out);
         self.tell(Body::Ack { upto }, out);
     }
 
     fn tell(&self, body: Body, out: &mut Out) {
-        send_to(self.sequencer(), Message { epoch: self.epoch, body }, out);
-    }
-
-    fn set_alarm(&mut self, out: &mut Out) {
-        let Some(due) = self.lead.as_ref().map(|lead| lead.heartbeat_at) else { return };
-        if self.wake_at.is_none_or(|at| due < at || at <= self.now) {
-            self.wake_at = Some(due);
-            out.push(Output::WakeAt(due));
+        if let Some(sequencer) = Parts::leader(self) {
+            self.send(sequencer, body, out);
         }
     }
 }

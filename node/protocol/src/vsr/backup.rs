@@ -25,7 +25,7 @@ impl Vsr {
         if !self.hear(from, view, out) {
             return;
         }
-        if self.state.status != Status::Normal {
+        if self.state.own.status != Status::Normal {
             if entries.is_empty() {
                 self.say_it_is_here(from, out);
             }
@@ -50,6 +50,16 @@ impl Vsr {
         self.advance_commit(self.rules.backup_commit(commit, covered), out);
         if let Some(covered) = acknowledged {
             self.acknowledge(from, covered, round, heartbeat, out);
+        }
+    }
+
+    /// A primary of the present view said how far it has committed: no need to wait for a Prepare.
+    pub(super) fn learn_commit(&mut self, view: Epoch, index: Option<Index>, out: &mut Out) {
+        let normal = self.state.own.status == Status::Normal;
+        if let Some(index) = index.filter(|_| normal && self.rules.answer_counts(&self.state, view))
+        {
+            let commit = self.rules.backup_commit(index, self.state.last());
+            self.advance_commit(commit, out);
         }
     }
 
@@ -84,7 +94,7 @@ impl Vsr {
         suffix: Suffix,
         out: &mut Out,
     ) {
-        let begun = view == self.state.hard.view && self.state.status == Status::Normal;
+        let begun = view == self.state.hard.view && self.state.own.status == Status::Normal;
         if begun || !self.hear(from, view, out) {
             return;
         }
@@ -103,9 +113,9 @@ impl Vsr {
         if view > self.state.hard.view {
             self.move_to(view, out);
         }
-        self.state.heard = Some(self.now);
-        self.wants = self.state.hard.view;
-        self.wanted.clear();
+        self.state.own.heard = Some(self.now);
+        self.parts.wants = self.state.hard.view;
+        self.parts.wanted.clear();
         self.reset_timer();
         true
     }
@@ -139,11 +149,11 @@ impl Vsr {
     pub(super) fn enter(&mut self, commit: Index, out: &mut Out) {
         let view = self.state.hard.view;
         self.end_fetching();
-        self.changes.clear();
-        self.recovery = None;
-        let recovered = self.state.status == Status::Recovering;
-        self.state.status = Status::Normal;
-        self.state.heard = Some(self.now);
+        self.parts.changes.clear();
+        self.parts.recovery = None;
+        let recovered = self.state.own.status == Status::Recovering;
+        self.state.own.status = Status::Normal;
+        self.state.own.heard = Some(self.now);
         self.set_hard(HardState { view, normal: view }, out);
         self.reset_timer();
         if recovered {
@@ -152,7 +162,7 @@ impl Vsr {
         self.tell_role(out);
         let last = self.state.last();
         self.advance_commit(self.rules.backup_commit(commit, last), out);
-        self.patience.begins(self.now, self.state.ordered.commit);
+        self.parts.patience.begins(self.now, self.state.ordered.commit);
         self.say_what_is_held(out);
     }
 

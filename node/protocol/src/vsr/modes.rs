@@ -1,17 +1,17 @@
 //! The three systems that Viewstamped Replication is here, by what survives a crash: their rows,
 //! and how a replica of each is started. It never decides anything.
 
-use super::message::{self, Message};
+use super::message::Body;
 use super::rules::{Rules, Sound};
 use super::state::Mode;
-use super::{Out, Vsr, options, states};
-use crate::machine::{Boot, BootError, Input, Machine, Outputs, Protocol, Status, Time, build};
+use super::{Vsr, options, states};
+use crate::machine::{Boot, BootError, Machine, Outputs, erase};
 use crate::{CommitQuorum, Progress, ProtocolRow, Traces};
 
 /// With a disk, as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
     options: options::DURABLE,
-    frames: message::Body::FRAMES,
+    frames: Body::FRAMES,
     states: states::DURABLE,
     ..ProtocolRow::new(
         "vsr",
@@ -58,41 +58,7 @@ pub fn start(
     rules: &'static dyn Rules,
     out: &mut Outputs<bytes::Bytes>,
 ) -> Result<Box<dyn Machine>, BootError> {
-    match mode {
-        Mode::Durable => build::<Replica<DURABLE>>(boot, rules, out),
-        Mode::Memory => build::<Replica<MEMORY>>(boot, rules, out),
-        Mode::Paper => build::<Replica<PAPER>>(boot, rules, out),
-    }
-}
-
-/// The modes as numbers: a protocol is a type, and this is what its types differ in.
-pub const DURABLE: u8 = Mode::Durable as u8;
-/// See [`DURABLE`].
-pub const MEMORY: u8 = Mode::Memory as u8;
-/// See [`DURABLE`].
-pub const PAPER: u8 = Mode::Paper as u8;
-
-/// One replica in one mode.
-pub struct Replica<const MODE: u8>(Vsr);
-
-impl<const MODE: u8> Protocol for Replica<MODE> {
-    type Message = Message;
-    type Rules = dyn Rules;
-
-    fn recover(boot: Boot, rules: &'static dyn Rules, out: &mut Out) -> Result<Self, BootError> {
-        let modes = [Mode::Durable, Mode::Memory, Mode::Paper];
-        Vsr::boot(modes[MODE as usize], boot, rules, out).map(Replica)
-    }
-
-    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
-        self.0.step(now, input, out);
-    }
-
-    fn state(&self) -> &'static str {
-        states::of(self.0.state.status)
-    }
-
-    fn status(&self) -> Status {
-        self.0.told()
-    }
+    let mut said = Vec::new();
+    let replica = Vsr::boot(mode, boot, rules, &mut said)?;
+    Ok(erase(replica, said, out))
 }

@@ -1,12 +1,10 @@
 //! The options of Viewstamped Replication: their names, their meaning, what holds without them.
-//! It never guesses: an unknown name or an unusable value is an error that says why.
 
 use std::collections::BTreeMap;
 
 use super::state::Mode;
 use crate::OptionRow;
-use crate::common::options::{Given, option};
-use crate::common::pending::Limits;
+use crate::common::options::{Options, option};
 use crate::machine::BootError;
 
 const TIMEOUT: OptionRow =
@@ -33,45 +31,12 @@ pub const MEMORY: &[OptionRow] = &[TIMEOUT, HEARTBEAT, FIXED, EXIT_QUORUM, WINDO
 /// As published: whoever hears of a view change joins it.
 pub const PAPER: &[OptionRow] = &[TIMEOUT, HEARTBEAT, FIXED, WINDOW, PENDING, BYTES];
 
-/// Options as numbers. Durations in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Options {
-    /// T.
-    pub election_timeout_ns: u64,
-    /// Between two heartbeats.
-    pub heartbeat_ns: u64,
-    /// No jitter.
-    pub fixed_timeout: bool,
-    /// A replica that suspects the primary asks before it leaves.
-    pub exit_quorum: bool,
-    /// Entries between snapshots; 0: never.
-    pub snapshot_every: u64,
-    /// Prepares with entries under way.
-    pub window: usize,
-    /// What may be uncommitted.
-    pub limits: Limits,
-}
-
-impl Options {
-    /// Reads options; what is not given has its default.
-    pub fn parse(mode: Mode, given: &BTreeMap<String, String>) -> Result<Self, BootError> {
-        let (name, rows) = match mode {
-            Mode::Durable => ("vsr", DURABLE),
-            Mode::Memory => ("vsr-memory", MEMORY),
-            Mode::Paper => ("vsr-paper", PAPER),
-        };
-        let given = Given::new(name, rows, given)?;
-        let durable = mode == Mode::Durable;
-        let (election_timeout_ns, heartbeat_ns) = given.timing_ns()?;
-        Ok(Options {
-            election_timeout_ns,
-            heartbeat_ns,
-            fixed_timeout: given.boolean("fixed-timeout")?,
-            exit_quorum: mode != Mode::Paper && given.boolean("exit-quorum")?,
-            snapshot_every: if durable { given.integer("snapshot-every")? } else { 0 },
-            window: given.window()?,
-            limits: given.limits()?,
-        })
+/// Reads options; what is not given has its default.
+pub fn parse(mode: Mode, given: &BTreeMap<String, String>) -> Result<Options, BootError> {
+    match mode {
+        Mode::Durable => Options::parse("vsr", DURABLE, given),
+        Mode::Memory => Options::parse("vsr-memory", MEMORY, given),
+        Mode::Paper => Options::parse("vsr-paper", PAPER, given),
     }
 }
 
@@ -80,7 +45,7 @@ mod tests {
     use super::*;
 
     fn parse(mode: Mode, pairs: &[(&str, &str)]) -> Result<Options, BootError> {
-        Options::parse(mode, &pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+        super::parse(mode, &pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! happens then.
 
 use super::Vsr;
-use crate::common::options::{after, draw_timeout};
+use crate::common::options::after;
 use crate::machine::{Index, Time};
 
 /// What was lived through of late.
@@ -48,38 +48,36 @@ impl Patience {
 impl Vsr {
     /// T as it is now.
     pub(super) fn patience_ns(&self) -> u64 {
-        let growth = self.patience.growth(self.state.members.len());
+        let growth = self.parts.patience.growth(self.state.members.len());
         self.state.options.election_timeout_ns.saturating_mul(growth)
     }
 
     /// When what is said now is said again if nothing comes of it. Where everything takes longer it
     /// would only fill the links.
     pub(super) fn set_nudge(&mut self) {
-        let growth = self.patience.growth(self.state.members.len());
+        let growth = self.parts.patience.growth(self.state.members.len());
         let heartbeat_ns = self.state.options.heartbeat_ns;
-        self.nudge_at = after(self.now, heartbeat_ns.saturating_mul(growth));
+        self.parts.nudge_at = after(self.now, heartbeat_ns.saturating_mul(growth));
     }
 
     pub(super) fn reset_timer(&mut self) {
-        let fixed = self.state.options.fixed_timeout;
-        let timeout = draw_timeout(self.patience_ns(), fixed, &mut self.rng);
-        self.timer_at = after(self.now, timeout);
+        self.parts.timer_at = self.draw_deadline(self.patience_ns());
     }
 
     /// The present view goes on: it has come to something once an entry was committed in it, or,
     /// where nobody asks for anything, when it has outlasted every timeout.
     pub(super) fn view_goes_on(&mut self) {
-        let Some((at, commit)) = self.patience.began else { return };
+        let Some((at, commit)) = self.parts.patience.began else { return };
         let lasted = after(at, 2 * self.patience_ns()) <= self.now;
         if lasted || self.state.ordered.commit > commit {
-            self.patience = Patience::default();
+            self.parts.patience = Patience::default();
         }
     }
 
     /// Whether a primary is heard: this replica itself, or one heard within T.
     pub(super) fn hears_primary(&self) -> bool {
         let recent = |at| after(at, self.patience_ns()) > self.now;
-        self.lead.is_some() || self.state.heard.is_some_and(recent)
+        self.parts.lead.is_some() || self.state.own.heard.is_some_and(recent)
     }
 }
 

@@ -26,17 +26,17 @@ impl Vsr {
     /// Asks everyone, forgetting what came before. Answers that are slower than its patience count
     /// when they come: they were sent after this incarnation began, which is all that matters.
     pub(super) fn start_recovery(&mut self, out: &mut Out) {
-        let before = self.recovery.as_ref().map(|recovery| recovery.nonce);
+        let before = self.parts.recovery.as_ref().map(|recovery| recovery.nonce);
         let nonce = before.unwrap_or_else(|| self.rng.next_u64());
         self.stop_fetching();
-        self.recovery = Some(Recovery { nonce, answers: BTreeMap::new() });
-        self.patience.tries();
+        self.parts.recovery = Some(Recovery { nonce, answers: BTreeMap::new() });
+        self.parts.patience.tries();
         self.reset_timer();
         self.ask_for_recovery(out);
     }
 
     pub(super) fn ask_for_recovery(&mut self, out: &mut Out) {
-        let Some(recovery) = &self.recovery else { return };
+        let Some(recovery) = &self.parts.recovery else { return };
         self.send_all(&Body::Recovery { nonce: recovery.nonce }, out);
         self.set_nudge();
     }
@@ -46,16 +46,16 @@ impl Vsr {
             // It has left every earlier view, and comes back into none of them.
             return self.move_to(view, out);
         }
-        if self.state.status != Status::Normal {
+        if self.state.own.status != Status::Normal {
             return;
         }
         let log = |_| (self.state.ordered.commit, self.ending(Index(0), SUFFIX_BYTES_MAX));
-        let primary = self.lead.as_ref().map(log);
+        let primary = self.parts.lead.as_ref().map(log);
         self.send(from, Body::RecoveryResponse { nonce, primary }, out);
         let view = self.state.hard.view;
-        if from == self.state.primary(view) && self.wants <= view {
+        if from == self.state.primary(view) && self.parts.wants <= view {
             // Whoever recovers leads no longer.
-            self.state.heard = None;
+            self.state.own.heard = None;
             self.suspect(out);
         }
     }
@@ -68,8 +68,8 @@ impl Vsr {
         primary: Option<(Index, Suffix)>,
         out: &mut Out,
     ) {
-        let Some(recovery) = &mut self.recovery else { return };
-        if self.fetch.is_some() || !self.rules.response_counts(recovery.nonce, nonce) {
+        let Some(recovery) = &mut self.parts.recovery else { return };
+        if self.parts.fetch.is_some() || !self.rules.response_counts(recovery.nonce, nonce) {
             return;
         }
         // An answer to an earlier question may come after one to a later.

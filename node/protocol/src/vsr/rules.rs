@@ -42,7 +42,7 @@ pub trait Rules: Sync {
     /// that the log is this view's: the next view change goes by that.
     fn held(&self, state: &State, disk: &Disk) -> Index {
         let labelled = disk.hard().normal == state.hard.normal;
-        if state.mode == Mode::Durable && !labelled { Index(0) } else { disk.upto() }
+        if state.own.mode == Mode::Durable && !labelled { Index(0) } else { disk.upto() }
     }
 
     /// A primary that restarts begins the next view: going on in its own could give one number to
@@ -128,7 +128,7 @@ pub trait Rules: Sync {
     /// Whose question about the log is answered in one's own view: anybody's while it goes on, and
     /// before it has begun the new primary's, who has chosen this log (paper, 5.2 and 5.3).
     fn may_serve(&self, state: &State, from: NodeId) -> bool {
-        match state.status {
+        match state.own.status {
             Status::Normal => true,
             Status::ViewChange => from == state.primary(state.hard.view),
             Status::Recovering => false,
@@ -144,7 +144,7 @@ pub trait Rules: Sync {
 
     /// A replica that is recovering takes part in nothing (paper, 4.3).
     fn takes_part(&self, state: &State) -> bool {
-        state.status != Status::Recovering
+        state.own.status != Status::Recovering
     }
 
     /// A response counts for the Recovery that this incarnation sent (paper, 4.3, step 3).
@@ -155,7 +155,7 @@ pub trait Rules: Sync {
     /// A recovered replica comes back into no view older than it ever left: otherwise what it sent
     /// then would count beside what it sends now. Not in the paper; Michael et al., DISC 2017.
     fn recovers_into(&self, state: &State, view: Epoch) -> bool {
-        state.mode == Mode::Paper || view >= state.hard.view
+        state.own.mode == Mode::Paper || view >= state.hard.view
     }
 
     // Answers to clients.
@@ -173,7 +173,7 @@ pub trait Rules: Sync {
 
     /// A primary knows what is committed when everything it began its view with is.
     fn may_start_read_round(&self, state: &State) -> bool {
-        state.ordered.commit >= state.began
+        state.ordered.commit >= state.own.began
     }
 
     /// A round answers a read only if it started after it, and only backups that were still in the

@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::Options;
 use crate::common::disk::Hard;
-use crate::common::ordered::Ordered;
+use crate::common::node;
 use crate::machine::{Epoch, Index, NodeId, Time};
 
 /// What of a replica survives a crash.
@@ -42,20 +41,13 @@ pub struct HardState {
 }
 
 /// A replica's state, persistent and volatile.
+pub type State = node::State<HardState, Own>;
+
+/// What only a replica has of it.
 #[derive(Clone, Debug)]
-pub struct State {
-    /// This node.
-    pub id: NodeId,
-    /// All replicas, this one included, in ascending order.
-    pub members: Vec<NodeId>,
+pub struct Own {
     /// What survives a crash.
     pub mode: Mode,
-    /// Its options.
-    pub options: Options,
-    /// The view and the last normal one, as in memory; the disk may be a little behind.
-    pub hard: HardState,
-    /// The log, as in memory, and what applying it came to.
-    pub ordered: Ordered,
     /// What this replica does.
     pub status: Status,
     /// When it last heard the primary of its view.
@@ -69,6 +61,14 @@ impl State {
     #[must_use]
     pub fn primary(&self, view: Epoch) -> NodeId {
         self.members[(view.0 % self.members.len() as u64) as usize]
+    }
+
+    /// Whom this replica takes for the primary; nobody leads the first view.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        let view = self.hard.view;
+        let known = self.own.status == Status::Normal && view > Epoch(0);
+        known.then(|| self.primary(view))
     }
 
     /// The end of the log.

@@ -50,7 +50,7 @@ const ENDS_MAX: usize = 32;
 impl Vsr {
     /// Asks for a log, unless that is under way.
     pub(super) fn fetch_from(&mut self, from: NodeId, why: Why, out: &mut Out) {
-        if self.fetch.as_ref().is_some_and(|fetch| (fetch.from, fetch.why) == (from, why)) {
+        if self.parts.fetch.as_ref().is_some_and(|fetch| (fetch.from, fetch.why) == (from, why)) {
             return;
         }
         if why == Why::Enter {
@@ -60,13 +60,13 @@ impl Vsr {
             }
         }
         self.stop_fetching();
-        let kept = std::mem::take(&mut self.kept);
+        let kept = std::mem::take(&mut self.parts.kept);
         let fits = why != Why::Fill && kept.is_on(&self.state.ordered.log);
         let branch = if fits { kept } else { Branch::after(self.id_at(self.sure_of(why))) };
         // Two heartbeats: long enough for any answer that is still coming.
         let patience_ns = 2 * self.state.options.heartbeat_ns;
         let bytes = MESSAGE_BYTES_MAX as u64;
-        self.fetch = Some(Fetch { from, why, branch, joined: false, bytes, patience_ns });
+        self.parts.fetch = Some(Fetch { from, why, branch, joined: false, bytes, patience_ns });
         self.reset_timer();
         self.ask_for_state(out);
     }
@@ -83,22 +83,22 @@ impl Vsr {
 
     /// What has come stays for whoever is asked next.
     pub(super) fn stop_fetching(&mut self) {
-        let branch = self.fetch.take().map(|fetch| fetch.branch);
+        let branch = self.parts.fetch.take().map(|fetch| fetch.branch);
         if let Some(branch) = branch.filter(|branch| !branch.is_empty()) {
-            self.kept = branch.without_early();
+            self.parts.kept = branch.without_early();
         }
     }
 
     /// The log is the view's: what came of another's is of no more use.
     pub(super) fn end_fetching(&mut self) {
-        (self.fetch, self.kept) = (None, Branch::default());
+        (self.parts.fetch, self.parts.kept) = (None, Branch::default());
         self.state.ordered.drop_staging();
     }
 
     /// No answer came for so long: it is lost, or the link is slow and it is better not to fill it
     /// with what was asked for before.
     pub(super) fn ask_again_for_state(&mut self, out: &mut Out) {
-        let Some(fetch) = &mut self.fetch else { return };
+        let Some(fetch) = &mut self.parts.fetch else { return };
         fetch.bytes = PIECE_BYTES_MAX as u64;
         fetch.patience_ns =
             (2 * fetch.patience_ns).min(self.state.options.election_timeout_ns << 3);
@@ -107,14 +107,14 @@ impl Vsr {
 
     /// Asks for what is still missing.
     fn ask_for_state(&mut self, out: &mut Out) {
-        let Some(fetch) = &self.fetch else { return };
+        let Some(fetch) = &self.parts.fetch else { return };
         let sure = self.sure_of(fetch.why);
         if fetch.branch.end() < sure {
             // Prepares that were late have brought more meanwhile. What is missing begins after
             // them; what came before may be summed up by now where it is asked for.
             self.begin_after(sure);
         }
-        let Some(fetch) = &self.fetch else { return };
+        let Some(fetch) = &self.parts.fetch else { return };
         let (snapshot, have) = self.state.ordered.staged();
         let bytes = fetch.bytes;
         let (sure, ends) = if fetch.joined {
@@ -125,13 +125,13 @@ impl Vsr {
             (sure, ends)
         };
         self.send(fetch.from, Body::GetState { after: sure, ends, bytes, snapshot, have }, out);
-        self.nudge_at = after(self.now, fetch.patience_ns);
+        self.parts.nudge_at = after(self.now, fetch.patience_ns);
     }
 
     /// Nothing of the log that is asked for is in hand but what is one's own up to here.
     fn begin_after(&mut self, index: Index) {
         let id = self.id_at(index);
-        if let Some(fetch) = &mut self.fetch {
+        if let Some(fetch) = &mut self.parts.fetch {
             fetch.branch.restart_after(id);
             fetch.joined = false;
         }
@@ -147,7 +147,7 @@ impl Vsr {
         out: &mut Out,
     ) {
         let own = self.state.ordered.log.birth(suffix.prev.index);
-        let Some(fetch) = &mut self.fetch else { return };
+        let Some(fetch) = &mut self.parts.fetch else { return };
         if fetch.from != from || !self.rules.answer_counts(&self.state, view) {
             return;
         }
@@ -173,10 +173,10 @@ impl Vsr {
 
     /// A piece has come: what is missing is asked for when no more is on its way.
     fn got_on(&mut self, more: bool, out: &mut Out) {
-        let Some(fetch) = &mut self.fetch else { return };
+        let Some(fetch) = &mut self.parts.fetch else { return };
         if more {
             let from = fetch.from;
-            self.nudge_at = after(self.now, fetch.patience_ns);
+            self.parts.nudge_at = after(self.now, fetch.patience_ns);
             return self.say_it_is_here(from, out);
         }
         fetch.bytes = (2 * fetch.bytes).min(ASKED_BYTES_MAX);
@@ -184,7 +184,7 @@ impl Vsr {
     }
 
     fn finish_fetch(&mut self, commit: Index, out: &mut Out) {
-        let Fetch { why, branch, .. } = self.fetch.take().expect("its last piece came");
+        let Fetch { why, branch, .. } = self.parts.fetch.take().expect("its last piece came");
         let (prev, entries) = branch.into_parts();
         match why {
             Why::Fill => {
@@ -218,7 +218,7 @@ impl Vsr {
         more: bool,
         out: &mut Out,
     ) {
-        let wanted = self.fetch.as_ref().is_some_and(|fetch| fetch.from == from);
+        let wanted = self.parts.fetch.as_ref().is_some_and(|fetch| fetch.from == from);
         let newer = snapshot.index > self.state.ordered.commit;
         if !wanted || !newer || !self.rules.answer_counts(&self.state, view) {
             return;

@@ -12,6 +12,7 @@ use super::primary::Lead;
 use super::state::{HardState, Status};
 use super::transfer::Why;
 use super::{Held, Out, Vsr};
+use crate::common::node::not_leader;
 use crate::common::quorum::reached_by;
 use crate::machine::{Epoch, Index, NodeId, Output, TraceEvent};
 
@@ -30,12 +31,12 @@ impl Vsr {
     /// Nothing was heard of the primary, or of the view change under way, for too long.
     pub(super) fn suspect(&mut self, out: &mut Out) {
         self.reset_timer();
-        let heard_of = self.wanted.values().copied().max().unwrap_or_default();
+        let heard_of = self.parts.wanted.values().copied().max().unwrap_or_default();
         let view = self.state.hard.view.next().max(heard_of);
         if !self.state.options.exit_quorum {
             return self.move_to(view, out);
         }
-        self.wants = self.wants.max(view);
+        self.parts.wants = self.parts.wants.max(view);
         self.set_nudge();
         self.say_what_is_wanted(out);
         self.count_who_wants(out);
@@ -51,11 +52,11 @@ impl Vsr {
         if view > self.state.hard.view {
             self.move_to(view, out);
         }
-        let theirs = self.wanted.entry(from).or_default();
+        let theirs = self.parts.wanted.entry(from).or_default();
         *theirs = wanted.max(*theirs);
         let joins = self.state.options.exit_quorum && !self.hears_primary();
-        if joins && wanted > self.wants.max(self.state.hard.view) {
-            self.wants = wanted;
+        if joins && wanted > self.parts.wants.max(self.state.hard.view) {
+            self.parts.wants = wanted;
             self.say_what_is_wanted(out);
         }
         self.count_who_wants(out);
@@ -63,10 +64,10 @@ impl Vsr {
 
     /// Sends StartViewChange, unless this replica's view is not on disk yet.
     pub(super) fn say_what_is_wanted(&self, out: &mut Out) {
-        if self.state.status == Status::ViewChange && !self.left {
+        if self.state.own.status == Status::ViewChange && !self.parts.left {
             return;
         }
-        let wanted = self.wants.max(self.state.hard.view);
+        let wanted = self.parts.wants.max(self.state.hard.view);
         self.send_all(&Body::StartViewChange { wanted }, out);
     }
 
@@ -81,31 +82,31 @@ impl Vsr {
 
     /// The latest view that a majority wants, or is in.
     fn wanted_by_quorum(&self) -> Epoch {
-        let mut views: Vec<Epoch> = self.wanted.values().copied().collect();
-        views.push(self.wants.max(self.state.hard.view));
+        let mut views: Vec<Epoch> = self.parts.wanted.values().copied().collect();
+        views.push(self.parts.wants.max(self.state.hard.view));
         reached_by(&mut views, self.rules.view_change_quorum(self.state.members.len()))
     }
 
     /// Leaves the present view for a later one. The log, and what it is a prefix of, stay.
     pub(super) fn move_to(&mut self, view: Epoch, out: &mut Out) {
         assert!(view > self.state.hard.view, "views never go back");
-        let lead = self.lead.take();
+        let led = self.parts.lead.take().is_some();
         self.stop_fetching();
-        self.recovery = None;
-        self.changes.clear();
-        self.left = false;
-        self.patience.tries();
-        self.state.status = Status::ViewChange;
-        self.state.heard = None;
-        self.wants = self.wants.max(view);
+        self.parts.recovery = None;
+        self.parts.changes.clear();
+        self.parts.left = false;
+        self.parts.patience.tries();
+        self.state.own.status = Status::ViewChange;
+        self.state.own.heard = None;
+        self.parts.wants = self.parts.wants.max(view);
         // Acknowledgements that wait for the disk are of the view that is left.
         self.disk.drop_held();
         self.set_hard(HardState { view, ..self.state.hard }, out);
         self.reset_timer();
         self.set_nudge();
         self.tell_role(out);
-        if let Some(lead) = lead {
-            self.answer_all_pending(lead, out);
+        if led {
+            self.fail_clients(&not_leader(None), out);
         }
         self.forget_asked_reads(out);
         let mark = self.rules.before_view_change(&self.disk);
@@ -114,7 +115,7 @@ impl Vsr {
 
     /// The new view is on disk: say so, and to its primary what this replica knows.
     pub(super) fn on_left(&mut self, view: Epoch, out: &mut Out) {
-        self.left = true;
+        self.parts.left = true;
         let to = self.state.primary(view);
         out.push(Output::Trace(TraceEvent::Promise { epoch: view, to }));
         self.say_what_is_wanted(out);
@@ -125,7 +126,10 @@ impl Vsr {
     /// comes of it. The log does not change until the view begins, so it says the same each time.
     pub(super) fn do_view_change(&mut self, out: &mut Out) {
         let view = self.state.hard.view;
-        if self.state.status != Status::ViewChange || !self.left || self.fetch.is_some() {
+        if self.state.own.status != Status::ViewChange
+            || !self.parts.left
+            || self.parts.fetch.is_some()
+        {
             return;
         }
         // As published: when f others have said StartViewChange.
@@ -136,7 +140,7 @@ impl Vsr {
         let to = self.state.primary(view);
         if to == self.state.id {
             let suffix = Suffix { last: self.state.last(), ..Suffix::default() };
-            self.changes.insert(to, Change { normal, commit, suffix });
+            self.parts.changes.insert(to, Change { normal, commit, suffix });
             self.choose(out);
         } else {
             let suffix = self.ending(commit, SUFFIX_BYTES_MAX);
@@ -157,9 +161,9 @@ impl Vsr {
         if view > self.state.hard.view {
             self.move_to(view, out);
         }
-        let waits = self.state.status == Status::ViewChange;
+        let waits = self.state.own.status == Status::ViewChange;
         if waits && self.state.primary(view) == self.state.id {
-            self.changes.insert(from, Change { normal, commit, suffix });
+            self.parts.changes.insert(from, Change { normal, commit, suffix });
             self.choose(out);
         }
     }
@@ -168,16 +172,19 @@ impl Vsr {
     fn choose(&mut self, out: &mut Out) {
         let (me, quorum) = (self.state.id, self.state.members.len());
         let quorum = self.rules.view_change_quorum(quorum);
-        if self.fetch.is_some() || self.changes.len() < quorum || !self.changes.contains_key(&me) {
+        if self.parts.fetch.is_some()
+            || self.parts.changes.len() < quorum
+            || !self.parts.changes.contains_key(&me)
+        {
             return;
         }
         let rank = |change: &Change| self.rules.rank(change.normal, change.suffix.last);
-        let greatest = self.changes.iter().max_by_key(|(id, c)| (rank(c), **id == me));
+        let greatest = self.parts.changes.iter().max_by_key(|(id, c)| (rank(c), **id == me));
         let (&best, change) = greatest.expect("a quorum is not empty");
         if best == me {
             self.begin(out);
         } else if self.can_take(&change.suffix) {
-            let change = self.changes.get_mut(&best).expect("it was just seen");
+            let change = self.parts.changes.get_mut(&best).expect("it was just seen");
             let suffix = std::mem::take(&mut change.suffix);
             self.replace_log(suffix.prev.index, suffix.entries, out);
             self.begin(out);
@@ -191,18 +198,18 @@ impl Vsr {
         let view = self.state.hard.view;
         assert!(self.state.primary(view) == self.state.id, "a view is begun by its primary");
         let last = self.state.last();
-        let commits = self.changes.values().map(|change| change.commit);
+        let commits = self.parts.changes.values().map(|change| change.commit);
         let commit = commits.clone().max().unwrap_or_default();
         let least = commits.min().unwrap_or_default();
         self.end_fetching();
-        self.changes.clear();
-        self.state.status = Status::Normal;
+        self.parts.changes.clear();
+        self.state.own.status = Status::Normal;
         self.set_hard(HardState { view, normal: view }, out);
         // Somebody knew it to be committed: no quorum of this view is needed.
         self.advance_commit(self.rules.backup_commit(commit, last), out);
-        self.state.began = last;
-        self.patience.begins(self.now, self.state.ordered.commit);
-        self.lead = Some(Lead::new(self.others(), last, self.now, &self.state.options));
+        self.state.own.began = last;
+        self.parts.patience.begins(self.now, self.state.ordered.commit);
+        self.parts.lead = Some(Lead::new(self.others(), last, self.now, &self.state.options));
         self.tell_role(out);
         let suffix = self.ending(least, SUFFIX_BYTES_MAX);
         self.send_all(&Body::StartView { commit: self.state.ordered.commit, suffix }, out);

@@ -1,31 +1,13 @@
 //! Phase 1, the leader's side (paper, V.A; Zab1.0): a quorum that follows promises a new epoch, and
 //! says what it has. It never touches a history.
 
+use super::disk::Held;
 use super::lead::{Lead, Peer, Phase, Session, Stage};
 use super::message::Order;
-use super::state::{HardState, Standing};
+use super::state::Standing;
 use super::{Out, Part, Zab};
 use crate::common::options::after;
 use crate::machine::{Epoch, NodeId, Output, Role, TraceEvent};
-
-/// The disk as seen from Zab.
-pub type Disk = crate::common::disk::Disk<HardState, Held>;
-
-/// A promise that waits for the disk.
-#[derive(Clone, Debug)]
-pub enum Held {
-    /// This node's promise to itself: its epoch may be offered.
-    OwnEpoch,
-    /// ACKEPOCH.
-    AckEpoch {
-        /// What this node had when it promised.
-        standing: Standing,
-        /// Whether it counts.
-        counted: bool,
-    },
-    /// The acknowledgement of NEWLEADER.
-    AckLeader,
-}
 
 /// Discovery takes this many times T at most: two disk writes and three messages, each of which
 /// may take as long as an election timeout.
@@ -50,9 +32,9 @@ impl Zab {
         id: u64,
         out: &mut Out,
     ) {
-        self.highest = self.highest.max(accepted);
+        self.parts.highest = self.parts.highest.max(accepted);
         let (now, t) = (self.now, self.state.options.election_timeout_ns);
-        let Part::Leading(lead) = &mut self.part else {
+        let Part::Leading(lead) = &mut self.parts.part else {
             // Whoever follows it may look elsewhere.
             return self.send_note(from, out);
         };
@@ -83,8 +65,8 @@ impl Zab {
 
     /// With a quorum of FOLLOWERINFO, this node's own included, the epoch is chosen.
     fn choose_epoch(&mut self, out: &mut Out) {
-        let highest = self.highest.max(self.state.hard.accepted);
-        let Part::Leading(lead) = &mut self.part else { return };
+        let highest = self.parts.highest.max(self.state.hard.accepted);
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         let asked = lead.peers.iter().filter(|peer| peer.session.is_some()).count();
         if 1 + asked < self.rules.quorum(self.state.members.len()) {
             return;
@@ -103,7 +85,7 @@ impl Zab {
     pub(super) fn on_own_epoch(&mut self, out: &mut Out) {
         let (epoch, to) = (self.state.hard.accepted, self.state.id);
         out.push(Output::Trace(TraceEvent::Promise { epoch, to }));
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         lead.phase = Phase::Discovery;
         for at in 0..lead.peers.len() {
             self.offer_epoch(at, out);
@@ -112,7 +94,7 @@ impl Zab {
     }
 
     fn offer_epoch(&mut self, at: usize, out: &mut Out) {
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         if let Some(session) = &mut lead.peers[at].session
             && matches!(session.stage, Stage::Asked)
         {
@@ -129,7 +111,7 @@ impl Zab {
         counted: bool,
         out: &mut Out,
     ) {
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         let phase = lead.phase;
         let peer = &mut lead.peers[at];
         let Some(session) = &mut peer.session else { return };
@@ -149,7 +131,7 @@ impl Zab {
 
     /// With a quorum of ACKEPOCH, this node's own included, its history is the epoch's.
     fn count_promises(&mut self, out: &mut Out) {
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         let promised = lead.peers.iter().filter(|peer| peer.promised).count();
         let quorum = self.rules.quorum(self.state.members.len());
         if 1 + promised < quorum {

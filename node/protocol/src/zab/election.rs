@@ -10,12 +10,11 @@
 use std::collections::BTreeMap;
 
 use super::follower::{Following, Stage};
-use super::message::{Body, Message, Note};
-use super::options::Options;
+use super::message::{Body, Note};
 use super::state::Standing;
 use super::{Out, Part, Zab};
-use crate::common::options::{after, draw_timeout};
-use crate::machine::{Epoch, NodeId, Role, Time, send_to};
+use crate::common::options::{Options, after, draw_timeout};
+use crate::machine::{Epoch, NodeId, Role, Time};
 
 /// What a node has that looks for a leader.
 pub(super) struct Looking {
@@ -60,7 +59,7 @@ impl Zab {
         let (now, me, mine) = (self.now, self.state.id, self.state.standing());
         let quorum = self.rules.quorum(self.state.members.len());
         let patience = self.state.options.election_timeout_ns;
-        let Part::Looking(looking) = &mut self.part else { return };
+        let Part::Looking(looking) = &mut self.parts.part else { return };
         looking.notes.retain(|_, (at, _)| after(*at, patience) > now);
         let eligible = 1 + looking.mutual(me).count() >= quorum;
         let others = looking.mutual(me).filter(|(_, note)| note.eligible);
@@ -85,7 +84,7 @@ impl Zab {
 
     pub(super) fn send_note(&self, to: NodeId, out: &mut Out) {
         let standing = self.state.standing();
-        let note = match &self.part {
+        let note = match &self.parts.part {
             Part::Looking(looking) => {
                 let hears = looking.notes.keys().copied().collect();
                 let (eligible, vote) = looking.said;
@@ -100,12 +99,12 @@ impl Zab {
                 Note { leading: false, eligible: false, vote, standing, hears: Vec::new() }
             }
         };
-        send_to(to, Message { epoch: self.state.hard.accepted, body: Body::Note { note } }, out);
+        self.send(to, Body::Note { note }, out);
     }
 
     pub(super) fn on_note(&mut self, from: NodeId, epoch: Epoch, note: Note, out: &mut Out) {
         let now = self.now;
-        match &mut self.part {
+        match &mut self.parts.part {
             Part::Looking(looking) => {
                 if note.leading {
                     if self.rules.compare(note.standing, self.state.standing()).is_ge() {
@@ -158,9 +157,9 @@ impl Zab {
 
     /// Follows a node that says it leads: asks it for a session.
     pub(super) fn follow(&mut self, leader: NodeId, out: &mut Out) {
-        self.session += 1;
+        self.parts.session += 1;
         let retry_at = after(self.now, self.state.options.heartbeat_ns);
-        let following = Following::new(leader, self.session, self.now, retry_at);
+        let following = Following::new(leader, self.parts.session, self.now, retry_at);
         self.leave(Part::Following(following), Some(leader), out);
         self.reset_patience();
         self.set_role(Role::Follower, out);
@@ -171,7 +170,7 @@ impl Zab {
     pub(super) fn reset_patience(&mut self) {
         let Options { election_timeout_ns, fixed_timeout, .. } = self.state.options;
         let timeout = draw_timeout(election_timeout_ns, fixed_timeout, &mut self.rng);
-        if let Part::Following(following) = &mut self.part {
+        if let Part::Following(following) = &mut self.parts.part {
             following.leave_at = after(following.heard, timeout);
         }
     }

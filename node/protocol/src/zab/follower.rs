@@ -6,16 +6,13 @@
 
 use bytes::Bytes;
 
-use super::discovery::Held;
-use super::message::{Body, Message, Order, Place, Report};
-use super::reads::Asking;
+use super::disk::Held;
+use super::message::{Body, Order, Place, Report};
 use super::rules::Promise;
 use super::state::{Standing, Zxid};
 use super::{Out, Part, Zab};
 use crate::common::options::after;
-use crate::machine::{
-    Epoch, Index, LogEntry, NodeId, Offset, Output, Snapshot, Time, TraceEvent, send_to,
-};
+use crate::machine::{Epoch, Index, LogEntry, NodeId, Offset, Output, Snapshot, Time, TraceEvent};
 
 /// What a node has that follows another.
 pub(super) struct Following {
@@ -39,7 +36,6 @@ pub(super) struct Following {
     acked: Index,
     /// What was answered last while synchronising; said again with every ping.
     report: Option<Report>,
-    pub(super) asking: Asking,
 }
 
 /// How far a follower is.
@@ -71,7 +67,6 @@ impl Following {
             round: 0,
             acked: Index(0),
             report: None,
-            asking: Asking::default(),
         }
     }
 
@@ -86,7 +81,7 @@ impl Following {
 
 impl Zab {
     pub(super) fn on_follower_due(&mut self, out: &mut Out) {
-        let Part::Following(following) = &mut self.part else { return };
+        let Part::Following(following) = &mut self.parts.part else { return };
         if self.now >= following.leave_at {
             return self.look(out);
         }
@@ -97,20 +92,18 @@ impl Zab {
     }
 
     pub(super) fn ask_for_session(&self, out: &mut Out) {
-        let Part::Following(following) = &self.part else { return };
-        let body = Body::FollowerInfo { session: following.session };
-        send_to(following.leader, Message { epoch: self.state.hard.accepted, body }, out);
+        let Part::Following(following) = &self.parts.part else { return };
+        self.send(following.leader, Body::FollowerInfo { session: following.session }, out);
     }
 
     pub(super) fn report(&self, report: Report, out: &mut Out) {
-        let Part::Following(following) = &self.part else { return };
-        let body = Body::Report { session: following.session, report };
-        send_to(following.leader, Message { epoch: self.state.hard.accepted, body }, out);
+        let Part::Following(following) = &self.parts.part else { return };
+        self.send(following.leader, Body::Report { session: following.session, report }, out);
     }
 
     /// Reports what the leader waits for, and remembers it in case it is lost.
     fn report_kept(&mut self, report: Report, out: &mut Out) {
-        if let Part::Following(following) = &mut self.part {
+        if let Part::Following(following) = &mut self.parts.part {
             following.report = Some(report.clone());
         }
         self.report(report, out);
@@ -124,7 +117,7 @@ impl Zab {
         order: Order,
         out: &mut Out,
     ) {
-        let Part::Following(following) = &mut self.part else { return };
+        let Part::Following(following) = &mut self.parts.part else { return };
         if following.leader != from || following.session != at.session {
             return;
         }
@@ -157,7 +150,10 @@ impl Zab {
                 self.on_commit(commit, out);
             }
             (Stage::Following, Order::ReadAt { token, index }) => {
-                self.on_read_at(token, index, out);
+                if self.on_read_index_reply(token, Some(index), out) {
+                    // It also says how far the leader has committed: no need to wait for a COMMIT.
+                    self.on_commit(index, out);
+                }
             }
             // The rest of a synchronisation that this node could not follow.
             _ => {}
@@ -174,7 +170,7 @@ impl Zab {
             let hard = self.rules.accept(self.state.hard, epoch, from);
             self.set_hard(hard, out);
         }
-        if let Part::Following(following) = &mut self.part {
+        if let Part::Following(following) = &mut self.parts.part {
             following.stage = Stage::Accepted;
         }
         let mark = self.rules.before_ack_epoch(&self.disk);
@@ -183,7 +179,7 @@ impl Zab {
     }
 
     pub(super) fn ack_epoch(&mut self, standing: Standing, counted: bool, out: &mut Out) {
-        let Part::Following(following) = &self.part else { return };
+        let Part::Following(following) = &self.parts.part else { return };
         let (epoch, to) = (self.state.hard.accepted, following.leader);
         if counted {
             out.push(Output::Trace(TraceEvent::Promise { epoch, to }));
@@ -203,7 +199,7 @@ impl Zab {
             let epoch = self.state.hard.accepted;
             self.state.ordered.cut(from, epoch, true, &mut self.disk, out);
         }
-        if let Part::Following(following) = &mut self.part {
+        if let Part::Following(following) = &mut self.parts.part {
             following.stage = Stage::Syncing;
             following.report = None;
         }
@@ -243,7 +239,7 @@ impl Zab {
     fn on_new_leader(&mut self, epoch: Epoch, out: &mut Out) {
         let hard = self.rules.accept_leader(self.state.hard, epoch);
         self.set_hard(hard, out);
-        if let Part::Following(following) = &mut self.part {
+        if let Part::Following(following) = &mut self.parts.part {
             following.stage = Stage::Synced;
         }
         let mark = self.rules.before_ack_leader(&self.disk);
@@ -251,7 +247,7 @@ impl Zab {
     }
 
     pub(super) fn ack_leader(&mut self, out: &mut Out) {
-        let Part::Following(following) = &mut self.part else { return };
+        let Part::Following(following) = &mut self.parts.part else { return };
         let upto = self.state.ordered.log.last_index();
         following.stage = Stage::Following;
         following.acked = upto;
@@ -261,7 +257,7 @@ impl Zab {
     }
 
     pub(super) fn on_commit(&mut self, commit: Index, out: &mut Out) {
-        let Part::Following(following) = &mut self.part else { return };
+        let Part::Following(following) = &mut self.parts.part else { return };
         following.told = following.told.max(commit);
         if following.stage == Stage::Following {
             let commit = self.rules.follower_commit(&self.state, following.told);
@@ -272,7 +268,7 @@ impl Zab {
     /// The disk holds more: what is new is acknowledged, all at once.
     pub(super) fn ack_progress(&mut self, out: &mut Out) {
         let upto = self.disk.upto();
-        let Part::Following(following) = &mut self.part else { return };
+        let Part::Following(following) = &mut self.parts.part else { return };
         let synced = following.stage == Stage::Following;
         if upto <= following.acked || !(synced || following.stage == Stage::Syncing) {
             return;
@@ -284,7 +280,7 @@ impl Zab {
     /// A ping is answered at once: with what waits for an answer, and what is durable by now.
     fn on_ping(&mut self, round: u64, out: &mut Out) {
         let upto = self.disk.upto();
-        let Part::Following(following) = &mut self.part else { return };
+        let Part::Following(following) = &mut self.parts.part else { return };
         following.round = round;
         let stage = following.stage;
         if let Some(report) = following.report.clone() {
@@ -293,12 +289,10 @@ impl Zab {
         // Before it is synchronised its disk holds a history of its own.
         let ours = matches!(stage, Stage::Syncing | Stage::Following);
         self.ack(if ours { upto } else { Index(0) }, stage == Stage::Following, out);
-        self.ask_again(out);
-        self.give_up_on_old_reads(out);
     }
 
     fn ack(&mut self, upto: Index, synced: bool, out: &mut Out) {
-        let Part::Following(following) = &self.part else { return };
+        let Part::Following(following) = &self.parts.part else { return };
         let round = following.round;
         if synced {
             self.state.ordered.trace_ack("proposal", upto, self.state.hard.accepted, out);

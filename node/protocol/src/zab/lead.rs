@@ -4,12 +4,9 @@
 use std::collections::VecDeque;
 
 use super::message::{Body, Message, Order, Place};
-use super::reads::Waiter;
 use super::state::Standing;
 use super::{Out, Part, Zab};
 use crate::common::options::after;
-use crate::common::pending::Pending;
-use crate::common::reads::Rounds;
 use crate::common::transfer::Transfer;
 use crate::machine::{Epoch, Index, NodeId, Role, Time, send_to};
 
@@ -22,8 +19,6 @@ pub(super) struct Lead {
     pub(super) heartbeat_at: Time,
     /// When discovery has taken too long.
     pub(super) deadline: Time,
-    pub(super) pending: Pending,
-    pub(super) rounds: Rounds<Waiter>,
 }
 
 /// How far a leader is.
@@ -126,8 +121,6 @@ impl Lead {
             peers: others.map(peer).collect(),
             heartbeat_at: now,
             deadline,
-            pending: Pending::default(),
-            rounds: Rounds::default(),
         }
     }
 
@@ -180,7 +173,7 @@ impl Zab {
     pub(super) fn on_heartbeat_due(&mut self, out: &mut Out) {
         let (now, options) = (self.now, self.state.options);
         let quorum = self.rules.quorum(self.state.members.len());
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         lead.heartbeat_at = after(now, options.heartbeat_ns);
         let oldest = Time(now.0.saturating_sub(options.election_timeout_ns));
         let late = lead.phase < Phase::Synchronisation && now >= lead.deadline;
@@ -189,7 +182,7 @@ impl Zab {
         }
         let gone = Time(now.0.saturating_sub(2 * options.election_timeout_ns));
         let mut without = Vec::new();
-        let round = lead.rounds.latest();
+        let round = self.rounds.latest();
         let leads = self.state.role == Role::Leader;
         let commit = if leads { self.state.ordered.commit } else { Index(0) };
         for at in 0..lead.peers.len() {
@@ -211,6 +204,5 @@ impl Zab {
         for to in without {
             self.send_note(to, out);
         }
-        self.give_up_on_old_reads(out);
     }
 }

@@ -13,7 +13,7 @@
 
 use std::cmp::Ordering;
 
-use super::discovery::Disk;
+use super::disk::Disk;
 use super::state::{HardState, Standing, State, Zxid};
 use crate::common::quorum;
 use crate::common::session::{Lookup, Sessions};

@@ -3,10 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::Options;
 use crate::common::disk::Hard;
-use crate::common::ordered::Ordered;
-use crate::machine::{Epoch, NodeId, Role};
+use crate::common::node;
+use crate::machine::{Epoch, NodeId};
 
 /// The identity of a proposal: its epoch, then its counter (paper, section IV). The counter is the
 /// proposal's index in the history: it goes on where the epoch before ended instead of starting
@@ -36,22 +35,8 @@ pub struct Standing {
     pub last: Zxid,
 }
 
-/// A node's state, persistent and volatile.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// This node.
-    pub id: NodeId,
-    /// All voting members, this one included.
-    pub members: Vec<NodeId>,
-    /// Its options.
-    pub options: Options,
-    /// The epochs, as in memory; the disk may be a little behind.
-    pub hard: HardState,
-    /// The history, as in memory, and what delivering it came to.
-    pub ordered: Ordered,
-    /// What this node does: a leader is one only when it is established.
-    pub role: Role,
-}
+/// A node's state, persistent and volatile. It leads only when it is established.
+pub type State = node::State<HardState, ()>;
 
 impl State {
     /// What it puts into the balance at an election.

@@ -16,7 +16,7 @@ use crate::machine::{Index, Offset, Role};
 
 impl Zab {
     pub(super) fn synchronise_all(&mut self, out: &mut Out) {
-        let Part::Leading(lead) = &self.part else { return };
+        let Part::Leading(lead) = &self.parts.part else { return };
         let ready: Vec<(usize, Zxid)> = (0..lead.peers.len())
             .filter_map(|at| match &lead.peers[at].session.as_ref()?.stage {
                 Stage::Promised(standing) => Some((at, standing.last)),
@@ -31,7 +31,7 @@ impl Zab {
     /// A follower's history ends at `last` (`whole`), or holds nothing greater up to where it was
     /// asked to cut: what must go from it, and from where on it is sent the leader's.
     pub(super) fn synchronise(&mut self, at: usize, last: Zxid, whole: bool, out: &mut Out) {
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         let log = &self.state.ordered.log;
         let Some(session) = &mut lead.peers[at].session else { return };
         session.under_way = VecDeque::new();
@@ -53,14 +53,14 @@ impl Zab {
 
     /// The answer to a TRUNC that could not be followed, or to the end of a SNAP.
     pub(super) fn on_last(&mut self, at: usize, about: u64, last: Zxid, out: &mut Out) {
-        let Part::Leading(lead) = &self.part else { return };
+        let Part::Leading(lead) = &self.parts.part else { return };
         if lead.peers[at].session.as_ref().is_some_and(|session| session.asked == about) {
             self.synchronise(at, last, false, out);
         }
     }
 
     pub(super) fn on_snap_have(&mut self, at: usize, index: Index, have: Offset, out: &mut Out) {
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         let Some(session) = &mut lead.peers[at].session else { return };
         let asked = session.number() + 1;
         let Stage::Snapshot(transfer) = &mut session.stage else { return };
@@ -75,7 +75,7 @@ impl Zab {
 
     /// Sends every follower what it is due, as far as its window allows.
     pub(super) fn stream_all(&mut self, out: &mut Out) {
-        let Part::Leading(lead) = &mut self.part else { return };
+        let Part::Leading(lead) = &mut self.parts.part else { return };
         if lead.phase < Phase::Synchronisation {
             return;
         }

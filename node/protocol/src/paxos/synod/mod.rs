@@ -12,9 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use serde::{Deserialize, Serialize};
 
-use super::acceptor::Accepted;
+use super::acceptor::{Accepted, Acceptor};
 use super::ballot::Ballot;
 use super::message::{Body, Key, Message};
 use super::options::Options;
@@ -24,15 +23,6 @@ use crate::common::disk::Hard;
 use crate::machine::{Chain, Mark, NodeId, Output, Outputs, Record, Time, TraceEvent, send_to};
 
 use proposer::Proposer;
-
-/// What survives a crash of one decision's acceptor. [`Ballot::CHOSEN`] marks what is decided.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Acceptor {
-    /// The highest ballot promised.
-    pub promised: Ballot,
-    /// What was accepted last.
-    pub accepted: Option<Accepted>,
-}
 
 /// Turns an acceptor's state into the record that keeps it.
 pub trait Journal<K> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use schism_protocol::common::disk::Hard;
 use schism_protocol::vsr::message::{Body, Message, Suffix};
-use schism_protocol::vsr::{HardState, Mode, Replica, Sound};
+use schism_protocol::vsr::{HardState, Mode, Sound, Vsr};
 use schism_protocol::{
     Boot, Command, EntryId, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record,
     Reply, Request, Status, Ticket, Time, TraceEvent,
@@ -14,7 +14,7 @@ pub const N3: NodeId = NodeId(3);
 
 /// Node 1 of three: primary of views 3, 6, ...; n2 of 1, 4, ...; n3 of 2, 5, ...
 pub struct Lone<const MODE: u8> {
-    pub replica: Replica<MODE>,
+    pub replica: Vsr,
     pub now: Time,
     pub said: Vec<Output<Message>>,
     pub mark: Mark,
@@ -61,7 +61,9 @@ impl<const MODE: u8> Lone<MODE> {
             ..Boot::default()
         };
         let mut said = Vec::new();
-        let replica = Replica::recover(boot, &Sound, &mut said).expect("a sound disk");
+        let modes = [Mode::Durable, Mode::Memory, Mode::Paper];
+        let replica = Vsr::boot(modes[MODE as usize], boot, &Sound, &mut said);
+        let replica = replica.expect("a sound disk");
         let mut lone = Lone { replica, now: Time(0), said, mark: Mark(0) };
         lone.note_marks();
         lone
