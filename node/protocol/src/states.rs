@@ -15,7 +15,6 @@ pub struct States {
     pub arrows: &'static [Arrow],
 }
 
-/// A state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StateRow {
     /// As [`Machine::state`] says it.
@@ -61,7 +60,6 @@ pub struct Walk {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NoArrow(pub String);
 
-/// A box.
 pub(crate) const fn state(name: &'static str, about: &'static str) -> StateRow {
     StateRow { name, about }
 }

@@ -12,7 +12,6 @@ impl Rules for NoBackoff {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "D01",
     name: "no-backoff",

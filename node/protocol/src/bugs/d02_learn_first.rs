@@ -12,7 +12,6 @@ impl Rules for LearnFirst {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "D02",
     name: "learn-first",

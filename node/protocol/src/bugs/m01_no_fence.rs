@@ -12,7 +12,6 @@ impl Rules for NoFence {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "M01",
     name: "no-fence",

@@ -12,7 +12,6 @@ impl Rules for PromoteLaggard {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "M02",
     name: "promote-laggard",

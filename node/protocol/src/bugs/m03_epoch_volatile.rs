@@ -12,7 +12,6 @@ impl Rules for EpochVolatile {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "M03",
     name: "epoch-volatile",

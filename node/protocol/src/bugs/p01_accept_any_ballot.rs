@@ -13,7 +13,6 @@ impl Rules for AcceptAnyBallot {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P01",
     name: "accept-any-ballot",

@@ -12,7 +12,6 @@ impl Rules for PromiseVolatile {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P02",
     name: "promise-volatile",

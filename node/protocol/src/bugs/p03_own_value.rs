@@ -12,7 +12,6 @@ impl Rules for OwnValue {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P03",
     name: "own-value",

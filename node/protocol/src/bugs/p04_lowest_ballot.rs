@@ -12,7 +12,6 @@ impl Rules for LowestBallot {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P04",
     name: "lowest-ballot",

@@ -13,7 +13,6 @@ impl Rules for OwnOldPromise {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P05",
     name: "own-old-promise",

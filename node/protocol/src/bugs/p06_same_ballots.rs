@@ -13,7 +13,6 @@ impl Rules for SameBallots {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P06",
     name: "same-ballots",

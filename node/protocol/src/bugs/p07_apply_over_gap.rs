@@ -16,7 +16,6 @@ impl Rules for ApplyOverGap {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P07",
     name: "apply-over-gap",

@@ -12,7 +12,6 @@ impl Rules for StartAtOwnSlot {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "P08",
     name: "start-at-own-slot",

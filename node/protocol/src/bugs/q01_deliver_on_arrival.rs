@@ -12,7 +12,6 @@ impl Rules for DeliverOnArrival {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Q01",
     name: "deliver-on-arrival",

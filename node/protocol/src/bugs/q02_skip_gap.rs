@@ -12,7 +12,6 @@ impl Rules for SkipGap {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Q02",
     name: "skip-gap",

@@ -13,7 +13,6 @@ impl Rules for SeqVolatile {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Q03",
     name: "seq-volatile",

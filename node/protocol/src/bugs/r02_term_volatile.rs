@@ -13,7 +13,6 @@ impl Rules for TermVolatile {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R02",
     name: "term-volatile",

@@ -13,7 +13,6 @@ impl Rules for VoteAnyLog {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R05",
     name: "vote-any-log",

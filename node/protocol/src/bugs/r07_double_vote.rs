@@ -13,7 +13,6 @@ impl Rules for DoubleVote {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R07",
     name: "double-vote",

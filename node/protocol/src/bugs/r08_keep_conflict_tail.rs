@@ -18,7 +18,6 @@ impl Rules for KeepConflictTail {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R08",
     name: "keep-conflict-tail",

@@ -13,7 +13,6 @@ impl Rules for AcceptOldTerm {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R11",
     name: "accept-old-term",

@@ -13,7 +13,6 @@ impl Rules for QuorumHalf {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R12",
     name: "quorum-half",

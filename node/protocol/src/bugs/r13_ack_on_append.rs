@@ -22,7 +22,6 @@ impl Rules for AckOnAppend {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R13",
     name: "ack-on-append",

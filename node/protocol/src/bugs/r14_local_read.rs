@@ -14,7 +14,6 @@ impl Rules for LocalRead {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R14",
     name: "local-read",

@@ -13,7 +13,6 @@ impl Rules for FollowerRead {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R19",
     name: "follower-read",

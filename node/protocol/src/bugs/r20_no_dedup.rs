@@ -17,7 +17,6 @@ impl Rules for NoDedup {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R20",
     name: "no-dedup",

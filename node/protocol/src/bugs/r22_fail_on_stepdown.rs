@@ -14,7 +14,6 @@ impl Rules for FailOnStepdown {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R22",
     name: "fail-on-stepdown",

@@ -13,7 +13,6 @@ impl Rules for TruncateVolatile {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "R34",
     name: "truncate-volatile",

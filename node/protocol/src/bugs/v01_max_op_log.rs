@@ -12,7 +12,6 @@ impl Rules for MaxOpLog {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V01",
     name: "max-op-log",

@@ -11,7 +11,6 @@ impl Rules for NoNonce {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V02",
     name: "no-nonce",

@@ -11,7 +11,6 @@ impl Rules for RecoveringVotes {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V03",
     name: "recovering-votes",

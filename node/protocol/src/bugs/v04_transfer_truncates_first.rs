@@ -13,7 +13,6 @@ impl Rules for TransferTruncatesFirst {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V04",
     name: "transfer-truncates-first",

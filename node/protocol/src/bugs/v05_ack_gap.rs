@@ -12,7 +12,6 @@ impl Rules for AckGap {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V05",
     name: "ack-gap",

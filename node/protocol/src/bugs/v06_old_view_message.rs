@@ -12,7 +12,6 @@ impl Rules for OldViewMessage {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V06",
     name: "old-view-message",

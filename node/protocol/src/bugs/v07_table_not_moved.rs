@@ -12,7 +12,6 @@ impl Rules for TableNotMoved {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "V07",
     name: "table-not-moved",

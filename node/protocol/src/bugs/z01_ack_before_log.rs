@@ -12,7 +12,6 @@ impl Rules for AckBeforeLog {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Z01",
     name: "ack-before-log",

@@ -12,7 +12,6 @@ impl Rules for EpochFirst {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Z02",
     name: "epoch-first",

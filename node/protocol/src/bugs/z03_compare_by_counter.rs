@@ -14,7 +14,6 @@ impl Rules for CompareByCounter {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Z03",
     name: "compare-by-counter",

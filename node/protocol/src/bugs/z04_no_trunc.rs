@@ -12,7 +12,6 @@ impl Rules for NoTrunc {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Z04",
     name: "no-trunc",

@@ -12,7 +12,6 @@ impl Rules for SyncHole {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Z05",
     name: "sync-hole",

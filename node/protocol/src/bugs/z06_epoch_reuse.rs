@@ -13,7 +13,6 @@ impl Rules for EpochReuse {
     }
 }
 
-/// Its row.
 pub const BUG: Bug = Bug {
     id: "Z06",
     name: "epoch-reuse",

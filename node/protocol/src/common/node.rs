@@ -112,7 +112,6 @@ pub trait LogProtocol: Sized {
     }
 }
 
-/// One node.
 pub struct Node<P: LogProtocol> {
     pub(crate) rules: &'static P::Rules,
     pub(crate) state: State<P::Hard, P::Own>,
@@ -134,11 +133,9 @@ pub struct Node<P: LogProtocol> {
 /// What the rules of a protocol look at: a node's state, persistent and volatile.
 #[derive(Clone, Debug)]
 pub struct State<H, S> {
-    /// This node.
     pub id: NodeId,
     /// All voting members, this one included, in ascending order.
     pub members: Vec<NodeId>,
-    /// Its options.
     pub options: Options,
     /// What must be on disk before anything rests on it, as in memory; the disk may be a little
     /// behind.

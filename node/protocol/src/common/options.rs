@@ -204,3 +204,61 @@ impl Options {
 pub fn after(now: Time, ns: u64) -> Time {
     Time(now.0.saturating_add(ns))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Boot, PROTOCOLS};
+
+    /// Why a system does not start with this option. The error, or nothing.
+    fn starts(system: &str, name: &str, value: &str) -> Result<(), String> {
+        let row = PROTOCOLS.iter().find(|row| row.name == system).expect("a system of the table");
+        let options = [(name.to_owned(), value.to_owned())].into();
+        let boot = Boot { members: vec![crate::NodeId(1)], options, ..Boot::default() };
+        (row.build)(boot, &mut Vec::new()).map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_system_takes_its_defaults_and_names_what_it_does_not_have() {
+        for row in PROTOCOLS {
+            for option in row.options {
+                assert_eq!(starts(row.name, option.name, option.default), Ok(()), "{}", row.name);
+            }
+            let error = starts(row.name, "elction-timeout", "150ms").expect_err("a typo");
+            assert!(error.contains("has no option `elction-timeout`; it has "), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_a_table_is_off() {
+        let parse = |system: &str| {
+            let row = PROTOCOLS.iter().find(|row| row.name == system).unwrap();
+            Options::parse(row.name, row.options, &BTreeMap::new()).unwrap()
+        };
+        let (raft, zab) = (parse("raft"), parse("zab"));
+        assert_eq!((raft.election_timeout_ns, zab.election_timeout_ns), (150_000_000, 150_000_000));
+        assert_eq!((raft.window, zab.window), (4, 4));
+        assert!(raft.pre_vote && raft.check_quorum && !raft.fixed_timeout);
+        assert!(!zab.pre_vote && !zab.check_quorum && !zab.fixed_timeout);
+        assert_eq!(parse("vsr-memory").snapshot_every, 0);
+        assert_eq!(parse("sequencer").election_timeout_ns, 0);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let check = |system: &str, name: &str, value: &str, part: &str| {
+            let error = starts(system, name, value).expect_err(part);
+            assert!(error.contains(part), "{system}, {name}={value}: {error}");
+        };
+        check("raft", "election-timeout", "150", "a duration");
+        check("raft", "election-timeout", "0ms", "a duration");
+        check("raft", "election-timeout", "40ms", "shorter than election-timeout");
+        check("raft", "pre-vote", "yes", "true or false");
+        check("raft", "snapshot-every", "-1", "a whole number");
+        check("raft", "window", "0", "at least 1");
+        check("multi-paxos", "alpha", "3", "multi-paxos has no option `alpha`");
+        check("zab", "pre-vote", "true", "zab has no option `pre-vote`");
+        check("zab", "fixed-timeout", "yes", "true or false");
+        check("manual-failover", "mode", "fast", "sync or async");
+    }
+}

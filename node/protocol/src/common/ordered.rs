@@ -16,7 +16,6 @@ use crate::machine::{
     Outputs, Record, Reply, Role, Session, Snapshot, TraceEvent,
 };
 
-/// See above.
 #[derive(Clone, Debug, Default)]
 pub struct Ordered {
     /// The entries after the snapshot before the latest, as in memory.
@@ -40,7 +39,6 @@ pub struct Ordered {
 /// An entry that was applied just now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Done {
-    /// Its index.
     pub index: Index,
     /// The epoch it was created in.
     pub birth: Epoch,

@@ -19,7 +19,6 @@ use crate::machine::{EntryId, Epoch, Index, LogEntry, NodeId, Offset, Snapshot, 
 /// What a leader knows of a follower.
 #[derive(Clone, Debug)]
 pub struct ReplicationProgress {
-    /// Whom.
     pub id: NodeId,
     /// The last index known to agree, durably.
     pub matched: Index,

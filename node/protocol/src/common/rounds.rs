@@ -20,7 +20,6 @@ const ANSWER_BYTES_MAX: usize = 900 * 1024;
 /// A client's read that waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reader {
-    /// Its ticket.
     pub ticket: Ticket,
     /// What it wants.
     pub want: Want,
@@ -43,7 +42,6 @@ pub enum Waiter {
     Here(Reader),
     /// Another node, which asked with this token.
     At {
-        /// Which.
         node: NodeId,
         /// Unique over all its incarnations.
         token: u64,

@@ -20,7 +20,6 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Starts one.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
         Transfer { snapshot, sent: None, moved: true }

@@ -11,7 +11,6 @@ use crate::common::replica::Replica;
 use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Command, Index, LogEntry, Offset, Reply, Session, Ticket};
 
-/// See above.
 pub(super) struct Ahead {
     replica: Replica,
     waiting: VecDeque<(Index, Ticket, Reply)>,

@@ -20,7 +20,6 @@ fields!(Standing { synced: Epoch, last: Index });
 messages! {
     /// A message. `epoch` is the one it belongs to; of a refusal the greater one that was promised.
     pub struct Message {
-        /// See above.
         epoch: Epoch
     }
 
@@ -108,7 +107,6 @@ messages! {
         HAVE = 11 "snapshot-have" Moves: Have {
             /// The index of the snapshot.
             index: Index,
-            /// How many.
             have: Offset,
         },
     }

@@ -13,7 +13,6 @@ use crate::common::quorum;
 use crate::common::session::{Lookup, Sessions};
 use crate::machine::{EntryId, Epoch, Index, LogEntry, Mark, NodeId, Session};
 
-/// The decisions.
 pub trait Rules: Sync {
     // What survives a crash.
 

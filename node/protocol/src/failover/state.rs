@@ -14,7 +14,7 @@ use crate::machine::{Epoch, Index, NodeId};
 pub struct HardState {
     /// The greatest epoch promised; no older leader is heard.
     pub promised: Epoch,
-    /// To whom.
+    /// To whom it was promised.
     pub candidate: NodeId,
     /// The last epoch in which this node's log was whole.
     pub synced: Epoch,
@@ -42,15 +42,10 @@ pub enum Held {
     /// This node's own promise to itself, as a candidate.
     OwnPromise,
     /// A promise to a candidate.
-    Promise {
-        /// Whom.
-        to: NodeId,
-    },
+    Promise { to: NodeId },
     /// An acknowledgement to the leader, of the log up to `matched`.
     Ack {
-        /// The leader.
         to: NodeId,
-        /// Its epoch.
         epoch: Epoch,
         /// What is acknowledged.
         matched: Index,
@@ -62,12 +57,7 @@ pub enum Held {
     /// The epoch may be opened: that it was is on disk.
     Open,
     /// Anything else that rests on the epoch.
-    Other {
-        /// To whom.
-        to: NodeId,
-        /// What.
-        message: Message,
-    },
+    Other { to: NodeId, message: Message },
 }
 
 /// A node's state, persistent and volatile.

@@ -8,7 +8,6 @@ use crate::paxos::message::{Body as Says, Message as Single};
 use crate::wire::messages;
 
 messages! {
-    /// A message.
     pub struct Message {
         /// The ballot it speaks of; 0 where it speaks of none.
         ballot: Ballot
@@ -23,7 +22,6 @@ messages! {
             /// What it says.
             says: Says,
         } after {
-            /// Which slot.
             slot: Index,
         },
         /// A question of one who is behind, or the answer.

@@ -25,10 +25,10 @@ use crate::machine::{
     Boot, BootError, Command, Epoch, Index, Input, LogEntry, NodeId, OfLog, Outputs, Protocol,
     Record, Refusal, Reply, Role, Status, Time, build, reply_to,
 };
+use crate::paxos::acceptor::Acceptor;
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
 use crate::paxos::message::Message as Single;
-use crate::paxos::acceptor::Acceptor;
 use crate::paxos::synod::{Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
 use crate::{Epochs, ProtocolRow, Traces};
@@ -52,7 +52,6 @@ pub const ROW: ProtocolRow = ProtocolRow {
     )
 };
 
-/// One node.
 pub struct LogFromConsensus {
     id: NodeId,
     options: Options,

@@ -33,7 +33,6 @@ pub struct Epoch(pub u64);
 pub struct EntryId {
     /// The epoch it was created in.
     pub birth: Epoch,
-    /// Its index.
     pub index: Index,
 }
 

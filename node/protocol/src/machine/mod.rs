@@ -19,7 +19,6 @@ pub use trace::*;
 /// What a node starts from: its identity, its options, and what its disk kept.
 #[derive(Clone, Debug, Default)]
 pub struct Boot {
-    /// This node.
     pub id: NodeId,
     /// All voting members, this one included, in ascending order.
     pub members: Vec<NodeId>,
@@ -75,17 +74,11 @@ pub enum Output<M> {
     },
     /// Send, whatever the disk holds by now. What must wait for the disk is kept as a promise
     /// ([`crate::common::disk`]), so that its evidence comes after the disk's.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// What.
-        message: M,
-    },
+    Send { to: NodeId, message: M },
     /// Answer a client, at once too.
     Reply {
         /// The request's ticket.
         ticket: Ticket,
-        /// The answer.
         reply: Reply,
     },
     /// The next entry of the one log: once, gapless, in order.
@@ -109,9 +102,7 @@ pub type Outputs<M> = Vec<Output<M>>;
 /// What a node says of itself to anyone who asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
-    /// Its role.
     pub role: Role,
-    /// Its epoch.
     pub epoch: Epoch,
     /// Whom it believes to lead.
     pub leader: Option<NodeId>,

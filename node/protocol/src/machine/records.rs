@@ -22,7 +22,6 @@ pub struct Delivery {
 /// A client's session and the number of a request within it: 1, 2, 3, ...
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// Whose.
     pub client: ClientId,
     /// The how-manieth request of it.
     pub seq: u64,
@@ -45,7 +44,6 @@ pub enum Record {
     /// after it stay. `values` are entries that the delivered entries' file must take over first,
     /// at offsets from `from` on (an installed snapshot; empty for one taken locally).
     Snapshot {
-        /// The summary.
         snapshot: Snapshot,
         /// The offset of the first of `values`.
         from: Offset,
@@ -57,7 +55,6 @@ pub enum Record {
 /// An entry of a protocol's own log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// Its index.
     pub index: Index,
     /// The epoch it was created in; never restamped.
     pub birth: Epoch,

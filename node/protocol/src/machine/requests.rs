@@ -18,23 +18,17 @@ pub enum Request {
         /// Only if the log has this length.
         expect: Option<Offset>,
     },
-    /// Read entries.
     Read {
         /// The first offset.
         from: Offset,
         /// At most so many; None: all that fit into an answer.
         limit: Option<u64>,
-        /// How fresh.
         level: Level,
     },
     /// The log's length.
-    Tail {
-        /// How fresh.
-        level: Level,
-    },
+    Tail { level: Level },
     /// Propose a value for a key; what is decided for the key is answered.
     Propose {
-        /// Which decision.
         key: Bytes,
         /// The value as compact JSON.
         value: Bytes,
@@ -57,14 +51,12 @@ pub enum OfLog {
 /// What a read wants to know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Want {
-    /// Entries.
     Values {
         /// The first offset.
         from: Offset,
         /// At most so many.
         limit: Option<u64>,
     },
-    /// The length.
     Tail,
 }
 
@@ -98,7 +90,7 @@ pub enum Level {
 /// The one reply to a request. A definite no and a maybe are different words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// It happened.
+    /// It took effect.
     Ok(Answer),
     /// It was not and will not be applied.
     Fail(Refusal),
@@ -106,14 +98,12 @@ pub enum Reply {
     Info(Doubt),
 }
 
-/// What happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// A session was opened.
     Opened(ClientId),
     /// The value is in the log.
     Appended {
-        /// Where.
         offset: Offset,
         /// Whether an earlier try of the same (client, seq) had put it there.
         duplicate: bool,

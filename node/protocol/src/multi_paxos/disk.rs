@@ -15,16 +15,13 @@ pub enum Held {
     OwnPromise(Ballot),
     /// Its promise to another, with what it accepted from this slot on.
     Promise {
-        /// Whom.
         to: NodeId,
-        /// Which ballot.
         ballot: Ballot,
         /// The first slot asked about.
         from: Index,
     },
     /// Its acceptance of a run of slots; its own proposal where `to` is itself.
     Accepted {
-        /// The proposer.
         to: NodeId,
         /// In which ballot.
         ballot: Ballot,

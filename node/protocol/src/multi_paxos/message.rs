@@ -8,7 +8,6 @@ use crate::paxos::catch_up::CatchUp;
 use crate::wire::messages;
 
 messages! {
-    /// A message.
     pub struct Message {
         /// The ballot it speaks of; where it speaks of none, the sender's promised one.
         ballot: Ballot
@@ -50,14 +49,12 @@ messages! {
             commit: Index,
             /// The latest read round: unique within a ballot, made by the leader.
             round: u64,
-            /// The commands.
             commands: Vec<Command>,
         } if first.0.checked_add(commands.len() as u64).is_some(),
         /// Phase 2b for a run of slots.
         ACCEPTED = 7 "accepted" Moves: Accepted {
             /// The first slot.
             first: Index,
-            /// How many.
             count: u64,
         },
         /// The answer to a heartbeat: the sender obeys this ballot.

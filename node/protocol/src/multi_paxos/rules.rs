@@ -25,7 +25,6 @@ pub enum Learned {
     Skipped,
 }
 
-/// The decisions.
 pub trait Rules: Sync {
     // Ballots.
 

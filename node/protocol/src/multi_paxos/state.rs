@@ -15,7 +15,7 @@ use crate::paxos::ballot::Ballot;
 pub struct HardState {
     /// The highest ballot promised, for all slots at once.
     pub promised: Ballot,
-    /// To whom.
+    /// To whom it was promised.
     pub to: Option<NodeId>,
     /// All slots up to here were known to be chosen; the disk holds what is chosen in them.
     pub decided: Index,

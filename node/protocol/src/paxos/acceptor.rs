@@ -13,7 +13,6 @@ use crate::wire::fields;
 pub struct Accepted {
     /// In which ballot.
     pub ballot: Ballot,
-    /// Which value.
     pub value: Bytes,
 }
 

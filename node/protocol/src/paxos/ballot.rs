@@ -28,13 +28,11 @@ impl Ballot {
         Ballot(round << 8 | u64::from(node.0))
     }
 
-    /// Its round.
     #[must_use]
     pub fn round(self) -> u64 {
         self.0 >> 8
     }
 
-    /// Its proposer.
     #[must_use]
     pub fn node(self) -> NodeId {
         NodeId((self.0 & 0xff) as u8)

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::acceptor::Acceptor;
 use super::message::{Body, Message};
 use super::options::{OPTIONS, Options};
 use super::rules::{Paper, Rules};
-use super::acceptor::Acceptor;
 use super::synod::{Disk, Journal, Synod};
 use crate::common::disk::Hard;
 use crate::common::node::Alarm;
@@ -42,7 +42,6 @@ pub const ROW: ProtocolRow = ProtocolRow {
     )
 };
 
-/// One node.
 pub struct Paxos {
     synod: Synod<Bytes, Nothing, Notes>,
     id: NodeId,

@@ -20,9 +20,7 @@ pub trait Key: Ord + Clone + Field {
 pub struct Message<K> {
     /// The ballot it speaks of.
     pub ballot: Ballot,
-    /// Which decision.
     pub key: K,
-    /// The rest.
     pub body: Body,
 }
 
@@ -40,14 +38,12 @@ messages! {
         NACK = 3 "nack" Moves: Nack,
         /// Phase 2a.
         ACCEPT = 4 "accept" Decides: Accept {
-            /// The value.
             value: Bytes,
         },
         /// Phase 2b.
         ACCEPTED = 5 "accepted" Moves: Accepted,
         /// A quorum of one ballot accepted this value: it is beyond any ballot.
         DECIDED = 6 "decided" Asks: Decided {
-            /// The value.
             value: Bytes,
         },
     }

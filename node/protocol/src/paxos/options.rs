@@ -38,7 +38,6 @@ pub enum Backoff {
 pub struct Options {
     /// T.
     pub retry_ns: u64,
-    /// No jitter.
     pub fixed_timeout: bool,
     /// After a refusal.
     pub backoff: Backoff,

@@ -13,7 +13,6 @@ use super::options::{Backoff, Options};
 use crate::common::quorum;
 use crate::machine::{Mark, NodeId};
 
-/// The decisions.
 pub trait Rules: Sync {
     /// A proposer's ballot in a round: nobody else ever uses it (2.2).
     fn ballot(&self, round: u64, me: NodeId) -> Ballot {

@@ -15,14 +15,12 @@ pub enum Held {
     OwnVote(Epoch),
     /// Its vote for another.
     Vote {
-        /// Whom.
         to: NodeId,
         /// In which term.
         term: Epoch,
     },
     /// An acknowledgement to the leader, of the log up to `matched`.
     Ack {
-        /// The leader.
         to: NodeId,
         /// What is acknowledged.
         matched: Index,
@@ -30,10 +28,5 @@ pub enum Held {
         round: u64,
     },
     /// Anything else that rests on the term.
-    Other {
-        /// To whom.
-        to: NodeId,
-        /// What.
-        message: Message,
-    },
+    Other { to: NodeId, message: Message },
 }

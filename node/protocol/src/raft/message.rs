@@ -10,7 +10,6 @@ messages! {
     /// A message. `term` is the sender's, but for a pre-vote and its grant, where it is the term
     /// that is asked about.
     pub struct Message {
-        /// See above.
         term: Epoch
     }
 
@@ -80,7 +79,6 @@ messages! {
         SNAPSHOT_HAVE = 9 "snapshot-have" Moves: SnapshotHave {
             /// The index of the snapshot.
             index: Index,
-            /// How many.
             have: Offset,
             /// The round of the message this answers.
             round: u64,

@@ -54,7 +54,6 @@ pub const ROW: ProtocolRow = ProtocolRow {
     )
 };
 
-/// One node.
 pub type Raft = Node<Parts>;
 
 /// What a node has that its rules do not look at.

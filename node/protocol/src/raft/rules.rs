@@ -14,7 +14,6 @@ use crate::common::session::{Lookup, Sessions};
 use crate::machine::Session;
 use crate::machine::{Doubt, EntryId, Epoch, Index, LogEntry, Mark, NodeId, Reply, Role};
 
-/// The decisions.
 pub trait Rules: Sync {
     // What survives a crash.
 

@@ -7,7 +7,6 @@ use crate::machine::{Epoch, Index, LogEntry, Offset, Snapshot};
 use crate::wire::messages;
 
 messages! {
-    /// A message.
     pub struct Message {
         /// The latest incarnation of the sequencer that its sender knows of.
         epoch: Epoch
@@ -47,7 +46,6 @@ messages! {
         HAVE = 5 "snapshot-have" Moves: Have {
             /// The index of the snapshot.
             index: Index,
-            /// How many.
             have: Offset,
         },
     }

@@ -53,7 +53,6 @@ const OPTIONS: &[OptionRow] = &[
     option("uncommitted-bytes-max", "their bytes before it is overloaded", "33554432"),
 ];
 
-/// One node.
 pub type Sequencer = Node<Parts>;
 
 /// What survives beside the order.

@@ -20,7 +20,6 @@ pub enum Place {
     Gap,
 }
 
-/// The decisions.
 pub trait Rules: Sync {
     /// A restarted sequencer goes on where its disk ends: a number is given once.
     fn resume(&self, kept: Ordered) -> Ordered {

@@ -10,7 +10,6 @@ use super::message::Suffix;
 use crate::common::log::Log;
 use crate::machine::{EntryId, Index, LogEntry};
 
-/// See above.
 #[derive(Default)]
 pub(super) struct Branch {
     /// The entry of one's own log after which it goes on.

@@ -18,7 +18,6 @@ pub enum Held {
     Left(Epoch),
     /// An acknowledgement to the primary.
     Ack {
-        /// The primary.
         to: NodeId,
         /// Of everything up to here.
         upto: Index,

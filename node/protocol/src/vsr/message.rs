@@ -39,7 +39,6 @@ impl Suffix {
 messages! {
     /// A message. `view` is the sender's, but in Recovery, where it is what the sender remembers.
     pub struct Message {
-        /// See above.
         view: Epoch
     }
 

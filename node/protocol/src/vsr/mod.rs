@@ -57,7 +57,6 @@ pub use state::{HardState, Mode, Own, State, Status};
 
 type Out = Outputs<Message>;
 
-/// One replica.
 pub type Vsr = Node<Parts>;
 
 /// What a replica has that its rules do not look at.

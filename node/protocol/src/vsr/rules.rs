@@ -22,7 +22,6 @@ pub struct Replaced {
     pub truncate: Option<Index>,
 }
 
-/// The decisions.
 pub trait Rules: Sync {
     // What survives a crash.
 

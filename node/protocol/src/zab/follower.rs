@@ -149,11 +149,11 @@ impl Zab {
             (Stage::Following, Order::UpToDate { commit } | Order::Commit { commit }) => {
                 self.on_commit(commit, out);
             }
-            (Stage::Following, Order::ReadAt { token, index }) => {
-                if self.on_read_index_reply(token, Some(index), out) {
-                    // It also says how far the leader has committed: no need to wait for a COMMIT.
-                    self.on_commit(index, out);
-                }
+            // It also says how far the leader has committed: no need to wait for a COMMIT.
+            (Stage::Following, Order::ReadAt { token, index })
+                if self.on_read_index_reply(token, Some(index), out) =>
+            {
+                self.on_commit(index, out);
             }
             // The rest of a synchronisation that this node could not follow.
             _ => {}

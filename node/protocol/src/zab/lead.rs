@@ -10,7 +10,6 @@ use crate::common::options::after;
 use crate::common::transfer::Transfer;
 use crate::machine::{Epoch, Index, NodeId, Role, Time, send_to};
 
-/// See above.
 pub(super) struct Lead {
     pub(super) phase: Phase,
     /// The epoch it leads, once chosen.

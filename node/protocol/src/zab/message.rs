@@ -17,7 +17,6 @@ use crate::wire::{fields, messages};
 messages! {
     /// A message. `epoch` is the leader's in orders and reports, else the sender's acceptedEpoch.
     pub struct Message {
-        /// See above.
         epoch: Epoch
     }
 
@@ -73,7 +72,6 @@ pub struct Note {
 /// A place in what a leader tells one follower.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {
-    /// The session.
     pub session: u64,
     /// 1 for its first message.
     pub number: u64,
@@ -140,7 +138,6 @@ messages! {
         },
         /// What was committed before the question with this token was asked ends at `index`.
         READ_AT = 17 "read-at" Decides: ReadAt {
-            /// The question's.
             token: u64,
             /// From there on it may be answered.
             index: Index,
@@ -162,14 +159,12 @@ messages! {
         LAST = 8 "last" Moves: Last {
             /// The number of the order that this answers.
             about: u64,
-            /// The zxid.
             last: Zxid,
         },
         /// The receiver has this many values of a snapshot, in hand or delivered.
         SNAP_HAVE = 9 "snap-have" Moves: SnapHave {
             /// The index of the snapshot.
             index: Index,
-            /// How many.
             have: Offset,
         },
         /// ACK: the follower's disk holds the history up to `upto`.

@@ -57,7 +57,6 @@ pub const ROW: ProtocolRow = ProtocolRow {
     )
 };
 
-/// One node.
 pub type Zab = Node<Parts>;
 
 /// What a node has that its rules do not look at.

@@ -30,7 +30,6 @@ pub enum Promise {
     Refused,
 }
 
-/// The decisions.
 pub trait Rules: Sync {
     // Phase 0 and 1: who may lead.
 

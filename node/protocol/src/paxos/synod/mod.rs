@@ -26,7 +26,6 @@ use proposer::Proposer;
 
 /// Turns an acceptor's state into the record that keeps it.
 pub trait Journal<K> {
-    /// The record.
     fn record(&mut self, key: &K, acceptor: &Acceptor) -> Record;
 }
 
@@ -59,7 +58,6 @@ pub struct Synod<K, H, J> {
     proposers: BTreeMap<K, Proposer>,
     /// What is to be kept, and how.
     pub disk: Disk<K, H>,
-    /// See [`Journal`].
     pub journal: J,
     /// Decided since the owner looked.
     news: BTreeSet<K>,

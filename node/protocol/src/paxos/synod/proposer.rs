@@ -21,7 +21,6 @@ pub(super) struct Proposer {
     /// The highest ballot heard of.
     seen: Ballot,
     refused: u32,
-    /// Ballots begun.
     begun: u32,
     phase: Phase,
     /// When it begins a ballot anew.

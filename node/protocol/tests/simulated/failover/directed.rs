@@ -6,52 +6,27 @@ use schism_protocol::common::disk::Hard;
 use schism_protocol::failover::message::{Body, Message};
 use schism_protocol::failover::{Failover, Fenced, HardState, Standing};
 use schism_protocol::{
-    Answer, Boot, Command, EntryId, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output,
-    Protocol, Record, Reply, Request, Role, Ticket, Time, TraceEvent,
+    Answer, Command, EntryId, Epoch, Index, LogEntry, NodeId, Offset, Output, Record, Reply,
+    Request, Role, TraceEvent,
 };
 
-const N1: NodeId = NodeId(1);
-const N2: NodeId = NodeId(2);
-const N3: NodeId = NodeId(3);
+use crate::world::lone as world;
+use crate::world::lone::{N1, N2, N3, noop, noops};
 
-struct Lone {
-    node: Failover,
-    said: Vec<Output<Message>>,
-    mark: Mark,
-}
-
-fn noop(index: u64, birth: u64) -> LogEntry {
-    LogEntry { index: Index(index), birth: Epoch(birth), command: Command::Noop }
-}
+type Lone = world::Lone<Failover>;
 
 /// Node 1 of three, which led epoch 1 until someone promised it epoch 2 for `candidate`.
 fn deposed(candidate: NodeId, births: &[u64]) -> Lone {
     let hard = HardState { promised: Epoch(2), candidate, synced: Epoch(1), opened: Epoch(1) };
-    let boot = Boot {
-        id: N1,
-        members: vec![N1, N2, N3],
-        state: hard.encode(),
-        log: births.iter().zip(1..).map(|(birth, index)| noop(index, *birth)).collect(),
-        ..Boot::default()
-    };
-    started(boot)
-}
-
-fn started(boot: Boot) -> Lone {
-    let mut said = Vec::new();
-    let node = Failover::recover(boot, &Fenced, &mut said).expect("a sound disk");
-    let mut lone = Lone { node, said, mark: Mark(0) };
-    lone.note_mark();
-    lone
+    Lone::start(world::boot(3, hard.encode(), noops(1, births), &[]), &Fenced, ())
 }
 
 /// Node 1 of three, leader of epoch 1, in asynchronous mode.
 fn asynchronous() -> Lone {
-    let options = [("mode".to_owned(), "async".to_owned())].into();
-    let boot = Boot { id: N1, members: vec![N1, N2, N3], options, ..Boot::default() };
-    let mut n1 = started(boot);
+    let boot = world::boot(3, Bytes::new(), Vec::new(), &[("mode", "async")]);
+    let mut n1 = Lone::start(boot, &Fenced, ());
     n1.durable().hears(N2, 1, matched(0)).durable();
-    assert_eq!(n1.node.status().role, Role::Leader);
+    assert_eq!(n1.status().role, Role::Leader);
     n1
 }
 
@@ -60,39 +35,16 @@ fn matched(index: u64) -> Body {
 }
 
 impl Lone {
-    fn note_mark(&mut self) {
-        for output in &self.said {
-            if let Output::Persist { mark, .. } = output {
-                self.mark = *mark;
-            }
-        }
-    }
-
-    fn input(&mut self, input: Input<Message>) -> &mut Self {
-        self.said.clear();
-        self.node.step(Time(0), input, &mut self.said);
-        self.note_mark();
-        self
-    }
-
     fn hears(&mut self, from: NodeId, epoch: u64, body: Body) -> &mut Self {
-        self.input(Input::Receive { from, message: Message { epoch: Epoch(epoch), body } })
-    }
-
-    fn durable(&mut self) -> &mut Self {
-        self.input(Input::Durable(self.mark))
+        self.receives(from, Message { epoch: Epoch(epoch), body })
     }
 
     /// The leader of epoch 2, n2, opened it with one entry and sends what follows it.
     fn follows(&mut self, prev: (u64, u64), births: &[u64]) -> &mut Self {
         let prev = EntryId { index: Index(prev.0), birth: Epoch(prev.1) };
-        let entries = births.iter().zip(prev.index.0 + 1..).map(|(b, i)| noop(i, *b)).collect();
+        let entries = noops(prev.index.0 + 1, births);
         let (commit, open) = (Index(0), Index(1));
         self.hears(N2, 2, Body::Append { prev, commit, open, round: 0, entries })
-    }
-
-    fn asks(&mut self, request: Request) -> &mut Self {
-        self.input(Input::Request { ticket: Ticket(1), request })
     }
 
     /// What clients hear, and what the trace says of it before.
@@ -111,11 +63,7 @@ impl Lone {
     }
 
     fn sent(&self) -> Vec<&Body> {
-        let sent = self.said.iter().filter_map(|output| match output {
-            Output::Send { message, .. } => Some(&message.body),
-            _ => None,
-        });
-        sent.collect()
+        self.messages().map(|(_, message)| &message.body).collect()
     }
 }
 
@@ -149,7 +97,7 @@ fn a_promoted_node_prefers_what_a_majority_may_have_to_what_it_had_before() {
     // n3 has an entry of epoch 2, which n2 and n3 may have committed.
     n1.hears(N3, 3, standing(2, 2));
     assert!(matches!(n1.sent()[..], [Body::Pull { .. }]), "{:?}", n1.said);
-    assert_eq!(n1.node.status().role, Role::Candidate);
+    assert_eq!(n1.status().role, Role::Candidate);
 }
 
 #[test]
@@ -180,9 +128,9 @@ fn asynchronous_mode_acknowledges_what_its_own_disk_holds_and_says_so_first() {
     assert!(n1.asks(append("7")).told().is_empty(), "not yet on its disk");
     let told = ["client: entry 1 of epoch 1 at 0", "appended at 0"];
     assert_eq!(n1.durable().told(), told);
-    assert_eq!(n1.node.status().delivered, Offset(0), "nobody else has it");
+    assert_eq!(n1.status().delivered, Offset(0), "nobody else has it");
     assert!(n1.hears(N2, 1, matched(1)).told().is_empty(), "it was said already");
-    assert_eq!(n1.node.status().delivered, Offset(1));
+    assert_eq!(n1.status().delivered, Offset(1));
 }
 
 #[test]
@@ -197,7 +145,6 @@ fn asynchronous_mode_opens_no_session_before_a_majority_has_it() {
 #[test]
 fn asynchronous_mode_says_with_what_length_it_opened() {
     let opened = |mode: &str, births: &[u64]| {
-        let options = [("mode".to_owned(), mode.to_owned())].into();
         let hard = HardState { synced: Epoch(1), ..HardState::initial(N1) };
         let value = |index: u64, birth: u64| LogEntry {
             command: Command::Append {
@@ -207,15 +154,9 @@ fn asynchronous_mode_says_with_what_length_it_opened() {
             },
             ..noop(index, birth)
         };
-        let boot = Boot {
-            id: N1,
-            members: vec![N1, N2, N3],
-            state: hard.encode(),
-            log: births.iter().zip(1..).map(|(birth, index)| value(index, *birth)).collect(),
-            options,
-            ..Boot::default()
-        };
-        let mut n1 = started(boot);
+        let log = births.iter().zip(1..).map(|(birth, index)| value(index, *birth)).collect();
+        let boot = world::boot(3, hard.encode(), log, &[("mode", mode)]);
+        let mut n1 = Lone::start(boot, &Fenced, ());
         n1.durable().hears(N2, 1, matched(births.len() as u64)).durable();
         n1.said.iter().find_map(|output| match output {
             Output::Trace(TraceEvent::Role { role: Role::Leader, last, length, .. }) => {

@@ -1,29 +1,19 @@
-//! One node and nobody else: it is told exactly what a situation needs, and its words are kept.
+//! One node of Multi-Paxos and nobody else.
 
 use bytes::Bytes;
 use schism_protocol::common::disk::Hard;
 use schism_protocol::multi_paxos::message::{Body, Message};
 use schism_protocol::multi_paxos::{HardState, MultiPaxos, Paper};
 use schism_protocol::paxos::ballot::Ballot;
-use schism_protocol::{
-    Boot, Command, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Reply, Request,
-    Role, Ticket, Time, TraceEvent,
-};
+use schism_protocol::{Boot, Command, Index, LogEntry, NodeId, Record, Role};
 
-pub const N1: NodeId = NodeId(1);
-pub const N2: NodeId = NodeId(2);
-pub const N3: NodeId = NodeId(3);
+use crate::world::lone as world;
+pub use crate::world::lone::{N1, N2, N3};
+
+pub type Lone = world::Lone<MultiPaxos>;
 
 /// Without asking first: a timeout begins a ballot.
 pub const PLAIN: &[(&str, &str)] = &[("pre-vote", "false")];
-
-/// Node 1, its clock, and what it last said.
-pub struct Lone {
-    pub node: MultiPaxos,
-    pub now: Time,
-    pub said: Vec<Output<Message>>,
-    pub mark: Mark,
-}
 
 pub fn ballot(round: u64, node: NodeId) -> Ballot {
     Ballot::new(round, node)
@@ -38,38 +28,18 @@ pub fn accepted(slot: u64, ballot: Ballot, text: &'static str) -> LogEntry {
 }
 
 pub fn boot(members: u8, hard: HardState, log: &[LogEntry], options: &[(&str, &str)]) -> Boot {
-    Boot {
-        id: N1,
-        members: (1..=members).map(NodeId).collect(),
-        state: hard.encode(),
-        log: log.to_vec(),
-        options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        ..Boot::default()
-    }
+    world::boot(members, hard.encode(), log.to_vec(), options)
 }
 
 /// Node 1 of three, which has promised `promised`.
 pub fn lone(promised: Ballot, log: &[LogEntry], options: &[(&str, &str)]) -> Lone {
     let hard = HardState { promised, to: Some(promised.node()), ..HardState::default() };
-    let mut said = Vec::new();
-    let node = MultiPaxos::recover(boot(3, hard, log, options), &Paper, &mut said);
-    Lone { node: node.expect("a sound disk"), now: Time(0), said, mark: Mark(0) }
+    Lone::start(boot(3, hard, log, options), &Paper, ())
 }
 
 impl Lone {
-    pub fn input(&mut self, input: Input<Message>) -> &mut Self {
-        self.said.clear();
-        self.node.step(self.now, input, &mut self.said);
-        for output in &self.said {
-            if let Output::Persist { mark, .. } = output {
-                self.mark = *mark;
-            }
-        }
-        self
-    }
-
     pub fn hears(&mut self, from: NodeId, ballot: Ballot, body: Body) -> &mut Self {
-        self.input(Input::Receive { from, message: Message { ballot, body } })
+        self.receives(from, Message { ballot, body })
     }
 
     /// An Accept of these values from `first` on.
@@ -91,48 +61,15 @@ impl Lone {
         self.hears(from, ballot, Body::Promise { piece: 0, pieces: 1, base: Index(0), accepted })
     }
 
-    pub fn asks(&mut self, request: Request) -> &mut Self {
-        self.input(Input::Request { ticket: Ticket(1), request })
-    }
-
-    pub fn durable(&mut self) -> &mut Self {
-        self.input(Input::Durable(self.mark))
-    }
-
-    pub fn waits(&mut self, ms: u64) -> &mut Self {
-        self.now.0 += ms * 1_000_000;
-        self.input(Input::Tick)
-    }
-
     /// Leads in round 1 of its own, as node 2 promised with nothing to report.
     pub fn leads(&mut self) -> &mut Self {
         self.waits(301).durable().promised(N2, ballot(1, N1), &[]);
-        assert_eq!(self.node.status().role, Role::Leader);
+        assert_eq!(self.status().role, Role::Leader);
         self
     }
 
     pub fn sent(&self) -> Vec<(NodeId, Ballot, Body)> {
-        let sent = self.said.iter().filter_map(|output| match output {
-            Output::Send { to, message } => Some((*to, message.ballot, message.body.clone())),
-            _ => None,
-        });
-        sent.collect()
-    }
-
-    pub fn replies(&self) -> Vec<Reply> {
-        let replies = self.said.iter().filter_map(|output| match output {
-            Output::Reply { reply, .. } => Some(reply.clone()),
-            _ => None,
-        });
-        replies.collect()
-    }
-
-    pub fn records(&self) -> Vec<Record> {
-        let records = self.said.iter().filter_map(|output| match output {
-            Output::Persist { record, .. } => Some(record.clone()),
-            _ => None,
-        });
-        records.collect()
+        self.messages().map(|(to, message)| (to, message.ballot, message.body.clone())).collect()
     }
 
     /// What it proposed just now: slot and hash.
@@ -142,12 +79,5 @@ impl Lone {
             _ => None,
         });
         proposed.collect()
-    }
-
-    pub fn traced(&self) -> impl Iterator<Item = &TraceEvent> {
-        self.said.iter().filter_map(|output| match output {
-            Output::Trace(event) => Some(event),
-            _ => None,
-        })
     }
 }

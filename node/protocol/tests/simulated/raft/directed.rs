@@ -4,8 +4,8 @@ use bytes::Bytes;
 use schism_protocol::raft::message::Body;
 use schism_protocol::raft::{Paper, Raft};
 use schism_protocol::{
-    Answer, Boot, BootError, Chain, Doubt, EntryId, Epoch, Index, Level, Mark, Offset, Output,
-    Protocol, Record, Refusal, Reply, Request, Role, Session, Snapshot, Time, TraceEvent,
+    Answer, Boot, BootError, Chain, Doubt, EntryId, Epoch, Index, Level, Offset, Output, Protocol,
+    Record, Refusal, Reply, Request, Role, Session, Snapshot, TraceEvent,
 };
 
 use super::lone::{Lone, N2, N3, PLAIN, boot, id, lone, matched, value};
@@ -15,9 +15,9 @@ fn an_entry_of_an_older_term_is_not_committed_by_counting() {
     // Figure 8: a majority holds entry 2 of term 2, and yet it may be overwritten.
     let mut leader = lone(3, 3, &[1, 2], PLAIN);
     leader.elected().hears(N2, 4, matched(2));
-    assert_eq!(leader.raft.status().commit, Index(0));
+    assert_eq!(leader.status().commit, Index(0));
     leader.hears(N2, 4, matched(3));
-    assert_eq!(leader.raft.status().commit, Index(3));
+    assert_eq!(leader.status().commit, Index(3));
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_pre_candidate_that_is_behind_catches_up() {
     assert_eq!(behind.sent().len(), 2, "pre-votes are asked for");
     assert!(behind.records().is_empty(), "and nothing is promised");
     behind.hears(N3, 5, Body::PreVoteReply { granted: false });
-    assert_eq!(behind.raft.status().epoch, Epoch(5));
+    assert_eq!(behind.status().epoch, Epoch(5));
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn what_agrees_is_never_truncated() {
     node.append(1, id(0, 0), 0, &[1]);
     assert!(node.records().is_empty());
     assert_eq!(node.matched(), [1], "only what the message covers is known to agree");
-    assert_eq!(node.raft.status().last, Index(3));
+    assert_eq!(node.status().last, Index(3));
     node.append(1, id(0, 0), 0, &[1, 1, 1, 1]).durable();
     node.append(1, id(1, 1), 0, &[1]);
-    assert_eq!(node.raft.status().last, Index(4), "a late message takes nothing away");
+    assert_eq!(node.status().last, Index(4), "a late message takes nothing away");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_heartbeat_waits_for_no_entries() {
 fn a_follower_commits_only_what_it_knows_to_agree() {
     let mut node = lone(3, 1, &[1, 1, 1], &[]);
     node.append(2, id(1, 1), 3, &[]);
-    assert_eq!(node.raft.status().commit, Index(1));
+    assert_eq!(node.status().commit, Index(1));
 }
 
 #[test]
@@ -184,9 +184,9 @@ fn a_deposed_leader_does_not_know_what_becomes_of_its_appends() {
 fn a_leader_without_a_majority_steps_down() {
     let mut leader = lone(3, 1, &[], PLAIN);
     leader.elected().waits(100);
-    assert_eq!(leader.raft.status().role, Role::Leader);
+    assert_eq!(leader.status().role, Role::Leader);
     leader.waits(60);
-    assert_eq!(leader.raft.status().role, Role::Follower);
+    assert_eq!(leader.status().role, Role::Follower);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_follower_believes_only_the_answer_to_its_latest_question() {
 fn one_node_is_a_cluster() {
     let mut node = lone(1, 0, &[], &[]);
     node.waits(0).durable().durable();
-    assert_eq!(node.raft.status().role, Role::Leader);
+    assert_eq!(node.status().role, Role::Leader);
     let mut check = |request, expected: Reply| {
         node.asks(request);
         let mut replies = node.replies();
@@ -305,10 +305,10 @@ fn a_snapshot_can_be_interrupted_anywhere() {
         let expected: &[u64] = [&[1, 1, 1][..], &[1, 1], &[]][kept];
         assert_eq!(births, expected, "no tail of another prefix behind the snapshot");
         let raft = Raft::recover(boot, &Paper, &mut Vec::new()).unwrap();
-        let mut again = Lone { raft, now: Time(0), said: Vec::new(), mark: Mark(0) };
+        let mut again = Lone::of(|_| raft, ());
         again.hears(N2, 2, body(whole.clone())).durable();
-        assert_eq!(again.raft.status().last, Index(2));
-        assert_eq!(again.raft.status().delivered, Offset(1));
+        assert_eq!(again.status().last, Index(2));
+        assert_eq!(again.status().delivered, Offset(1));
     }
     node.durable();
     assert_eq!(node.matched(), [2]);
@@ -324,7 +324,7 @@ fn the_values_of_a_snapshot_travel_in_messages_of_bounded_size() {
     let mut start = boot(3, 1, &[], PLAIN);
     (start.snapshot, start.delivered) = (Some(snapshot), vec![value; 5]);
     let raft = Raft::recover(start, &Paper, &mut Vec::new()).unwrap();
-    let mut leader = Lone { raft, now: Time(0), said: Vec::new(), mark: Mark(0) };
+    let mut leader = Lone::of(|_| raft, ());
     let mut follower = lone(3, 1, &[], &[]);
     let (prev, first) = (Index(5), Index(1));
     leader.elected().hears(N2, 2, Body::Mismatch { prev, conflict: None, first, round: 0 });
@@ -342,7 +342,7 @@ fn the_values_of_a_snapshot_travel_in_messages_of_bounded_size() {
         }
     }
     assert_eq!(frames, [0, 2, 2, 1]);
-    assert_eq!(follower.raft.status().delivered, Offset(5));
+    assert_eq!(follower.status().delivered, Offset(5));
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_snapshot_keeps_the_suffix_that_belongs_to_it() {
     let snapshot = Snapshot { index: Index(2), birth, chain, ..Snapshot::default() };
     let (round, from, values) = (0, Offset(0), Vec::new());
     node.hears(N2, 2, Body::Snapshot { snapshot, round, from, values });
-    assert_eq!(node.raft.status().last, Index(3));
+    assert_eq!(node.status().last, Index(3));
     assert_eq!(node.records().len(), 1);
 }
 

@@ -24,8 +24,8 @@ fn an_acknowledgement_leaves_when_it_is_on_disk_and_after_its_evidence() {
     assert_eq!((lone.acknowledged(), lone.last()), (vec![], 4));
     lone.durable();
     assert_eq!(lone.acknowledged(), [4]);
-    let persist = lone.traced(|event| matches!(event, TraceEvent::Persist { .. }));
-    let ack = lone.traced(|event| matches!(event, TraceEvent::AckSent { .. }));
+    let persist = lone.first(|event| matches!(event, TraceEvent::Persist { .. }));
+    let ack = lone.first(|event| matches!(event, TraceEvent::AckSent { .. }));
     assert!(persist < ack && persist.is_some(), "the disk's evidence comes first");
 }
 
@@ -54,7 +54,7 @@ fn a_restarted_primary_begins_the_next_view() {
     let mut lone = Durable::new(Some((3, 3)), &[1, 3]);
     assert_eq!((lone.view(), lone.sent()), (4, vec![]), "nothing leaves before it is on disk");
     assert_eq!(lone.durable().kinds(), [Body::START_VIEW_CHANGE, Body::DO_VIEW_CHANGE]);
-    let promise = lone.traced(|event| matches!(event, TraceEvent::Promise { to: N2, .. }));
+    let promise = lone.first(|event| matches!(event, TraceEvent::Promise { to: N2, .. }));
     assert!(promise.is_some());
 }
 
@@ -86,8 +86,8 @@ fn the_log_of_the_latest_normal_view_is_chosen_and_not_the_longest() {
     assert_eq!((lone.view(), lone.last()), (3, 3), "its own is not on disk yet");
     lone.durable();
     assert_eq!((lone.status().role, lone.last()), (Role::Leader, 2));
-    let cut = lone.traced(|e| matches!(e, TraceEvent::Truncate { from: Index(2), .. }));
-    let leads = lone.traced(|e| matches!(e, TraceEvent::Role { role: Role::Leader, .. }));
+    let cut = lone.first(|e| matches!(e, TraceEvent::Truncate { from: Index(2), .. }));
+    let leads = lone.first(|e| matches!(e, TraceEvent::Role { role: Role::Leader, .. }));
     assert!(cut.is_some() && cut < leads, "its role is told when its log is chosen");
     assert_eq!(lone.status().commit, Index(1), "the largest commit number");
 }
@@ -284,9 +284,9 @@ fn a_promise_has_its_evidence_however_far_the_disk_is_behind() {
         lone.hears(N3, 2, body);
     }
     lone.input(Input::Durable(moved));
-    let on_disk = lone.traced(|event| {
+    let on_disk = lone.first(|event| {
         matches!(event, TraceEvent::Persist { epoch: Epoch(2), upto: Index(1), .. })
     });
-    let promise = lone.traced(|event| matches!(event, TraceEvent::Promise { epoch: Epoch(2), .. }));
+    let promise = lone.first(|event| matches!(event, TraceEvent::Promise { epoch: Epoch(2), .. }));
     assert!(on_disk.expect("the disk holds view 2") < promise.expect("and it says so"));
 }

@@ -1,36 +1,45 @@
-//! One replica and nobody else: it is told exactly what a situation needs, and its words are kept.
+//! One replica and nobody else.
 
-use bytes::Bytes;
+use std::collections::BTreeSet;
+
 use schism_protocol::common::disk::Hard;
 use schism_protocol::vsr::message::{Body, Message, Suffix};
 use schism_protocol::vsr::{HardState, Mode, Sound, Vsr};
-use schism_protocol::{
-    Boot, Command, EntryId, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record,
-    Reply, Request, Status, Ticket, Time, TraceEvent,
-};
+use schism_protocol::wire::Wire;
+use schism_protocol::{EntryId, Epoch, Index, NodeId, Output, TraceEvent};
 
-pub const N2: NodeId = NodeId(2);
-pub const N3: NodeId = NodeId(3);
+use crate::world::lone as world;
+use crate::world::lone::{Lone, noops};
+pub use crate::world::lone::{N2, N3, noop, value};
 
 /// Node 1 of three: primary of views 3, 6, ...; n2 of 1, 4, ...; n3 of 2, 5, ...
-pub struct Lone<const MODE: u8> {
-    pub replica: Vsr,
-    pub now: Time,
-    pub said: Vec<Output<Message>>,
-    pub mark: Mark,
+pub type Durable = Lone<Vsr, OnDisk>;
+/// The same, of the system that keeps its log in memory.
+pub type Memory = Lone<Vsr, InMemory>;
+
+/// What survives a crash.
+pub trait Keeps: Default {
+    const MODE: Mode;
 }
 
-pub type Durable = Lone<{ Mode::Durable as u8 }>;
-pub type Memory = Lone<{ Mode::Memory as u8 }>;
+#[derive(Default)]
+pub struct OnDisk;
 
-pub fn noop(index: u64, birth: u64) -> LogEntry {
-    LogEntry { index: Index(index), birth: Epoch(birth), command: Command::Noop }
+impl Keeps for OnDisk {
+    const MODE: Mode = Mode::Durable;
+}
+
+#[derive(Default)]
+pub struct InMemory;
+
+impl Keeps for InMemory {
+    const MODE: Mode = Mode::Memory;
 }
 
 /// The entries after the one at `prev`, which was born in `prev_birth`, by their births.
 pub fn suffix(prev: u64, prev_birth: u64, births: &[u64], last: u64) -> Suffix {
     let prev = EntryId { birth: Epoch(prev_birth), index: Index(prev) };
-    let entries = births.iter().zip(prev.index.0 + 1..).map(|(b, i)| noop(i, *b)).collect();
+    let entries = noops(prev.index.0 + 1, births);
     Suffix { prev, entries, last: Index(last) }
 }
 
@@ -42,7 +51,7 @@ pub fn new_state(commit: u64, suffix: Suffix) -> Body {
     Body::NewState { commit: Index(commit), suffix, more: false }
 }
 
-impl<const MODE: u8> Lone<MODE> {
+impl<K: Keeps> Lone<Vsr, K> {
     /// Booted with this view, last normal view and log.
     pub fn new(hard: Option<(u64, u64)>, births: &[u64]) -> Self {
         Self::with(hard, births, &[])
@@ -52,44 +61,18 @@ impl<const MODE: u8> Lone<MODE> {
     pub fn with(hard: Option<(u64, u64)>, births: &[u64], options: &[(&str, &str)]) -> Self {
         let hard =
             hard.map(|(view, normal)| HardState { view: Epoch(view), normal: Epoch(normal) });
-        let boot = Boot {
-            id: NodeId(1),
-            members: (1..=3).map(NodeId).collect(),
-            state: hard.map(|hard| hard.encode()).unwrap_or_default(),
-            log: births.iter().zip(1..).map(|(birth, index)| noop(index, *birth)).collect(),
-            options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-            ..Boot::default()
-        };
-        let mut said = Vec::new();
-        let modes = [Mode::Durable, Mode::Memory, Mode::Paper];
-        let replica = Vsr::boot(modes[MODE as usize], boot, &Sound, &mut said);
-        let replica = replica.expect("a sound disk");
-        let mut lone = Lone { replica, now: Time(0), said, mark: Mark(0) };
-        lone.note_marks();
-        lone
-    }
-
-    fn note_marks(&mut self) {
-        for output in &self.said {
-            if let Output::Persist { mark, .. } = output {
-                self.mark = *mark;
-            }
-        }
-    }
-
-    pub fn input(&mut self, input: Input<Message>) -> &mut Self {
-        self.said.clear();
-        self.replica.step(self.now, input, &mut self.said);
-        self.note_marks();
-        self
+        let state = hard.map(|hard| hard.encode()).unwrap_or_default();
+        let boot = world::boot(3, state, noops(1, births), options);
+        let start = |said: &mut _| Vsr::boot(K::MODE, boot, &Sound, said).expect("a sound disk");
+        Lone::of(start, K::default())
     }
 
     pub fn hears(&mut self, from: NodeId, view: u64, body: Body) -> &mut Self {
-        self.input(Input::Receive { from, message: Message { view: Epoch(view), body } })
+        self.receives(from, Message { view: Epoch(view), body })
     }
 
     pub fn prepare(&mut self, from: NodeId, view: u64, prev: u64, births: &[u64]) -> &mut Self {
-        let entries = births.iter().zip(prev + 1..).map(|(b, i)| noop(i, *b)).collect();
+        let entries = noops(prev + 1, births);
         self.hears(
             from,
             view,
@@ -101,23 +84,6 @@ impl<const MODE: u8> Lone<MODE> {
         self.hears(from, view, Body::StartViewChange { wanted: Epoch(wanted) })
     }
 
-    pub fn asks(&mut self, request: Request) -> &mut Self {
-        self.input(Input::Request { ticket: Ticket(1), request })
-    }
-
-    pub fn durable(&mut self) -> &mut Self {
-        self.input(Input::Durable(self.mark))
-    }
-
-    pub fn waits(&mut self, ms: u64) -> &mut Self {
-        self.now.0 += ms * 1_000_000;
-        self.input(Input::Tick)
-    }
-
-    pub fn status(&self) -> Status {
-        self.replica.status()
-    }
-
     pub fn view(&self) -> u64 {
         self.status().epoch.0
     }
@@ -127,22 +93,13 @@ impl<const MODE: u8> Lone<MODE> {
     }
 
     pub fn sent(&self) -> Vec<(NodeId, u64, Body)> {
-        let sent = self.said.iter().filter_map(|output| match output {
-            Output::Send { to, message, .. } => Some((*to, message.view.0, message.body.clone())),
-            _ => None,
-        });
-        sent.collect()
+        self.messages().map(|(to, message)| (to, message.view.0, message.body.clone())).collect()
     }
 
     /// The kinds of what was sent, each once.
     pub fn kinds(&self) -> Vec<u8> {
-        use schism_protocol::wire::Wire;
-        let message = |(_, view, body)| Message { view: Epoch(view), body };
-        let mut kinds: Vec<u8> =
-            self.sent().into_iter().map(|sent| message(sent).encode()[0]).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        kinds
+        let kinds: BTreeSet<u8> = self.messages().map(|(_, message)| message.encode()[0]).collect();
+        kinds.into_iter().collect()
     }
 
     pub fn acknowledged(&self) -> Vec<u64> {
@@ -153,28 +110,7 @@ impl<const MODE: u8> Lone<MODE> {
         acknowledged.collect()
     }
 
-    pub fn replies(&self) -> Vec<Reply> {
-        let replies = self.said.iter().filter_map(|output| match output {
-            Output::Reply { reply, .. } => Some(reply.clone()),
-            _ => None,
-        });
-        replies.collect()
-    }
-
-    pub fn records(&self) -> Vec<Record> {
-        let records = self.said.iter().filter_map(|output| match output {
-            Output::Persist { record, .. } => Some(record.clone()),
-            _ => None,
-        });
-        records.collect()
-    }
-
-    pub fn traced(&self, wanted: impl Fn(&TraceEvent) -> bool) -> Option<usize> {
+    pub fn first(&self, wanted: impl Fn(&TraceEvent) -> bool) -> Option<usize> {
         self.said.iter().position(|output| matches!(output, Output::Trace(event) if wanted(event)))
     }
-}
-
-pub fn value(text: &'static str) -> Request {
-    let value = Bytes::from_static(text.as_bytes());
-    Request::Append { value, session: None, expect: None }
 }

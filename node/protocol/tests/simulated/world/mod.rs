@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod disk;
 mod drawn;
 pub mod frames;
+pub mod lone;
 pub mod nemesis;
 pub mod network;
 pub mod observer;

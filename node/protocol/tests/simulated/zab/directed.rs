@@ -5,8 +5,8 @@ use schism_protocol::common::disk::Hard;
 use schism_protocol::zab::HardState;
 use schism_protocol::zab::message::{Body, Order, Report};
 use schism_protocol::{
-    Answer, Chain, Doubt, Epoch, Index, Level, NodeId, Offset, Output, Protocol, Record, Refusal,
-    Reply, Request, Role, Snapshot, TraceEvent,
+    Answer, Chain, Doubt, Epoch, Index, Level, NodeId, Offset, Output, Record, Refusal, Reply,
+    Request, Role, Snapshot, TraceEvent,
 };
 
 use crate::zab::lone::{
@@ -64,14 +64,14 @@ fn an_epoch_is_offered_when_it_is_promised_to_oneself() {
     assert!(leader.orders(N2).is_empty(), "its own disk does not have it yet");
     leader.durable();
     assert_eq!(leader.orders(N2), [Order::NewEpoch]);
-    assert_eq!(leader.zab.status().epoch, Epoch(8), "greater than what anybody accepted");
+    assert_eq!(leader.status().epoch, Epoch(8), "greater than what anybody accepted");
 }
 
 #[test]
 fn no_node_leads_an_epoch_twice() {
     let mut leader = lone(hard(9, Some(N1), 9), &[9]);
     leader.chosen(9).durable();
-    assert_eq!(leader.zab.status().epoch, Epoch(10));
+    assert_eq!(leader.status().epoch, Epoch(10));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_leader_gives_up_for_a_better_history() {
         let mut leader = lone(hard(3, Some(N2), 3), &[1, 3]);
         leader.chosen(3).durable();
         leader.answered(N2, Report::AckEpoch { standing: acker, counted: true });
-        let role = leader.zab.status().role;
+        let role = leader.status().role;
         assert_eq!(role == Role::PreCandidate, expected, "{acker:?}");
     };
     check(standing(3, 3, 2), false);
@@ -93,9 +93,9 @@ fn a_leader_gives_up_for_a_better_history() {
 fn one_who_is_past_this_epoch_ends_it() {
     let mut leader = lone(fresh(), &[]);
     leader.established(standing(0, 0, 0)).joined(N3, 5, 9);
-    assert_eq!(leader.zab.status().role, Role::PreCandidate);
+    assert_eq!(leader.status().role, Role::PreCandidate);
     leader.chosen(1);
-    assert_eq!(leader.zab.status().epoch, Epoch(6), "the next one is past it too");
+    assert_eq!(leader.status().epoch, Epoch(6), "the next one is past it too");
 }
 
 // Synchronisation, the leader's side.
@@ -140,10 +140,10 @@ fn a_leader_is_established_by_a_quorum_that_has_its_whole_history() {
     assert_eq!(leader.orders(N2).len(), history.len());
     leader.answered(N2, Report::Ack { upto: Index(2), synced: false, round: 0 });
     leader.answered(N2, acked(2, 0));
-    let status = leader.zab.status();
+    let status = leader.status();
     assert_eq!((status.role, status.commit), (Role::Candidate, Index(0)), "not on its own disk");
     leader.durable();
-    let status = leader.zab.status();
+    let status = leader.status();
     assert_eq!((status.role, status.commit), (Role::Leader, Index(2)));
     assert_eq!(leader.orders(N2), [Order::UpToDate { commit: Index(2) }]);
 }
@@ -191,9 +191,9 @@ fn a_follower_commits_nothing_before_it_is_synchronised() {
     let mut node = promised(&[1]);
     node.told(5, Order::Diff { from: zxid(1, 1) }).told(5, propose(2, &[5]));
     node.told(5, Order::NewLeader).told(5, Order::Commit { commit: Index(2) });
-    assert_eq!(node.zab.status().commit, Index(0));
+    assert_eq!(node.status().commit, Index(0));
     node.durable().told(5, Order::UpToDate { commit: Index(9) });
-    assert_eq!(node.zab.status().commit, Index(2), "and no more than it has");
+    assert_eq!(node.status().commit, Index(2), "and no more than it has");
 }
 
 #[test]
@@ -207,21 +207,21 @@ fn a_trunc_to_what_is_not_there_is_answered_with_what_is() {
     node.told(5, Order::Ping { round: 0 });
     assert_eq!(node.reports()[0], Report::Last { about: 2, last: zxid(1, 2) }, "said again");
     node.told(5, Order::Trunc { to: zxid(1, 2) });
-    assert_eq!(node.zab.status().last, Index(2));
+    assert_eq!(node.status().last, Index(2));
 }
 
 #[test]
 fn a_gap_ends_the_session_and_a_repetition_changes_nothing() {
     let mut node = promised(&[]);
     node.told(5, Order::Diff { from: zxid(0, 0) }).told(5, propose(0, &[5]));
-    node.number -= 1;
+    node.own.number -= 1;
     node.told(5, propose(0, &[5]));
-    assert_eq!(node.zab.status().last, Index(1), "it came twice");
-    node.number += 1;
-    let before = node.session;
+    assert_eq!(node.status().last, Index(1), "it came twice");
+    node.own.number += 1;
+    let before = node.own.session;
     node.told(5, propose(0, &[5])).in_its_session();
-    assert!(node.session > before, "it joins anew");
-    assert_eq!(node.zab.status().last, Index(1), "and takes nothing behind the gap");
+    assert!(node.own.session > before, "it joins anew");
+    assert_eq!(node.status().last, Index(1), "and takes nothing behind the gap");
 }
 
 #[test]
@@ -257,10 +257,10 @@ fn a_quorum_commits_in_order() {
     let mut leader = lone(fresh(), &[]);
     leader.established(standing(0, 0, 0)).asks(value("1")).asks(value("2"));
     leader.answered(N2, acked(2, 0));
-    assert_eq!(leader.zab.status().commit, Index(0), "its own disk has nothing yet");
+    assert_eq!(leader.status().commit, Index(0), "its own disk has nothing yet");
     leader.durable();
     assert_eq!(leader.replies().len(), 2);
-    assert_eq!(leader.zab.status().commit, Index(2));
+    assert_eq!(leader.status().commit, Index(2));
     let commits = leader.traced().into_iter().filter(|e| matches!(e, TraceEvent::Commit { .. }));
     assert_eq!(commits.count(), 1);
     assert!(leader.orders(N2).is_empty(), "the next PROPOSE says it, or");
@@ -274,9 +274,9 @@ fn a_report_of_another_session_or_epoch_counts_for_nothing() {
     leader.established(standing(0, 0, 0)).asks(value("1")).durable();
     let late = |session| Body::Report { session, report: acked(1, 0) };
     leader.hears(N2, 1, late(7)).hears(N2, 0, late(1)).hears(N3, 1, late(1));
-    assert_eq!(leader.zab.status().commit, Index(0));
+    assert_eq!(leader.status().commit, Index(0));
     leader.hears(N2, 1, late(1));
-    assert_eq!(leader.zab.status().commit, Index(1));
+    assert_eq!(leader.status().commit, Index(1));
 }
 
 #[test]
@@ -284,9 +284,9 @@ fn a_leader_without_a_majority_steps_down_and_does_not_know() {
     let mut leader = lone(fresh(), &[]);
     leader.established(standing(0, 0, 0)).asks(value("7"));
     leader.waits(100);
-    assert_eq!(leader.zab.status().role, Role::Leader);
+    assert_eq!(leader.status().role, Role::Leader);
     leader.waits(60);
-    assert_eq!(leader.zab.status().role, Role::PreCandidate);
+    assert_eq!(leader.status().role, Role::PreCandidate);
     assert_eq!(leader.replies(), [Reply::Info(Doubt::LeadershipLost)]);
     leader.asks(value("8"));
     assert_eq!(leader.replies(), [Reply::Fail(Refusal::NotLeader(None))]);
@@ -341,7 +341,7 @@ fn too_much_is_refused_for_certain() {
 fn a_cluster_of_one_leads_itself() {
     let mut node = lone_with(1, fresh(), &[], &[]);
     node.waits(0).durable().durable();
-    assert_eq!(node.zab.status().role, Role::Leader);
+    assert_eq!(node.status().role, Role::Leader);
     node.asks(value("1")).durable();
     assert_eq!(node.replies().len(), 1);
 }

@@ -1,24 +1,19 @@
-//! One node and nobody else: it is told exactly what a situation needs, and its words are kept.
+//! One node of Zab and nobody else.
 
-use bytes::Bytes;
 use schism_protocol::common::disk::Hard;
 use schism_protocol::zab::message::{Body, Message, Note, Order, Place, Report};
 use schism_protocol::zab::{HardState, Paper, Standing, Zab, Zxid};
-use schism_protocol::{
-    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Reply,
-    Request, Role, Ticket, Time, TraceEvent,
-};
+use schism_protocol::{Epoch, Index, NodeId, Role};
 
-pub const N1: NodeId = NodeId(1);
-pub const N2: NodeId = NodeId(2);
-pub const N3: NodeId = NodeId(3);
+use crate::world::lone as world;
+use crate::world::lone::noops;
+pub use crate::world::lone::{N1, N2, N3, value};
 
-/// Node 1, its clock, what it last said, and the session it is in, as follower or leader.
-pub struct Lone {
-    pub zab: Zab,
-    pub now: Time,
-    pub said: Vec<Output<Message>>,
-    pub mark: Mark,
+pub type Lone = world::Lone<Zab, Session>;
+
+/// The session it is in, as follower or leader.
+#[derive(Default)]
+pub struct Session {
     pub session: u64,
     pub number: u64,
 }
@@ -35,28 +30,9 @@ pub fn hard(accepted: u64, promised: Option<NodeId>, current: u64) -> HardState 
     HardState { accepted: Epoch(accepted), promised, current: Epoch(current) }
 }
 
-/// Entries of these births, from 1 on.
-pub fn entries(births: &[u64]) -> Vec<LogEntry> {
-    let entry = |(birth, index): (&u64, u64)| LogEntry {
-        index: Index(index),
-        birth: Epoch(*birth),
-        command: Command::Noop,
-    };
-    births.iter().zip(1..).map(entry).collect()
-}
-
 pub fn lone_with(members: u8, hard: HardState, births: &[u64], options: &[(&str, &str)]) -> Lone {
-    let boot = Boot {
-        id: N1,
-        members: (1..=members).map(NodeId).collect(),
-        state: hard.encode(),
-        log: entries(births),
-        options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        ..Boot::default()
-    };
-    let mut said = Vec::new();
-    let zab = Zab::recover(boot, &Paper, &mut said).expect("a sound disk");
-    Lone { zab, now: Time(0), said, mark: Mark(0), session: 0, number: 0 }
+    let boot = world::boot(members, hard.encode(), noops(1, births), options);
+    Lone::start(boot, &Paper, Session::default())
 }
 
 /// One of three, whose history has these births.
@@ -65,32 +41,8 @@ pub fn lone(hard: HardState, births: &[u64]) -> Lone {
 }
 
 impl Lone {
-    pub fn input(&mut self, input: Input<Message>) -> &mut Self {
-        self.said.clear();
-        self.zab.step(self.now, input, &mut self.said);
-        for output in &self.said {
-            if let Output::Persist { mark, .. } = output {
-                self.mark = *mark;
-            }
-        }
-        self
-    }
-
     pub fn hears(&mut self, from: NodeId, epoch: u64, body: Body) -> &mut Self {
-        self.input(Input::Receive { from, message: Message { epoch: Epoch(epoch), body } })
-    }
-
-    pub fn asks(&mut self, request: Request) -> &mut Self {
-        self.input(Input::Request { ticket: Ticket(1), request })
-    }
-
-    pub fn durable(&mut self) -> &mut Self {
-        self.input(Input::Durable(self.mark))
-    }
-
-    pub fn waits(&mut self, ms: u64) -> &mut Self {
-        self.now.0 += ms * 1_000_000;
-        self.input(Input::Tick)
+        self.receives(from, Message { epoch: Epoch(epoch), body })
     }
 
     /// It looks, and follows n3, which leads.
@@ -109,15 +61,15 @@ impl Lone {
             Body::FollowerInfo { session } => Some(session),
             _ => None,
         });
-        self.session = asked.expect("a session is asked for");
-        self.number = 0;
+        self.own.session = asked.expect("a session is asked for");
+        self.own.number = 0;
         self
     }
 
     /// n3, the leader of `epoch`, says the next thing.
     pub fn told(&mut self, epoch: u64, order: Order) -> &mut Self {
-        self.number += 1;
-        let at = Place { session: self.session, number: self.number };
+        self.own.number += 1;
+        let at = Place { session: self.own.session, number: self.own.number };
         self.hears(N3, epoch, Body::Order { at, order })
     }
 
@@ -130,37 +82,33 @@ impl Lone {
             let note = Note { leading: false, eligible: false, vote, standing, hears };
             self.hears(N2, 0, Body::Note { note });
         }
-        assert_eq!(self.zab.status().role, Role::Candidate);
+        assert_eq!(self.status().role, Role::Candidate);
         self.joined(N2, accepted, 1)
     }
 
     pub fn joined(&mut self, from: NodeId, accepted: u64, session: u64) -> &mut Self {
-        self.session = session;
+        self.own.session = session;
         self.hears(from, accepted, Body::FollowerInfo { session })
     }
 
     /// A follower of this leader answers.
     pub fn answered(&mut self, from: NodeId, report: Report) -> &mut Self {
-        let epoch = self.zab.status().epoch.0;
-        self.hears(from, epoch, Body::Report { session: self.session, report })
+        let epoch = self.status().epoch.0;
+        self.hears(from, epoch, Body::Report { session: self.own.session, report })
     }
 
     /// Chosen, and established with n2, which had this history.
     pub fn established(&mut self, standing: Standing) -> &mut Self {
         self.chosen(0).durable();
         self.answered(N2, Report::AckEpoch { standing, counted: true }).durable();
-        let upto = self.zab.status().last;
+        let upto = self.status().last;
         self.answered(N2, Report::Ack { upto, synced: true, round: 0 });
-        assert_eq!(self.zab.status().role, Role::Leader);
+        assert_eq!(self.status().role, Role::Leader);
         self
     }
 
     pub fn sent(&self) -> Vec<(NodeId, u64, Body)> {
-        let sent = self.said.iter().filter_map(|output| match output {
-            Output::Send { to, message } => Some((*to, message.epoch.0, message.body.clone())),
-            _ => None,
-        });
-        sent.collect()
+        self.messages().map(|(to, message)| (to, message.epoch.0, message.body.clone())).collect()
     }
 
     pub fn orders(&self, node: NodeId) -> Vec<Order> {
@@ -178,35 +126,6 @@ impl Lone {
         });
         reports.collect()
     }
-
-    pub fn replies(&self) -> Vec<Reply> {
-        let replies = self.said.iter().filter_map(|output| match output {
-            Output::Reply { reply, .. } => Some(reply.clone()),
-            _ => None,
-        });
-        replies.collect()
-    }
-
-    pub fn records(&self) -> Vec<Record> {
-        let records = self.said.iter().filter_map(|output| match output {
-            Output::Persist { record, .. } => Some(record.clone()),
-            _ => None,
-        });
-        records.collect()
-    }
-
-    pub fn traced(&self) -> Vec<TraceEvent> {
-        let traced = self.said.iter().filter_map(|output| match output {
-            Output::Trace(event) => Some(event.clone()),
-            _ => None,
-        });
-        traced.collect()
-    }
-}
-
-pub fn value(text: &'static str) -> Request {
-    let value = Bytes::from_static(text.as_bytes());
-    Request::Append { value, session: None, expect: None }
 }
 
 /// An acknowledgement of a follower that is synchronised.
@@ -215,5 +134,5 @@ pub fn acked(upto: u64, round: u64) -> Report {
 }
 
 pub fn propose(commit: u64, births: &[u64]) -> Order {
-    Order::Propose { commit: Index(commit), entries: entries(births) }
+    Order::Propose { commit: Index(commit), entries: noops(1, births) }
 }
