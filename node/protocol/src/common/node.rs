@@ -1,6 +1,6 @@
 //! A node that keeps a log: what it does alike in every protocol. It takes inputs in, keeps what
-//! waits for its disk, for a commit or for a read round, applies what is committed, answers clients,
-//! and asks to be woken.
+//! waits for its disk, for a commit or for a read round, applies what is committed, answers
+//! clients, and asks to be woken.
 //!
 //! It never decides anything that safety rests on: a protocol's rules do.
 

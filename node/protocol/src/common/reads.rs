@@ -1,5 +1,5 @@
-//! Linearizable reads of a protocol whose leader asks a quorum whether it still leads: [`rounds`] at
-//! the leader, [`asking`] elsewhere, and what travels between them.
+//! Linearizable reads of a protocol whose leader asks a quorum whether it still leads: [`rounds`]
+//! at the leader, [`asking`] elsewhere, and what travels between them.
 //!
 //! It never answers from a round that started before the read came, and a read that cannot be
 //! answered fails: it has no effect, so a definite no is true.

@@ -3,8 +3,8 @@
 //!
 //! In reading order: [`rules`] (why it is safe), `state` (what a node is), `prepare` (phase 1),
 //! `propose` (phase 2, the leader's side), `accept` (the acceptor's), `learn` (executing in order,
-//! catching up); `disk` (what waits for what), `options`, [`message`]; here, what Multi-Paxos adds to
-//! a node that keeps a log ([`crate::common::node`]).
+//! catching up); `disk` (what waits for what), `options`, [`message`]; here, what Multi-Paxos adds
+//! to a node that keeps a log ([`crate::common::node`]).
 
 mod accept;
 mod disk;

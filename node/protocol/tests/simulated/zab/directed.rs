@@ -261,7 +261,7 @@ fn a_quorum_commits_in_order() {
     leader.durable();
     assert_eq!(leader.replies().len(), 2);
     assert_eq!(leader.status().commit, Index(2));
-    let commits = leader.traced().into_iter().filter(|e| matches!(e, TraceEvent::Commit { .. }));
+    let commits = leader.traced().filter(|e| matches!(e, TraceEvent::Commit { .. }));
     assert_eq!(commits.count(), 1);
     assert!(leader.orders(N2).is_empty(), "the next PROPOSE says it, or");
     let commit = Index(2);
