@@ -131,7 +131,7 @@ mod tests {
         evidence.deliver(&delivery);
         evidence.deliver(&Delivery { session: None, ..delivery });
         let chain = Chain(1);
-        evidence.trace(Time(77), &TraceEvent::Append { i: Index(41), birth: Epoch(3), chain });
+        evidence.trace(Time(77), &TraceEvent::Append { i: Index(41), epoch: Epoch(3), chain });
         let (role, epoch, last) = (Role::PreCandidate, Epoch(4), Index(41));
         evidence.trace(Time(78), &TraceEvent::Role { role, epoch, last, chain, length: None });
         let (kind, i, offset) = ("client", Index(41), Some(Offset(40)));
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(
             std::fs::read_to_string(&trace).unwrap(),
             "{\"boot\":2}\n\
-             {\"e\":\"append\",\"i\":41,\"birth\":3,\"chain\":\"0000000000000001\",\
+             {\"e\":\"append\",\"i\":41,\"epoch\":3,\"chain\":\"0000000000000001\",\
              \"node\":\"n1\",\"inc\":2,\"at\":77}\n\
              {\"e\":\"role\",\"role\":\"pre-candidate\",\"epoch\":4,\"last\":41,\
              \"chain\":\"0000000000000001\",\"node\":\"n1\",\"inc\":2,\"at\":78}\n\

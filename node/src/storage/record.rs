@@ -46,7 +46,7 @@ pub fn encode(item: &Item, segment: u64, chain: &mut u64, out: &mut Vec<u8>) {
             // Appends to `out` in place: no buffer of its own for every entry.
             let whole = postcard::to_extend(&entry.command, std::mem::take(out));
             *out = whole.expect("a command of plain data always has an encoding");
-            (KIND_APPEND, entry.birth.0, entry.index.0)
+            (KIND_APPEND, entry.epoch.0, entry.index.0)
         }
         Item::Kept(Record::Truncate { from }) => (KIND_TRUNCATE, 0, from.0),
         Item::Kept(Record::Snapshot { .. }) => unreachable!("a snapshot has a file of its own"),
@@ -85,7 +85,7 @@ pub fn decode(bytes: &[u8], segment: u64, chain: Option<u64>) -> Option<(Item, u
         KIND_STATE => Item::Kept(Record::State(payload.to_vec().into())),
         KIND_APPEND => Item::Kept(Record::Append(LogEntry {
             index: Index(number(24)),
-            birth: schism_protocol::Epoch(number(16)),
+            epoch: schism_protocol::Epoch(number(16)),
             command: postcard::from_bytes(payload).ok()?,
         })),
         KIND_TRUNCATE => Item::Kept(Record::Truncate { from: Index(number(24)) }),
@@ -135,9 +135,9 @@ mod tests {
             any::<(u64, u64)>().prop_map(|(segment, durable)| Item::Batch { segment, durable }),
             any::<Vec<u8>>().prop_map(|state| Item::Kept(Record::State(state.into()))),
             any::<u64>().prop_map(|from| Item::Kept(Record::Truncate { from: Index(from) })),
-            (any::<u64>(), any::<u64>(), command()).prop_map(|(index, birth, command)| {
-                let (index, birth) = (Index(index), Epoch(birth));
-                Item::Kept(Record::Append(LogEntry { index, birth, command }))
+            (any::<u64>(), any::<u64>(), command()).prop_map(|(index, epoch, command)| {
+                let (index, epoch) = (Index(index), Epoch(epoch));
+                Item::Kept(Record::Append(LogEntry { index, epoch, command }))
             }),
         ]
     }

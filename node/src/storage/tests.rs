@@ -11,13 +11,13 @@ const NODE: NodeId = NodeId(2);
 const CUTS: [Cut; 7] =
     [Cut::Kill, Cut::Power, Cut::Torn(1), Cut::Torn(3), Cut::Torn(5), Cut::Torn(7), Cut::Torn(8)];
 
-fn append(index: u64, birth: u64) -> Job {
+fn append(index: u64, epoch: u64) -> Job {
     let command = Command::Append {
-        value: Bytes::from(format!("\"value {index} of {birth}\"")),
+        value: Bytes::from(format!("\"value {index} of {epoch}\"")),
         session: None,
         expect: None,
     };
-    Job::Persist(Record::Append(LogEntry { index: Index(index), birth: Epoch(birth), command }))
+    Job::Persist(Record::Append(LogEntry { index: Index(index), epoch: Epoch(epoch), command }))
 }
 
 fn state(text: &'static str) -> Job {
@@ -41,7 +41,7 @@ fn snapshot(index: u64, length: u64, from: u64) -> Job {
     let delivered_chain = (0..length).fold(Chain(0), |chain, o| chain_value(chain, &value(o)));
     let snapshot = Snapshot {
         index: Index(index),
-        birth: Epoch(1),
+        epoch: Epoch(1),
         chain: Chain(index),
         length: Offset(length),
         delivered_chain,
@@ -305,7 +305,7 @@ fn a_file_that_is_full_is_followed_by_another() {
     let jobs: Vec<Job> = (1..6)
         .map(|index| {
             let command = Command::Append { value: big.clone(), session: None, expect: None };
-            let entry = LogEntry { index: Index(index), birth: Epoch(1), command };
+            let entry = LogEntry { index: Index(index), epoch: Epoch(1), command };
             Job::Persist(Record::Append(entry))
         })
         .collect();

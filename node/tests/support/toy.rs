@@ -82,9 +82,9 @@ impl Toy {
         let offset = Offset(self.log.len() as u64);
         self.log.push((value.clone(), session));
         self.mark += 1;
-        let (index, birth, mark) = (Index(offset.0 + 1), Epoch(1), Mark(self.mark));
-        let entry = LogEntry { index, birth, command: Command::Append { value, session, expect } };
-        out.push(Output::Trace(TraceEvent::Append { i: index, birth, chain: self.chain }));
+        let (index, epoch, mark) = (Index(offset.0 + 1), Epoch(1), Mark(self.mark));
+        let entry = LogEntry { index, epoch, command: Command::Append { value, session, expect } };
+        out.push(Output::Trace(TraceEvent::Append { i: index, epoch, chain: self.chain }));
         out.push(Output::Persist { mark, record: Record::Append(entry) });
         let reply = Reply::Ok(Answer::Appended { offset, duplicate: false });
         self.held.push((self.mark, ticket, reply));

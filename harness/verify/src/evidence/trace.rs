@@ -43,7 +43,7 @@ pub(crate) enum What {
     },
     Append {
         i: u64,
-        birth: u64,
+        epoch: u64,
         chain: u64,
     },
     Truncate {
@@ -171,7 +171,6 @@ pub(crate) fn milestones(evidence: &Evidence) -> Result<Vec<(String, Milestone)>
 struct Fields {
     at: Option<u64>,
     i: Option<u64>,
-    birth: Option<u64>,
     epoch: Option<u64>,
     first: Option<u64>,
     last: Option<u64>,
@@ -207,8 +206,8 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             "e" => event = Some(scanner.string()?),
             "at" => f.at = scanner.number_or_null(u64::MAX)?,
             "i" => f.i = number(scanner)?,
-            "birth" => f.birth = number(scanner)?,
-            "epoch" => f.epoch = number(scanner)?,
+            // An entry's epoch was called its birth by older nodes.
+            "epoch" | "birth" => f.epoch = number(scanner)?,
             "first" => f.first = number(scanner)?,
             "last" => f.last = number(scanner)?,
             "from" => f.from = number(scanner)?,
@@ -274,7 +273,7 @@ fn read(line: &str, names: &mut Names) -> Result<Option<(u64, What)>, ScanError>
             chain: linked()?,
             length: f.length,
         },
-        "append" => What::Append { i: i()?, birth: need(f.birth, "birth")?, chain: linked()? },
+        "append" => What::Append { i: i()?, epoch: epoch()?, chain: linked()? },
         "truncate" => What::Truncate { from: need(f.from, "from")?, epoch: epoch()? },
         "persist" => What::Persist {
             upto: need(f.upto, "upto")?,

@@ -8,7 +8,7 @@ struct LowestBallot;
 
 impl Rules for LowestBallot {
     fn value(&self, reports: &[LogEntry]) -> Option<Command> {
-        reports.iter().min_by_key(|report| report.birth).map(|report| report.command.clone())
+        reports.iter().min_by_key(|report| report.epoch).map(|report| report.command.clone())
     }
 }
 

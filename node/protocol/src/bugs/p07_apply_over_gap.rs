@@ -10,7 +10,7 @@ struct ApplyOverGap;
 impl Rules for ApplyOverGap {
     fn learn(&self, accepted: Option<&LogEntry>, ballot: Ballot) -> Learned {
         match accepted {
-            Some(entry) if entry.birth == ballot.epoch() => Learned::Accepted,
+            Some(entry) if entry.epoch == ballot.epoch() => Learned::Accepted,
             _ => Learned::Skipped,
         }
     }

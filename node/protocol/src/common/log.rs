@@ -18,7 +18,7 @@ pub struct Position {
     /// The index; 0 is "before everything".
     pub index: Index,
     /// The epoch the entry there was created in.
-    pub birth: Epoch,
+    pub epoch: Epoch,
     /// The chain up to and with the entry there.
     pub chain: Chain,
 }
@@ -34,9 +34,9 @@ struct Slot {
 pub enum Reconciled {
     /// The entry before them is not here.
     Refused {
-        /// The birth of what is there instead, if anything is.
+        /// The epoch of what is there instead, if anything is.
         conflict: Option<Epoch>,
-        /// The first index of that birth, or one past the last index.
+        /// The first index of that epoch, or one past the last index.
         first: Index,
     },
     /// It is here.
@@ -48,7 +48,7 @@ pub enum Reconciled {
     },
 }
 
-/// What an entry weighs beyond its value: index, birth, kind and session, rounded up.
+/// What an entry weighs beyond its value: index, epoch, kind and session, rounded up.
 const ENTRY_OVERHEAD_BYTES: usize = 48;
 
 /// The bytes an entry counts for in limits of messages and queues.
@@ -113,10 +113,10 @@ impl Log {
         self.slot(index).map(|slot| &slot.entry)
     }
 
-    /// The birth epoch at `index`, the base included.
+    /// The epoch at `index`, the base included.
     #[must_use]
-    pub fn birth(&self, index: Index) -> Option<Epoch> {
-        self.position(index).map(|position| position.birth)
+    pub fn epoch(&self, index: Index) -> Option<Epoch> {
+        self.position(index).map(|position| position.epoch)
     }
 
     /// The chain at `index`, the base included.
@@ -172,41 +172,41 @@ impl Log {
         entries
     }
 
-    /// The first index here whose entry was created in `birth` or later: births never decrease
+    /// The first index here whose entry was created in `epoch` or later: epochs never decrease
     /// along a log.
     #[must_use]
-    pub fn first_of(&self, birth: Epoch) -> Index {
-        let at = self.slots.partition_point(|slot| slot.entry.birth < birth);
+    pub fn first_of(&self, epoch: Epoch) -> Index {
+        let at = self.slots.partition_point(|slot| slot.entry.epoch < epoch);
         Index(self.base.index.0 + 1 + at as u64)
     }
 
-    /// The last index here whose entry was created in exactly `birth`.
+    /// The last index here whose entry was created in exactly `epoch`.
     #[must_use]
-    pub fn last_of(&self, birth: Epoch) -> Option<Index> {
-        let after = self.first_of(birth.next());
+    pub fn last_of(&self, epoch: Epoch) -> Option<Index> {
+        let after = self.first_of(epoch.next());
         let last = Index(after.0 - 1);
-        (self.birth(last) == Some(birth)).then_some(last)
+        (self.epoch(last) == Some(epoch)).then_some(last)
     }
 
-    /// The last entry of each of the latest births here, the latest first, and at most so many.
+    /// The last entry of each of the latest epochs here, the latest first, and at most so many.
     #[must_use]
     pub fn ends(&self, most: usize) -> Vec<EntryId> {
         let mut ends = Vec::new();
         let mut last = self.last();
         while last.index > self.base.index && ends.len() < most {
             ends.push(last.id());
-            let before = Index(self.first_of(last.birth).0 - 1);
+            let before = Index(self.first_of(last.epoch).0 - 1);
             last = self.position(before).expect("an index from the base to the last is here");
         }
         ends
     }
 
-    /// How far another log agrees with this one, which has `end` as its last entry of that birth:
+    /// How far another log agrees with this one, which has `end` as its last entry of that epoch:
     /// in an entry that both have, and so in all before it. None: this one has nothing of it.
     #[must_use]
     pub fn shared(&self, end: EntryId) -> Option<Index> {
-        let last = self.last_of(end.birth)?.min(end.index);
-        (self.birth(last) == Some(end.birth)).then_some(last)
+        let last = self.last_of(end.epoch)?.min(end.index);
+        (self.epoch(last) == Some(end.epoch)).then_some(last)
     }
 
     /// The check of AppendEntries (Ongaro and Ousterhout 2014, 5.3, figure 2 steps 2-4), with the
@@ -219,14 +219,14 @@ impl Log {
             return Reconciled::Refused { conflict: None, first: self.last_index().next() };
         }
         if prev.index >= base {
-            let own = self.birth(prev.index).expect("an index from the base to the last is here");
-            if own != prev.birth {
+            let own = self.epoch(prev.index).expect("an index from the base to the last is here");
+            if own != prev.epoch {
                 let first = self.first_of(own).min(prev.index);
                 return Reconciled::Refused { conflict: Some(own), first };
             }
         }
         let agrees =
-            |entry: &&LogEntry| entry.index <= base || self.birth(entry.index) == Some(entry.birth);
+            |entry: &&LogEntry| entry.index <= base || self.epoch(entry.index) == Some(entry.epoch);
         let keep = entries.iter().take_while(agrees).count();
         let cut = entries.get(keep).map(|e| e.index).filter(|index| *index <= self.last_index());
         Reconciled::Accepted { keep, truncate: cut }
@@ -255,13 +255,13 @@ impl Position {
     /// What identifies the entry there.
     #[must_use]
     pub fn id(self) -> EntryId {
-        EntryId { birth: self.birth, index: self.index }
+        EntryId { epoch: self.epoch, index: self.index }
     }
 }
 
 impl Slot {
     fn position(&self) -> Position {
-        Position { index: self.entry.index, birth: self.entry.birth, chain: self.chain }
+        Position { index: self.entry.index, epoch: self.entry.epoch, chain: self.chain }
     }
 }
 
@@ -269,16 +269,16 @@ impl Slot {
 mod tests {
     use super::*;
 
-    fn log(births: &[u64]) -> Log {
+    fn log(epochs: &[u64]) -> Log {
         let mut log = Log::default();
-        for (i, birth) in births.iter().enumerate() {
-            log.put(noop(i as u64 + 1, *birth));
+        for (i, epoch) in epochs.iter().enumerate() {
+            log.put(noop(i as u64 + 1, *epoch));
         }
         log
     }
 
-    fn noop(index: u64, birth: u64) -> LogEntry {
-        LogEntry { index: Index(index), birth: Epoch(birth), command: Command::Noop }
+    fn noop(index: u64, epoch: u64) -> LogEntry {
+        LogEntry { index: Index(index), epoch: Epoch(epoch), command: Command::Noop }
     }
 
     #[test]
@@ -309,8 +309,8 @@ mod tests {
     fn the_last_position_up_to_an_identity() {
         let mut log = log(&[1, 1, 3, 3]);
         log.compact(Index(1));
-        let check = |birth, index, expected: Option<u64>| {
-            let id = EntryId { birth: Epoch(birth), index: Index(index) };
+        let check = |epoch, index, expected: Option<u64>| {
+            let id = EntryId { epoch: Epoch(epoch), index: Index(index) };
             assert_eq!(log.at_most(id).map(|p| p.index.0), expected, "{id:?}");
         };
         check(3, 4, Some(4));
@@ -325,13 +325,13 @@ mod tests {
     #[test]
     fn what_two_logs_share_is_told_by_where_births_end() {
         let mut log = log(&[1, 1, 3, 3, 7]);
-        let id = |birth, index| EntryId { birth: Epoch(birth), index: Index(index) };
+        let id = |epoch, index| EntryId { epoch: Epoch(epoch), index: Index(index) };
         assert_eq!(log.ends(9), [id(7, 5), id(3, 4), id(1, 2)]);
         assert_eq!(log.ends(1), [id(7, 5)]);
         log.compact(Index(2));
         assert_eq!(log.ends(9), [id(7, 5), id(3, 4)], "what is summed up is not here");
-        let check = |birth, index, expected: Option<u64>| {
-            assert_eq!(log.shared(id(birth, index)), expected.map(Index), "{birth} {index}");
+        let check = |epoch, index, expected: Option<u64>| {
+            assert_eq!(log.shared(id(epoch, index)), expected.map(Index), "{epoch} {index}");
         };
         check(7, 5, Some(5));
         check(3, 9, Some(4));
@@ -346,7 +346,7 @@ mod tests {
     fn putting_replaces_one_slot_and_keeps_what_follows() {
         let mut log = log(&[1, 1, 1]);
         log.put(noop(2, 2));
-        assert_eq!(log.birth(Index(2)), Some(Epoch(2)));
+        assert_eq!(log.epoch(Index(2)), Some(Epoch(2)));
         assert_eq!(log.last_index(), Index(3));
     }
 

@@ -321,7 +321,7 @@ impl<P: LogProtocol> Node<P> {
     /// A leader puts a command at the end of its log.
     pub(crate) fn put_own(&mut self, command: Command, out: &mut Out<P>) -> Index {
         let index = self.state.ordered.log.last_index().next();
-        let entry = LogEntry { index, birth: P::epoch(self), command };
+        let entry = LogEntry { index, epoch: P::epoch(self), command };
         self.pending.weigh(&entry);
         self.state.ordered.put(entry, &mut self.disk, out);
         index

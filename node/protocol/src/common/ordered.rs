@@ -41,7 +41,7 @@ pub struct Ordered {
 pub struct Done {
     pub index: Index,
     /// The epoch it was created in.
-    pub birth: Epoch,
+    pub epoch: Epoch,
     /// The bytes it counted for in limits.
     pub weight: usize,
     /// What to answer whoever asked; None for entries nobody asked for.
@@ -146,19 +146,19 @@ impl Ordered {
         disk: &mut Disk<H, P>,
         out: &mut Outputs<M>,
     ) {
-        let (i, birth) = (entry.index, entry.birth);
+        let (i, epoch) = (entry.index, entry.epoch);
         let chain = self.log.put(entry.clone());
-        out.push(Output::Trace(TraceEvent::Append { i, birth, chain }));
+        out.push(Output::Trace(TraceEvent::Append { i, epoch, chain }));
         disk.persist(Record::Append(entry), out);
     }
 
     /// Puts an entry that is known to be chosen at the end of the log, in memory: what of it is on
     /// disk is its acceptor's. Where a value is chosen slot by slot no ballot is part of it, since
-    /// nodes learn the same value in different ones: its birth is 0, or names who asked for it.
-    pub fn learn<M>(&mut self, birth: Epoch, command: Command, out: &mut Outputs<M>) {
+    /// nodes learn the same value in different ones: its epoch is 0, or names who asked for it.
+    pub fn learn<M>(&mut self, epoch: Epoch, command: Command, out: &mut Outputs<M>) {
         let i = self.log.last_index().next();
-        let chain = self.log.put(LogEntry { index: i, birth, command });
-        out.push(Output::Trace(TraceEvent::Append { i, birth, chain }));
+        let chain = self.log.put(LogEntry { index: i, epoch, command });
+        out.push(Output::Trace(TraceEvent::Append { i, epoch, chain }));
     }
 
     /// How many delivered values are here: of a snapshot that is arriving, or delivered.
@@ -228,10 +228,10 @@ impl Ordered {
             result: offset,
             fresh,
         }));
-        let done = Done { index, birth: entry.birth, weight: weight(&entry), reply };
+        let done = Done { index, epoch: entry.epoch, weight: weight(&entry), reply };
         if let (Command::Append { value, .. }, Some(offset), true) = (entry.command, offset, fresh)
         {
-            out.push(Output::Deliver(Delivery { offset, value, session, epoch: done.birth }));
+            out.push(Output::Deliver(Delivery { offset, value, session, epoch: done.epoch }));
         }
         Some(done)
     }
@@ -250,10 +250,10 @@ impl Ordered {
         if every == 0 || applied.0 < self.snapshot.index.0 + every {
             return;
         }
-        let Some(Position { index, birth, chain }) = self.log.position(applied) else { return };
+        let Some(Position { index, epoch, chain }) = self.log.position(applied) else { return };
         let snapshot = Snapshot {
             index,
-            birth,
+            epoch,
             chain,
             length: self.replica.length(),
             delivered_chain: self.replica.chain,
@@ -308,8 +308,8 @@ impl Ordered {
         disk: &mut Disk<H, P>,
         out: &mut Outputs<M>,
     ) {
-        let (index, birth, chain) = (snapshot.index, snapshot.birth, snapshot.chain);
-        let agrees = self.log.birth(index) == Some(birth);
+        let (index, made_in, chain) = (snapshot.index, snapshot.epoch, snapshot.chain);
+        let agrees = self.log.epoch(index) == Some(made_in);
         if !agrees && self.log.last_index() > index {
             self.cut(index.next(), epoch, true, disk, out);
         }
@@ -325,7 +325,7 @@ impl Ordered {
         if agrees {
             self.log.compact(index);
         } else {
-            self.log = Log::after(Position { index, birth, chain });
+            self.log = Log::after(Position { index, epoch: made_in, chain });
         }
         self.commit = index;
         self.snapshot = snapshot.clone();
@@ -337,7 +337,7 @@ impl Ordered {
 }
 
 fn replay(snapshot: &Snapshot, entries: Vec<LogEntry>) -> Result<Log, BootError> {
-    let base = Position { index: snapshot.index, birth: snapshot.birth, chain: snapshot.chain };
+    let base = Position { index: snapshot.index, epoch: snapshot.epoch, chain: snapshot.chain };
     if snapshot.index == Index(0) && snapshot.chain != Chain(0) {
         return Err(BootError::Disk("the snapshot of nothing has a chain".into()));
     }

@@ -1,4 +1,4 @@
-//! A leader's view of one follower's log, where logs are compared by (birth, index) prefixes: what
+//! A leader's view of one follower's log, where logs are compared by (epoch, index) prefixes: what
 //! goes to it next, and what its answers mean (Ongaro and Ousterhout 2014, 5.3; Ongaro's
 //! dissertation, 10.2). Raft, manual failover and the sequencer send to their followers so.
 //!
@@ -98,7 +98,7 @@ impl ReplicationProgress {
 
     fn piece(&mut self, ordered: &Ordered, upto: Index, bytes: usize) -> Piece {
         let before = Index(self.next.0 - 1);
-        let Some(birth) = ordered.log.birth(before) else {
+        let Some(epoch) = ordered.log.epoch(before) else {
             return self.offer(&ordered.snapshot);
         };
         let mut entries = if bytes == 0 { Vec::new() } else { ordered.log.slice(self.next, bytes) };
@@ -113,7 +113,7 @@ impl ReplicationProgress {
             }
             Mode::Snapshot(_) => {}
         }
-        Piece::Entries { prev: EntryId { index: before, birth }, entries }
+        Piece::Entries { prev: EntryId { index: before, epoch }, entries }
     }
 
     fn offer(&mut self, latest: &Snapshot) -> Piece {
@@ -145,7 +145,7 @@ impl ReplicationProgress {
         self.next = self.next.max(self.matched.next());
     }
 
-    /// It does not hold the entry at `prev`. Fast backtracking (paper, end of 5.3): whole births
+    /// It does not hold the entry at `prev`. Fast backtracking (paper, end of 5.3): whole epochs
     /// are skipped.
     pub fn on_mismatch(&mut self, log: &Log, prev: Index, conflict: Option<Epoch>, first: Index) {
         let late = match &self.mode {
@@ -156,7 +156,7 @@ impl ReplicationProgress {
         if late || prev <= self.matched {
             return;
         }
-        let own_last = conflict.and_then(|birth| log.last_of(birth));
+        let own_last = conflict.and_then(|epoch| log.last_of(epoch));
         let next = own_last.map_or(first, Index::next);
         self.next = next.min(prev).max(self.matched.next());
         self.mode = Mode::Probe { asked: false };

@@ -156,7 +156,7 @@ mod tests {
     fn append(index: u64, value: &'static str, expect: Option<u64>) -> LogEntry {
         let value = Bytes::from_static(value.as_bytes());
         let command = Command::Append { value, session: None, expect: expect.map(Offset) };
-        LogEntry { index: Index(index), birth: Epoch(1), command }
+        LogEntry { index: Index(index), epoch: Epoch(1), command }
     }
 
     #[test]

@@ -111,8 +111,8 @@ impl Failover {
             return;
         }
         let beyond = sent.open.next();
-        let birth = self.state.ordered.log.birth(beyond);
-        if birth.is_some_and(|birth| !self.rules.may_follow_opening(birth, sent.epoch)) {
+        let held = self.state.ordered.log.epoch(beyond);
+        if held.is_some_and(|held| !self.rules.may_follow_opening(held, sent.epoch)) {
             self.cut(beyond, sent.epoch, out);
         }
         self.set_hard(HardState { synced: sent.epoch, ..self.state.hard }, out);

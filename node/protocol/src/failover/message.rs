@@ -85,9 +85,9 @@ messages! {
         MISMATCH = 9 "mismatch" Moves: Mismatch {
             /// What was asked about.
             prev: Index,
-            /// The birth of the sender's entry there, if it has one.
+            /// The epoch of the sender's entry there, if it has one.
             conflict: Option<Epoch>,
-            /// The first index of that birth, or one past the sender's last.
+            /// The first index of that epoch, or one past the sender's last.
             first: Index,
         },
         /// Values of the leader's snapshot; none: an offer, and a heartbeat.

@@ -283,7 +283,7 @@ impl Failover {
         let Some(asked) = self.pulls_from(from, epoch) else { return false };
         if asked.index == prev && prev > Index(0) {
             let log = &self.state.ordered.log;
-            let own = conflict.and_then(|birth| log.last_of(birth));
+            let own = conflict.and_then(|epoch| log.last_of(epoch));
             let next = own.unwrap_or(Index(first.0.saturating_sub(1))).min(Index(prev.0 - 1));
             let next = next.max(log.base().index);
             let prev = log.position(next).expect("an index of the log is here").id();

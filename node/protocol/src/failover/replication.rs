@@ -68,7 +68,7 @@ impl Failover {
     pub(super) fn append(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
         let lead = self.parts.lead.as_mut().expect("only leaders append");
         let index = self.state.ordered.log.last_index().next();
-        let entry = LogEntry { index, birth: lead.epoch, command };
+        let entry = LogEntry { index, epoch: lead.epoch, command };
         self.pending.weigh(&entry);
         let rules = self.rules;
         let look_up = |sessions: &_, session| rules.deduplicate(sessions, session);

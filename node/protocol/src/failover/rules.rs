@@ -75,8 +75,8 @@ pub trait Rules: Sync {
     /// In a log that is whole in an epoch nothing follows what its leader opened with but what that
     /// leader put there: of two such logs the longer one holds what is committed, so an end that an
     /// older leader left would count for what it is not.
-    fn may_follow_opening(&self, birth: Epoch, epoch: Epoch) -> bool {
-        birth >= epoch
+    fn may_follow_opening(&self, held: Epoch, epoch: Epoch) -> bool {
+        held >= epoch
     }
 
     // Replication.

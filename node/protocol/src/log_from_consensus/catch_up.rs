@@ -48,7 +48,7 @@ impl LogFromConsensus {
             }
             CatchUp::Chosen { entries, .. } => {
                 for entry in entries.into_iter().filter(|e| e.index > self.ordered.commit) {
-                    self.synod.learn(&entry.index, encode(entry.birth, &entry.command), out);
+                    self.synod.learn(&entry.index, encode(entry.epoch, &entry.command), out);
                 }
                 self.take_decisions(out);
             }

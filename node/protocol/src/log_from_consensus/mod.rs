@@ -86,7 +86,7 @@ impl Journal<Index> for Slots {
     fn record(&mut self, slot: &Index, acceptor: &Acceptor) -> Record {
         let note = postcard::to_stdvec(acceptor).expect("plain data always encodes");
         let command = Command::Note(note.into());
-        Record::Append(LogEntry { index: *slot, birth: Epoch(0), command })
+        Record::Append(LogEntry { index: *slot, epoch: Epoch(0), command })
     }
 }
 
@@ -229,7 +229,7 @@ impl LogFromConsensus {
         let look_up = |sessions: &crate::common::session::Sessions, s| sessions.look_up(s);
         let done = ordered.commit_to(last, Epoch(0), false, look_up, out);
         for done in done {
-            if self.asked.front().is_some_and(|asked| asked.name == done.birth) {
+            if self.asked.front().is_some_and(|asked| asked.name == done.epoch) {
                 let asked = self.asked.pop_front().expect("it has a front");
                 asked.done(done.reply, &self.ordered.replica, out);
             }
@@ -274,8 +274,8 @@ fn divide(summed_up: Index, records: &[LogEntry]) -> Result<(Vec<LogEntry>, Open
             break;
         }
         let value = decode(&accepted.value);
-        let (birth, command) = value.ok_or_else(|| format!("slot {} cannot be read", index.0))?;
-        known.push(LogEntry { index, birth, command });
+        let (epoch, command) = value.ok_or_else(|| format!("slot {} cannot be read", index.0))?;
+        known.push(LogEntry { index, epoch, command });
         open.remove(&index);
         index = index.next();
     }

@@ -28,11 +28,11 @@ pub struct Offset(pub u64);
 pub struct Epoch(pub u64);
 
 /// An entry of a log without its content: where it is and in which epoch it was created. Ordered
-/// by birth, then index: of two logs the one whose last entry is greater is more up to date.
+/// by epoch, then index: of two logs the one whose last entry is greater is more up to date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct EntryId {
     /// The epoch it was created in.
-    pub birth: Epoch,
+    pub epoch: Epoch,
     pub index: Index,
 }
 

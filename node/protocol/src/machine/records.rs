@@ -57,7 +57,7 @@ pub enum Record {
 pub struct LogEntry {
     pub index: Index,
     /// The epoch it was created in; never restamped.
-    pub birth: Epoch,
+    pub epoch: Epoch,
     /// What it says.
     pub command: Command,
 }
@@ -88,8 +88,8 @@ pub enum Command {
 pub struct Snapshot {
     /// The last index it covers.
     pub index: Index,
-    /// The birth epoch of that entry.
-    pub birth: Epoch,
+    /// The epoch of that entry.
+    pub epoch: Epoch,
     /// The log's chain there ([`LogEntry::chain`]).
     pub chain: Chain,
     /// The number of entries delivered up to there.
@@ -102,11 +102,11 @@ pub struct Snapshot {
 
 impl LogEntry {
     /// The chain up to and with this entry: FNV-1a-64 over the chain before it (8 bytes, little
-    /// endian), then kind, client, seq, payload and birth epoch.
+    /// endian), then kind, client, seq, payload and epoch.
     #[must_use]
     pub fn chain(&self, before: Chain) -> Chain {
         let hash = self.command.hash_into(Fnv::new().bytes(&before.0.to_le_bytes()));
-        Chain(hash.bytes(&self.birth.0.to_le_bytes()).0)
+        Chain(hash.bytes(&self.epoch.0.to_le_bytes()).0)
     }
 }
 

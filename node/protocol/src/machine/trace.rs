@@ -44,7 +44,7 @@ pub enum TraceEvent {
         length: Option<Offset>,
     },
     /// An entry was put into the log in memory.
-    Append { i: Index, birth: Epoch, chain: Chain },
+    Append { i: Index, epoch: Epoch, chain: Chain },
     /// Entries from `from` on were removed by authority of `epoch`.
     Truncate { from: Index, epoch: Epoch },
     /// The disk holds the log up to `upto` and this epoch and promise. After the fsync, before any

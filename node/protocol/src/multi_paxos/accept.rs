@@ -60,10 +60,10 @@ impl MultiPaxos {
         let mut hashes = Vec::with_capacity(commands.len());
         for (slot, command) in (first.0..).zip(commands) {
             hashes.push(command.hash());
-            let (index, birth) = (Index(slot), ballot.epoch());
-            let held = self.state.own.open.get(&index).is_some_and(|entry| entry.birth == birth);
+            let (index, epoch) = (Index(slot), ballot.epoch());
+            let held = self.state.own.open.get(&index).is_some_and(|entry| entry.epoch == epoch);
             if index > self.state.ordered.commit && !held {
-                let entry = LogEntry { index, birth, command };
+                let entry = LogEntry { index, epoch, command };
                 self.state.own.open.insert(index, entry.clone());
                 self.disk.persist(Record::Append(entry), out);
             }

@@ -60,8 +60,8 @@ impl MultiPaxos {
     /// A value that others know to be chosen. The disk keeps it as accepted above every ballot.
     fn take_chosen(&mut self, index: Index, command: Command, out: &mut Out) {
         self.state.own.open.remove(&index);
-        let birth = Ballot::CHOSEN.epoch();
-        let entry = LogEntry { index, birth, command: command.clone() };
+        let epoch = Ballot::CHOSEN.epoch();
+        let entry = LogEntry { index, epoch, command: command.clone() };
         self.disk.persist(Record::Append(entry), out);
         self.state.ordered.learn(Epoch(0), command, out);
     }

@@ -35,7 +35,7 @@ messages! {
             pieces: u32,
             /// The sender knows everything up to here only as a sum.
             base: Index,
-            /// Slot, ballot (the birth) and command; [`Ballot::CHOSEN`] where it is known to be
+            /// Slot, ballot (the epoch) and command; [`Ballot::CHOSEN`] where it is known to be
             /// chosen.
             accepted: Vec<LogEntry>,
         } if piece < pieces,

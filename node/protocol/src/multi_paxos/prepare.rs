@@ -149,7 +149,7 @@ impl MultiPaxos {
         out.push(Output::Trace(TraceEvent::Promise { epoch: ballot.epoch(), to }));
         let chosen =
             self.state.ordered.log.slice(from.max(self.state.ordered.log.first()), usize::MAX);
-        let chosen = chosen.into_iter().map(|e| LogEntry { birth: Ballot::CHOSEN.epoch(), ..e });
+        let chosen = chosen.into_iter().map(|e| LogEntry { epoch: Ballot::CHOSEN.epoch(), ..e });
         let open = self.state.own.open.range(from..).map(|(_, entry)| entry.clone());
         let mut all: Vec<Vec<LogEntry>> = vec![Vec::new()];
         let mut bytes = 0;

@@ -91,10 +91,10 @@ impl MultiPaxos {
         let lead = self.parts.lead.as_mut().expect("only leaders propose");
         let (to, ballot, first) = (self.state.id, self.state.hard.promised, lead.next());
         let hash = command.hash();
-        let entry = LogEntry { index: first, birth: ballot.epoch(), command: command.clone() };
+        let entry = LogEntry { index: first, epoch: ballot.epoch(), command: command.clone() };
         self.pending.weigh(&entry);
         lead.proposals.push_back(Proposal { command, hash, accepted: Tally::default() });
-        out.push(Output::Trace(TraceEvent::Proposed { slot: first.0, ballot: entry.birth, hash }));
+        out.push(Output::Trace(TraceEvent::Proposed { slot: first.0, ballot: entry.epoch, hash }));
         self.state.own.open.insert(first, entry.clone());
         self.disk.persist(Record::Append(entry), out);
         let mark = self.rules.before_accepted(&self.disk);

@@ -72,7 +72,7 @@ pub trait Rules: Sync {
     /// What is proposed in a slot that is open: of what the quorum accepted there, the value of
     /// the highest ballot (Simple, 2.2, P2c). None: nobody accepted anything, so anything may be.
     fn value(&self, reports: &[LogEntry]) -> Option<Command> {
-        highest(reports.iter().map(|r| (Ballot::of(r.birth), &r.command))).cloned()
+        highest(reports.iter().map(|r| (Ballot::of(r.epoch), &r.command))).cloned()
     }
 
     /// Where new commands begin: after every slot in which the quorum accepted anything. The slots
@@ -93,7 +93,7 @@ pub trait Rules: Sync {
     /// executed in order and none is left out (Simple, section 3; Complex, section 2).
     fn learn(&self, accepted: Option<&LogEntry>, ballot: Ballot) -> Learned {
         match accepted {
-            Some(entry) if entry.birth == ballot.epoch() => Learned::Accepted,
+            Some(entry) if entry.epoch == ballot.epoch() => Learned::Accepted,
             _ => Learned::Unknown,
         }
     }

@@ -31,7 +31,7 @@ pub type State = node::State<HardState, Own>;
 /// What only a Multi-Paxos node has of it.
 #[derive(Clone, Debug)]
 pub struct Own {
-    /// The acceptor's slots after the chosen prefix: what was accepted last in each, its birth the
+    /// The acceptor's slots after the chosen prefix: what was accepted last in each, its epoch the
     /// ballot. There may be holes. The chosen prefix is the log.
     pub open: BTreeMap<Index, LogEntry>,
     /// Whom it believes to lead in the promised ballot.
@@ -50,7 +50,7 @@ impl State {
 }
 
 /// The log of the disk in two: what was known to be chosen, fit for an ordered log (its entries
-/// have no birth), and the open slots. A value noted as chosen makes the first part longer.
+/// have no epoch), and the open slots. A value noted as chosen makes the first part longer.
 pub(super) fn divide(
     hard: &HardState,
     summed_up: Index,
@@ -60,7 +60,7 @@ pub(super) fn divide(
     let mut chosen: Vec<LogEntry> = Vec::new();
     for i in summed_up.0 + 1.. {
         let index = Index(i);
-        let noted = open.get(&index).is_some_and(|e| e.birth == Ballot::CHOSEN.epoch());
+        let noted = open.get(&index).is_some_and(|e| e.epoch == Ballot::CHOSEN.epoch());
         if index > hard.decided && !noted {
             break;
         }
@@ -70,7 +70,7 @@ pub(super) fn divide(
                 "slot {i} is missing, though all up to {decided} were known to be chosen"
             )));
         };
-        chosen.push(LogEntry { birth: crate::Epoch(0), ..entry });
+        chosen.push(LogEntry { epoch: crate::Epoch(0), ..entry });
     }
     open.retain(|index, _| *index > summed_up);
     Ok((chosen, open))
@@ -82,9 +82,9 @@ mod tests {
     use crate::machine::{Command, Epoch};
 
     fn check(decided: u64, summed_up: u64, log: &[(u64, u64)], chosen: &[u64], open: &[u64]) {
-        let entry = |(index, birth): &(u64, u64)| LogEntry {
+        let entry = |(index, epoch): &(u64, u64)| LogEntry {
             index: Index(*index),
-            birth: Epoch(*birth),
+            epoch: Epoch(*epoch),
             command: Command::Noop,
         };
         let hard = HardState { decided: Index(decided), ..HardState::default() };

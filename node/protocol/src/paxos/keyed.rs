@@ -71,7 +71,7 @@ impl Journal<Bytes> for Notes {
         self.last = self.last.next();
         let note = postcard::to_stdvec(&(key, acceptor)).expect("plain data always encodes");
         let command = Command::Note(note.into());
-        Record::Append(LogEntry { index: self.last, birth: Epoch(0), command })
+        Record::Append(LogEntry { index: self.last, epoch: Epoch(0), command })
     }
 }
 

@@ -67,7 +67,7 @@ impl Raft {
     /// about; a rejection this node's own, so that one who is behind catches up.
     pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Epoch, last: EntryId, out: &mut Out) {
         let ahead = term > self.state.hard.term;
-        let up_to_date = self.rules.log_is_up_to_date(&self.state, last.birth, last.index);
+        let up_to_date = self.rules.log_is_up_to_date(&self.state, last.epoch, last.index);
         let granted = ahead && up_to_date && !self.hears_a_leader();
         let reply_term = if granted { term } else { self.state.hard.term };
         send_in(reply_term, from, Body::PreVoteReply { granted }, out);
@@ -99,7 +99,7 @@ impl Raft {
         }
         let granted = term == self.state.hard.term
             && self.rules.may_vote(&self.state, from)
-            && self.rules.log_is_up_to_date(&self.state, last.birth, last.index);
+            && self.rules.log_is_up_to_date(&self.state, last.epoch, last.index);
         if !granted {
             return self.send(from, Body::VoteReply { granted }, out);
         }

@@ -57,9 +57,9 @@ messages! {
         MISMATCH = 7 "mismatch" Moves: Mismatch {
             /// What was asked about.
             prev: Index,
-            /// The birth of the sender's entry there, if it has one.
+            /// The epoch of the sender's entry there, if it has one.
             conflict: Option<Epoch>,
-            /// The first index of that birth, or one past the sender's last.
+            /// The first index of that epoch, or one past the sender's last.
             first: Index,
             /// The round of the message this answers.
             round: u64,

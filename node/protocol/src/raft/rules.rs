@@ -52,10 +52,10 @@ pub trait Rules: Sync {
         state.hard.vote.is_none_or(|vote| vote == candidate)
     }
 
-    /// Only for a log at least as up to date as one's own: the later birth at the end, then the
+    /// Only for a log at least as up to date as one's own: the later epoch at the end, then the
     /// longer log (paper, 5.4.1).
-    fn log_is_up_to_date(&self, state: &State, birth: Epoch, index: Index) -> bool {
-        EntryId { birth, index } >= state.last()
+    fn log_is_up_to_date(&self, state: &State, epoch: Epoch, index: Index) -> bool {
+        EntryId { epoch, index } >= state.last()
     }
 
     /// How many votes elect, and how many followers keep a leader: any two elections share a voter
@@ -90,7 +90,7 @@ pub trait Rules: Sync {
     /// A leader counts copies only of entries of its own term; older ones follow with them (paper,
     /// 5.4.2 and figure 8).
     fn may_commit(&self, state: &State, index: Index) -> bool {
-        state.ordered.log.birth(index) == Some(state.hard.term)
+        state.ordered.log.epoch(index) == Some(state.hard.term)
     }
 
     /// A follower commits what the leader has, as far as it knows its own log to be the leader's
@@ -133,7 +133,7 @@ pub trait Rules: Sync {
     /// A leader knows what is committed when an entry of its own term is.
     fn may_start_read_round(&self, state: &State) -> bool {
         state.role == Role::Leader
-            && state.ordered.log.birth(state.ordered.commit) == Some(state.hard.term)
+            && state.ordered.log.epoch(state.ordered.commit) == Some(state.hard.term)
     }
 
     /// A round answers a read only if it started after it: rounds are numbered as they start, and

@@ -125,7 +125,7 @@ impl Vsr {
     pub(super) fn can_take(&self, suffix: &Suffix) -> bool {
         let (prev, ordered) = (suffix.prev, &self.state.ordered);
         let joins =
-            prev.index <= ordered.commit || ordered.log.birth(prev.index) == Some(prev.birth);
+            prev.index <= ordered.commit || ordered.log.epoch(prev.index) == Some(prev.epoch);
         suffix.is_whole() && joins
     }
 

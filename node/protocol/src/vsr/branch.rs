@@ -1,6 +1,6 @@
 //! What came so far of a log that is being asked for: entries that go on after one of one's own.
 //!
-//! An entry's birth and index identify it and all before it, so what has come stays good when the
+//! An entry's epoch and index identify it and all before it, so what has come stays good when the
 //! view changes and another replica is asked: the next one says how much of it its own log has.
 //! Nothing in here is ever held: it is acknowledged to nobody, and no DoViewChange speaks of it.
 
@@ -42,7 +42,7 @@ impl Branch {
 
     /// Whether it still goes on after an entry of this log.
     pub(super) fn is_on(&self, log: &Log) -> bool {
-        log.birth(self.prev.index) == Some(self.prev.birth)
+        log.epoch(self.prev.index) == Some(self.prev.epoch)
     }
 
     /// Cuts off what comes after this entry. False: it is no entry of it.
@@ -50,11 +50,11 @@ impl Branch {
         let Some(length) = id.index.0.checked_sub(self.prev.index.0) else { return false };
         let length = length as usize;
         let last = length.checked_sub(1).map(|at| self.entries.get(at));
-        let found = last.map_or(Some(self.prev.birth), |entry| entry.map(|entry| entry.birth));
-        if found == Some(id.birth) {
+        let found = last.map_or(Some(self.prev.epoch), |entry| entry.map(|entry| entry.epoch));
+        if found == Some(id.epoch) {
             self.entries.truncate(length);
         }
-        found == Some(id.birth)
+        found == Some(id.epoch)
     }
 
     /// Takes a piece that goes on where the last one ended, and those that it closes the gap to.
@@ -70,9 +70,9 @@ impl Branch {
         while let Some((suffix, more)) = next {
             said = Some((suffix.last, more));
             self.entries.extend(suffix.entries);
-            let birth = self.entries.last().map_or(self.prev.birth, |entry| entry.birth);
+            let epoch = self.entries.last().map_or(self.prev.epoch, |entry| entry.epoch);
             let early = self.early.remove(&self.end());
-            next = early.filter(|(suffix, _)| suffix.prev.birth == birth);
+            next = early.filter(|(suffix, _)| suffix.prev.epoch == epoch);
         }
         let end = self.end();
         self.early.retain(|prev, _| *prev > end);
@@ -92,13 +92,13 @@ impl Branch {
         self
     }
 
-    /// The last entry of each of its latest births, the latest first.
+    /// The last entry of each of its latest epochs, the latest first.
     pub(super) fn ends(&self, most: usize) -> Vec<EntryId> {
         let mut rest = &self.entries[..];
         let mut ends = Vec::new();
         while let (Some(last), true) = (rest.last(), ends.len() < most) {
-            ends.push(EntryId { birth: last.birth, index: last.index });
-            rest = &rest[..rest.partition_point(|entry| entry.birth < last.birth)];
+            ends.push(EntryId { epoch: last.epoch, index: last.index });
+            rest = &rest[..rest.partition_point(|entry| entry.epoch < last.epoch)];
         }
         ends
     }
@@ -119,18 +119,18 @@ mod tests {
     use super::*;
     use crate::machine::{Command, Epoch};
 
-    fn id(birth: u64, index: u64) -> EntryId {
-        EntryId { birth: Epoch(birth), index: Index(index) }
+    fn id(epoch: u64, index: u64) -> EntryId {
+        EntryId { epoch: Epoch(epoch), index: Index(index) }
     }
 
-    /// Goes on after entry 2, of birth 1, with entries of these births.
-    fn branch(births: &[u64]) -> Branch {
-        let entry = |(birth, index): (&u64, u64)| LogEntry {
+    /// Goes on after entry 2, of epoch 1, with entries of these epochs.
+    fn branch(epochs: &[u64]) -> Branch {
+        let entry = |(epoch, index): (&u64, u64)| LogEntry {
             index: Index(index),
-            birth: Epoch(*birth),
+            epoch: Epoch(*epoch),
             command: Command::Noop,
         };
-        let entries = births.iter().zip(3..).map(entry).collect();
+        let entries = epochs.iter().zip(3..).map(entry).collect();
         Branch { prev: id(1, 2), entries, ..Branch::default() }
     }
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_once_for_each_birth() {
+    fn it_ends_once_for_each_epoch() {
         assert_eq!(branch(&[1, 3, 3, 7]).ends(9), [id(7, 6), id(3, 5), id(1, 3)]);
         assert_eq!(branch(&[1, 3, 3, 7]).ends(2), [id(7, 6), id(3, 5)]);
         assert_eq!(branch(&[]).ends(9), []);
@@ -189,7 +189,7 @@ mod tests {
         let mut branch = branch.without_early();
         assert_eq!(branch.take(piece(3, 2, 9)), Some((Index(9), true)));
         assert_eq!(branch.end(), Index(5));
-        // Of another birth: it cannot be of this log.
+        // Of another epoch: it cannot be of this log.
         let (mut other, more) = piece(7, 1, 9);
         other.prev = id(3, 7);
         branch.put_aside((other, more));

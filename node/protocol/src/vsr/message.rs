@@ -88,7 +88,7 @@ messages! {
         GET_STATE = 6 "get-state" Moves: GetState {
             /// The sender has what the receiver's log holds up to here.
             after: Index,
-            /// What else it has: the last entry of each of the latest births, in its own log and in
+            /// What else it has: the last entry of each of the latest epochs, in its own log and in
             /// what has come of others'. Nothing once the two know where their logs part.
             ends: Vec<EntryId>,
             /// How much to send at once, in pieces.

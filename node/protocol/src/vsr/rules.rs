@@ -104,8 +104,8 @@ pub trait Rules: Sync {
         state.last()
     }
 
-    /// Where another replica's log, of which the ends of its births are told, parts from one's own:
-    /// after the last entry that both have. An entry's birth and index identify it and all before
+    /// Where another replica's log, of which the ends of its epochs are told, parts from one's own:
+    /// after the last entry that both have. An entry's epoch and index identify it and all before
     /// it, in every log there ever was, so this needs no entry to travel twice (paper, 5.2 and 5.3:
     /// only the suffix that is missing is sent).
     fn parts_after(&self, state: &State, ends: &[EntryId]) -> Option<Index> {
@@ -113,12 +113,12 @@ pub trait Rules: Sync {
     }
 
     /// The view's log replaces one's own in one step: what agrees stays, everything else goes, even
-    /// where the view's log is shorter. An entry's birth and index identify it and all before it.
+    /// where the view's log is shorter. An entry's epoch and index identify it and all before it.
     fn reconcile(&self, state: &State, prev: Index, entries: &[LogEntry]) -> Replaced {
         let log = &state.ordered.log;
         let base = log.base().index;
         let agrees =
-            |entry: &&LogEntry| entry.index <= base || log.birth(entry.index) == Some(entry.birth);
+            |entry: &&LogEntry| entry.index <= base || log.epoch(entry.index) == Some(entry.epoch);
         let keep = entries.iter().take_while(agrees).count();
         let first = Index(prev.0 + keep as u64 + 1);
         Replaced { keep, truncate: (first <= state.last()).then_some(first) }

@@ -35,7 +35,7 @@ impl Vsr {
         self.heard_backup(from);
         let ordered = &self.state.ordered;
         let after = self.rules.parts_after(&self.state, ends).map_or(after, |i| i.max(after));
-        if ordered.log.birth(after).is_some() {
+        if ordered.log.epoch(after).is_some() {
             self.send_state(from, after, bytes, out);
         } else if after <= self.state.last() {
             self.send_snapshot(from, snapshot, have, bytes, out);

@@ -146,14 +146,14 @@ impl Vsr {
         more: bool,
         out: &mut Out,
     ) {
-        let own = self.state.ordered.log.birth(suffix.prev.index);
+        let own = self.state.ordered.log.epoch(suffix.prev.index);
         let Some(fetch) = &mut self.parts.fetch else { return };
         if fetch.from != from || !self.rules.answer_counts(&self.state, view) {
             return;
         }
         if !fetch.joined {
             if !fetch.branch.cut_back_to(suffix.prev) {
-                if own != Some(suffix.prev.birth) {
+                if own != Some(suffix.prev.epoch) {
                     return fetch.branch.put_aside((suffix, more));
                 }
                 fetch.branch.restart_after(suffix.prev);

@@ -96,12 +96,12 @@ fields!(Offset(u64));
 fields!(Epoch(u64));
 fields!(Chain(u64));
 fields!(ClientId(u64));
-fields!(EntryId { index: Index, birth: Epoch });
+fields!(EntryId { index: Index, epoch: Epoch });
 fields!(Session { client: ClientId, seq: u64 });
-fields!(LogEntry { index: Index, birth: Epoch, command: Command });
+fields!(LogEntry { index: Index, epoch: Epoch, command: Command });
 fields!(Snapshot {
     index: Index,
-    birth: Epoch,
+    epoch: Epoch,
     chain: Chain,
     length: Offset,
     delivered_chain: Chain,

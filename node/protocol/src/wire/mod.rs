@@ -83,7 +83,7 @@ impl Writer {
     pub fn run(&mut self, entries: &[LogEntry]) {
         self.count(entries.len());
         for entry in entries {
-            entry.birth.put(self);
+            entry.epoch.put(self);
             entry.command.put(self);
         }
     }
@@ -113,8 +113,8 @@ impl Reader {
         let past = before.0.checked_add(count + 1);
         past.ok_or_else(|| WireError("indices run over".into()))?;
         let mut entry = |k| {
-            let (birth, command) = (Epoch::get(self)?, Command::get(self)?);
-            Ok(LogEntry { index: Index(before.0 + 1 + k), birth, command })
+            let (epoch, command) = (Epoch::get(self)?, Command::get(self)?);
+            Ok(LogEntry { index: Index(before.0 + 1 + k), epoch, command })
         };
         (0..count).map(&mut entry).collect()
     }

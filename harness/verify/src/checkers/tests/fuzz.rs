@@ -37,8 +37,8 @@ const TRACE: &str = r#"{"boot":1}
 {"e":"persist","at":2,"upto":0,"chain":"0","epoch":1,"promise":"n1"}
 {"e":"promise","at":2,"epoch":1,"to":"n1"}
 {"e":"role","at":2,"role":"leader","epoch":1,"last":0,"chain":"0","length":0}
-{"e":"append","at":3,"i":1,"birth":1,"chain":"a1"}
-{"e":"append","at":3,"i":2,"birth":1,"chain":"a2"}
+{"e":"append","at":3,"i":1,"epoch":1,"chain":"a1"}
+{"e":"append","at":3,"i":2,"epoch":1,"chain":"a2"}
 {"e":"persist","at":4,"upto":1,"chain":"a1","epoch":1,"promise":"n1"}
 {"e":"ack-sent","at":4,"kind":"append","i":1,"chain":"a1","epoch":1}
 {"e":"ack-sent","at":4,"kind":"client","i":1,"chain":"a1","epoch":1,"offset":0}

@@ -16,9 +16,9 @@ use crate::world::lone::{N1, N2, N3, noop, noops};
 type Lone = world::Lone<Failover>;
 
 /// Node 1 of three, which led epoch 1 until someone promised it epoch 2 for `candidate`.
-fn deposed(candidate: NodeId, births: &[u64]) -> Lone {
+fn deposed(candidate: NodeId, epochs: &[u64]) -> Lone {
     let hard = HardState { promised: Epoch(2), candidate, synced: Epoch(1), opened: Epoch(1) };
-    Lone::start(world::boot(3, hard.encode(), noops(1, births), &[]), &Fenced, ())
+    Lone::start(world::boot(3, hard.encode(), noops(1, epochs), &[]), &Fenced, ())
 }
 
 /// Node 1 of three, leader of epoch 1, in asynchronous mode.
@@ -40,9 +40,9 @@ impl Lone {
     }
 
     /// The leader of epoch 2, n2, opened it with one entry and sends what follows it.
-    fn follows(&mut self, prev: (u64, u64), births: &[u64]) -> &mut Self {
-        let prev = EntryId { index: Index(prev.0), birth: Epoch(prev.1) };
-        let entries = noops(prev.index.0 + 1, births);
+    fn follows(&mut self, prev: (u64, u64), epochs: &[u64]) -> &mut Self {
+        let prev = EntryId { index: Index(prev.0), epoch: Epoch(prev.1) };
+        let entries = noops(prev.index.0 + 1, epochs);
         let (commit, open) = (Index(0), Index(1));
         self.hears(N2, 2, Body::Append { prev, commit, open, round: 0, entries })
     }
@@ -74,11 +74,11 @@ fn standing(synced: u64, last: u64) -> Body {
 #[test]
 fn what_a_log_held_beyond_the_opening_makes_it_no_longer_in_that_epoch() {
     // How n1's log stands in epoch 2 once it is whole there.
-    let check = |births: &[u64], prev: (u64, u64), sent: &[u64], last: u64| {
-        let mut n1 = deposed(N2, births);
+    let check = |epochs: &[u64], prev: (u64, u64), sent: &[u64], last: u64| {
+        let mut n1 = deposed(N2, epochs);
         n1.follows(prev, sent).durable();
         n1.hears(N3, 3, Body::Fence).durable();
-        assert_eq!(n1.sent(), [&standing(2, last)], "{births:?}, sent {sent:?} after {prev:?}");
+        assert_eq!(n1.sent(), [&standing(2, last)], "{epochs:?}, sent {sent:?} after {prev:?}");
     };
     check(&[1], (1, 1), &[], 1);
     // Entries 2 and 3 are its own of epoch 1, which n2 opened without.
@@ -144,20 +144,20 @@ fn asynchronous_mode_opens_no_session_before_a_majority_has_it() {
 
 #[test]
 fn asynchronous_mode_says_with_what_length_it_opened() {
-    let opened = |mode: &str, births: &[u64]| {
+    let opened = |mode: &str, epochs: &[u64]| {
         let hard = HardState { synced: Epoch(1), ..HardState::initial(N1) };
-        let value = |index: u64, birth: u64| LogEntry {
+        let value = |index: u64, epoch: u64| LogEntry {
             command: Command::Append {
                 value: Bytes::from_static(b"7"),
                 session: None,
                 expect: (index == 2).then_some(Offset(9)),
             },
-            ..noop(index, birth)
+            ..noop(index, epoch)
         };
-        let log = births.iter().zip(1..).map(|(birth, index)| value(index, *birth)).collect();
+        let log = epochs.iter().zip(1..).map(|(epoch, index)| value(index, *epoch)).collect();
         let boot = world::boot(3, hard.encode(), log, &[("mode", mode)]);
         let mut n1 = Lone::start(boot, &Fenced, ());
-        n1.durable().hears(N2, 1, matched(births.len() as u64)).durable();
+        n1.durable().hears(N2, 1, matched(epochs.len() as u64)).durable();
         n1.said.iter().find_map(|output| match output {
             Output::Trace(TraceEvent::Role { role: Role::Leader, last, length, .. }) => {
                 Some((*last, *length))

@@ -36,21 +36,21 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
 fn entries() -> impl Strategy<Value = Vec<LogEntry>> {
     let entry = (any::<u64>(), any::<u64>(), command()).prop_map(|(i, b, command)| LogEntry {
         index: Index(i),
-        birth: Epoch(b),
+        epoch: Epoch(b),
         command,
     });
     prop::collection::vec(entry, 0..6)
 }
 
 fn chosen(prev: Index, commands: Vec<Command>) -> CatchUp {
-    let entry = |(i, command)| LogEntry { index: Index(i), birth: Epoch(0), command };
+    let entry = |(i, command)| LogEntry { index: Index(i), epoch: Epoch(0), command };
     CatchUp::Chosen { prev, entries: (prev.0 + 1..).zip(commands).map(entry).collect() }
 }
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     (any::<[u64; 5]>(), bytes()).prop_map(|([i, b, c, l, d], state)| Snapshot {
         index: Index(i),
-        birth: Epoch(b),
+        epoch: Epoch(b),
         chain: Chain(c),
         length: Offset(l),
         delivered_chain: Chain(d),

@@ -172,7 +172,7 @@ fn a_learner_takes_what_it_accepted_in_the_leaders_ballot_and_asks_for_the_rest(
     let fetch = CatchUp::Fetch { from: Index(1), have: Offset(0) };
     let fetch = Body::CatchUp { catch_up: fetch };
     assert!(node.sent().contains(&(N2, new, fetch)));
-    let entry = LogEntry { index: Index(1), birth: Epoch(0), command: command("1") };
+    let entry = LogEntry { index: Index(1), epoch: Epoch(0), command: command("1") };
     let answer = CatchUp::Chosen { prev: Index(0), entries: vec![entry] };
     node.hears(N2, new, Body::CatchUp { catch_up: answer }).accept(new, 3, 2, &[]);
     assert_eq!(node.node.status().commit, Index(2));
@@ -182,7 +182,7 @@ fn a_learner_takes_what_it_accepted_in_the_leaders_ballot_and_asks_for_the_rest(
 fn a_leader_learns_from_its_acceptors_alone() {
     let mut node = lone(Ballot::default(), &[], PLAIN);
     node.leads().asks(append("mine"));
-    let entry = LogEntry { index: Index(1), birth: Epoch(0), command: command("theirs") };
+    let entry = LogEntry { index: Index(1), epoch: Epoch(0), command: command("theirs") };
     let told = CatchUp::Chosen { prev: Index(0), entries: vec![entry] };
     node.hears(N2, ballot(1, N1), Body::CatchUp { catch_up: told });
     assert_eq!((node.node.status().commit, node.replies()), (Index(0), vec![]));

@@ -24,7 +24,7 @@ pub fn command(text: &'static str) -> Command {
 }
 
 pub fn accepted(slot: u64, ballot: Ballot, text: &'static str) -> LogEntry {
-    LogEntry { index: Index(slot), birth: ballot.epoch(), command: command(text) }
+    LogEntry { index: Index(slot), epoch: ballot.epoch(), command: command(text) }
 }
 
 pub fn boot(members: u8, hard: HardState, log: &[LogEntry], options: &[(&str, &str)]) -> Boot {

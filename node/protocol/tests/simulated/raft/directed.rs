@@ -271,7 +271,7 @@ fn one_node_is_a_cluster() {
 fn a_snapshot_can_be_interrupted_anywhere() {
     let snapshot = Snapshot {
         index: Index(2),
-        birth: Epoch(2),
+        epoch: Epoch(2),
         chain: Chain(77),
         length: Offset(1),
         delivered_chain: Chain(88),
@@ -301,9 +301,9 @@ fn a_snapshot_can_be_interrupted_anywhere() {
                 other => panic!("{other:?}"),
             }
         }
-        let births: Vec<_> = boot.log.iter().map(|entry| entry.birth.0).collect();
+        let epochs: Vec<_> = boot.log.iter().map(|entry| entry.epoch.0).collect();
         let expected: &[u64] = [&[1, 1, 1][..], &[1, 1], &[]][kept];
-        assert_eq!(births, expected, "no tail of another prefix behind the snapshot");
+        assert_eq!(epochs, expected, "no tail of another prefix behind the snapshot");
         let raft = Raft::recover(boot, &Paper, &mut Vec::new()).unwrap();
         let mut again = Lone::of(|_| raft, ());
         again.hears(N2, 2, body(whole.clone())).durable();
@@ -320,7 +320,7 @@ fn a_snapshot_can_be_interrupted_anywhere() {
 fn the_values_of_a_snapshot_travel_in_messages_of_bounded_size() {
     let value = Bytes::from(vec![b'1'; 400 * 1024]);
     let snapshot =
-        Snapshot { index: Index(5), birth: Epoch(1), length: Offset(5), ..Snapshot::default() };
+        Snapshot { index: Index(5), epoch: Epoch(1), length: Offset(5), ..Snapshot::default() };
     let mut start = boot(3, 1, &[], PLAIN);
     (start.snapshot, start.delivered) = (Some(snapshot), vec![value; 5]);
     let raft = Raft::recover(start, &Paper, &mut Vec::new()).unwrap();
@@ -348,8 +348,8 @@ fn the_values_of_a_snapshot_travel_in_messages_of_bounded_size() {
 #[test]
 fn a_snapshot_keeps_the_suffix_that_belongs_to_it() {
     let mut node = lone(3, 2, &[1, 2, 2], &[]);
-    let (chain, birth) = (Chain(77), Epoch(2));
-    let snapshot = Snapshot { index: Index(2), birth, chain, ..Snapshot::default() };
+    let (chain, epoch) = (Chain(77), Epoch(2));
+    let snapshot = Snapshot { index: Index(2), epoch, chain, ..Snapshot::default() };
     let (round, from, values) = (0, Offset(0), Vec::new());
     node.hears(N2, 2, Body::Snapshot { snapshot, round, from, values });
     assert_eq!(node.status().last, Index(3));

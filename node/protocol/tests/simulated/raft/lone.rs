@@ -11,17 +11,17 @@ pub use crate::world::lone::{N2, N3, value};
 
 pub type Lone = world::Lone<Raft>;
 
-pub fn id(index: u64, birth: u64) -> EntryId {
-    EntryId { index: Index(index), birth: Epoch(birth) }
+pub fn id(index: u64, epoch: u64) -> EntryId {
+    EntryId { index: Index(index), epoch: Epoch(epoch) }
 }
 
-pub fn boot(members: u8, term: u64, births: &[u64], options: &[(&str, &str)]) -> Boot {
+pub fn boot(members: u8, term: u64, epochs: &[u64], options: &[(&str, &str)]) -> Boot {
     let hard = HardState { term: Epoch(term), vote: None };
-    world::boot(members, hard.encode(), noops(1, births), options)
+    world::boot(members, hard.encode(), noops(1, epochs), options)
 }
 
-pub fn lone(members: u8, term: u64, births: &[u64], options: &[(&str, &str)]) -> Lone {
-    Lone::start(boot(members, term, births, options), &Paper, ())
+pub fn lone(members: u8, term: u64, epochs: &[u64], options: &[(&str, &str)]) -> Lone {
+    Lone::start(boot(members, term, epochs, options), &Paper, ())
 }
 
 impl Lone {
@@ -29,8 +29,8 @@ impl Lone {
         self.receives(from, Message { term: Epoch(term), body })
     }
 
-    pub fn append(&mut self, term: u64, prev: EntryId, commit: u64, births: &[u64]) -> &mut Self {
-        let entries = noops(prev.index.0 + 1, births);
+    pub fn append(&mut self, term: u64, prev: EntryId, commit: u64, epochs: &[u64]) -> &mut Self {
+        let entries = noops(prev.index.0 + 1, epochs);
         self.hears(N2, term, Body::Append { prev, commit: Index(commit), round: 0, entries })
     }
 

@@ -9,10 +9,10 @@ use schism_protocol::{
 
 const N1: NodeId = NodeId(1);
 
-fn entry(index: u64, birth: u64) -> LogEntry {
+fn entry(index: u64, epoch: u64) -> LogEntry {
     let value = Bytes::from_static(b"1");
     let command = Command::Append { value, session: None, expect: None };
-    LogEntry { index: Index(index), birth: Epoch(birth), command }
+    LogEntry { index: Index(index), epoch: Epoch(epoch), command }
 }
 
 /// Steps n2 and says which acknowledgements left it.

@@ -7,10 +7,10 @@ use schism_protocol::{
 
 use super::lone::{Durable, Memory, N2, N3, change, new_state, noop, suffix, value};
 
-/// Primary of view 3, whose log of that view begins with these births.
-pub fn primary(births: &[u64]) -> Durable {
-    let mut lone = Durable::new(Some((1, 1)), births);
-    let last = births.len() as u64;
+/// Primary of view 3, whose log of that view begins with these epochs.
+pub fn primary(epochs: &[u64]) -> Durable {
+    let mut lone = Durable::new(Some((1, 1)), epochs);
+    let last = epochs.len() as u64;
     lone.hears(N2, 3, change(1, 0, suffix(last, 1, &[], last))).durable();
     assert_eq!((lone.status().role, lone.view()), (Role::Leader, 3));
     lone.durable();
@@ -117,7 +117,7 @@ fn a_later_view_replaces_the_log_in_one_step() {
     let mut lone = Durable::new(Some((1, 1)), &[1, 1, 1]);
     lone.prepare(N3, 5, 4, &[]);
     assert_eq!((lone.view(), lone.last()), (5, 3), "it keeps its log");
-    let piece = |prev, births: &[u64]| new_state(4, suffix(prev, 1, births, 4));
+    let piece = |prev, epochs: &[u64]| new_state(4, suffix(prev, 1, epochs, 4));
     lone.hears(N3, 5, piece(0, &[1, 1]));
     assert_eq!((lone.last(), lone.records()), (3, vec![]), "and keeps it while pieces come");
     lone.hears(N3, 5, piece(2, &[4, 5]));

@@ -36,10 +36,10 @@ impl Keeps for InMemory {
     const MODE: Mode = Mode::Memory;
 }
 
-/// The entries after the one at `prev`, which was born in `prev_birth`, by their births.
-pub fn suffix(prev: u64, prev_birth: u64, births: &[u64], last: u64) -> Suffix {
-    let prev = EntryId { birth: Epoch(prev_birth), index: Index(prev) };
-    let entries = noops(prev.index.0 + 1, births);
+/// The entries after the one at `prev`, which was born in `prev_epoch`, by their epochs.
+pub fn suffix(prev: u64, prev_epoch: u64, epochs: &[u64], last: u64) -> Suffix {
+    let prev = EntryId { epoch: Epoch(prev_epoch), index: Index(prev) };
+    let entries = noops(prev.index.0 + 1, epochs);
     Suffix { prev, entries, last: Index(last) }
 }
 
@@ -53,16 +53,16 @@ pub fn new_state(commit: u64, suffix: Suffix) -> Body {
 
 impl<K: Keeps> Lone<Vsr, K> {
     /// Booted with this view, last normal view and log.
-    pub fn new(hard: Option<(u64, u64)>, births: &[u64]) -> Self {
-        Self::with(hard, births, &[])
+    pub fn new(hard: Option<(u64, u64)>, epochs: &[u64]) -> Self {
+        Self::with(hard, epochs, &[])
     }
 
     /// The same with these options.
-    pub fn with(hard: Option<(u64, u64)>, births: &[u64], options: &[(&str, &str)]) -> Self {
+    pub fn with(hard: Option<(u64, u64)>, epochs: &[u64], options: &[(&str, &str)]) -> Self {
         let hard =
             hard.map(|(view, normal)| HardState { view: Epoch(view), normal: Epoch(normal) });
         let state = hard.map(|hard| hard.encode()).unwrap_or_default();
-        let boot = world::boot(3, state, noops(1, births), options);
+        let boot = world::boot(3, state, noops(1, epochs), options);
         let start = |said: &mut _| Vsr::boot(K::MODE, boot, &Sound, said).expect("a sound disk");
         Lone::of(start, K::default())
     }
@@ -71,8 +71,8 @@ impl<K: Keeps> Lone<Vsr, K> {
         self.receives(from, Message { view: Epoch(view), body })
     }
 
-    pub fn prepare(&mut self, from: NodeId, view: u64, prev: u64, births: &[u64]) -> &mut Self {
-        let entries = noops(prev + 1, births);
+    pub fn prepare(&mut self, from: NodeId, view: u64, prev: u64, epochs: &[u64]) -> &mut Self {
+        let entries = noops(prev + 1, epochs);
         self.hears(
             from,
             view,

@@ -16,7 +16,7 @@ fn asks(lone: &Durable) -> (Vec<(u64, u64)>, u64, u64) {
         _ => None,
     });
     let (ends, snapshot, have) = asked.expect("it asks for what it lacks");
-    (ends.into_iter().map(|end| (end.birth.0, end.index.0)).collect(), snapshot, have)
+    (ends.into_iter().map(|end| (end.epoch.0, end.index.0)).collect(), snapshot, have)
 }
 
 #[test]
@@ -34,11 +34,11 @@ fn what_has_come_outlives_the_view_and_no_promise_speaks_of_it() {
     assert_eq!(asks(&lone).0, [(4, 3), (1, 2)]);
     lone.hears(N2, 7, new_state(0, suffix(3, 4, &[7], 4)));
     assert_eq!((lone.last(), lone.status().role), (4, Role::Follower));
-    let births = lone.records().into_iter().filter_map(|record| match record {
-        Record::Append(entry) => Some((entry.index.0, entry.birth.0)),
+    let epochs = lone.records().into_iter().filter_map(|record| match record {
+        Record::Append(entry) => Some((entry.index.0, entry.epoch.0)),
         _ => None,
     });
-    assert_eq!(births.collect::<Vec<_>>(), [(2, 4), (3, 4), (4, 7)], "nothing travels twice");
+    assert_eq!(epochs.collect::<Vec<_>>(), [(2, 4), (3, 4), (4, 7)], "nothing travels twice");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn what_has_come_and_is_not_in_the_next_log_goes() {
 fn values_of_a_snapshot_outlive_it_and_the_view() {
     let summed_up = |index, length| Snapshot {
         index: Index(index),
-        birth: Epoch(4),
+        epoch: Epoch(4),
         length: Offset(length),
         ..Snapshot::default()
     };
@@ -83,7 +83,7 @@ fn the_end_of_a_log_is_sent_from_where_the_births_part() {
     let check = |ends: &[(u64, u64)], after: u64, from: u64| {
         let mut lone = primary(&[1, 1, 1]);
         let id =
-            |(birth, index): &(u64, u64)| EntryId { birth: Epoch(*birth), index: Index(*index) };
+            |(epoch, index): &(u64, u64)| EntryId { epoch: Epoch(*epoch), index: Index(*index) };
         let ask = Body::GetState {
             after: Index(after),
             ends: ends.iter().map(id).collect(),
@@ -133,7 +133,7 @@ fn what_came_with_late_prepares_is_not_asked_for() {
         1,
         Body::Prepare { prev: Index(8), commit: Index(8), round: 0, entries: vec![] },
     );
-    let snapshot = Snapshot { index: Index(7), birth: Epoch(1), ..Snapshot::default() };
+    let snapshot = Snapshot { index: Index(7), epoch: Epoch(1), ..Snapshot::default() };
     let (from, values) = (Offset(0), Vec::new());
     lone.hears(N2, 1, Body::NewSnapshot { snapshot, from, values, more: false });
     assert_eq!(lone.prepare(N2, 1, 9, &[1]).last(), 8, "another gap");

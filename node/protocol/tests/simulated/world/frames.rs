@@ -72,16 +72,16 @@ pub fn index() -> impl Strategy<Value = Index> + Clone {
 }
 
 pub fn id() -> impl Strategy<Value = EntryId> + Clone {
-    (any::<u64>(), index()).prop_map(|(birth, index)| EntryId { birth: Epoch(birth), index })
+    (any::<u64>(), index()).prop_map(|(epoch, index)| EntryId { epoch: Epoch(epoch), index })
 }
 
 /// An entry and a run that follows it.
 pub fn run() -> impl Strategy<Value = (EntryId, Vec<LogEntry>)> + Clone {
     let entries = prop::collection::vec((any::<u64>(), command()), 0..5);
     (id(), entries).prop_map(|(prev, entries)| {
-        let entry = |(k, (birth, command))| LogEntry {
+        let entry = |(k, (epoch, command))| LogEntry {
             index: Index(prev.index.0 + 1 + k as u64),
-            birth: Epoch(birth),
+            epoch: Epoch(epoch),
             command,
         };
         (prev, entries.into_iter().enumerate().map(entry).collect())
@@ -89,10 +89,10 @@ pub fn run() -> impl Strategy<Value = (EntryId, Vec<LogEntry>)> + Clone {
 }
 
 pub fn snapshot() -> impl Strategy<Value = Snapshot> + Clone {
-    (any::<[u64; 5]>(), value()).prop_map(|([index, birth, chain, length, delivered], state)| {
+    (any::<[u64; 5]>(), value()).prop_map(|([index, epoch, chain, length, delivered], state)| {
         Snapshot {
             index: Index(index),
-            birth: Epoch(birth),
+            epoch: Epoch(epoch),
             chain: Chain(chain),
             length: Offset(length),
             delivered_chain: Chain(delivered),

@@ -33,13 +33,13 @@ pub fn boot(members: u8, state: Bytes, log: Vec<LogEntry>, options: &[(&str, &st
     }
 }
 
-pub fn noop(index: u64, birth: u64) -> LogEntry {
-    LogEntry { index: Index(index), birth: Epoch(birth), command: Command::Noop }
+pub fn noop(index: u64, epoch: u64) -> LogEntry {
+    LogEntry { index: Index(index), epoch: Epoch(epoch), command: Command::Noop }
 }
 
-/// Entries of these births, from `first` on.
-pub fn noops(first: u64, births: &[u64]) -> Vec<LogEntry> {
-    births.iter().zip(first..).map(|(birth, index)| noop(index, *birth)).collect()
+/// Entries of these epochs, from `first` on.
+pub fn noops(first: u64, epochs: &[u64]) -> Vec<LogEntry> {
+    epochs.iter().zip(first..).map(|(epoch, index)| noop(index, *epoch)).collect()
 }
 
 pub fn value(text: &'static str) -> Request {

@@ -14,7 +14,7 @@ fn value() -> impl Strategy<Value = Bytes> {
 }
 
 fn zxid() -> impl Strategy<Value = Zxid> {
-    any::<(u64, u64)>().prop_map(|(birth, index)| Zxid { birth: Epoch(birth), index: Index(index) })
+    any::<(u64, u64)>().prop_map(|(epoch, index)| Zxid { epoch: Epoch(epoch), index: Index(index) })
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
@@ -43,10 +43,10 @@ fn order() -> impl Strategy<Value = Order> {
         Just(Order::NewLeader),
         zxid().prop_map(|from| Order::Diff { from }),
         zxid().prop_map(|to| Order::Trunc { to }),
-        snapshot.prop_map(|([index, birth, chain, length, delivered], state, from, values)| {
+        snapshot.prop_map(|([index, epoch, chain, length, delivered], state, from, values)| {
             let snapshot = Snapshot {
                 index: Index(index),
-                birth: Epoch(birth),
+                epoch: Epoch(epoch),
                 chain: Chain(chain),
                 length: Offset(length),
                 delivered_chain: Chain(delivered),
@@ -60,9 +60,9 @@ fn order() -> impl Strategy<Value = Order> {
         any::<(u64, u64)>().prop_map(|(token, index)| Order::ReadAt { token, index: Index(index) }),
         (any::<u64>(), entries).prop_map(|(commit, entries)| {
             // On arrival entries are numbered from 1: their place is where they go.
-            let entry = |(k, (birth, command))| LogEntry {
+            let entry = |(k, (epoch, command))| LogEntry {
                 index: Index(1 + k as u64),
-                birth: Epoch(birth),
+                epoch: Epoch(epoch),
                 command,
             };
             let entries = entries.into_iter().enumerate().map(entry).collect();

@@ -165,8 +165,8 @@ fn a_joiner_gets_what_was_proposed_while_it_synchronised() {
 // Synchronisation, the follower's side.
 
 /// A follower of n3 in epoch 5 that has promised it.
-fn promised(births: &[u64]) -> Lone {
-    let mut node = lone(hard(4, Some(N2), 4), births);
+fn promised(epochs: &[u64]) -> Lone {
+    let mut node = lone(hard(4, Some(N2), 4), epochs);
     node.follows().told(5, Order::NewEpoch).durable();
     node
 }
@@ -228,7 +228,7 @@ fn a_gap_ends_the_session_and_a_repetition_changes_nothing() {
 fn a_snapshot_is_installed_when_it_is_whole() {
     let snapshot = Snapshot {
         index: Index(9),
-        birth: Epoch(4),
+        epoch: Epoch(4),
         chain: Chain(7),
         length: Offset(2),
         ..Snapshot::default()

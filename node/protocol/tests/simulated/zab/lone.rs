@@ -18,26 +18,26 @@ pub struct Session {
     pub number: u64,
 }
 
-pub fn zxid(birth: u64, index: u64) -> Zxid {
-    Zxid { birth: Epoch(birth), index: Index(index) }
+pub fn zxid(epoch: u64, index: u64) -> Zxid {
+    Zxid { epoch: Epoch(epoch), index: Index(index) }
 }
 
-pub fn standing(current: u64, birth: u64, index: u64) -> Standing {
-    Standing { current: Epoch(current), last: zxid(birth, index) }
+pub fn standing(current: u64, epoch: u64, index: u64) -> Standing {
+    Standing { current: Epoch(current), last: zxid(epoch, index) }
 }
 
 pub fn hard(accepted: u64, promised: Option<NodeId>, current: u64) -> HardState {
     HardState { accepted: Epoch(accepted), promised, current: Epoch(current) }
 }
 
-pub fn lone_with(members: u8, hard: HardState, births: &[u64], options: &[(&str, &str)]) -> Lone {
-    let boot = world::boot(members, hard.encode(), noops(1, births), options);
+pub fn lone_with(members: u8, hard: HardState, epochs: &[u64], options: &[(&str, &str)]) -> Lone {
+    let boot = world::boot(members, hard.encode(), noops(1, epochs), options);
     Lone::start(boot, &Paper, Session::default())
 }
 
-/// One of three, whose history has these births.
-pub fn lone(hard: HardState, births: &[u64]) -> Lone {
-    lone_with(3, hard, births, &[])
+/// One of three, whose history has these epochs.
+pub fn lone(hard: HardState, epochs: &[u64]) -> Lone {
+    lone_with(3, hard, epochs, &[])
 }
 
 impl Lone {
@@ -133,6 +133,6 @@ pub fn acked(upto: u64, round: u64) -> Report {
     Report::Ack { upto: Index(upto), synced: true, round }
 }
 
-pub fn propose(commit: u64, births: &[u64]) -> Order {
-    Order::Propose { commit: Index(commit), entries: noops(1, births) }
+pub fn propose(commit: u64, epochs: &[u64]) -> Order {
+    Order::Propose { commit: Index(commit), entries: noops(1, epochs) }
 }

@@ -19,14 +19,14 @@ pub(super) enum At {
 pub(super) struct Log {
     base: u64,
     base_chain: u64,
-    /// (chain, birth) of base + 1, base + 2, ...
+    /// (chain, epoch) of base + 1, base + 2, ...
     entries: Vec<(u64, u64)>,
 }
 
 /// A change of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
-    Append { i: u64, birth: u64, chain: u64 },
+    Append { i: u64, epoch: u64, chain: u64 },
     Truncate { from: u64 },
     Restore { i: u64, chain: u64 },
 }
@@ -65,7 +65,7 @@ impl Log {
         }
     }
 
-    /// The greatest birth of the entries from `from` on. None: there are none.
+    /// The greatest epoch of the entries from `from` on. None: there are none.
     pub fn youngest(&self, from: u64) -> Option<u64> {
         let skip = from.saturating_sub(self.base + 1) as usize;
         self.entries.get(skip..)?.iter().map(|entry| entry.1).max()
@@ -73,14 +73,14 @@ impl Log {
 
     pub fn change(&mut self, change: Change) {
         match change {
-            Change::Append { i, birth, chain } => {
+            Change::Append { i, epoch, chain } => {
                 let place = i.checked_sub(self.base + 1).map(|place| place as usize);
                 match place {
                     Some(place) if place < self.entries.len() => {
-                        self.entries[place] = (chain, birth);
+                        self.entries[place] = (chain, epoch);
                     }
                     Some(place) if place == self.entries.len() => {
-                        self.entries.push((chain, birth));
+                        self.entries.push((chain, epoch));
                     }
                     _ => *self = Log::ending(i, chain),
                 }

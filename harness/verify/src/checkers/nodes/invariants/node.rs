@@ -83,13 +83,13 @@ impl Node {
                 self.see(*epoch, "its role", faults);
                 self.leads = leads.then_some(*epoch);
             }
-            What::Append { i, birth, chain } => {
+            What::Append { i, epoch, chain } => {
                 if *i > self.memory.last() + 1 {
                     let last = self.memory.last();
                     let told = format!("put entry {i} into its log behind entry {last}");
                     faults.push((Kind::LogMatching, told));
                 }
-                self.change(Change::Append { i: *i, birth: *birth, chain: *chain });
+                self.change(Change::Append { i: *i, epoch: *epoch, chain: *chain });
             }
             What::Truncate { from, epoch } => self.truncate(*from, *epoch, faults),
             What::Persist { upto, chain, epoch, promise } => {
@@ -217,9 +217,9 @@ impl Node {
                 format!("removed its own entries from {from} on while leading epoch {leads}");
             faults.push((Kind::LeaderAppendOnly, told));
         }
-        if let Some(birth) = self.disk.sure.youngest(from).filter(|birth| *birth >= epoch) {
+        if let Some(newest) = self.disk.sure.youngest(from).filter(|newest| *newest >= epoch) {
             let told = format!(
-                "removed persisted entries of epoch {birth} from {from} on by authority of epoch \
+                "removed persisted entries of epoch {newest} from {from} on by authority of epoch \
                  {epoch}, which is not greater"
             );
             faults.push((Kind::AckedDurability, told));

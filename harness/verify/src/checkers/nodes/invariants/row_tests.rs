@@ -60,7 +60,7 @@ fn an_invariant_that_does_not_apply_is_not_asked_for() {
 #[test]
 fn a_leader_alone_may_commit_what_is_on_its_own_disk() {
     let row = quorum(CommitQuorum::Leader);
-    let append = format!("{START}n1 append i=1 birth=1 chain=a1\n");
+    let append = format!("{START}n1 append i=1 epoch=1 chain=a1\n");
     let persist = "n1 persist upto=1 chain=a1 epoch=1\n";
     let commit = "n1 commit i=1 chain=a1 epoch=1 as_leader=true\n";
     check(&row, "valid", &format!("{append}{persist}{commit}"));
@@ -75,8 +75,8 @@ fn a_majority_in_memory_is_one_that_has_not_stopped_since() {
         epoch_outlives_crashes: false,
         ..quorum(CommitQuorum::MajorityInMemory)
     };
-    let one = format!("{START}n1 append i=1 birth=1 chain=a1\n");
-    let two = format!("{one}n2 append i=1 birth=1 chain=a1\n");
+    let one = format!("{START}n1 append i=1 epoch=1 chain=a1\n");
+    let two = format!("{one}n2 append i=1 epoch=1 chain=a1\n");
     let commit = "n1 commit i=1 chain=a1 epoch=1 as_leader=true\n";
     check(&row, "valid", &format!("{two}{commit}"));
     check(&row, "commit-quorum", &format!("{one}{commit}"));
@@ -207,7 +207,7 @@ fn logs_of_learners_need_no_quorum_of_their_own() {
     let learned = "
 n1 chosen slot=7 ballot=257 hash=a
 n1 role role=leader epoch=257 last=0 chain=0
-n1 append i=1 birth=0 chain=a1
+n1 append i=1 epoch=0 chain=a1
 n1 commit i=1 chain=a1 epoch=257 as_leader=true
 n3 persist upto=0 chain=0 epoch=515 promise=n3
 n3 promise epoch=515 to=n3

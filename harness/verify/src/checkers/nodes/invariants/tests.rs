@@ -26,9 +26,9 @@ n1 role role=leader epoch=1 last=0 chain=0
 
 /// n1 replicates entry 1 to n2 and commits it; n2 follows.
 const ENTRY: &str = "
-n1 append i=1 birth=1 chain=a1
+n1 append i=1 epoch=1 chain=a1
 n1 persist upto=1 chain=a1 epoch=1 promise=n1
-n2 append i=1 birth=1 chain=a1
+n2 append i=1 epoch=1 chain=a1
 n2 persist upto=1 chain=a1 epoch=1 promise=n1
 n2 ack-sent kind=append i=1 chain=a1 epoch=1
 n1 commit i=1 chain=a1 epoch=1 as_leader=true
@@ -98,18 +98,18 @@ fn i1_one_leader_an_epoch() {
 
 #[test]
 fn i2_leaders_remove_nothing() {
-    let two = "n1 append i=2 birth=1 chain=a2\n";
+    let two = "n1 append i=2 epoch=1 chain=a2\n";
     check("leader-append-only", &format!("{two}n1 truncate from=2 epoch=2"));
     let down = "n1 role role=follower epoch=2 last=2 chain=a2\n";
     check("valid", &format!("{two}{down}n1 truncate from=2 epoch=2"));
 }
 
 #[test]
-fn i3_one_history_before_an_index_and_birth() {
-    check("log-matching", "n3 append i=1 birth=1 chain=b1");
-    check("valid", "n3 append i=1 birth=0 chain=b1");
-    check("valid", "n3 append i=1 birth=1 chain=a1\nn3 append i=2 birth=1 chain=a2");
-    check("log-matching", "n3 append i=2 birth=1 chain=a2");
+fn i3_one_history_before_an_index_and_epoch() {
+    check("log-matching", "n3 append i=1 epoch=1 chain=b1");
+    check("valid", "n3 append i=1 epoch=0 chain=b1");
+    check("valid", "n3 append i=1 epoch=1 chain=a1\nn3 append i=2 epoch=1 chain=a2");
+    check("log-matching", "n3 append i=2 epoch=1 chain=a2");
 }
 
 #[test]
@@ -119,19 +119,19 @@ n3 persist upto=0 chain=0 epoch=2 promise=n3
 n3 promise epoch=2 to=n3
 ";
     check("leader-completeness", &format!("{vote}n3 role role=leader epoch=2 last=0 chain=0"));
-    let other = "n3 append i=1 birth=0 chain=b1\n";
+    let other = "n3 append i=1 epoch=0 chain=b1\n";
     let leads = "n3 role role=leader epoch=2 last=1 chain=b1";
     check("leader-completeness", &format!("{vote}{other}{leads}"));
-    let entry = "n3 append i=1 birth=1 chain=a1\n";
+    let entry = "n3 append i=1 epoch=1 chain=a1\n";
     let leads = "n3 role role=leader epoch=2 last=1 chain=a1";
     check("valid", &format!("{vote}{entry}{leads}"));
     let snapshot = "n3 restore i=1 chain=a1 epoch=1\n";
     check("valid", &format!("{vote}{snapshot}{leads}"));
     // Committed by the leader of epoch 3 only: the one of epoch 2 need not have had it.
     let later = "
-n1 append i=2 birth=1 chain=a2
+n1 append i=2 epoch=1 chain=a2
 n1 persist upto=2 chain=a2 epoch=3 promise=n1
-n2 append i=2 birth=1 chain=a2
+n2 append i=2 epoch=1 chain=a2
 n2 persist upto=2 chain=a2 epoch=3 promise=n1
 n1 role role=leader epoch=3 last=2 chain=a2
 n1 commit i=2 chain=a2 epoch=3 as_leader=true
@@ -151,7 +151,7 @@ fn i5_one_entry_is_committed_at_an_index() {
 
 #[test]
 fn i6_nothing_is_acknowledged_before_it_is_on_disk() {
-    let append = "n3 append i=1 birth=1 chain=a1\n";
+    let append = "n3 append i=1 epoch=1 chain=a1\n";
     let persist = "n3 persist upto=1 chain=a1 epoch=1\n";
     let ack = "n3 ack-sent kind=append i=1 chain=a1 epoch=1";
     check("acked-durability", &format!("{append}n3 persist upto=0 chain=0 epoch=1\n{ack}"));
@@ -171,7 +171,7 @@ fn i6_what_was_on_disk_is_there_after_a_restart() {
     check("acked-durability", "n2 boot epoch=1 promise=n1 first=1 last=1 chain=b1");
     check("acked-durability", "n2 boot epoch=1 promise=n3 first=1 last=1 chain=a1");
     // Written but not known to be on disk: it may be there or not.
-    let more = "n2 append i=2 birth=1 chain=a2\n";
+    let more = "n2 append i=2 epoch=1 chain=a2\n";
     check("valid", &format!("{more}n2 boot epoch=1 promise=n1 first=1 last=1 chain=a1"));
     check("valid", &format!("{more}n2 boot epoch=1 promise=n1 first=1 last=2 chain=a2"));
     check("acked-durability", &format!("{more}n2 boot epoch=2 first=1 last=3 chain=a3"));
@@ -180,11 +180,11 @@ fn i6_what_was_on_disk_is_there_after_a_restart() {
 #[test]
 fn i6_removed_entries_stay_away_once_the_disk_went_on() {
     let tail = "
-n2 append i=2 birth=1 chain=a2
-n2 append i=3 birth=1 chain=a3
+n2 append i=2 epoch=1 chain=a2
+n2 append i=3 epoch=1 chain=a3
 n2 persist upto=3 chain=a3 epoch=1 promise=n1
 n2 truncate from=2 epoch=2
-n2 append i=2 birth=2 chain=b2
+n2 append i=2 epoch=2 chain=b2
 ";
     let boot =
         |last: u64, chain: &str| format!("n2 boot epoch=2 first=1 last={last} chain={chain}");
@@ -201,9 +201,9 @@ n2 append i=2 birth=2 chain=b2
 #[test]
 fn i7_a_quorum_has_on_disk_what_a_leader_commits() {
     let own = "
-n1 append i=2 birth=1 chain=a2
+n1 append i=2 epoch=1 chain=a2
 n1 persist upto=2 chain=a2 epoch=1 promise=n1
-n2 append i=2 birth=1 chain=a2
+n2 append i=2 epoch=1 chain=a2
 ";
     let commit = "n1 commit i=2 chain=a2 epoch=1 as_leader=true\n";
     let persist = "n2 persist upto=2 chain=a2 epoch=1 promise=n1\n";
@@ -277,7 +277,7 @@ fn without_everyones_trace_no_quorum_is_counted() {
 #[test]
 fn explanations_name_nodes_and_lines() {
     let lead = "n3 role role=leader epoch=1 last=1 chain=a1";
-    let text = format!("{START}{ENTRY}n3 append i=1 birth=1 chain=a1\n{lead}");
+    let text = format!("{START}{ENTRY}n3 append i=1 epoch=1 chain=a1\n{lead}");
     let Verdict::Violated(found) = verdict(&text) else { panic!("two lead") };
     assert_eq!(
         found[0].explanation,

@@ -26,8 +26,8 @@ pub(super) struct World<'a> {
     pub counts_quorums: bool,
     /// I1: who led each epoch.
     leaders: BTreeMap<u64, Witness>,
-    /// I3: the chain of each (index, birth).
-    births: HashMap<(u64, u64), (u64, Witness), FixedState>,
+    /// I3: the chain of each (index, epoch).
+    epochs: HashMap<(u64, u64), (u64, Witness), FixedState>,
     /// I5: the chain of each committed index.
     committed: HashMap<u64, (u64, Witness), FixedState>,
     /// I9: the index and result of each (client, seq).
@@ -65,7 +65,7 @@ impl<'a> World<'a> {
             slots: Slots::new(traces),
             counts_quorums: true,
             leaders: BTreeMap::new(),
-            births: HashMap::default(),
+            epochs: HashMap::default(),
             committed: HashMap::default(),
             executed: HashMap::default(),
             by_epoch,
@@ -82,11 +82,11 @@ impl<'a> World<'a> {
             What::Role { leads: true, epoch, .. } => {
                 self.leads(nodes, me, *epoch, &mut faults);
             }
-            What::Append { i, birth, chain } => {
-                let (first, by) = *self.births.entry((*i, *birth)).or_insert((*chain, me));
+            What::Append { i, epoch, chain } => {
+                let (first, by) = *self.epochs.entry((*i, *epoch)).or_insert((*chain, me));
                 if first != *chain {
                     let told = format!(
-                        "holds another history up to entry {i} of epoch {birth} than {}",
+                        "holds another history up to entry {i} of epoch {epoch} than {}",
                         name(nodes, by)
                     );
                     faults.push((Kind::LogMatching, told));

@@ -31,10 +31,10 @@ impl Observer {
         });
     }
 
-    pub fn appends(&mut self, at: usize, i: Index, birth: Epoch, chain: Chain) {
-        let one = *self.entries.entry((i, birth)).or_insert(chain);
+    pub fn appends(&mut self, at: usize, i: Index, epoch: Epoch, chain: Chain) {
+        let one = *self.entries.entry((i, epoch)).or_insert(chain);
         self.check(3, one == chain, "log-matching", || {
-            format!("n{} has {chain} at {i:?} of {birth:?}, another had {one}", at + 1)
+            format!("n{} has {chain} at {i:?} of {epoch:?}, another had {one}", at + 1)
         });
         let node = &mut self.nodes[at];
         let end = node.last();
@@ -47,14 +47,14 @@ impl Observer {
         }
         let node = &mut self.nodes[at];
         let before = node.chain(Index(i.0 - 1)).unwrap_or_default();
-        node.known.insert((i, chain), (birth, before));
+        node.known.insert((i, chain), (epoch, before));
         let place = (i.0 - node.base.0.0 - 1) as usize;
         // What stays behind a replaced entry has a chain that does not follow from it.
         let tail_stays = place + 1 < node.log.len();
         if place < node.log.len() {
-            node.log[place] = (birth, chain);
+            node.log[place] = (epoch, chain);
         } else {
-            node.log.push((birth, chain));
+            node.log.push((epoch, chain));
         }
         self.check(3, !tail_stays, "log-matching", || {
             format!("n{} replaces {i:?} and keeps what followed it", at + 1)

@@ -114,7 +114,7 @@ impl Observer {
                     self.openings.extend(length.map(|length| (epoch, length)));
                 }
             }
-            TraceEvent::Append { i, birth, chain } => self.appends(at, i, birth, chain),
+            TraceEvent::Append { i, epoch, chain } => self.appends(at, i, epoch, chain),
             TraceEvent::Truncate { from, epoch } => self.truncates(at, from, epoch),
             TraceEvent::Persist { upto, chain, epoch, promise } => {
                 self.persists(at, upto, chain, (epoch, promise));

@@ -101,8 +101,8 @@ impl Observer {
         let mut log = Vec::new();
         let mut link = (last, chain);
         while link.0 >= first && link.0 > Index(0) {
-            let Some((birth, before)) = node.known.get(&link) else { break };
-            log.push((*birth, link.1));
+            let Some((epoch, before)) = node.known.get(&link) else { break };
+            log.push((*epoch, link.1));
             link = (Index(link.0.0 - 1), *before);
         }
         let whole = link.0.next() == first;

@@ -46,7 +46,7 @@ fn boot(n: usize, epoch: u64) -> Said {
 }
 
 fn append(n: usize) -> Said {
-    (n, Some(TraceEvent::Append { i: Index(1), birth: Epoch(1), chain: Chain(7) }))
+    (n, Some(TraceEvent::Append { i: Index(1), epoch: Epoch(1), chain: Chain(7) }))
 }
 
 fn persist(n: usize) -> Said {
