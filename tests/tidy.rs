@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("units", &[]),
     ("faults", &["action", "units"]),
-    ("workload", &["faults", "generate", "units"]),
+    ("workload", &["action", "faults", "generate", "units"]),
     ("plan", &["action", "faults", "units", "workload"]),
     ("generate", &[]),
     ("systems", &["action", "clock", "workload"]),
@@ -41,7 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("draw", &[]),
     ("explain", &["draw", "worlds"]),
     ("store", &["action", "plan", "workload"]),
-    ("report", &["action", "draw", "plan", "store", "workload"]),
+    ("report", &["action", "draw", "faults", "plan", "store", "workload"]),
 ];
 
 /// Text that may not stand in a folder, with what to do instead.
@@ -62,12 +62,21 @@ const BANNED: &[(&str, &str, &str)] = &[
     ("harness/verify/src", "std::net", "a judge reads evidence, nothing else"),
 ];
 
+/// Where a word that is also a fault's key means something else.
+const NO_FAULT: &[(&str, &str)] = &[
+    ("harness/src/report/pictures/mod.rs", "latency"), // of operations
+    ("harness/src/report/terminal/live.rs", "latency"),
+    ("harness/src/report/terminal/mod.rs", "latency"),
+    ("harness/src/systems/clients/lines.rs", "promote"), // the request
+];
+
 /// The few small modules that may use unsafe code, each with SAFETY lines.
 const MAY_BE_UNSAFE: &[&str] =
     &["harness/src/worlds/processes/", "harness/src/proxy/net/unanswered.rs"];
 
 /// Files that live beside the members of an open set and help them.
-const HELPERS: &[&str] = &["tests", "target", "shape", "lines", "spec"];
+const HELPERS: &[&str] =
+    &["tests", "target", "shape", "lines", "spec", "clients", "counter", "fault", "keys", "links"];
 
 /// Files of a run, which the repository does not have.
 const RUN_FILES: &[&str] = &["summary.md"];
@@ -226,6 +235,34 @@ fn every_check_is_in_the_table() {
         let row = format!("{}::CHECKER,", module.file_stem().unwrap().to_string_lossy());
         if is_check && !table.contains(&row) {
             wrong.push(format!("{}: CHECKERS has no row `{row}`", show(&file)));
+        }
+    }
+    assert_clean(wrong);
+}
+
+/// Everyone else goes through the table of faults, so that a fault is one file and one row.
+#[test]
+fn a_fault_is_named_in_its_own_file_only() {
+    let mut wrong = Vec::new();
+    let folder = "harness/src/faults/";
+    let keys: Vec<String> = sources_under(folder)
+        .iter()
+        .filter_map(|file| {
+            let text = read(file);
+            let (_, row) = text.split_once("pub const FAULT: Fault = Fault {\n    name: \"")?;
+            Some(row.split('"').next().unwrap().to_owned())
+        })
+        .collect();
+    assert!(keys.len() > 4, "the rows of {folder} are not found: {keys:?}");
+    for file in sources_under("harness/src") {
+        let name = show(&file);
+        let apart = ["/tests", "/report/sample", folder].iter().any(|place| name.contains(place));
+        let text = read(&file);
+        for (number, line) in code_lines(circles::product(&text)).filter(|_| !apart) {
+            let named = keys.iter().filter(|key| line.contains(&format!("\"{key}\"")));
+            for key in named.filter(|key| !NO_FAULT.contains(&(name.as_str(), key.as_str()))) {
+                wrong.push(format!("{name}:{number}: names `{key}`; ask the table of faults"));
+            }
         }
     }
     assert_clean(wrong);

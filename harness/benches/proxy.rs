@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use schism::action::{ClientId, Endpoint, Link, NodeId, OverlayId, Style};
+use schism::action::{ClientId, Endpoint, HELD_BYTES, Link, NodeId, OverlayId, Style};
 use schism::proxy::{FlowShape, LinkShape, Proxy, RunNet};
 
 const LINK: Link = Link { from: Endpoint::Client(ClientId(0)), to: NodeId(1) };
@@ -127,7 +127,7 @@ fn heals(node: &TcpListener, proxied: SocketAddr, proxy: &Proxy) {
         for (client, _) in &mut pairs {
             client.write_all(&[1; 64]).unwrap();
         }
-        while proxy.bite(id).held_bytes < 64 * 64 {
+        while proxy.effect(id).count(HELD_BYTES) < 64 * 64 {
             thread::sleep(Duration::from_micros(100));
         }
         let start = Instant::now();

@@ -65,10 +65,9 @@ fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) 
     let doubts = schism_verify::doubts(&evidence.history, settings);
     let verdict = schism_verify::overall(results, &doubts);
     let mut checks: Vec<CheckFile> = results.iter().map(check_file).collect();
-    if let Some(note) = effects::beyond_tcp(&evidence.history) {
-        let broken = checks.iter_mut().filter(|check| !check.anomalies.is_empty());
-        broken.for_each(|check| check.notes.push(note.clone()));
-    }
+    let caveats = effects::caveats(&evidence.history);
+    let broken = checks.iter_mut().filter(|check| !check.anomalies.is_empty());
+    broken.for_each(|check| check.notes.extend_from_slice(&caveats));
     VerdictFile {
         verdict: verdict.word().to_string(),
         reason: reason(&verdict),

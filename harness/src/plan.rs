@@ -24,7 +24,6 @@ use rand_chacha::rand_core::SeedableRng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::action::NodeId;
-pub use crate::action::Strike;
 use crate::faults::{self, Topology};
 use crate::units::format_duration;
 use crate::workload::{FaultSpec, When, Workload, least_duration};
@@ -47,6 +46,26 @@ pub struct Plan {
     pub left_out: Vec<LeftOut>,
     /// The seeds of the named random streams (`client-3`, `heal`, ...).
     pub streams: Vec<(String, u64)>,
+}
+
+/// One strike of one fault, all its randomness drawn.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Strike {
+    /// Its position in the plan, from 0.
+    pub id: u64,
+    /// The fault's key in the workload.
+    pub fault: String,
+    /// From the start of the disturbance.
+    pub at: Duration,
+    /// How long it holds.
+    pub lasts: Duration,
+    /// It strikes before the first operation, though it lasts as if it had come at `at`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
+    /// The fault's own choices (target, shape, style, and what it needs to resolve them without
+    /// further randomness): `Spec::Choice` of the fault.
+    pub detail: serde_json::Value,
 }
 
 /// A strike that does not come.
@@ -79,11 +98,7 @@ pub fn draw(workload: &Workload, seed: u64) -> Plan {
     for (spec, mut rng) in followers {
         let When::After(delay) = spec.when else { unreachable!("only these have no times") };
         let starts = others.iter().map(|at| *at + delay).collect();
-        let mut following = strikes_of(spec, starts, topology, &mut rng);
-        for strike in &mut following {
-            strike.detail[faults::IF_LEADER_GONE] = true.into();
-        }
-        strikes.extend(following);
+        strikes.extend(strikes_of(spec, starts, topology, &mut rng));
     }
     // Stable: strikes at one time stay in the workload's order.
     strikes.sort_by_key(|strike| strike.at);
@@ -109,15 +124,14 @@ fn strikes_of(
     let mut strikes = Vec::new();
     for at in starts {
         let lasts = spec.lasts[rng.random_range(0..spec.lasts.len())];
-        let detail = fault.choose(spec, topology, rng);
-        let pieces = fault.pieces(detail, lasts, topology).into_iter();
+        let pieces = fault.draw(spec, lasts, topology, rng).into_iter();
         strikes.extend(pieces.map(|piece| Strike {
             id: 0,
             fault: spec.kind.clone(),
             at: at + piece.after,
             lasts: piece.lasts,
             early: spec.when == When::Start,
-            detail: piece.detail,
+            detail: piece.choice,
         }));
     }
     strikes
@@ -294,7 +308,7 @@ faults:
             .strikes
             .iter()
             .map(|strike| {
-                let gone = strike.detail[faults::IF_LEADER_GONE] == true;
+                let gone = strike.detail["if-leader-gone"] == true;
                 format!("{} {}{}", strike.fault, strike.at.as_secs(), if gone { " if" } else { "" })
             })
             .collect();

@@ -1,10 +1,10 @@
-//! Real processes, each fault once: it strikes, it bites, it heals, and Raft stays correct.
+//! Real processes, each fault once: it strikes, has an effect, heals, and Raft stays correct.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
 use crate::support::Bench;
 
-/// Runs five Raft nodes for a few seconds under one fault and insists on a valid verdict and a
-/// bite.
+/// Runs five Raft nodes for a few seconds under one fault and insists on a valid verdict and an
+/// effect.
 fn check(fault: &str, kind: &str) {
     let bench = Bench::new();
     let workload = format!(
@@ -17,7 +17,7 @@ fn check(fault: &str, kind: &str) {
     assert_eq!(verdict["verdict"], "valid");
     let faults = verdict["faults"].as_array().unwrap();
     let row = faults.iter().find(|row| row["fault"] == kind).expect("the fault is in the verdict");
-    assert!(row["bit"].as_u64().unwrap() > 0, "{row}");
+    assert!(row["effective"].as_u64().unwrap() > 0, "{row}");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use schism::action::{Action, Endpoint, Flow, NodeId, Overlay, OverlayId, Style};
+use schism::action::{
+    Action, Endpoint, Flow, KILLED, LinkOverlay, NodeId, NodeOverlay, OverlayId, STOPPED, Style,
+};
 use schism::proxy::RunNet;
 use schism::systems::Launch;
 use schism::worlds::processes::{Processes, ProcessesConfig, RealTime};
@@ -106,11 +108,11 @@ fn pid(folder: &Path, node: NodeId) -> String {
 }
 
 fn down(nodes: &[NodeId]) -> Action {
-    Action::Hold(Overlay::Down { nodes: nodes.iter().copied().collect() })
+    Action::from(NodeOverlay::Down { nodes: nodes.iter().copied().collect() })
 }
 
 fn pause(nodes: &[NodeId]) -> Action {
-    Action::Hold(Overlay::Pause { nodes: nodes.iter().copied().collect() })
+    Action::from(NodeOverlay::Pause { nodes: nodes.iter().copied().collect() })
 }
 
 fn at(folder: &Path, node: NodeId) -> std::path::PathBuf {
@@ -126,10 +128,10 @@ fn a_crash_kills_the_whole_node_and_only_the_last_heal_starts_it_again() {
         assert_eq!(processes_at(&at(folder, N1)), [0; 0], "also the child that left the group");
         let both = world.apply(down(&[N1, N2])).await.unwrap();
         assert!(world.view().nodes.iter().all(|node| !node.running));
-        assert_eq!(world.heal(one).await.unwrap().killed, 1);
+        assert_eq!(world.heal(one).await.unwrap().count(KILLED), 1);
         assert!(!world.view().nodes[0].running, "the other crash lasts");
-        let bite = world.heal(both).await.unwrap();
-        assert_eq!(bite.killed, 1, "n1 was down already");
+        let effect = world.heal(both).await.unwrap();
+        assert_eq!(effect.count(KILLED), 1, "n1 was down already");
         eventually("n1 runs anew", || {
             let now = pid(folder, N1);
             !now.trim().is_empty() && now != first
@@ -149,11 +151,11 @@ fn a_pause_stops_every_process_and_only_the_last_heal_lets_them_go_on() {
         assert_eq!(states(folder), stopped);
         let before = beats(folder, N1);
         let second = world.apply(pause(&[N1])).await.unwrap();
-        assert_eq!(world.heal(first).await.unwrap().stopped, 1);
+        assert_eq!(world.heal(first).await.unwrap().count(STOPPED), 1);
         assert_eq!(states(folder), stopped, "the other pause lasts");
         assert!(world.view().nodes[0].paused);
         assert_eq!(beats(folder, N1), before);
-        assert_eq!(world.heal(second).await.unwrap().stopped, 1);
+        assert_eq!(world.heal(second).await.unwrap().count(STOPPED), 1);
         eventually("it goes on", || beats(folder, N1) > before).await;
         assert!(!world.view().nodes[0].paused);
     });
@@ -166,7 +168,7 @@ fn a_crash_beats_a_pause_and_what_starts_paused_stays_so() {
         let paused = world.apply(pause(&[N1])).await.unwrap();
         let crashed = world.apply(down(&[N1])).await.unwrap();
         assert_eq!(processes_at(folder), [0; 0]);
-        assert_eq!(world.heal(crashed).await.unwrap().killed, 1);
+        assert_eq!(world.heal(crashed).await.unwrap().count(KILLED), 1);
         assert_eq!(states(folder), BTreeSet::from(['T']), "started again, and stopped");
         let before = beats(folder, N1);
         world.heal(paused).await.unwrap();
@@ -192,7 +194,7 @@ fn a_death_that_nobody_ordered_is_told_with_its_last_words() {
         let running: Vec<bool> = world.view().nodes.iter().map(|node| node.running).collect();
         assert_eq!(running, [false, false, true]);
         let crash = world.apply(down(&[N1])).await.unwrap();
-        assert!(!world.heal(crash).await.unwrap().is_effective(), "there was nobody to kill");
+        assert!(world.heal(crash).await.unwrap().0.is_empty(), "there was nobody to kill");
     });
 }
 
@@ -201,11 +203,11 @@ fn a_block_is_in_the_view_until_it_is_healed_and_what_does_not_exist_is_refused(
     with_world(&[BEATS, BEATS], async |world, _| {
         let flow = Flow { from: Endpoint::Node(N1), to: Endpoint::Node(N2) };
         let block = |flow| {
-            Action::Hold(Overlay::Block { flows: BTreeSet::from([flow]), style: Style::Hold })
+            Action::from(LinkOverlay::Block { flows: BTreeSet::from([flow]), style: Style::Hold })
         };
         let id = world.apply(block(flow)).await.unwrap();
         assert_eq!(world.view().blocked, BTreeSet::from([flow]));
-        assert!(!world.heal(id).await.unwrap().is_effective(), "nothing tried to pass");
+        assert!(world.heal(id).await.unwrap().0.is_empty(), "nothing tried to pass");
         assert_eq!(world.view().blocked, BTreeSet::new());
 
         assert!(world.heal(id).await.is_err(), "healed before");

@@ -254,7 +254,7 @@ impl Source {
 }
 
 /// The text before the tests at its end.
-fn product(text: &str) -> &str {
+pub(super) fn product(text: &str) -> &str {
     let tests = text.match_indices("\n#[cfg(test)]\n").find(|(at, mark)| {
         let mut after = text[at + mark.len()..].lines().skip_while(|line| line.starts_with("#["));
         after.next().is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))

@@ -85,12 +85,17 @@ impl Meddling {
 
     /// The kinds that it meets; None for a name that is none of theirs.
     pub fn met<'a>(&self, kinds: &'a [FrameKind]) -> Option<Vec<&'a FrameKind>> {
-        let met = kinds.iter().filter(|row| match self.kind.as_str() {
-            "any" => true,
-            "decides" => row.part == FramePart::Decides,
-            name => row.name == name,
-        });
-        let met: Vec<_> = met.collect();
-        (!met.is_empty()).then_some(met)
+        frames_called(&self.kind, kinds)
     }
+}
+
+/// Of these kinds those that a word means: a name, `decides` or `any`. None: it means none.
+pub fn frames_called<'a>(word: &str, kinds: &'a [FrameKind]) -> Option<Vec<&'a FrameKind>> {
+    let called = kinds.iter().filter(|row| match word {
+        "any" => true,
+        "decides" => row.part == FramePart::Decides,
+        name => row.name == name,
+    });
+    let called: Vec<_> = called.collect();
+    (!called.is_empty()).then_some(called)
 }

@@ -9,7 +9,7 @@ mod nodes;
 mod overlay;
 mod view;
 
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,22 +42,34 @@ pub enum Action {
     Once(Operator),
 }
 
-/// One strike of one fault, all its randomness drawn.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Strike {
-    /// Its position in the plan, from 0.
-    pub id: u64,
-    /// The fault's key in the workload.
-    pub fault: String,
-    /// From the start of the disturbance.
-    pub at: Duration,
-    /// How long it holds.
-    pub lasts: Duration,
-    /// It strikes before the first operation, though it lasts as if it had come at `at`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub early: bool,
-    /// The fault's own choices (target, shape, style, and what it needs to resolve them without
-    /// further randomness).
-    pub detail: serde_json::Value,
+impl Action {
+    /// The nodes that it hits; of links, those that it cuts off or slows more than others.
+    pub fn targets(&self) -> BTreeSet<NodeId> {
+        match self {
+            Action::Once(Operator::Promote { node }) => BTreeSet::from([*node]),
+            Action::Hold(Overlay::Nodes(overlay)) => overlay.nodes().clone(),
+            Action::Hold(Overlay::Links(overlay)) => {
+                let mut touched: BTreeMap<NodeId, usize> = BTreeMap::new();
+                for end in overlay.flows().iter().flat_map(|flow| [flow.from, flow.to]) {
+                    if let Endpoint::Node(node) = end {
+                        *touched.entry(node).or_default() += 1;
+                    }
+                }
+                let most = touched.values().max().copied();
+                touched.iter().filter(|entry| Some(*entry.1) == most).map(|e| *e.0).collect()
+            }
+        }
+    }
+}
+
+impl From<LinkOverlay> for Action {
+    fn from(overlay: LinkOverlay) -> Action {
+        Action::Hold(Overlay::Links(overlay))
+    }
+}
+
+impl From<NodeOverlay> for Action {
+    fn from(overlay: NodeOverlay) -> Action {
+        Action::Hold(Overlay::Nodes(overlay))
+    }
 }

@@ -22,8 +22,6 @@ pub struct View {
     pub leader: Option<NodeId>,
     /// No node of this system ever leads: whoever means the leader hits a drawn node instead.
     pub leaderless: bool,
-    /// The number of clients.
-    pub clients: u16,
 }
 
 /// One node as seen from outside.

@@ -65,7 +65,7 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
     match kind {
         "workloads" => workload::list().iter().map(|w| row(&w.name, &w.about)).collect(),
         "systems" => catalogue.systems.iter().map(system).collect(),
-        "faults" => FAULTS.iter().map(|fault| row(fault.name(), fault.about())).collect(),
+        "faults" => FAULTS.iter().map(|fault| row(fault.name, fault.about)).collect(),
         "models" => MODELS.iter().map(|model| row(model.name, model.about)).collect(),
         "checkers" => CHECKERS.iter().map(|check| row(check.name, check.about)).collect(),
         "bugs" => catalogue.bugs.iter().map(bug).collect(),

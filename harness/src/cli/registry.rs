@@ -1,5 +1,6 @@
 //! The names a workload may use, gathered from the tables.
 
+use crate::faults::FAULTS;
 use crate::systems::{self, Catalogue, Progress};
 use crate::workload::{Registry, SystemRow};
 
@@ -18,9 +19,11 @@ pub fn registry(catalogue: &Catalogue) -> Registry {
         frames: row.frames.clone(),
         epochs: row.epochs,
         moves_on: matches!(row.progress, Progress::Majority | Progress::MajorityInMemory),
-        refuses: match row.progress {
-            Progress::Promoted { .. } => Vec::new(),
-            _ => vec![("promote".to_owned(), by_hand.clone())],
+        refuses: if matches!(row.progress, Progress::Promoted { .. }) {
+            Vec::new()
+        } else {
+            let faults = FAULTS.iter().filter(|fault| fault.by_hand);
+            faults.map(|fault| (fault.name.to_owned(), by_hand.clone())).collect()
         },
     });
     Registry {

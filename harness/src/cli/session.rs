@@ -16,7 +16,7 @@ use super::screen;
 use super::status::StatusBlock;
 use crate::action::NodeId;
 use crate::clock::{Clock, Signal};
-use crate::faults::{self, Fault};
+use crate::faults;
 use crate::judge::{self, EXIT_INTERRUPTED};
 use crate::plan;
 use crate::run::{self, End, Finished, Setup};
@@ -99,7 +99,7 @@ impl Launching<'_> {
             directory: std::path::absolute(self.directory.path())?,
             seed: self.plan.seed,
             node_seeds: nodes.map(|node| self.plan.node_seed(node)).collect(),
-            reads_frames: kinds.into_iter().any(Fault::reads_frames),
+            reads_frames: kinds.into_iter().any(|fault| fault.reads_frames),
         };
         let mut monitor = monitor(self.workload, &*system)?;
         let history = Box::new(self.directory.history()?);

@@ -4,7 +4,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!("style.css");
 
 /// A whole page. `own_style` comes after the style that all share.
 pub fn page(title: &str, own_style: &str, body: &Markup) -> String {

@@ -3,75 +3,58 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::FaultSpec;
-use super::{Fault, Key, KeyError, Piece, Topology, one_after_the_other, target};
-use crate::action::{Action, NodeView, Overlay, Strike, View};
+use super::counter::{Counter, count};
+use super::fault::{Aimed, Fault, Piece, Spec, Subject, Topology, When};
+use super::keys::{Draw, KeyError};
+use super::target::{self, Aim, Target};
+use crate::action::{KILLED, NodeOverlay, View};
 
-/// The fault `crash`.
-pub struct Crash;
+pub const FAULT: Fault = Fault {
+    name: "crash",
+    about: "kill nodes (SIGKILL) and start them again",
+    keys: &[target::KEY],
+    counters: &[Counter::sum(KILLED, |killed| {
+        format!("killed {}", count(killed, "process", "processes"))
+    })],
+    class: "f-crash",
+    ..Fault::of::<Crash>()
+};
 
-fn topology_of(view: &View) -> Topology {
-    Topology { nodes: view.nodes.len() as u8, clients: view.clients }
+#[derive(Deserialize)]
+struct Crash {
+    target: Draw<Target>,
 }
 
-fn able(node: &NodeView) -> bool {
-    node.running
-}
+/// How spared nodes are told of.
+const SPARED: &str = "more would forget together, for good";
 
-impl Fault for Crash {
-    fn name(&self) -> &'static str {
-        "crash"
+impl Spec for Crash {
+    type Choice = Aim;
+
+    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+        self.target.check("target", |target| target.check(of.topology.nodes))
     }
 
-    fn about(&self) -> &'static str {
-        "kill nodes (SIGKILL) and start them again"
+    fn choose(&self, _: &When, topology: Topology, rng: &mut ChaCha8Rng) -> Aim {
+        Aim::choose(&self.target, topology, rng)
     }
 
-    fn keys(&self) -> &'static [Key] {
-        &[target::KEY]
+    fn pieces(aim: Aim, lasts: Duration) -> Vec<Piece<Aim>> {
+        aim.pieces(lasts)
     }
 
-    fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        target::check(spec, topology)
-    }
-
-    fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
-        target::choose(spec, topology, rng)
-    }
-
-    fn pieces(&self, detail: Value, lasts: Duration, _: Topology) -> Vec<Piece> {
-        one_after_the_other(detail, lasts)
-    }
-
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
-        match target::resolve(&strike.detail, topology, view, able) {
-            Ok(meant) => {
-                let nodes = target::spared(meant, &strike.detail, view);
-                if nodes.is_empty() {
-                    return Vec::new();
-                }
-                vec![Action::Hold(Overlay::Down { nodes })]
-            }
-            Err(_) => Vec::new(),
+    fn resolve(aim: &Aim, topology: Topology, view: &View) -> Result<Aimed, String> {
+        let meant = aim.nodes(topology, view, |node| node.running)?;
+        let nodes = aim.spared(&meant, view);
+        if nodes.is_empty() {
+            return Err(SPARED.to_owned());
         }
-    }
-
-    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
-        match effects {
-            [Action::Hold(Overlay::Down { nodes }), ..] => {
-                let words = format!("crash {}", target::describe(&strike.detail, nodes, view));
-                let meant = target::resolve(&strike.detail, topology_of(view), view, able);
-                if meant.is_ok_and(|meant| meant != *nodes) {
-                    return format!("{words}; {}", target::SPARED);
-                }
-                words
-            }
-            _ if target::resolve(&strike.detail, topology_of(view), view, able).is_ok() => {
-                target::SPARED.to_owned()
-            }
-            _ => super::why_nobody(strike, view, able),
+        let mut words = format!("crash {}", aim.describe(&nodes, view));
+        if nodes != meant {
+            words = format!("{words}; {SPARED}");
         }
+        Ok(Aimed { action: NodeOverlay::Down { nodes }.into(), words })
     }
 }

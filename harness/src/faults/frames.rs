@@ -6,105 +6,130 @@
 //! would decide an epoch waits until its receiver has left that epoch. It loses nothing, and every
 //! wait ends.
 
-use std::collections::BTreeSet;
-
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use super::{Fault, FaultSpec, Key, KeyError, KnownFrames, Topology, check_each, draw, latency};
-use crate::action::{Action, Flow, FrameFate, FramePart, Meddling, Overlay, Strike, Until, View};
+use super::counter::{Counter, count};
+use super::fault::{Aimed, Fault, Spec, Subject, Topology, When};
+use super::keys::{Draw, Key, KeyError, Share, Span};
+use super::links::{Direction, Links, Word};
+use crate::action::{
+    DROPPED_FRAMES, DUPLICATED_FRAMES, Delay, Distribution, Effect, FrameFate, FramePart,
+    HELD_EPOCHS, HELD_FRAMES, LONGEST_HOLD_MS, LinkOverlay, MEDIAN_HOLD_MS, Meddling,
+    REORDERED_FRAMES, Until, View, frames_called,
+};
 use crate::units::format_duration;
 
-/// The fault `frames`.
-pub struct Frames;
+pub const FAULT: Fault = Fault {
+    name: "frames",
+    about: "hold, drop, double or reorder messages between nodes by their kind (built-in systems)",
+    keys: &[
+        Key { name: "do", values: "hold, drop, duplicate, reorder", default: "hold" },
+        Key { name: "kind", values: "any, decides, or a kind of message", default: "any" },
+        Key { name: "until", values: "heal, moved, delay", default: "heal" },
+        Key { name: "probability", values: "a share above 0, up to 1", default: "1" },
+        Key { name: "links", values: "peers, or {from: n1, to: n2}", default: "peers" },
+        Key { name: "delay", values: "a duration, for until: delay", default: "50ms" },
+        Key { name: "jitter", values: "a duration, for until: delay", default: "0s" },
+        Key {
+            name: "distribution",
+            values: "fixed, uniform, normal, exponential, pareto",
+            default: "uniform",
+        },
+    ],
+    counters: &[
+        Counter::sum(HELD_FRAMES, |held| format!("held {}", frames(held))),
+        Counter::single(HELD_EPOCHS, |epochs| format!("of {}", count(epochs, "epoch", "epochs"))),
+        Counter::single(MEDIAN_HOLD_MS, |ms| format!("median hold {ms} ms")),
+        Counter::max(LONGEST_HOLD_MS, |ms| format!("longest hold {ms} ms")),
+        Counter::sum(DROPPED_FRAMES, |dropped| format!("dropped {}", frames(dropped))),
+        Counter::sum(DUPLICATED_FRAMES, |doubled| format!("doubled {}", frames(doubled))),
+        Counter::sum(REORDERED_FRAMES, |reordered| format!("reordered {}", frames(reordered))),
+    ],
+    reads_frames: true,
+    caveat: beyond_tcp,
+    ..Fault::of::<Frames>()
+};
 
-const CHECKED: &str = "checked when it was read";
+#[derive(Deserialize)]
+struct Frames {
+    r#do: Draw<Do>,
+    kind: Draw<String>,
+    until: Draw<UntilWhen>,
+    probability: Draw<Share>,
+    links: Draw<Links>,
+    delay: Draw<Span>,
+    jitter: Draw<Span>,
+    distribution: Draw<Distribution>,
+}
 
-impl Fault for Frames {
-    fn name(&self) -> &'static str {
-        "frames"
-    }
+#[derive(Serialize, Deserialize)]
+struct Choice {
+    r#do: Do,
+    kind: String,
+    until: UntilWhen,
+    probability: Share,
+    links: Links,
+    delay: Span,
+    jitter: Span,
+    distribution: Distribution,
+}
 
-    fn about(&self) -> &'static str {
-        "hold, drop, double or reorder messages between nodes by their kind (built-in systems)"
-    }
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Do {
+    Hold,
+    Drop,
+    Duplicate,
+    Reorder,
+}
 
-    fn keys(&self) -> &'static [Key] {
-        &[
-            Key { name: "do", values: "hold, drop, duplicate, reorder", default: "hold" },
-            Key { name: "kind", values: "any, decides, or a kind of message", default: "any" },
-            Key { name: "until", values: "heal, moved, delay", default: "heal" },
-            Key { name: "probability", values: "a share from 0 to 1", default: "1" },
-            Key { name: "links", values: "peers, or {from, to}", default: "peers" },
-            Key { name: "delay", values: "a duration, for until: delay", default: "50ms" },
-            Key { name: "jitter", values: "a duration, for until: delay", default: "0s" },
-            Key {
-                name: "distribution",
-                values: "fixed, uniform, normal, exponential, pareto",
-                default: "uniform",
-            },
-        ]
-    }
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum UntilWhen {
+    Heal,
+    Moved,
+    Delay,
+}
 
-    fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        check_each(spec, "do", |value| word(value, &["hold", "drop", "duplicate", "reorder"]))?;
-        check_each(spec, "until", |value| word(value, &["heal", "moved", "delay"]))?;
-        check_each(spec, "probability", |value| {
-            let share = value.as_f64().filter(|share| 0.0 < *share && *share <= 1.0);
-            share.map(drop).ok_or_else(|| format!("found `{value}`; a share above 0, up to 1"))
-        })?;
-        let adapts = spec.keys["until"].iter().any(|until| until == "moved");
-        check_each(spec, "links", |value| match flows(value, topology) {
-            Ok(flows) if flows.is_empty() => {
-                Err("a cluster of 1 has no links between nodes".into())
+impl Spec for Frames {
+    type Choice = Choice;
+
+    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+        let adapts = self.until.0.contains(&UntilWhen::Moved);
+        self.links.check("links", |links| match links {
+            Links::Word(Word::All | Word::Clients) => {
+                Err("frames are between nodes; links are peers, or {from: n1, to: n2}".into())
             }
-            Ok(_) if adapts && value != "peers" => {
+            Links::One(_) if adapts => {
                 Err("`until: moved` must see what every node sends; its links are `peers`".into())
             }
-            checked => checked.map(drop),
+            links => links.check(of.topology),
         })?;
-        check_each(spec, "delay", |value| latency::duration(value).map(drop))?;
-        check_each(spec, "jitter", |value| latency::duration(value).map(drop))?;
-        check_each(spec, "distribution", |value| latency::distribution(value).map(drop))
-    }
-
-    fn reads_frames(&self) -> bool {
-        true
-    }
-
-    fn check_frames(&self, spec: &FaultSpec, known: KnownFrames<'_>) -> Result<(), KeyError> {
-        let KnownFrames { kinds: frames, move_on, epochs_compare } = known;
-        let adapts = spec.keys["until"].iter().position(|until| until == "moved");
-        if let Some(index) = adapts {
-            let refused = |message: &str| {
-                Err(KeyError { key: "until".into(), index, message: message.into() })
-            };
-            if !move_on {
-                return refused(
-                    "`moved` waits for a receiver to leave its epoch, and no node of this system \
-                     does so by itself; there are heal, delay",
-                );
-            }
-            if !epochs_compare {
-                return refused(
-                    "`moved` compares epochs, and this system counts them for each key by itself; \
-                     with `keys: 1` in the workload there is one to compare",
-                );
-            }
+        self.until.check("until", |until| {
+            match until {
+            UntilWhen::Moved if !of.moves_on => Err(
+                "`moved` waits for a receiver to leave its epoch, and no node of this system does \
+                 so by itself; there are heal, delay"
+                    .into(),
+            ),
+            UntilWhen::Moved if !of.epochs_compare => Err(
+                "`moved` compares epochs, and this system counts them for each key by itself; with \
+                 `keys: 1` in the workload there is one to compare"
+                    .into(),
+            ),
+            _ => Ok(()),
         }
-        check_each(spec, "kind", |value| {
-            let kind = value.as_str().unwrap_or_default().to_owned();
-            let (probability, what) = (1.0, FrameFate::Drop);
-            let meddling = Meddling { kind, probability, what };
-            let Some(met) = meddling.met(frames) else {
-                let names: Vec<&str> = frames.iter().map(|row| row.name.as_str()).collect();
-                let found = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        })?;
+        self.kind.check("kind", |kind| {
+            let Some(met) = frames_called(kind, of.frames) else {
+                let names: Vec<&str> = of.frames.iter().map(|row| row.name.as_str()).collect();
                 return Err(format!(
-                    "no kind of message is called `{found}`; there are any, decides, {}",
+                    "no kind of message is called `{kind}`; there are any, decides, {}",
                     names.join(", ")
                 ));
             };
-            if adapts.is_some() && met.iter().any(|row| row.part != FramePart::Decides) {
+            if adapts && met.iter().any(|row| row.part != FramePart::Decides) {
                 return Err("`until: moved` waits for the receiver of what decides to leave its \
                             epoch; its kind is `decides`, or one of them"
                     .into());
@@ -113,125 +138,96 @@ impl Fault for Frames {
         })
     }
 
-    fn choose(&self, spec: &FaultSpec, _: Topology, rng: &mut ChaCha8Rng) -> Value {
-        let drawn = self.keys().iter().map(|key| {
-            let value = draw(spec, key.name, rng).clone();
-            (key.name.to_owned(), value)
-        });
-        Value::Object(drawn.collect())
+    fn choose(&self, _: &When, _: Topology, rng: &mut ChaCha8Rng) -> Choice {
+        Choice {
+            r#do: self.r#do.one(rng),
+            kind: self.kind.one(rng),
+            until: self.until.one(rng),
+            probability: self.probability.one(rng),
+            links: self.links.one(rng),
+            delay: self.delay.one(rng),
+            jitter: self.jitter.one(rng),
+            distribution: self.distribution.one(rng),
+        }
     }
 
-    fn resolve(&self, strike: &Strike, topology: Topology, _: &View) -> Vec<Action> {
-        let flows = flows(&strike.detail["links"], topology).expect(CHECKED);
-        vec![Action::Hold(Overlay::Frames { flows, meddling: meddling(&strike.detail) })]
-    }
-
-    fn describe(&self, strike: &Strike, _: &[Action], _: &View) -> String {
-        let Meddling { kind, probability, what } = meddling(&strike.detail);
-        let which = match kind.as_str() {
+    fn resolve(choice: &Choice, topology: Topology, _: &View) -> Result<Aimed, String> {
+        let Choice { delay: Span(delay), jitter: Span(jitter), distribution, .. } = *choice;
+        let which = match choice.kind.as_str() {
             "any" => String::new(),
             "decides" => " that decide".into(),
             name => format!(" {name}"),
         };
-        let share = match probability {
+        let (what, told) = match (choice.r#do, choice.until) {
+            (Do::Drop, _) => (FrameFate::Drop, "dropped".into()),
+            (Do::Duplicate, _) => (FrameFate::Duplicate, "doubled".into()),
+            (Do::Reorder, _) => (FrameFate::Reorder, "let past by those behind them".into()),
+            (Do::Hold, UntilWhen::Heal) => (FrameFate::Hold(Until::Heal), "held".into()),
+            (Do::Hold, UntilWhen::Moved) => {
+                (FrameFate::Hold(Until::Moved), "held until the receiver has moved on".into())
+            }
+            (Do::Hold, UntilWhen::Delay) => (
+                FrameFate::Hold(Until::Delay(Delay { delay, jitter, distribution })),
+                format!("held for {} ±{}", format_duration(delay), format_duration(jitter)),
+            ),
+        };
+        let share = match choice.probability.0 {
             1.0 => String::new(),
             share => format!(", {} of 100", (share * 100.0).round()),
         };
-        let what = match what {
-            FrameFate::Drop => "dropped".into(),
-            FrameFate::Duplicate => "doubled".into(),
-            FrameFate::Reorder => "let past by those behind them".into(),
-            FrameFate::Hold(Until::Heal) => "held".into(),
-            FrameFate::Hold(Until::Moved) => "held until the receiver has moved on".into(),
-            FrameFate::Hold(Until::Delay(by)) => {
-                format!("held for {} ±{}", format_duration(by.delay), format_duration(by.jitter))
-            }
+        let on = match choice.links {
+            Links::One(Direction { from, to }) => format!(" on {from} -> {to}"),
+            Links::Word(_) => String::new(),
         };
-        let links = match &strike.detail["links"] {
-            Value::Object(ends) => {
-                let end = |key: &str| ends[key].as_str().expect(CHECKED).to_owned();
-                format!(" on {} -> {}", end("from"), end("to"))
-            }
-            _ => String::new(),
-        };
-        format!("frames{which} {what}{share}{links}")
+        let kind = choice.kind.clone();
+        let meddling = Meddling { kind, probability: choice.probability.0, what };
+        let flows = choice.links.flows(topology);
+        let words = format!("frames{which} {told}{share}{on}");
+        Ok(Aimed { action: LinkOverlay::Frames { flows, meddling }.into(), words })
     }
 }
 
-fn meddling(detail: &Value) -> Meddling {
-    let word = |key: &str| detail[key].as_str().expect(CHECKED);
-    let until = || match word("until") {
-        "moved" => Until::Moved,
-        "delay" => Until::Delay(latency::delay(detail)),
-        _ => Until::Heal,
-    };
-    let what = match word("do") {
-        "drop" => FrameFate::Drop,
-        "duplicate" => FrameFate::Duplicate,
-        "reorder" => FrameFate::Reorder,
-        _ => FrameFate::Hold(until()),
-    };
-    let probability = detail["probability"].as_f64().expect(CHECKED);
-    Meddling { kind: word("kind").to_owned(), probability, what }
+fn frames(frames: u64) -> String {
+    count(frames, "frame", "frames")
 }
 
-fn word(value: &Value, known: &[&str]) -> Result<(), String> {
-    match value.as_str() {
-        Some(word) if known.contains(&word) => Ok(()),
-        Some(word) => Err(format!("unknown word `{word}`; there are {}", known.join(", "))),
-        None => Err(format!("found `{value}`; there are {}", known.join(", "))),
-    }
-}
-
-fn flows(links: &Value, topology: Topology) -> Result<BTreeSet<Flow>, String> {
-    match links {
-        Value::String(word) if word != "peers" => {
-            Err(format!("frames are between nodes; links are peers, or {{from, to}}, not `{word}`"))
-        }
-        _ => latency::flows(links, topology),
-    }
+/// Where frames were treated as TCP never treats what it carries: so, for whoever reads of what was
+/// found under it.
+fn beyond_tcp(total: &Effect) -> Option<String> {
+    let done = [
+        (DROPPED_FRAMES, "dropped"),
+        (DUPLICATED_FRAMES, "doubled"),
+        (REORDERED_FRAMES, "reordered"),
+    ];
+    let done = done.map(|(counter, what)| (total.count(counter), what)).into_iter();
+    let done = done.filter(|(count, _)| *count > 0);
+    let done: Vec<String> = done.map(|(count, what)| format!("{count} {what}")).collect();
+    (!done.is_empty()).then(|| {
+        format!(
+            "frames between nodes were meddled with ({}), which TCP never does: a system that \
+             relies on TCP has not promised to stand it",
+            done.join(", ")
+        )
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::super::tests::{effects, spec, view};
+    use super::super::find;
+    use super::super::tests::{error, spec, subject, view, words};
     use super::*;
-    use crate::action::FrameKind;
-
-    fn spec_of(keys: &[(&str, Value)]) -> FaultSpec {
-        let mut all = vec![
-            ("do", json!("hold")),
-            ("kind", json!("decides")),
-            ("until", json!("heal")),
-            ("probability", json!(1)),
-            ("links", json!("peers")),
-            ("delay", json!("50ms")),
-            ("jitter", json!("0s")),
-            ("distribution", json!("uniform")),
-        ];
-        for (key, value) in keys {
-            all.iter_mut().find(|(name, _)| name == key).unwrap().1 = value.clone();
-        }
-        spec("frames", &all)
-    }
-
-    fn kinds() -> Vec<FrameKind> {
-        let row = |kind, name: &str, part| FrameKind { kind, name: name.into(), part };
-        vec![row(1, "vote", FramePart::Moves), row(5, "append", FramePart::Decides)]
-    }
 
     #[test]
     fn it_says_what_it_does() {
-        let check = |keys: &[(&str, Value)], words: &str| {
-            let view = view(3, None);
-            let (strike, effects) = effects(&spec_of(keys), 3, 2, &view);
-            assert_eq!(Frames.describe(&strike, &effects, &view), words);
+        let check = |keys: &[(&str, Value)], expected: &str| {
+            assert_eq!(words("frames", keys, &view(3, None)), expected);
         };
-        check(&[], "frames that decide held");
+        let decides = ("kind", json!("decides"));
+        check(std::slice::from_ref(&decides), "frames that decide held");
         check(
-            &[("until", json!("moved"))],
+            &[("until", json!("moved")), decides.clone()],
             "frames that decide held until the receiver has moved on",
         );
         check(
@@ -243,7 +239,7 @@ mod tests {
             "frames dropped, 25 of 100",
         );
         check(
-            &[("do", json!("duplicate")), ("links", json!({"from": "n1", "to": "n2"}))],
+            &[("do", json!("duplicate")), ("links", json!({"from": "n1", "to": "n2"})), decides],
             "frames that decide doubled on n1 -> n2",
         );
         check(
@@ -255,38 +251,40 @@ mod tests {
     #[test]
     fn impossible_values_are_refused() {
         let check = |keys: &[(&str, Value)], wrong: &str, part: &str| {
-            let spec = spec_of(keys);
-            let topology = Topology { nodes: 3, clients: 2 };
-            let kinds = kinds();
-            let known = KnownFrames { kinds: &kinds, move_on: true, epochs_compare: true };
-            let checked = Frames.check(&spec, topology);
-            let error = checked.and_then(|()| Frames.check_frames(&spec, known)).unwrap_err();
+            let error = error("frames", keys, 3);
             assert!(error.key == wrong && error.message.contains(part), "{error:?}");
         };
-        check(&[("do", json!("shuffle"))], "do", "there are hold, drop, duplicate, reorder");
-        check(&[("until", json!("later"))], "until", "there are heal, moved, delay");
+        check(&[("do", json!("shuffle"))], "do", "`do` takes hold, drop, duplicate, reorder");
+        check(&[("until", json!("later"))], "until", "`until` takes heal, moved, delay");
         check(&[("probability", json!(0))], "probability", "above 0");
         check(&[("probability", json!("half"))], "probability", "above 0");
         check(&[("links", json!("all"))], "links", "between nodes");
+        check(&[("links", json!("some"))], "links", "peers, or {from: n1, to: n2}");
+        let moved = ("until", json!("moved"));
         let one = ("links", json!({"from": "n1", "to": "n2"}));
-        check(&[("until", json!("moved")), one], "links", "must see what every node sends");
+        check(&[moved.clone(), one], "links", "must see what every node sends");
         check(&[("kind", json!("apend"))], "kind", "any, decides, vote, append");
-        check(&[("until", json!("moved")), ("kind", json!("vote"))], "kind", "its kind is");
+        check(&[("kind", json!(2))], "kind", "any, decides, or a kind");
+        check(&[moved, ("kind", json!("vote"))], "kind", "its kind is");
         check(&[("delay", json!(50))], "delay", "no unit");
-        const ALL: (bool, bool) = (true, true);
-        let check = |spec: &FaultSpec, kinds: &[FrameKind], (move_on, epochs_compare)| {
-            let known = KnownFrames { kinds, move_on, epochs_compare };
-            Frames.check_frames(spec, known).map_err(|error| error.key)
+    }
+
+    #[test]
+    fn an_adversary_needs_epochs_that_are_left_and_compare() {
+        let decides = ("kind", json!("decides"));
+        let adversary = spec("frames", &[("until", json!("moved")), decides.clone()]);
+        let holds = spec("frames", &[decides]);
+        let check = |spec, of: &Subject<'_>| {
+            find("frames").unwrap().check(spec, of).map_err(|error| error.key)
         };
-        let spec = spec_of(&[]);
-        assert_eq!(check(&spec, &kinds(), ALL), Ok(()));
-        assert_eq!(check(&spec, &[], ALL), Err("kind".into()), "nothing decides here");
-        let moved = spec_of(&[("until", json!("moved"))]);
-        assert_eq!(check(&moved, &kinds(), ALL), Ok(()));
-        for (move_on, epochs_compare) in [(false, true), (true, false)] {
-            let until = Err("until".into());
-            assert_eq!(check(&moved, &kinds(), (move_on, epochs_compare)), until);
-            assert_eq!(check(&spec, &kinds(), (move_on, epochs_compare)), Ok(()), "none waits");
+        let known = subject(3);
+        assert_eq!(check(&adversary, &known), Ok(()));
+        assert_eq!(check(&holds, &known), Ok(()));
+        assert_eq!(check(&holds, &Subject { frames: &[], ..known }), Err("kind".into()));
+        for of in [Subject { moves_on: false, ..known }, Subject { epochs_compare: false, ..known }]
+        {
+            assert_eq!(check(&adversary, &of), Err("until".into()));
+            assert_eq!(check(&holds, &of), Ok(()), "none waits");
         }
     }
 }

@@ -3,82 +3,94 @@
 
 use std::collections::BTreeSet;
 
-use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::FaultSpec;
-use super::shape::{self, Cut};
-use super::{Fault, Key, KeyError, Topology, check_each, draw, target};
-use crate::action::{Action, ClientId, Endpoint, Flow, NodeId, Overlay, Strike, Style, View};
+use super::counter::{Counter, bytes, count};
+use super::fault::{Aimed, Fault, Spec, Subject, Topology, When};
+use super::keys::{Draw, Key, KeyError, plain};
+use super::shape::{Cut, Luck, Shape};
+use crate::action::{
+    ClientId, DROPPED_BYTES, Endpoint, Flow, HELD_BYTES, LinkOverlay, NodeId, REFUSED_CONNECTIONS,
+    RESET_CONNECTIONS, Style, View,
+};
 
-/// The fault `partition`.
-pub struct Partition;
+pub const FAULT: Fault = Fault {
+    name: "partition",
+    about: "cut nodes, and the clients at their side, off from others",
+    keys: &[
+        Key {
+            name: "shape",
+            values: "isolate, isolate-leader, halves, minority, ring, bridge, one-way, random, or \
+                     groups [[n1, n2], [n3, n4, n5]]",
+            default: "isolate",
+        },
+        Key { name: "style", values: "hold, reset, refuse, blackhole", default: "hold" },
+        Key { name: "clients", values: "follow, free", default: "follow" },
+    ],
+    counters: &[
+        Counter::sum(HELD_BYTES, |held| format!("held {}", bytes(held))),
+        Counter::sum(DROPPED_BYTES, |dropped| format!("swallowed {}", bytes(dropped))),
+        Counter::sum(RESET_CONNECTIONS, |reset| {
+            format!("reset {}", count(reset, "connection", "connections"))
+        }),
+        Counter::sum(REFUSED_CONNECTIONS, |refused| {
+            format!("refused {}", count(refused, "connection", "connections"))
+        }),
+    ],
+    class: "f-partition",
+    ..Fault::of::<Partition>()
+};
 
-impl Fault for Partition {
-    fn name(&self) -> &'static str {
-        "partition"
+#[derive(Deserialize)]
+struct Partition {
+    shape: Draw<Shape>,
+    style: Draw<Style>,
+    clients: Draw<Clients>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Choice {
+    shape: Shape,
+    style: Style,
+    clients: Clients,
+    #[serde(flatten)]
+    luck: Luck,
+}
+
+/// Which side of a partition clients are on.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Clients {
+    /// Their home's.
+    Follow,
+    /// They see all nodes.
+    Free,
+}
+
+impl Spec for Partition {
+    type Choice = Choice;
+
+    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+        self.shape.check("shape", |shape| shape.check(of.topology.nodes))
     }
 
-    fn about(&self) -> &'static str {
-        "cut nodes, and the clients at their side, off from others"
-    }
-
-    fn keys(&self) -> &'static [Key] {
-        &[
-            Key {
-                name: "shape",
-                values: "isolate, isolate-leader, halves, minority, ring, bridge, one-way, \
-                         random, or groups [[n1, n2], [n3, n4, n5]]",
-                default: "isolate",
-            },
-            Key { name: "style", values: "hold, reset, refuse, blackhole", default: "hold" },
-            Key { name: "clients", values: "follow, free", default: "follow" },
-        ]
-    }
-
-    fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        check_each(spec, "shape", |value| shape::check(value, topology.nodes))?;
-        check_each(spec, "style", |value| style(value).map(drop))?;
-        check_each(spec, "clients", |value| match value.as_str() {
-            Some("follow" | "free") => Ok(()),
-            _ => Err(format!("found `{}`; clients are follow or free", plain(value))),
-        })
-    }
-
-    fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
-        let shape = draw(spec, "shape", rng).clone();
-        let style = draw(spec, "style", rng).clone();
-        let clients = draw(spec, "clients", rng).clone();
-        // Drawn whether the shape needs it or not: the stream then does not depend on the shape.
-        let order = target::order(topology.nodes, rng);
-        let side = rng.random_range(1..topology.nodes.max(2));
-        let coins: u64 = rng.random();
-        json!({
-            "shape": shape, "style": style, "clients": clients,
-            "order": order, "side": side, "coins": coins,
-        })
-    }
-
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
-        let Some(cut) = shape::cut(&strike.detail, topology.nodes, view) else {
-            return Vec::new();
-        };
-        let clients = match strike.detail["clients"].as_str() {
-            Some("follow") => topology.clients.max(view.clients),
-            _ => 0,
-        };
-        let style = style(&strike.detail["style"]).expect("checked when it was read");
-        vec![Action::Hold(Overlay::Block { flows: flows(&cut, topology.nodes, clients), style })]
-    }
-
-    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
-        if effects.is_empty() {
-            return "no leader".to_owned();
+    fn choose(&self, _: &When, topology: Topology, rng: &mut ChaCha8Rng) -> Choice {
+        Choice {
+            shape: self.shape.one(rng),
+            style: self.style.one(rng),
+            clients: self.clients.one(rng),
+            luck: Luck::draw(topology.nodes, rng),
         }
-        let nodes = view.nodes.len() as u8;
-        let shape = shape::describe(&strike.detail, nodes, view);
-        format!("{shape}, {}", plain(&strike.detail["style"]))
+    }
+
+    fn resolve(choice: &Choice, topology: Topology, view: &View) -> Result<Aimed, String> {
+        let Topology { nodes, clients } = topology;
+        let (cut, shape) = choice.shape.cut(&choice.luck, nodes, view)?;
+        let clients = if choice.clients == Clients::Follow { clients } else { 0 };
+        let (flows, style) = (flows(&cut, nodes, clients), choice.style);
+        let words = format!("{shape}, {}", plain(style));
+        Ok(Aimed { action: LinkOverlay::Block { flows, style }.into(), words })
     }
 }
 
@@ -102,32 +114,22 @@ fn flows(cut: &Cut, nodes: u8, clients: u16) -> BTreeSet<Flow> {
     flows
 }
 
-fn style(value: &Value) -> Result<Style, String> {
-    serde_json::from_value(value.clone()).map_err(|_| {
-        format!("unknown style `{}`; styles are hold, reset, refuse, blackhole", plain(value))
-    })
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{effects, spec, view};
-    use super::*;
+    use serde_json::{Value, json};
 
-    fn spec_of(shape: Value, clients: &str) -> FaultSpec {
-        spec(
-            "partition",
-            &[("shape", shape), ("style", json!("hold")), ("clients", json!(clients))],
-        )
-    }
+    use super::super::tests::{aimed, drawn, error, resolve, spec, view, words};
+    use super::*;
+    use crate::action::{Action, Overlay};
 
     fn blocked(shape: Value, clients: &str, leader: Option<u8>) -> BTreeSet<Flow> {
-        let (_, effects) = effects(&spec_of(shape, clients), 5, 10, &view(5, leader));
-        match effects.into_iter().next() {
-            Some(Action::Hold(Overlay::Block { flows, .. })) => flows,
+        let spec = spec("partition", &[("shape", shape), ("clients", json!(clients))]);
+        let topology = Topology { nodes: 5, clients: 10 };
+        let detail = &drawn(&spec, topology, 7)[0].2;
+        match resolve("partition", detail, topology, &view(5, leader)).map(|aimed| aimed.action) {
+            Ok(Action::Hold(Overlay::Links(overlay))) if overlay.blocks() => {
+                overlay.flows().clone()
+            }
             _ => BTreeSet::new(),
         }
     }
@@ -150,15 +152,13 @@ mod tests {
 
     #[test]
     fn it_says_what_it_does() {
-        let check = |shape: Value, words: &str| {
-            let view = view(5, Some(2));
-            let (strike, effects) = effects(&spec_of(shape, "free"), 5, 10, &view);
-            assert_eq!(Partition.describe(&strike, &effects, &view), words);
+        let check = |shape: Value, leader: Option<u8>, expected: &str| {
+            assert_eq!(words("partition", &[("shape", shape)], &view(5, leader)), expected);
         };
-        check(json!("isolate-leader"), "isolate n2 (leader), hold");
-        check(json!([["n1", "n2"], ["n3", "n4", "n5"]]), "groups {n1,n2 | n3,n4,n5}, hold");
-        let (strike, _) = effects(&spec_of(json!("isolate-leader"), "free"), 5, 10, &view(5, None));
-        assert_eq!(Partition.describe(&strike, &[], &view(5, None)), "no leader");
+        check(json!("isolate-leader"), Some(2), "isolate n2 (leader), hold");
+        check(json!("isolate-leader"), None, "no leader");
+        let groups = json!([["n1", "n2"], ["n3", "n4", "n5"]]);
+        check(groups, Some(2), "groups {n1,n2 | n3,n4,n5}, hold");
     }
 
     #[test]
@@ -166,16 +166,16 @@ mod tests {
         // Who is down, and who is cut off, each as places of the drawn order.
         let check = |down: &[usize], alone: usize| {
             let mut view = View { leaderless: true, ..view(5, None) };
-            let spec = spec_of(json!("isolate-leader"), "free");
-            let order = target::nodes_of(&effects(&spec, 5, 10, &view).0.detail["order"]);
+            let leader = [("shape", json!("isolate-leader"))];
+            let topology = Topology { nodes: 5, clients: 2 };
+            let detail = drawn(&spec("partition", &leader), topology, 7).remove(0).2;
+            let order: Vec<NodeId> = serde_json::from_value(detail["order"].clone()).unwrap();
             for place in down {
                 view.nodes[usize::from(order[*place].0) - 1].running = false;
             }
-            let (strike, effects) = effects(&spec, 5, 10, &view);
-            let alone = order[alone];
-            assert_eq!(super::super::targets(&effects), BTreeSet::from([alone]));
-            let words = Partition.describe(&strike, &effects, &view);
-            assert_eq!(words, format!("isolate {alone} (drawn: nobody leads here), hold"));
+            let (found, alone) = (aimed("partition", &leader, &view).unwrap(), order[alone]);
+            assert_eq!(found.action.targets(), BTreeSet::from([alone]));
+            assert_eq!(found.words, format!("isolate {alone} (drawn: nobody leads here), hold"));
         };
         check(&[], 0);
         check(&[0, 1], 2);
@@ -184,20 +184,21 @@ mod tests {
 
     #[test]
     fn unknown_values_are_refused_with_those_there_are() {
-        let topology = Topology { nodes: 5, clients: 2 };
         let check = |key: &str, value: Value, word: &str| {
-            let mut spec = spec_of(json!("halves"), "free");
-            spec.keys.insert(key.to_owned(), vec![json!("hold"), value]);
-            if key != "style" {
-                spec.keys.get_mut(key).unwrap().remove(0);
-            }
-            let error = Partition.check(&spec, topology).unwrap_err();
+            let error = error("partition", &[(key, value)], 5);
             assert!(error.key == key && error.message.contains(word), "{error:?}");
-            assert_eq!(error.index, usize::from(key == "style"));
         };
-        check("style", json!("drop"), "unknown style `drop`");
-        check("clients", json!("stay"), "follow or free");
-        check("shape", json!("star"), "unknown shape `star`");
+        check("style", json!("drop"), "unknown style `drop`; `style` takes hold, reset");
+        check("clients", json!("stay"), "`clients` takes follow, free");
+        check("shape", json!("star"), "unknown shape `star`; `shape` takes isolate, isolate-l");
         check("shape", json!(2), "unknown shape `2`");
+    }
+
+    #[test]
+    fn the_second_value_of_a_key_is_named() {
+        let mut spec = spec("partition", &[]);
+        spec.keys.insert("style".to_owned(), vec![json!("hold"), json!("drop")]);
+        let of = super::super::tests::subject(5);
+        assert_eq!(FAULT.check(&spec, &of).unwrap_err().index, 1);
     }
 }

@@ -3,57 +3,48 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::FaultSpec;
-use super::{Fault, Key, KeyError, Piece, Topology, one_after_the_other, target};
-use crate::action::{Action, NodeView, Overlay, Strike, View};
+use super::counter::{Counter, count};
+use super::fault::{Aimed, Fault, Piece, Spec, Subject, Topology, When};
+use super::keys::{Draw, KeyError};
+use super::target::{self, Aim, Target};
+use crate::action::{NodeOverlay, STOPPED, View};
 
-/// The fault `pause`.
-pub struct Pause;
+pub const FAULT: Fault = Fault {
+    name: "pause",
+    about: "stop nodes (SIGSTOP) and let them go on",
+    keys: &[target::KEY],
+    counters: &[Counter::sum(STOPPED, |stopped| {
+        format!("stopped {}", count(stopped, "process", "processes"))
+    })],
+    class: "f-pause",
+    ..Fault::of::<Pause>()
+};
 
-fn able(node: &NodeView) -> bool {
-    node.running && !node.paused
+#[derive(Deserialize)]
+struct Pause {
+    target: Draw<Target>,
 }
 
-impl Fault for Pause {
-    fn name(&self) -> &'static str {
-        "pause"
+impl Spec for Pause {
+    type Choice = Aim;
+
+    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+        self.target.check("target", |target| target.check(of.topology.nodes))
     }
 
-    fn about(&self) -> &'static str {
-        "stop nodes (SIGSTOP) and let them go on"
+    fn choose(&self, _: &When, topology: Topology, rng: &mut ChaCha8Rng) -> Aim {
+        Aim::choose(&self.target, topology, rng)
     }
 
-    fn keys(&self) -> &'static [Key] {
-        &[target::KEY]
+    fn pieces(aim: Aim, lasts: Duration) -> Vec<Piece<Aim>> {
+        aim.pieces(lasts)
     }
 
-    fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        target::check(spec, topology)
-    }
-
-    fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
-        target::choose(spec, topology, rng)
-    }
-
-    fn pieces(&self, detail: Value, lasts: Duration, _: Topology) -> Vec<Piece> {
-        one_after_the_other(detail, lasts)
-    }
-
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
-        match target::resolve(&strike.detail, topology, view, able) {
-            Ok(nodes) => vec![Action::Hold(Overlay::Pause { nodes })],
-            Err(_) => Vec::new(),
-        }
-    }
-
-    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
-        match effects {
-            [Action::Hold(Overlay::Pause { nodes }), ..] => {
-                format!("pause {}", target::describe(&strike.detail, nodes, view))
-            }
-            _ => super::why_nobody(strike, view, able),
-        }
+    fn resolve(aim: &Aim, topology: Topology, view: &View) -> Result<Aimed, String> {
+        let nodes = aim.nodes(topology, view, |node| node.running && !node.paused)?;
+        let words = format!("pause {}", aim.describe(&nodes, view));
+        Ok(Aimed { action: NodeOverlay::Pause { nodes }.into(), words })
     }
 }

@@ -7,85 +7,103 @@
 //! ```
 
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::FaultSpec;
-use super::{Fault, IF_LEADER_GONE, Key, KeyError, Topology, check_each, draw, target};
-use crate::action::{Action, Endpoint, Flow, NodeId, Operator, Strike, View};
+use super::counter::{Counter, count};
+use super::fault::{Aimed, Fault, Spec, Subject, Topology, When};
+use super::keys::{Draw, Key, KeyError};
+use super::target;
+use crate::action::{Action, EPOCH, Endpoint, Flow, NodeId, Operator, PROMOTED, View};
 
-/// The fault `promote`.
-pub struct Promote;
+pub const FAULT: Fault = Fault {
+    name: "promote",
+    about: "ask a node to lead, as an operator does by hand (manual failover)",
+    keys: &[Key {
+        name: "to",
+        values: "next (a running node that does not lead), one (any of them), or a node (n2)",
+        default: "next",
+    }],
+    counters: &[
+        Counter::sum(PROMOTED, |promoted| format!("promoted {}", count(promoted, "node", "nodes"))),
+        Counter::max(EPOCH, |epoch| format!("opened epoch {epoch}")),
+    ],
+    by_hand: true,
+    ..Fault::of::<Promote>()
+};
 
-impl Fault for Promote {
-    fn name(&self) -> &'static str {
-        "promote"
-    }
+#[derive(Deserialize)]
+struct Promote {
+    to: Draw<To>,
+}
 
-    fn about(&self) -> &'static str {
-        "ask a node to lead, as an operator does by hand (manual failover)"
-    }
+#[derive(Serialize, Deserialize)]
+struct Choice {
+    to: To,
+    order: Vec<NodeId>,
+    /// It does nothing to a leader that is there.
+    #[serde(rename = "if-leader-gone", default, skip_serializing_if = "std::ops::Not::not")]
+    if_leader_gone: bool,
+}
 
-    fn keys(&self) -> &'static [Key] {
-        &[Key {
-            name: "to",
-            values: "next (a running node that does not lead), one (any of them), or a node (n2)",
-            default: "next",
-        }]
-    }
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum To {
+    Word(Word),
+    Node(NodeId),
+}
 
-    fn by_hand(&self) -> bool {
-        true
-    }
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Next,
+    One,
+}
 
-    fn check(&self, spec: &FaultSpec, topology: Topology) -> Result<(), KeyError> {
-        check_each(spec, "to", |value| match value.as_str() {
-            Some("next" | "one") => Ok(()),
-            Some(name) => target::node(name, topology.nodes).map(drop).map_err(|_| {
-                let nodes = topology.nodes;
-                format!("`{name}` is no node to promote; write next, one, or n1 to n{nodes}")
-            }),
-            None => Err(format!("found `{value}`; write next, one, or a node such as n2")),
+impl Spec for Promote {
+    type Choice = Choice;
+
+    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+        self.to.check("to", |to| match *to {
+            To::Node(node) if node.0 > of.topology.nodes => {
+                let nodes = of.topology.nodes;
+                Err(format!("`{node}` is no node to promote; write next, one, or n1 to n{nodes}"))
+            }
+            _ => Ok(()),
         })
     }
 
-    fn choose(&self, spec: &FaultSpec, topology: Topology, rng: &mut ChaCha8Rng) -> Value {
-        let to = draw(spec, "to", rng).clone();
-        json!({"to": to, "order": target::order(topology.nodes, rng)})
-    }
-
-    fn resolve(&self, strike: &Strike, topology: Topology, view: &View) -> Vec<Action> {
-        let node = whom(strike, topology, view).ok();
-        node.map(|node| Action::Once(Operator::Promote { node })).into_iter().collect()
-    }
-
-    fn describe(&self, strike: &Strike, effects: &[Action], view: &View) -> String {
-        let [Action::Once(Operator::Promote { node }), ..] = effects else {
-            let nodes = view.nodes.len() as u8;
-            let topology = Topology { nodes, clients: view.clients };
-            let why = whom(strike, topology, view).err();
-            return why.unwrap_or_else(|| "nothing was done".into());
-        };
-        match view.leader {
-            Some(leader) if leader != *node => format!("promote {node} in place of {leader}"),
-            _ => format!("promote {node}"),
+    fn choose(&self, when: &When, topology: Topology, rng: &mut ChaCha8Rng) -> Choice {
+        Choice {
+            to: self.to.one(rng),
+            order: target::order(topology.nodes, rng),
+            if_leader_gone: matches!(when, When::After(_)),
         }
+    }
+
+    fn resolve(choice: &Choice, topology: Topology, view: &View) -> Result<Aimed, String> {
+        let node = whom(choice, topology.nodes, view)?;
+        let words = match view.leader {
+            Some(leader) if leader != node => format!("promote {node} in place of {leader}"),
+            _ => format!("promote {node}"),
+        };
+        Ok(Aimed { action: Action::Once(Operator::Promote { node }), words })
     }
 }
 
 /// The node to promote, or why none is.
-fn whom(strike: &Strike, topology: Topology, view: &View) -> Result<NodeId, String> {
-    if strike.detail[IF_LEADER_GONE] == true
+fn whom(choice: &Choice, nodes: u8, view: &View) -> Result<NodeId, String> {
+    if choice.if_leader_gone
         && let Some(leader) = view.leader.filter(|&leader| reaches_majority(leader, view))
     {
         return Err(format!("{leader} leads, and can be reached"));
     }
-    let order: Vec<NodeId> = match strike.detail["to"].as_str().expect("checked when it was read") {
-        "one" => target::nodes_of(&strike.detail["order"]),
-        "next" => {
+    let order: Vec<NodeId> = match choice.to {
+        To::Word(Word::One) => choice.order.clone(),
+        To::Word(Word::Next) => {
             let after = view.leader.map_or(0, |leader| leader.0);
-            (0..topology.nodes).map(|step| NodeId((after + step) % topology.nodes + 1)).collect()
+            (0..nodes).map(|step| NodeId((after + step) % nodes + 1)).collect()
         }
-        name => return target::node(name, topology.nodes),
+        To::Node(node) => return Ok(node),
     };
     let able = |node: &NodeId| Some(*node) != view.leader && up(*node, view);
     let able: Vec<NodeId> = order.into_iter().filter(able).collect();
@@ -111,22 +129,24 @@ fn reaches_majority(node: NodeId, view: &View) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{effects, spec, view};
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::super::tests::{drawn, error, resolve, spec, view};
     use super::*;
 
     /// Whom a promotion `to` means, or why nobody.
     fn check(to: &str, after: bool, view: &View, expected: &str) {
-        let spec = spec("promote", &[("to", json!(to))]);
-        let (mut strike, _) = effects(&spec, 3, 2, view);
-        strike.detail[IF_LEADER_GONE] = json!(after);
+        let mut spec = spec("promote", &[("to", json!(to))]);
+        if after {
+            spec.when = When::After(Duration::from_secs(1));
+        }
         let topology = Topology { nodes: 3, clients: 2 };
-        let effects = Promote.resolve(&strike, topology, view);
-        let told = match effects[..] {
-            [Action::Once(Operator::Promote { node })] => {
-                assert_eq!(super::super::targets(&effects), [node].into());
-                node.to_string()
-            }
-            _ => Promote.describe(&strike, &effects, view),
+        let told = match resolve("promote", &drawn(&spec, topology, 7)[0].2, topology, view) {
+            Ok(Aimed { action: Action::Once(Operator::Promote { node }), .. }) => node.to_string(),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => why,
         };
         assert_eq!(told, expected, "{to} {view:?}");
     }
@@ -169,12 +189,9 @@ mod tests {
 
     #[test]
     fn only_nodes_are_promoted() {
-        let error = |to: Value| {
-            let topology = Topology { nodes: 3, clients: 2 };
-            Promote.check(&spec("promote", &[("to", to)]), topology).unwrap_err().message
-        };
+        let error = |to: Value| error("promote", &[("to", to)], 3).message;
         assert_eq!(error(json!("n4")), "`n4` is no node to promote; write next, one, or n1 to n3");
-        assert!(error(json!("leader")).contains("`leader` is no node to promote"));
-        assert!(error(json!(2)).contains("found `2`"));
+        assert!(error(json!("leader")).starts_with("unknown to `leader`; `to` takes next (a runn"));
+        assert!(error(json!(2)).contains("unknown to `2`"));
     }
 }

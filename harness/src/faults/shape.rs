@@ -3,131 +3,150 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
-use super::target::{self, nodes_of};
+use super::keys::plain;
+use super::target::{self, exists, stand_in};
 use crate::action::{NodeId, View};
 
 /// Pairs (from, to): what `from` says does not reach `to`.
 pub type Cut = BTreeSet<(NodeId, NodeId)>;
 
-const SHAPES: &[&str] =
-    &["isolate", "isolate-leader", "halves", "minority", "ring", "bridge", "one-way", "random"];
-
-/// Whether this shape exists in a cluster of so many nodes.
-pub fn check(shape: &Value, nodes: u8) -> Result<(), String> {
-    let least = match shape {
-        Value::Array(_) => return groups(shape, nodes).map(drop),
-        Value::String(word) if SHAPES.contains(&word.as_str()) => match word.as_str() {
-            // One node against the other two at the least.
-            "minority" => 3,
-            // Below 3 no node could reach a majority without reaching everyone.
-            "ring" | "bridge" => 3,
-            _ => 2,
-        },
-        other => {
-            let word = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
-            return Err(format!(
-                "unknown shape `{word}`; shapes are {}, or groups [[n1, n2], [n3, n4, n5]]",
-                SHAPES.join(", ")
-            ));
-        }
-    };
-    if nodes < least {
-        let word = shape.as_str().unwrap_or("a partition");
-        return Err(format!("`{word}` needs at least {least} nodes; there are {nodes}"));
-    }
-    Ok(())
+/// A value of `shape`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Shape {
+    Named(Named),
+    /// Nodes hear each other when they share a group.
+    Groups(Vec<Vec<NodeId>>),
 }
 
-/// The pairs of a drawn strike, never empty; None when nobody leads and the leader was meant.
-/// Where nobody ever leads, a drawn node is cut off in the leader's place.
-pub fn cut(detail: &Value, nodes: u8, view: &View) -> Option<Cut> {
-    let order = nodes_of(&detail["order"]);
-    let all: Vec<NodeId> = NodeId::all(nodes).collect();
-    let half = order.len() / 2;
-    let cut = match detail["shape"].as_str() {
-        Some("isolate") => apart(&order[..1], &order[1..]),
-        Some("isolate-leader") => {
-            let leader = view.leader.or_else(|| drawn(detail, view))?;
-            let others: Vec<NodeId> = all.into_iter().filter(|node| *node != leader).collect();
-            apart(&[leader], &others)
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    Isolate,
+    IsolateLeader,
+    Halves,
+    Minority,
+    Ring,
+    Bridge,
+    OneWay,
+    Random,
+}
+
+/// What is drawn to make pairs of a shape, whether this one needs it or not: the stream then does
+/// not depend on the shape.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Luck {
+    order: Vec<NodeId>,
+    /// How many are on one side.
+    side: u8,
+    coins: u64,
+}
+
+impl Luck {
+    /// Draws it.
+    pub fn draw(nodes: u8, rng: &mut ChaCha8Rng) -> Luck {
+        let order = target::order(nodes, rng);
+        Luck { order, side: rng.random_range(1..nodes.max(2)), coins: rng.random() }
+    }
+}
+
+impl Shape {
+    /// Whether it exists in a cluster of so many nodes.
+    pub fn check(&self, nodes: u8) -> Result<(), String> {
+        let name = match self {
+            Shape::Named(name) => name,
+            Shape::Groups(groups) => {
+                groups.iter().flatten().try_for_each(|node| exists(*node, nodes))?;
+                let alone = |node: &NodeId| !groups.iter().any(|group| group.contains(node));
+                if let Some(node) = NodeId::all(nodes).find(alone) {
+                    return Err(format!("{node} is in no group; every node belongs to one"));
+                }
+                if between(groups, nodes).is_empty() {
+                    return Err("these groups separate nobody".to_owned());
+                }
+                return Ok(());
+            }
+        };
+        let least = match name {
+            // A minority is one node against two at the least. Below 3 no node could reach a
+            // majority without reaching everyone, in a ring or over a bridge.
+            Named::Minority | Named::Ring | Named::Bridge => 3,
+            _ => 2,
+        };
+        if nodes < least {
+            let name = plain(name);
+            return Err(format!("`{name}` needs at least {least} nodes; there are {nodes}"));
         }
-        Some("halves") => apart(&order[..half], &order[half..]),
-        Some("minority") => {
-            let few = (order.len() - 1) / 2;
-            apart(&order[..few], &order[few..])
-        }
-        Some("ring") => ring(&order),
-        Some("bridge") => {
-            let (left, right) = order[1..].split_at((order.len() - 1) / 2);
-            apart(left, right)
-        }
-        Some("one-way") => {
-            // The side speaks and is not answered: what the rest says does not reach it.
-            let side = detail["side"].as_u64().unwrap_or(1) as usize;
-            let (side, rest) = order.split_at(side.clamp(1, order.len() - 1));
-            rest.iter().flat_map(|&from| side.iter().map(move |&to| (from, to))).collect()
-        }
-        Some("random") => random(&order, detail["coins"].as_u64().unwrap_or(0)),
-        _ => groups(&detail["shape"], nodes).expect("checked when it was read"),
-    };
-    assert!(!cut.is_empty(), "a partition cuts something");
-    Some(cut)
+        Ok(())
+    }
+
+    /// The pairs of a drawn strike, never none, and the shape in words: `halves {n1,n2 | n3,n4}`.
+    /// The error says why there is nobody to cut off. Where nobody ever leads, a drawn node is cut
+    /// off in the leader's place.
+    pub fn cut(&self, luck: &Luck, nodes: u8, view: &View) -> Result<(Cut, String), String> {
+        let order = &luck.order[..];
+        let alone = |node: NodeId, note: &str| {
+            let others: Vec<NodeId> = NodeId::all(nodes).filter(|other| *other != node).collect();
+            (apart(&[node], &others), format!("isolate {node}{note}"))
+        };
+        let sides = |name: &str, count: usize| {
+            let (left, right) = order.split_at(count);
+            (apart(left, right), format!("{name} {{{} | {}}}", set(left), set(right)))
+        };
+        let name = match self {
+            Shape::Named(name) => name,
+            Shape::Groups(groups) => {
+                let names: Vec<String> = groups.iter().map(|group| set(group)).collect();
+                return Ok((between(groups, nodes), format!("groups {{{}}}", names.join(" | "))));
+            }
+        };
+        let (cut, words) = match name {
+            Named::Isolate if view.leader == Some(order[0]) => alone(order[0], " (leader)"),
+            Named::Isolate => alone(order[0], ""),
+            Named::IsolateLeader => match (view.leader, drawn(order, view)) {
+                (Some(leader), _) => alone(leader, " (leader)"),
+                (None, Some(drawn)) => alone(drawn, &format!(" ({})", target::DRAWN)),
+                (None, None) => return Err("no leader".to_owned()),
+            },
+            Named::Halves => sides("halves", order.len() / 2),
+            Named::Minority => sides("minority", (order.len() - 1) / 2),
+            Named::Ring => {
+                let names: Vec<String> = order.iter().map(ToString::to_string).collect();
+                (ring(order), format!("ring {}", names.join("-")))
+            }
+            Named::Bridge => {
+                let (left, right) = order[1..].split_at((order.len() - 1) / 2);
+                let sides = format!("{{{} | {}}}", set(left), set(right));
+                (apart(left, right), format!("bridge {} between {sides}", order[0]))
+            }
+            Named::OneWay => {
+                // The side speaks and is not answered: what the rest says does not reach it.
+                let (side, rest) = order.split_at(usize::from(luck.side));
+                let pairs = rest.iter().flat_map(|&from| side.iter().map(move |&to| (from, to)));
+                (pairs.collect(), format!("one-way {{{}}} -> {{{}}}", set(side), set(rest)))
+            }
+            Named::Random => {
+                let cut = random(order, luck.coins);
+                let pairs = cut.iter().filter(|(from, to)| from < to);
+                let names: Vec<String> = pairs.map(|(from, to)| format!("{from}-{to}")).collect();
+                let words = format!("random, cut {}", names.join(" "));
+                (cut, words)
+            }
+        };
+        assert!(!cut.is_empty(), "a partition cuts something");
+        Ok((cut, words))
+    }
 }
 
 /// Who stands for the leader. A node that is down is cut off without anyone noticing, so one that
 /// runs comes first.
-fn drawn(detail: &Value, view: &View) -> Option<NodeId> {
-    let running = target::drawn(detail, view, |node| node.running && !node.paused);
-    running.or_else(|| target::drawn(detail, view, |_| true))
-}
-
-/// The shape in words: `halves {n1,n2 | n3,n4,n5}`.
-pub fn describe(detail: &Value, nodes: u8, view: &View) -> String {
-    let order = nodes_of(&detail["order"]);
-    let half = order.len() / 2;
-    let alone = |node: NodeId| {
-        let note = if view.leader == Some(node) { " (leader)" } else { "" };
-        format!("isolate {node}{note}")
-    };
-    match detail["shape"].as_str() {
-        Some("isolate") => alone(order[0]),
-        Some("isolate-leader") => match (view.leader, drawn(detail, view)) {
-            (Some(leader), _) => alone(leader),
-            (None, Some(drawn)) => format!("isolate {drawn} ({})", target::DRAWN),
-            (None, None) => "isolate nobody".to_owned(),
-        },
-        Some("halves") => format!("halves {{{} | {}}}", set(&order[..half]), set(&order[half..])),
-        Some("minority") => {
-            let few = (order.len() - 1) / 2;
-            format!("minority {{{} | {}}}", set(&order[..few]), set(&order[few..]))
-        }
-        Some("ring") => {
-            let names: Vec<String> = order.iter().map(ToString::to_string).collect();
-            format!("ring {}", names.join("-"))
-        }
-        Some("bridge") => {
-            let (left, right) = order[1..].split_at((order.len() - 1) / 2);
-            format!("bridge {} between {{{} | {}}}", order[0], set(left), set(right))
-        }
-        Some("one-way") => {
-            let side = detail["side"].as_u64().unwrap_or(1) as usize;
-            let (side, rest) = order.split_at(side.clamp(1, order.len() - 1));
-            format!("one-way {{{}}} -> {{{}}}", set(side), set(rest))
-        }
-        Some("random") => {
-            let cut = cut(detail, nodes, view).unwrap_or_default();
-            let pairs = cut.iter().filter(|(from, to)| from < to);
-            let names: Vec<String> = pairs.map(|(from, to)| format!("{from}-{to}")).collect();
-            format!("random, cut {}", names.join(" "))
-        }
-        _ => {
-            let groups = parse_groups(&detail["shape"], nodes).unwrap_or_default();
-            let names: Vec<String> = groups.iter().map(|group| set(group)).collect();
-            format!("groups {{{}}}", names.join(" | "))
-        }
-    }
+fn drawn(order: &[NodeId], view: &View) -> Option<NodeId> {
+    let running = stand_in(order, view, |node| node.running && !node.paused);
+    running.or_else(|| stand_in(order, view, |_| true))
 }
 
 fn set(nodes: &[NodeId]) -> String {
@@ -184,56 +203,37 @@ fn random(order: &[NodeId], coins: u64) -> Cut {
     cut
 }
 
-/// Nodes hear each other when they share a group.
-fn groups(shape: &Value, nodes: u8) -> Result<Cut, String> {
-    let groups = parse_groups(shape, nodes)?;
-    let mut cut = Cut::new();
-    for a in NodeId::all(nodes) {
-        if !groups.iter().any(|group| group.contains(&a)) {
-            return Err(format!("{a} is in no group; every node belongs to one"));
-        }
-        for b in NodeId::all(nodes).filter(|b| *b != a) {
-            if !groups.iter().any(|group| group.contains(&a) && group.contains(&b)) {
-                cut.insert((a, b));
-            }
-        }
-    }
-    if cut.is_empty() {
-        return Err("these groups separate nobody".to_owned());
-    }
-    Ok(cut)
-}
-
-fn parse_groups(shape: &Value, nodes: u8) -> Result<Vec<Vec<NodeId>>, String> {
-    const HOW: &str = "groups are written [[n1, n2], [n3, n4, n5]]";
-    let Value::Array(groups) = shape else { return Err(HOW.to_owned()) };
-    let group = |group: &Value| {
-        let Value::Array(names) = group else { return Err(HOW.to_owned()) };
-        names
-            .iter()
-            .map(|name| target::node(name.as_str().ok_or_else(|| HOW.to_owned())?, nodes))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    groups.iter().map(group).collect()
+/// Nodes that share no group.
+fn between(groups: &[Vec<NodeId>], nodes: u8) -> Cut {
+    let together = |a, b| groups.iter().any(|group| group.contains(&a) && group.contains(&b));
+    let pairs = NodeId::all(nodes).flat_map(|a| NodeId::all(nodes).map(move |b| (a, b)));
+    pairs.filter(|&(a, b)| a != b && !together(a, b)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::super::tests::{rng_of, view};
+    use super::super::tests::{error, rng_of, view};
     use super::*;
 
-    /// Drawn details of this shape for many seeds.
-    fn drawn(shape: &'static str, nodes: u8) -> impl Iterator<Item = (Value, Cut)> {
+    const NAMES: [Named; 8] = [
+        Named::Isolate,
+        Named::IsolateLeader,
+        Named::Halves,
+        Named::Minority,
+        Named::Ring,
+        Named::Bridge,
+        Named::OneWay,
+        Named::Random,
+    ];
+
+    /// Cuts of this shape for many seeds, each with its words.
+    fn drawn(name: Named, nodes: u8) -> impl Iterator<Item = (String, Cut)> {
         (0..50).map(move |seed| {
-            let mut rng = rng_of(seed);
-            let order = target::order(nodes, &mut rng);
-            let coins = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let side = 1 + seed as u8 % (nodes - 1);
-            let detail = json!({"shape": shape, "order": order, "side": side, "coins": coins});
-            let cut = cut(&detail, nodes, &view(nodes, Some(1))).unwrap();
-            (detail, cut)
+            let luck = Luck::draw(nodes, &mut rng_of(seed));
+            let (cut, words) = Shape::Named(name).cut(&luck, nodes, &view(nodes, Some(1))).unwrap();
+            (words, cut)
         })
     }
 
@@ -247,12 +247,10 @@ mod tests {
     #[test]
     fn no_shape_cuts_nothing_or_a_node_from_itself() {
         for nodes in 2..=9 {
-            for shape in SHAPES.iter().filter(|shape| check(&json!(shape), nodes).is_ok()) {
-                for (detail, cut) in drawn(shape, nodes) {
-                    assert!(!cut.is_empty(), "{detail}");
-                    assert!(cut.iter().all(|(from, to)| from != to), "{detail}");
-                    assert!(!describe(&detail, nodes, &view(nodes, None)).is_empty());
-                }
+            let exists = |name: &Named| Shape::Named(*name).check(nodes).is_ok();
+            for (words, cut) in NAMES.into_iter().filter(exists).flat_map(|n| drawn(n, nodes)) {
+                assert!(!cut.is_empty() && !words.is_empty(), "{words}");
+                assert!(cut.iter().all(|(from, to)| from != to), "{words}");
             }
         }
     }
@@ -260,10 +258,10 @@ mod tests {
     #[test]
     fn in_a_ring_every_node_reaches_a_majority_and_no_two_the_same() {
         for nodes in 3..=9 {
-            for (detail, cut) in drawn("ring", nodes) {
+            for (words, cut) in drawn(Named::Ring, nodes) {
                 let seen: BTreeSet<_> = NodeId::all(nodes).map(|n| reach(&cut, n, nodes)).collect();
-                assert_eq!(seen.len(), usize::from(nodes), "{detail}");
-                assert!(seen.iter().all(|seen| seen.len() > usize::from(nodes) / 2), "{detail}");
+                assert_eq!(seen.len(), usize::from(nodes), "{words}");
+                assert!(seen.iter().all(|seen| seen.len() > usize::from(nodes) / 2), "{words}");
             }
         }
     }
@@ -271,13 +269,13 @@ mod tests {
     #[test]
     fn a_bridge_reaches_everyone_and_the_halves_not_each_other() {
         for nodes in 3..=9 {
-            for (detail, cut) in drawn("bridge", nodes) {
+            for (words, cut) in drawn(Named::Bridge, nodes) {
                 let sizes: Vec<usize> =
                     NodeId::all(nodes).map(|n| reach(&cut, n, nodes).len()).collect();
                 let whole = sizes.iter().filter(|size| **size == usize::from(nodes)).count();
-                assert_eq!(whole, 1, "{detail}");
+                assert_eq!(whole, 1, "{words}");
                 // Each half with the bridge: as even as the number of nodes allows.
-                assert!(sizes.iter().all(|size| *size > usize::from((nodes - 1) / 2)), "{detail}");
+                assert!(sizes.iter().all(|size| *size > usize::from((nodes - 1) / 2)), "{words}");
             }
         }
     }
@@ -285,35 +283,39 @@ mod tests {
     #[test]
     fn a_minority_leaves_a_quorum_on_the_other_side() {
         for nodes in 3..=9 {
-            for (detail, cut) in drawn("minority", nodes) {
+            for (words, cut) in drawn(Named::Minority, nodes) {
                 let quorum = usize::from(nodes / 2 + 1);
                 let many = NodeId::all(nodes).filter(|n| reach(&cut, *n, nodes).len() >= quorum);
-                assert_eq!(many.count(), usize::from(nodes - (nodes - 1) / 2), "{detail}");
+                assert_eq!(many.count(), usize::from(nodes - (nodes - 1) / 2), "{words}");
             }
         }
     }
 
     #[test]
     fn one_way_lets_requests_pass_and_answers_not() {
-        for (detail, cut) in drawn("one-way", 5) {
-            assert!(cut.iter().all(|&(from, to)| !cut.contains(&(to, from))), "{detail}");
+        for (words, cut) in drawn(Named::OneWay, 5) {
+            assert!(cut.iter().all(|&(from, to)| !cut.contains(&(to, from))), "{words}");
         }
     }
 
     #[test]
     fn groups_talk_inside_and_may_share_a_node() {
-        let given = |shape: Value, nodes| groups(&shape, nodes).map(|cut| cut.len());
-        assert_eq!(given(json!([["n1", "n2"], ["n3", "n4", "n5"]]), 5), Ok(12));
-        assert_eq!(given(json!([["n1", "n2"], ["n2", "n3"]]), 3), Ok(2));
+        let cut = |shape: Value, nodes| {
+            let shape: Shape = serde_json::from_value(shape).unwrap();
+            let luck = Luck::draw(nodes, &mut rng_of(7));
+            shape.cut(&luck, nodes, &view(nodes, None)).unwrap().0.len()
+        };
+        assert_eq!(cut(json!([["n1", "n2"], ["n3", "n4", "n5"]]), 5), 12);
+        assert_eq!(cut(json!([["n1", "n2"], ["n2", "n3"]]), 3), 2);
         let check = |shape: Value, nodes, word: &str| {
-            let error = super::check(&shape, nodes).unwrap_err();
-            assert!(error.contains(word), "{error}");
+            let message = error("partition", &[("shape", shape)], nodes).message;
+            assert!(message.contains(word), "{message}");
         };
         check(json!([["n1", "n2"], ["n3"]]), 4, "n4 is in no group");
         check(json!([["n1", "n2", "n3"]]), 3, "separate nobody");
         check(json!([["n1", "n9"], ["n2"]]), 3, "n1 to n3");
-        check(json!([["n1", 2], ["n3"]]), 3, "groups are written");
-        check(json!(["n1", "n2"]), 3, "groups are written");
+        check(json!([["n1", 2], ["n3"]]), 3, "or groups [[n1, n2], [n3, n4, n5]]");
+        check(json!(["n1", "n2"]), 3, "or groups [[n1, n2], [n3, n4, n5]]");
         check(json!("halves"), 1, "at least 2 nodes");
         check(json!("ring"), 2, "at least 3 nodes");
     }

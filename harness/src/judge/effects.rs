@@ -5,63 +5,48 @@ use std::collections::BTreeMap;
 
 use schism_verify::history::{Event, History, Value};
 
-use crate::action::Bite;
+use crate::action::Effect;
+use crate::faults::{self, FAULTS};
 use crate::store::verdict_file::FaultFile;
 
-/// Every kind of fault with how often it struck and bit.
+/// Every kind of fault with how often it struck and had an effect.
 pub(super) fn of(history: &History, kinds: &[String]) -> Vec<FaultFile> {
     kinds
         .iter()
         .map(|kind| {
-            let mut file = FaultFile { fault: kind.clone(), ..FaultFile::default() };
             let mut struck = BTreeMap::new();
-            let mut total = Bite::default();
-            for event in history.nemesis(kind) {
-                let said = said(event);
+            for said in history.nemesis(kind).map(said) {
                 let strike = said["strike"].as_u64().unwrap_or(0);
                 match said["phase"].as_str() {
-                    Some("start") => {
-                        struck.entry(strike).or_insert(false);
-                    }
+                    Some("start") => drop(struck.entry(strike).or_insert(false)),
                     Some("heal") => {
-                        let bit = said["effective"].as_bool().unwrap_or(false);
-                        *struck.entry(strike).or_insert(false) |= bit;
-                        let bite = serde_json::from_value(said["bit"].clone()).unwrap_or_default();
-                        add(&mut total, &bite);
+                        let effective = said["effective"].as_bool().unwrap_or(false);
+                        *struck.entry(strike).or_insert(false) |= effective;
                     }
                     _ => {}
                 }
             }
-            file.strikes = struck.len() as u64;
-            file.bit = struck.values().filter(|&&bit| bit).count() as u64;
-            file.effect = in_words(&total);
-            file
+            FaultFile {
+                fault: kind.clone(),
+                strikes: struck.len() as u64,
+                effective: struck.values().filter(|&&effective| effective).count() as u64,
+                effect: faults::tell(&total(history, kind)),
+            }
         })
         .collect()
 }
 
-/// Where frames were treated as TCP never treats what it carries: so, for whoever reads of what was
-/// found under it.
-pub(super) fn beyond_tcp(history: &History) -> Option<String> {
-    let mut total = Bite::default();
-    let heals = history.nemesis("frames").map(said).filter(|said| said["phase"] == "heal");
-    heals.for_each(|said| {
-        add(&mut total, &serde_json::from_value(said["bit"].clone()).unwrap_or_default());
-    });
-    let done = [
-        (total.dropped_frames, "dropped"),
-        (total.duplicated_frames, "doubled"),
-        (total.reordered_frames, "reordered"),
-    ];
-    let done = done.iter().filter(|(count, _)| *count > 0);
-    let done: Vec<String> = done.map(|(count, what)| format!("{count} {what}")).collect();
-    (!done.is_empty()).then(|| {
-        format!(
-            "frames between nodes were meddled with ({}), which TCP never does: a system that \
-             relies on TCP has not promised to stand it",
-            done.join(", ")
-        )
-    })
+/// What a reader of the findings must know of what the faults did.
+pub(super) fn caveats(history: &History) -> Vec<String> {
+    let told = FAULTS.iter().filter_map(|fault| (fault.caveat)(&total(history, fault.name)));
+    told.collect()
+}
+
+/// What all strikes of a fault did together.
+fn total(history: &History, kind: &str) -> Effect {
+    let heals = history.nemesis(kind).map(said).filter(|said| said["phase"] == "heal");
+    let effects = heals.map(|said| serde_json::from_value(said["bit"].clone()).unwrap_or_default());
+    faults::add_up(&effects.collect::<Vec<Effect>>())
 }
 
 fn said(event: &Event) -> serde_json::Value {
@@ -71,62 +56,24 @@ fn said(event: &Event) -> serde_json::Value {
     }
 }
 
-fn add(total: &mut Bite, bite: &Bite) {
-    total.killed += bite.killed;
-    total.stopped += bite.stopped;
-    total.held_bytes += bite.held_bytes;
-    total.dropped_bytes += bite.dropped_bytes;
-    total.reset_connections += bite.reset_connections;
-    total.refused_connections += bite.refused_connections;
-    total.delayed_segments += bite.delayed_segments;
-    total.held_frames += bite.held_frames;
-    total.longest_hold_ms = total.longest_hold_ms.max(bite.longest_hold_ms);
-    total.dropped_frames += bite.dropped_frames;
-    total.duplicated_frames += bite.duplicated_frames;
-    total.reordered_frames += bite.reordered_frames;
-    total.promoted += bite.promoted;
-    total.epoch = total.epoch.max(bite.epoch);
-}
-
-fn in_words(bite: &Bite) -> String {
-    let parts = [
-        (bite.killed, "processes killed"),
-        (bite.stopped, "processes stopped"),
-        (bite.held_bytes, "bytes held"),
-        (bite.dropped_bytes, "bytes swallowed"),
-        (bite.reset_connections, "connections reset"),
-        (bite.refused_connections, "connections refused"),
-        (bite.delayed_segments, "segments delayed"),
-        (bite.held_frames, "frames held"),
-        (bite.longest_hold_ms, "ms the longest of them"),
-        (bite.dropped_frames, "frames dropped"),
-        (bite.duplicated_frames, "frames doubled"),
-        (bite.reordered_frames, "frames reordered"),
-        (bite.promoted, "nodes promoted"),
-    ];
-    let parts = parts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    if words.is_empty() { "nothing".to_string() } else { words.join(", ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_tcp_never_does_is_told() {
-        let check = |bites: &[&str], told: Option<&str>| {
-            let lines = bites.iter().map(|bite| {
+        let check = |effects: &[&str], told: Option<&str>| {
+            let lines = effects.iter().map(|effect| {
                 format!(
                     r#"{{"process":"nemesis","type":"info","f":"frames","value":{{"phase":"heal",
-                    "strike":0,"overlay":0,"effective":true,"bit":{bite}}}}}"#
+                    "strike":0,"overlay":0,"effective":true,"bit":{effect}}}}}"#
                 )
                 .replace('\n', " ")
             });
             let text = lines.collect::<Vec<_>>().join("\n");
             let (history, _) = History::parse(text.as_bytes()).unwrap();
-            let found = beyond_tcp(&history);
-            assert_eq!(found.is_some(), told.is_some(), "{bites:?}: {found:?}");
+            let found = caveats(&history).pop();
+            assert_eq!(found.is_some(), told.is_some(), "{effects:?}: {found:?}");
             if let (Some(found), Some(told)) = (found, told) {
                 assert!(found.contains(told), "{found}");
             }

@@ -31,7 +31,7 @@ use link::state::{LinkState, Registry};
 use link::{Carrier, Passed};
 use net::gate::Listening;
 
-use crate::action::{Bite, FrameKind, Link, OverlayId};
+use crate::action::{Effect, FrameKind, Link, OverlayId};
 
 pub use link::shape::{Arrival, FlowShape, LinkShape, Passage};
 pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
@@ -40,7 +40,7 @@ pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
 #[derive(Debug)]
 pub struct Proxy {
     links: BTreeMap<Link, Control>,
-    bites: Registry,
+    effects: Registry,
     /// Dropped, it ends the thread.
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -88,7 +88,7 @@ impl Proxy {
         kinds: &[FrameKind],
     ) -> Result<Proxy, ProxyError> {
         raise_descriptor_limit();
-        let bites = Registry::new(kinds);
+        let effects = Registry::new(kinds);
         let mut readings = Readings::new(kinds);
         let mut controls = BTreeMap::new();
         let mut carriers = Vec::new();
@@ -126,7 +126,7 @@ impl Proxy {
             .spawn(move || run(carriers, ended, &ready))
             .map_err(failed)?;
         started.recv().expect("the thread says how its start went").map_err(failed)?;
-        Ok(Proxy { links: controls, bites, end: Some(end), thread: Some(thread) })
+        Ok(Proxy { links: controls, effects, end: Some(end), thread: Some(thread) })
     }
 
     pub fn has(&self, link: Link) -> bool {
@@ -137,13 +137,13 @@ impl Proxy {
     pub fn set(&self, link: Link, shape: LinkShape) {
         let control = &self.links[&link];
         control.collect();
-        control.state.send_modify(|state| *state = Arc::new(self.bites.state(shape, state)));
+        control.state.send_modify(|state| *state = Arc::new(self.effects.state(shape, state)));
     }
 
     /// What this overlay did to the links so far.
-    pub fn bite(&self, overlay: OverlayId) -> Bite {
+    pub fn effect(&self, overlay: OverlayId) -> Effect {
         self.links.values().for_each(Control::collect);
-        self.bites.bite(overlay)
+        self.effects.effect(overlay)
     }
 
     pub fn counts(&self, link: Link) -> LinkCounts {

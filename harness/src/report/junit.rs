@@ -92,10 +92,10 @@ mod tests {
     fn unknown_is_never_a_pass() {
         let mut sample = Sample::valid(8, 100);
         sample.verdict.verdict = "unknown".into();
-        sample.verdict.reason = Some("<pause> never bit".into());
+        sample.verdict.reason = Some("<pause> never struck".into());
         sample.verdict.exit = 3;
         let text = xml(&sample.report());
         assert!(text.contains(r#"failures="0" errors="1""#), "{text}");
-        assert!(text.contains("&lt;pause&gt; never bit"), "{text}");
+        assert!(text.contains("&lt;pause&gt; never struck"), "{text}");
     }
 }

@@ -52,10 +52,12 @@ pub fn summary(report: &Report<'_>) -> String {
     }
     if !verdict.faults.is_empty() {
         let faults = verdict.faults.iter();
-        let bites: Vec<String> = faults
-            .map(|fault| format!("{} {} of {}", plain(&fault.fault), fault.bit, fault.strikes))
+        let said: Vec<String> = faults
+            .map(|fault| {
+                format!("{} {} of {}", plain(&fault.fault), fault.effective, fault.strikes)
+            })
             .collect();
-        let _ = writeln!(out, "\nFaults that bit: {}", bites.join(", "));
+        let _ = writeln!(out, "\nStrikes that had an effect: {}", said.join(", "));
     }
     if !verdict.replay.is_empty() {
         let command = verdict.replay.replace(['`', '\n'], " ").replace('<', "&lt;");

@@ -228,7 +228,7 @@ fn verdict() -> VerdictFile {
         faults: vec![FaultFile {
             fault: "crash".into(),
             strikes: 3,
-            bit: 2,
+            effective: 2,
             effect: "killed 2 processes".into(),
         }],
         phases_ms: vec![("warm-up".into(), 2_000.0), ("disturbance".into(), 28_000.0)],

@@ -62,7 +62,7 @@ fn stale() -> (Vec<Event>, VerdictFile) {
         faults: vec![FaultFile {
             fault: "partition".into(),
             strikes: 1,
-            bit: 1,
+            effective: 1,
             effect: "held 1.2 kB".into(),
         }],
         ..VerdictFile::default()
@@ -97,9 +97,9 @@ raft-partitions on raft with bug R13, 5 nodes, 10 clients, seed 7
  linearizable   violated   stale-read              3   0.31 ms
  durable        valid      nothing wrong           3   0.31 ms
 
- fault       struck   bit   what it did altogether
-───────────────────────────────────────────────────
- partition        1     1   held 1.2 kB
+ fault       struck   effective   what it did altogether
+─────────────────────────────────────────────────────────
+ partition        1           1   held 1.2 kB
 
  operations   3 ok, 0 fail, 0 info
  latency      p50 2.00 ms, p99 10.0 ms, max 10.0 ms

@@ -166,7 +166,6 @@ impl Context {
         view.leader = self.leader.get().map(|(node, _)| node);
         view.leaderless = self.system.leaderless();
         view.forgets = self.system.forgets();
-        view.clients = self.clients;
         view.forgot.clone_from(&self.forgot.borrow());
         view
     }

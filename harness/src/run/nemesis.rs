@@ -11,9 +11,9 @@ use rand_chacha::rand_core::Rng;
 use serde_json::json;
 
 use super::context::{ActiveOverlay, Context};
-use crate::action::{Action, Bite, NodeId, Operator, OverlayId};
+use crate::action::{Action, EPOCH, Effect, NodeId, Operator, OverlayId, PROMOTED};
 use crate::clock::{Nanos, nanos, within};
-use crate::faults::{self, Topology};
+use crate::faults::{self, Aimed, Topology};
 use crate::plan::{Plan, Strike};
 use crate::worlds::WorldError;
 
@@ -101,46 +101,34 @@ impl Nemesis {
     }
 
     async fn strike(&mut self, strike: &Strike) -> Result<(), WorldError> {
-        let view = self.context.view();
-        let effects = faults::resolve(strike, self.topology, &view);
-        let describe = faults::describe(strike, &effects, &view);
-        if effects.is_empty() {
-            self.context.remark(
-                &strike.fault,
-                json!({"phase": "skip", "strike": strike.id, "why": describe}),
-            );
+        let fault = faults::find(&strike.fault).expect("a plan names faults of the table");
+        match fault.resolve(&strike.detail, self.topology, &self.context.view()) {
+            Ok(aimed) => self.apply(strike, aimed).await,
+            Err(why) => {
+                let skipped = json!({"phase": "skip", "strike": strike.id, "why": why});
+                self.context.remark(&strike.fault, skipped);
+                Ok(())
+            }
         }
-        for effect in effects {
-            self.apply(strike, effect, &describe).await?;
-        }
-        Ok(())
     }
 
-    async fn apply(
-        &mut self,
-        strike: &Strike,
-        effect: Action,
-        describe: &str,
-    ) -> Result<(), WorldError> {
-        let targets = faults::targets(std::slice::from_ref(&effect));
-        let overlay = self.context.world.apply(effect.clone()).await?;
+    async fn apply(&mut self, strike: &Strike, aimed: Aimed) -> Result<(), WorldError> {
+        let Aimed { action, words } = aimed;
+        let overlay = self.context.world.apply(action.clone()).await?;
         let started = self.context.remark(
             &strike.fault,
             json!({"phase": "start", "overlay": overlay, "strike": strike.id,
-                   "targets": targets, "describe": describe,
-                   "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "effect": effect}),
+                   "targets": action.targets(), "describe": words,
+                   "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "effect": action}),
         );
-        if let Action::Once(Operator::Promote { node }) = effect {
+        if let Action::Once(Operator::Promote { node }) = action {
             let context = Rc::clone(&self.context);
             let (fault, id) = (strike.fault.clone(), strike.id);
             let promotion = async move { promote(&context, node, &fault, overlay, id).await };
             self.context.clock.spawn(Box::pin(promotion));
         } else {
-            let active = ActiveOverlay {
-                fault: strike.fault.clone(),
-                strike: strike.id,
-                describe: describe.to_string(),
-            };
+            let active =
+                ActiveOverlay { fault: strike.fault.clone(), strike: strike.id, describe: words };
             let before = self.context.active.borrow_mut().insert(overlay, active);
             assert!(before.is_none(), "an overlay's id is never used twice");
             if strike.early {
@@ -164,17 +152,17 @@ async fn promote(context: &Context, node: NodeId, fault: &str, overlay: OverlayI
     let mut client = context.world.direct();
     let deadline = context.clock.now() + nanos(PROMOTE_MAX);
     let answer = within(&*context.clock, deadline, client.promote(node)).await;
-    let (bite, answer) = match answer {
+    let (effect, answer) = match answer {
         Some(Ok(epoch)) => {
-            (Bite { promoted: 1, epoch, ..Bite::default() }, format!("{node} leads epoch {epoch}"))
+            (Effect::from([(PROMOTED, 1), (EPOCH, epoch)]), format!("{node} leads epoch {epoch}"))
         }
-        Some(Err(refusal)) => (Bite::default(), refusal.why()),
-        None => (Bite::default(), "timeout".to_string()),
+        Some(Err(refusal)) => (Effect::default(), refusal.why()),
+        None => (Effect::default(), "timeout".to_string()),
     };
     context.remark(
         fault,
-        json!({"phase": "heal", "overlay": overlay, "strike": strike, "bit": bite,
-               "effective": bite.is_effective(), "answer": answer}),
+        json!({"phase": "heal", "overlay": overlay, "strike": strike, "bit": effect,
+               "effective": effect.is_effective(), "answer": answer}),
     );
 }
 
@@ -202,11 +190,11 @@ async fn heal(context: &Context, overlay: OverlayId) -> Result<(), WorldError> {
     let active = context.active.borrow_mut().remove(&overlay).expect("an active overlay is healed");
     // What the heal sets free may act before it is confirmed.
     let lifted = context.clock.now();
-    let bite = context.world.heal(overlay).await?;
+    let effect = context.world.heal(overlay).await?;
     context.remark(
         &active.fault,
-        json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "bit": bite,
-               "effective": bite.is_effective(), "lifted_ns": lifted}),
+        json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "bit": effect,
+               "effective": effect.is_effective(), "lifted_ns": lifted}),
     );
     context.note_progress(false);
     Ok(())

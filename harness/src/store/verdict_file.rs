@@ -25,7 +25,7 @@ pub struct VerdictFile {
     pub replay: String,
     /// Operations by outcome and their latencies.
     pub operations: OperationsFile,
-    /// Every kind of fault with how often it struck and bit.
+    /// Every kind of fault with how often it struck and had an effect.
     pub faults: Vec<FaultFile>,
     /// How long each phase of the run took, in milliseconds, by name.
     pub phases_ms: Vec<(String, f64)>,
@@ -77,7 +77,9 @@ pub struct OperationsFile {
 pub struct FaultFile {
     pub fault: String,
     pub strikes: u64,
-    pub bit: u64,
+    /// How often it had an effect.
+    #[serde(alias = "bit")]
+    pub effective: u64,
     /// What it did altogether, in words.
     pub effect: String,
 }

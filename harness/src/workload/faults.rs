@@ -11,7 +11,8 @@ use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::when::End;
 use super::{FaultSpec, Registry, SystemRow, SystemSpec, When, Workload};
-use crate::faults::{Epochs, FAULTS, Fault, KnownFrames, find};
+use crate::action::Epochs;
+use crate::faults::{FAULTS, Fault, Subject, find};
 
 /// How long a fault lasts when the file does not say.
 const FOR: Duration = Duration::from_secs(2);
@@ -57,19 +58,19 @@ fn spec(
         },
     };
     let Some(fault) = find(kind) else {
-        let hint = meant(kind, FAULTS.iter().map(|fault| fault.name()), "faults");
+        let hint = meant(kind, FAULTS.iter().map(|fault| fault.name), "faults");
         return Err(at.mistake(format!("unknown fault `{kind}`{hint}")));
     };
     let row = row(workload, registry);
     refused(at, kind, row)?;
 
-    let mut known = vec!["every", if fault.by_hand() { "after" } else { "for" }, "at"];
-    known.extend(fault.keys().iter().map(|key| key.name));
+    let mut known = vec!["every", if fault.by_hand { "after" } else { "for" }, "at"];
+    known.extend(fault.keys.iter().map(|key| key.name));
     let section = Section::new("key", body, &known)?;
     let (when, said) = end.when(&section, kind)?;
     // What is there from the start stays to the end of the disturbance.
     let lasts = match when {
-        _ if fault.by_hand() => Duration::ZERO,
+        _ if fault.by_hand => Duration::ZERO,
         When::Start => workload.disturbance(),
         _ => FOR,
     };
@@ -79,11 +80,8 @@ fn spec(
         lasts: section.or("for", vec![lasts], durations)?,
         keys: keys(fault, &section)?,
     };
-    let frames = known_frames(fault, at, workload, row)?;
-    let topology = workload.topology();
-    let mut checked = fault.check(&spec, topology);
-    checked = checked.and_then(|()| fault.check_frames(&spec, frames));
-    checked.map_err(|error| {
+    let subject = subject(fault, at, workload, row)?;
+    fault.check(&spec, &subject).map_err(|error| {
         let place = section
             .get(&error.key)
             .map(|value| values(value).get(error.index).map_or(&value.at, |value| &value.at));
@@ -106,26 +104,26 @@ fn refused(at: &Place, kind: &str, row: Option<&SystemRow>) -> Result<(), Mistak
     }
 }
 
-/// The frames of the system under test, for a fault that needs to know them.
-fn known_frames<'a>(
-    fault: &dyn Fault,
+/// What the fault may know of the system under test.
+fn subject<'a>(
+    fault: &Fault,
     at: &Place,
     workload: &Workload,
     row: Option<&'a SystemRow>,
-) -> Result<KnownFrames<'a>, Mistake> {
-    let kinds = row.map_or(&[][..], |row| &row.frames);
-    if fault.reads_frames() && kinds.is_empty() {
+) -> Result<Subject<'a>, Mistake> {
+    let frames = row.map_or(&[][..], |row| &row.frames);
+    if fault.reads_frames && frames.is_empty() {
         return Err(at.mistake(format!(
             "nobody knows the messages of this system, so `{}` cannot tell one from the next; it \
              works on built-in systems",
-            fault.name()
+            fault.name
         )));
     }
-    let move_on = row.is_some_and(|row| row.moves_on);
+    let moves_on = row.is_some_and(|row| row.moves_on);
     // A log is decided slot by slot, one at a time.
     let one = !workload.model().has_keys() || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
-    Ok(KnownFrames { kinds, move_on, epochs_compare })
+    Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare })
 }
 
 fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {
@@ -137,9 +135,9 @@ fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {
 }
 
 /// The fault's own keys, each a list to draw from, defaults filled in.
-fn keys(fault: &dyn Fault, section: &Section<'_>) -> Result<BTreeMap<String, Vec<Value>>, Mistake> {
+fn keys(fault: &Fault, section: &Section<'_>) -> Result<BTreeMap<String, Vec<Value>>, Mistake> {
     let mut keys = BTreeMap::new();
-    for key in fault.keys() {
+    for key in fault.keys {
         let drawn = match section.get(key.name) {
             Some(node) => {
                 let drawn = values(node);

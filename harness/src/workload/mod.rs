@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use schism_verify::verdict::Kind;
 
-use crate::faults::{Epochs, FrameKind};
+use crate::action::{Epochs, FrameKind};
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
 pub use model::served;

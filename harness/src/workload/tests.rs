@@ -225,7 +225,7 @@ fn mistakes_in_faults_are_shown_where_they_stand() {
     check("  - meteor", "w.yaml:4:5: unknown fault `meteor`; faults are crash, pause");
     check("  - crash: {targte: one}", "w.yaml:4:13: unknown key `targte`; did you mean `target`?");
     check("  - frames: {kind: apend}", "w.yaml:4:20: no kind of message is called `apend`");
-    check("  - frames: {do: shuffle}", "w.yaml:4:18: unknown word `shuffle`; there are hold, dr");
+    check("  - frames: {do: shuffle}", "w.yaml:4:18: unknown do `shuffle`; `do` takes hold, dro");
     check("  - frames: {at: [start]}", "w.yaml:4:");
     check("  - crash: {target: 4}", "w.yaml:4:21: 4 targets of 3 nodes");
     check("  - crash: {target: [one, n7]}", "w.yaml:4:27: `n7` is not in the cluster");

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Expect, FaultSpec, SystemSpec, When, Workload};
-use crate::faults::{Fault, find};
+use crate::faults::find;
 use crate::units::format_duration;
 
 impl Workload {
@@ -81,7 +81,7 @@ fn fault(spec: &FaultSpec) -> Value {
         When::After(delay) => body.insert("after".to_owned(), json!(format_duration(*delay))),
     };
     let lasts: Vec<Value> = spec.lasts.iter().map(|d| json!(format_duration(*d))).collect();
-    if !find(&spec.kind).is_some_and(Fault::by_hand) {
+    if !find(&spec.kind).is_some_and(|fault| fault.by_hand) {
         body.insert("for".to_owned(), drawn(&lasts));
     }
     body.extend(spec.keys.iter().map(|(key, values)| (key.clone(), drawn(values))));

@@ -1,4 +1,4 @@
-//! Where nodes live: a world applies effects and heals them. The real one is `processes`; beside it
+//! Where nodes live: a world performs actions and heals them. The real one is `processes`; beside it
 //! stands a small simulated one for stories.
 
 pub mod dial;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use schism_verify::models::Model;
 
-use crate::action::{Action, Bite, ClientId, NodeId, OverlayId, View};
+use crate::action::{Action, ClientId, Effect, NodeId, OverlayId, View};
 use crate::clock::{Clock, Local, Nanos};
 use crate::systems::{Client, System};
 
@@ -24,10 +24,10 @@ pub trait World {
     /// Does it; returns once it is confirmed (process reaped, state T seen, links switched), never
     /// waits for readiness of a node. What is done in the clients' protocol (a promotion) is only
     /// given its name here.
-    fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>>;
+    fn apply(&self, action: Action) -> Local<'_, Result<OverlayId, WorldError>>;
     /// Removes exactly this overlay and says what it did. A restarted node has been started, not
     /// awaited.
-    fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>>;
+    fn heal(&self, id: OverlayId) -> Local<'_, Result<Effect, WorldError>>;
     /// The world now. `leader` is left to the caller, who asks the system.
     fn view(&self) -> View;
     /// When the machine itself stood still, since last asked.

@@ -1,9 +1,11 @@
 //! The fold: what the active overlays together make of each flow and node.
 //! It never acts: a world compares what this says with what is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::action::{Endpoint, Flow, Link, NodeId, Overlay, OverlayId};
+use crate::action::{
+    Endpoint, Flow, Link, LinkOverlay, NodeId, NodeShape, NodeView, Overlay, OverlayId, View,
+};
 use crate::proxy::{FlowShape, LinkShape};
 
 /// The active overlays.
@@ -11,15 +13,6 @@ use crate::proxy::{FlowShape, LinkShape};
 pub struct Overlays {
     active: BTreeMap<OverlayId, Overlay>,
     next: u64,
-}
-
-/// What the overlays make of a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct NodeShape {
-    /// Some overlay pauses it.
-    pub paused: bool,
-    /// Some overlay keeps it down. Wins over `paused`.
-    pub down: bool,
 }
 
 /// An overlay that is not active: never was, or was healed before.
@@ -53,21 +46,21 @@ impl Overlays {
         self.active.iter().map(|(&id, overlay)| (id, overlay))
     }
 
+    fn on_links(&self) -> impl Iterator<Item = (OverlayId, &LinkOverlay)> {
+        self.active().filter_map(|(id, overlay)| match overlay {
+            Overlay::Links(overlay) => Some((id, overlay)),
+            Overlay::Nodes(_) => None,
+        })
+    }
+
     /// What they make of one direction.
     pub fn flow(&self, flow: Flow) -> FlowShape {
         let mut shape = FlowShape::default();
-        for (id, overlay) in self.active() {
+        for (id, overlay) in self.on_links().filter(|(_, one)| one.flows().contains(&flow)) {
             match overlay {
-                Overlay::Block { flows, style } if flows.contains(&flow) => {
-                    shape.blocks.push((id, *style));
-                }
-                Overlay::Delay { flows, delay } if flows.contains(&flow) => {
-                    shape.delays.push((id, *delay));
-                }
-                Overlay::Frames { flows, meddling } if flows.contains(&flow) => {
-                    shape.frames.push((id, meddling.clone()));
-                }
-                _ => {}
+                LinkOverlay::Block { style, .. } => shape.blocks.push((id, *style)),
+                LinkOverlay::Delay { delay, .. } => shape.delays.push((id, *delay)),
+                LinkOverlay::Frames { meddling, .. } => shape.frames.push((id, meddling.clone())),
             }
         }
         shape
@@ -86,33 +79,33 @@ impl Overlays {
     pub fn node(&self, node: NodeId) -> NodeShape {
         let mut shape = NodeShape::default();
         for (_, overlay) in self.active() {
-            match overlay {
-                Overlay::Pause { nodes } => shape.paused |= nodes.contains(&node),
-                Overlay::Down { nodes } => shape.down |= nodes.contains(&node),
-                Overlay::Block { .. } | Overlay::Delay { .. } | Overlay::Frames { .. } => {}
+            if let Overlay::Nodes(overlay) = overlay
+                && overlay.nodes().contains(&node)
+            {
+                let NodeShape { paused, down } = overlay.shape();
+                shape = NodeShape { paused: shape.paused || paused, down: shape.down || down };
             }
         }
         shape
     }
 
-    /// Every blocked direction, whatever the style: where new connections are refused, the next
-    /// broken one stays broken.
-    pub fn blocked(&self) -> BTreeSet<Flow> {
-        let mut blocked = BTreeSet::new();
-        for (_, overlay) in self.active() {
-            if let Overlay::Block { flows, .. } = overlay {
-                blocked.extend(flows);
-            }
+    /// The cluster under them; `lives` says of a node whether it has a process. What only the
+    /// system can tell (who leads) is left out.
+    ///
+    /// Blocked is every blocked direction, whatever the style: where new connections are refused,
+    /// the next broken one stays broken.
+    pub fn view(&self, nodes: u8, lives: impl Fn(NodeId) -> bool) -> View {
+        let node = |node: NodeId| {
+            let shape = self.node(node);
+            NodeView { running: !shape.down && lives(node), paused: shape.paused }
+        };
+        let blocks = self.on_links().filter(|(_, overlay)| overlay.blocks());
+        View {
+            nodes: NodeId::all(nodes).map(node).collect(),
+            blocked: blocks.flat_map(|(_, overlay)| overlay.flows().iter().copied()).collect(),
+            withheld: self.on_links().any(|(_, overlay)| overlay.withholds()),
+            ..View::default()
         }
-        blocked
-    }
-
-    /// Whether some overlay withholds frames without end.
-    pub fn withhold(&self) -> bool {
-        self.active().any(|(_, overlay)| match overlay {
-            Overlay::Frames { meddling, .. } => meddling.withholds(),
-            _ => false,
-        })
     }
 }
 
@@ -128,12 +121,15 @@ pub fn links_of(flow: Flow) -> impl Iterator<Item = Link> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::action::{ClientId, Delay, Distribution, FrameFate, Meddling, Style, Until};
+    use crate::action::{
+        ClientId, Delay, Distribution, Effect, FrameFate, Meddling, NodeOverlay, Style, Until,
+    };
     use crate::proxy::{Arrival, Passage, all_links};
 
     const NODES: u8 = 3;
@@ -150,7 +146,20 @@ mod tests {
 
     fn frames(flows: BTreeSet<Flow>) -> Overlay {
         let what = FrameFate::Hold(Until::Moved);
-        Overlay::Frames { flows, meddling: Meddling { kind: "any".into(), probability: 1.0, what } }
+        let meddling = Meddling { kind: "any".into(), probability: 1.0, what };
+        Overlay::Links(LinkOverlay::Frames { flows, meddling })
+    }
+
+    fn block(flows: BTreeSet<Flow>, style: Style) -> Overlay {
+        Overlay::Links(LinkOverlay::Block { flows, style })
+    }
+
+    fn pause(nodes: BTreeSet<NodeId>) -> Overlay {
+        Overlay::Nodes(NodeOverlay::Pause { nodes })
+    }
+
+    fn down(nodes: BTreeSet<NodeId>) -> Overlay {
+        Overlay::Nodes(NodeOverlay::Down { nodes })
     }
 
     fn overlay() -> impl Strategy<Value = Overlay> {
@@ -163,19 +172,21 @@ mod tests {
         };
         let nodes = || prop::collection::btree_set((1..=NODES).prop_map(NodeId), 1..3);
         prop_oneof![
-            (flows(), style).prop_map(|(flows, style)| Overlay::Block { flows, style }),
-            flows().prop_map(move |flows| Overlay::Delay { flows, delay }),
+            (flows(), style).prop_map(|(flows, style)| block(flows, style)),
+            flows().prop_map(move |flows| Overlay::Links(LinkOverlay::Delay { flows, delay })),
             flows().prop_map(frames),
-            nodes().prop_map(|nodes| Overlay::Pause { nodes }),
-            nodes().prop_map(|nodes| Overlay::Down { nodes }),
+            nodes().prop_map(pause),
+            nodes().prop_map(down),
+            nodes().prop_map(|nodes| {
+                Overlay::Nodes(NodeOverlay::Nothing { nodes, effect: Effect::default() })
+            }),
         ]
     }
 
     /// All that can be seen of a fold.
-    fn seen(overlays: &Overlays) -> (Vec<LinkShape>, Vec<NodeShape>, BTreeSet<Flow>, bool) {
+    fn seen(overlays: &Overlays) -> (Vec<LinkShape>, View) {
         let links = all_links(NODES, CLIENTS).into_iter().map(|link| overlays.link(link));
-        let nodes = NodeId::all(NODES).map(|node| overlays.node(node));
-        (links.collect(), nodes.collect(), overlays.blocked(), overlays.withhold())
+        (links.collect(), overlays.view(NODES, |_| true))
     }
 
     /// How it must look without one overlay, said without the fold: nothing of it is left, and
@@ -202,7 +213,7 @@ mod tests {
             let ids: Vec<OverlayId> = all.into_iter().map(|one| overlays.add(one)).collect();
             for at in order {
                 let id = ids[at];
-                let (links, ..) = seen(&overlays);
+                let (links, _) = seen(&overlays);
                 let expected: Vec<LinkShape> = links
                     .into_iter()
                     .map(|link| LinkShape {
@@ -220,27 +231,24 @@ mod tests {
         #[test]
         fn overlapping_partitions_never_heal_each_other(one in flows(), two in flows()) {
             let mut overlays = Overlays::default();
-            let block = |flows: &BTreeSet<Flow>| {
-                Overlay::Block { flows: flows.clone(), style: Style::Hold }
-            };
-            let first = overlays.add(block(&one));
-            let second = overlays.add(block(&two));
-            prop_assert_eq!(overlays.blocked(), one.union(&two).copied().collect());
+            let blocked = |overlays: &Overlays| overlays.view(NODES, |_| true).blocked;
+            let first = overlays.add(block(one.clone(), Style::Hold));
+            let second = overlays.add(block(two.clone(), Style::Hold));
+            prop_assert_eq!(blocked(&overlays), one.union(&two).copied().collect());
             overlays.remove(first).unwrap();
-            prop_assert_eq!(overlays.blocked(), two.clone());
+            prop_assert_eq!(blocked(&overlays), two.clone());
             for flow in two {
                 prop_assert_eq!(overlays.flow(flow).passage(), Passage::Hold);
             }
             overlays.remove(second).unwrap();
-            prop_assert_eq!(overlays.blocked(), BTreeSet::new());
+            prop_assert_eq!(blocked(&overlays), BTreeSet::new());
         }
 
         #[test]
         fn every_flow_runs_over_the_links_that_show_it(flow in flows()) {
             for flow in flow {
                 let mut overlays = Overlays::default();
-                let flows = BTreeSet::from([flow]);
-                overlays.add(Overlay::Block { flows, style: Style::Reset });
+                overlays.add(block(BTreeSet::from([flow]), Style::Reset));
                 let shown: BTreeSet<Link> = all_links(NODES, CLIENTS)
                     .into_iter()
                     .filter(|&link| overlays.link(link).arrival() == Arrival::Refuse)
@@ -254,17 +262,17 @@ mod tests {
     fn a_node_runs_when_no_overlay_pauses_it_and_none_keeps_it_down() {
         let mut overlays = Overlays::default();
         let nodes = BTreeSet::from([NodeId(1)]);
-        let pause = overlays.add(Overlay::Pause { nodes: nodes.clone() });
-        let down = overlays.add(Overlay::Down { nodes: nodes.clone() });
-        let again = overlays.add(Overlay::Pause { nodes });
+        let paused = overlays.add(pause(nodes.clone()));
+        let downed = overlays.add(down(nodes.clone()));
+        let again = overlays.add(pause(nodes));
         let check = |overlays: &Overlays, paused, down| {
             assert_eq!(overlays.node(NodeId(1)), NodeShape { paused, down });
             assert_eq!(overlays.node(NodeId(2)), NodeShape::default());
         };
         check(&overlays, true, true);
-        overlays.remove(pause).unwrap();
+        overlays.remove(paused).unwrap();
         check(&overlays, true, true);
-        overlays.remove(down).unwrap();
+        overlays.remove(downed).unwrap();
         check(&overlays, true, false);
         overlays.remove(again).unwrap();
         check(&overlays, false, false);

@@ -271,6 +271,20 @@ impl Effect {
     }
 }
 
+impl<'a> FromIterator<(&'a str, u64)> for Effect {
+    /// Leaves out what is 0.
+    fn from_iter<I: IntoIterator<Item = (&'a str, u64)>>(counters: I) -> Effect {
+        let counted = counters.into_iter().filter(|(_, count)| *count > 0);
+        Effect(counted.map(|(name, count)| (name.to_owned(), count)).collect())
+    }
+}
+
+impl<const N: usize> From<[(&str, u64); N]> for Effect {
+    fn from(counters: [(&str, u64); N]) -> Effect {
+        counters.into_iter().collect()
+    }
+}
+
 impl Heal {
     /// Whether the strike had an effect, as said or as counted.
     #[must_use]

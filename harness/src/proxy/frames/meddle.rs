@@ -9,7 +9,7 @@ use super::Header;
 use super::overtaken::{LetsPass, PASSED_BY_MAX};
 use super::reading::Reading;
 use super::tally::{Gate, Kept, Tally};
-use crate::action::{FrameFate, OverlayId, Until};
+use crate::action::{DROPPED_FRAMES, DUPLICATED_FRAMES, FrameFate, OverlayId, Until};
 use crate::proxy::delay;
 
 /// What one overlay does to frames.
@@ -46,11 +46,11 @@ pub fn fate(header: Header, rules: &[FrameRule], reading: &Reading, random: &mut
         let overlay = rule.overlay;
         let until = match rule.fate {
             FrameFate::Drop => {
-                rule.tally.count(|bite| bite.dropped_frames += 1);
+                rule.tally.count(DROPPED_FRAMES, 1);
                 return Fate { copies: 0, kept: Kept::default(), lets_pass: None };
             }
             FrameFate::Duplicate => {
-                rule.tally.count(|bite| bite.duplicated_frames += 1);
+                rule.tally.count(DUPLICATED_FRAMES, 1);
                 fate.copies += 1;
                 continue;
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::tally::{Kept, Tally};
-use crate::action::OverlayId;
+use crate::action::{OverlayId, REORDERED_FRAMES};
 
 /// More would say no more: what depends on the order breaks at the first that is out of it.
 pub const PASSED_BY_MAX: u8 = 4;
@@ -116,7 +116,7 @@ impl Overtaken {
     fn pass(&mut self, number: u64) {
         for one in self.waiting.iter_mut().filter(|one| one.number < number) {
             if one.passed_by == 0 {
-                one.lets.tally.count(|bite| bite.reordered_frames += 1);
+                one.lets.tally.count(REORDERED_FRAMES, 1);
             }
             one.passed_by += 1;
         }
@@ -159,7 +159,7 @@ mod tests {
         let check = |frames: &[(&str, u8)], expected: &str, reordered: u64| {
             let (overtaken, gone, tally) = order(frames);
             assert_eq!(gone.join(" "), expected, "{frames:?}");
-            assert_eq!(tally.bite().reordered_frames, reordered, "{frames:?}");
+            assert_eq!(tally.effect().count(REORDERED_FRAMES), reordered, "{frames:?}");
             let waits = frames.len() - gone.len();
             assert_eq!((overtaken.waiting.len(), overtaken.bytes() > 0), (waits, waits > 0));
         };
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(gone, ["c"]);
         assert!(overtaken.release_due(Instant::now()).is_empty());
         assert_eq!(names(overtaken.release(|overlay| overlay == SHORT)), ["b"]);
-        assert_eq!(tally.bite().reordered_frames, 2, "what nobody passed is in order");
+        assert_eq!(tally.effect().count(REORDERED_FRAMES), 2, "what nobody passed is in order");
         let due = overtaken.due().expect("two wait");
         assert_eq!(names(overtaken.release_due(due + WAIT_MAX)), ["a", "d"]);
         assert_eq!((overtaken.due(), overtaken.bytes()), (None, 0));

@@ -2,20 +2,20 @@
 //! wait is counted by being.
 //! It never decides what happens, nor how long anything waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::action::{Bite, OverlayId};
+use crate::action::{Effect, HELD_EPOCHS, HELD_FRAMES, LONGEST_HOLD_MS, MEDIAN_HOLD_MS, OverlayId};
 
-/// One overlay's doings on all links.
+/// What one overlay did on all links.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<Sums>);
 
 #[derive(Debug, Default)]
 struct Sums {
     /// All but what follows from the waits.
-    counts: Bite,
+    counts: BTreeMap<&'static str, u64>,
     ended: Vec<Duration>,
     /// When the waits began that have not ended: (when, which).
     open: BTreeSet<(Instant, u64)>,
@@ -52,8 +52,8 @@ pub struct Gate {
 
 impl Tally {
     /// Counts something that waits for nothing.
-    pub fn count(&self, add: impl FnOnce(&mut Bite)) {
-        add(&mut self.sums().counts);
+    pub fn count(&self, counter: &'static str, more: u64) {
+        *self.sums().counts.entry(counter).or_default() += more;
     }
 
     /// A frame of this epoch begins to wait.
@@ -67,7 +67,7 @@ impl Tally {
     }
 
     /// So far; a wait that goes on counts with what it has lasted.
-    pub fn bite(&self) -> Bite {
+    pub fn effect(&self) -> Effect {
         let sums = self.sums();
         let now = Instant::now();
         let open = sums.open.iter().map(|(since, _)| now.saturating_duration_since(*since));
@@ -76,13 +76,14 @@ impl Tally {
             .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
             .collect();
         waits.sort_unstable();
-        Bite {
-            held_frames: waits.len() as u64,
-            median_hold_ms: waits.get(waits.len() / 2).copied().unwrap_or(0),
-            longest_hold_ms: waits.last().copied().unwrap_or(0),
-            held_epochs: sums.epochs.len() as u64,
-            ..sums.counts.clone()
-        }
+        let holds = [
+            (HELD_FRAMES, waits.len() as u64),
+            (MEDIAN_HOLD_MS, waits.get(waits.len() / 2).copied().unwrap_or(0)),
+            (LONGEST_HOLD_MS, waits.last().copied().unwrap_or(0)),
+            (HELD_EPOCHS, sums.epochs.len() as u64),
+        ];
+        let counts = sums.counts.iter().map(|(name, count)| (*name, *count));
+        holds.into_iter().chain(counts).collect()
     }
 
     fn sums(&self) -> MutexGuard<'_, Sums> {
@@ -101,18 +102,19 @@ impl Drop for Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::DROPPED_FRAMES;
 
     #[test]
     fn waits_count_while_they_last_and_after() {
         let tally = Arc::<Tally>::default();
-        tally.count(|bite| bite.dropped_frames += 2);
+        tally.count(DROPPED_FRAMES, 2);
         let (one, two) = (tally.begin(3), tally.begin(3));
         drop(tally.begin(4));
         let check = |frames, epochs| {
-            let bite = tally.bite();
-            assert_eq!((bite.held_frames, bite.held_epochs), (frames, epochs));
-            assert!(bite.median_hold_ms <= bite.longest_hold_ms);
-            assert_eq!(bite.dropped_frames, 2);
+            let effect = tally.effect();
+            assert_eq!((effect.count(HELD_FRAMES), effect.count(HELD_EPOCHS)), (frames, epochs));
+            assert!(effect.count(MEDIAN_HOLD_MS) <= effect.count(LONGEST_HOLD_MS));
+            assert_eq!(effect.count(DROPPED_FRAMES), 2);
         };
         check(3, 2);
         drop((one, two));

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::shape::{FlowShape, LinkShape, Passage};
-use crate::action::{Bite, Delay, FrameKind, Meddling, OverlayId, Style};
+use crate::action::{
+    DELAYED_SEGMENTS, DROPPED_BYTES, Delay, Effect, FrameKind, HELD_BYTES, Meddling, OverlayId,
+    REFUSED_CONNECTIONS, RESET_CONNECTIONS, Style,
+};
 use crate::proxy::frames::meddle::FrameRule;
 use crate::proxy::frames::tally::Tally;
 
@@ -48,8 +51,8 @@ impl Registry {
         tallies.entry(overlay).or_default().clone()
     }
 
-    pub fn bite(&self, overlay: OverlayId) -> Bite {
-        self.of(overlay).bite()
+    pub fn effect(&self, overlay: OverlayId) -> Effect {
+        self.of(overlay).effect()
     }
 
     /// The state that follows `before` when the link takes this shape.
@@ -92,14 +95,14 @@ impl LinkState {
 
     pub fn count_reset(&self) {
         for (_, _, tally) in self.blocks().filter(|(_, style, _)| *style == Style::Reset) {
-            tally.count(|bite| bite.reset_connections += 1);
+            tally.count(RESET_CONNECTIONS, 1);
         }
     }
 
     /// So many attempts to connect were refused or left hanging.
     pub fn count_refused(&self, attempts: u64) {
         for (_, _, tally) in self.blocks() {
-            tally.count(|bite| bite.refused_connections += attempts);
+            tally.count(REFUSED_CONNECTIONS, attempts);
         }
     }
 
@@ -120,16 +123,16 @@ impl FlowState {
     }
 
     pub fn count_held(&self, bytes: usize) {
-        self.stopping().for_each(|tally| tally.count(|bite| bite.held_bytes += bytes as u64));
+        self.stopping().for_each(|tally| tally.count(HELD_BYTES, bytes as u64));
     }
 
     pub fn count_dropped(&self, bytes: usize) {
-        self.stopping().for_each(|tally| tally.count(|bite| bite.dropped_bytes += bytes as u64));
+        self.stopping().for_each(|tally| tally.count(DROPPED_BYTES, bytes as u64));
     }
 
     pub fn count_delayed(&self) {
         for (_, tally) in &self.delays {
-            tally.count(|bite| bite.delayed_segments += 1);
+            tally.count(DELAYED_SEGMENTS, 1);
         }
     }
 

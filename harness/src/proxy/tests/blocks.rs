@@ -1,5 +1,6 @@
 //! What each style does to connections and to those who want one.
 
+use crate::action::{DROPPED_BYTES, HELD_BYTES, REFUSED_CONNECTIONS, RESET_CONNECTIONS};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 
@@ -35,7 +36,7 @@ fn held_bytes_and_fins_wait_and_go_on_exactly() {
     send(&mut client, b"there");
     client.shutdown(Shutdown::Write).unwrap();
     send(&mut node, b"hi");
-    eventually("13 bytes are held", || stage.bite().held_bytes == 13);
+    eventually("13 bytes are held", || stage.effect().count(HELD_BYTES) == 13);
     expect_silence(&mut node);
     expect_silence(&mut client);
     stage.heal();
@@ -54,11 +55,11 @@ fn a_node_that_dies_behind_a_hold_is_missed_only_after_the_heal() {
     eventually("it is there", || node.peek(&mut [0; 6]).is_ok_and(|bytes| bytes == 6));
     stage.block(Style::Hold);
     send(&mut node, b"last words");
-    eventually("they are held", || stage.bite().held_bytes == 10);
+    eventually("they are held", || stage.effect().count(HELD_BYTES) == 10);
     // The kernel resets a connection that is closed with bytes unread, as when its owner is killed.
     drop(node);
     send(&mut client, b"anyone?");
-    eventually("that is held", || stage.bite().held_bytes == 17);
+    eventually("that is held", || stage.effect().count(HELD_BYTES) == 17);
     expect_silence(&mut client);
     stage.heal();
     expect(&mut client, b"last words");
@@ -73,7 +74,7 @@ fn a_hold_is_felt_by_the_sender_and_loses_nothing() {
     client.set_nonblocking(true).unwrap();
     let mut sent = 0u64;
     let chunk: Vec<u8> = (0..=250).cycle().take(251 * 100).collect();
-    let full = |stage: &Stage| stage.bite().held_bytes >= QUEUE_BYTES_MAX as u64;
+    let full = |stage: &Stage| stage.effect().count(HELD_BYTES) >= QUEUE_BYTES_MAX as u64;
     eventually("the sender has to wait", || {
         loop {
             let position = (sent % 251) as usize;
@@ -109,7 +110,7 @@ fn under_hold_a_connect_hangs_and_gets_in_after_the_heal() {
     let caller = dial(stage.address());
     eventually("so is the next one's", || unanswered() > before);
     assert!(!is_connected(&caller));
-    assert!(stage.bite().refused_connections > 0);
+    assert!(stage.effect().count(REFUSED_CONNECTIONS) > 0);
     stage.heal();
     eventually("the SYN is sent again and answered", || is_connected(&caller));
     drop(early);
@@ -132,12 +133,12 @@ fn reset_resets_both_sides_and_refuses_until_the_heal() {
     stage.block(Style::Reset);
     expect_rst(&mut client);
     expect_rst(&mut node);
-    eventually("the reset is counted", || stage.bite().reset_connections == 1);
+    eventually("the reset is counted", || stage.effect().count(RESET_CONNECTIONS) == 1);
     eventually("the kernel refuses", || {
         TcpStream::connect(stage.address())
             .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     });
-    assert!(stage.bite().refused_connections >= 1, "the first who came was seen");
+    assert!(stage.effect().count(REFUSED_CONNECTIONS) >= 1, "the first who came was seen");
     stage.heal();
     eventually("callers are let in", || TcpStream::connect(stage.address()).is_ok());
 }
@@ -155,9 +156,10 @@ fn refuse_leaves_alone_who_is_inside() {
     expect(&mut node, b"inside");
     send(&mut node, b"yes");
     expect(&mut client, b"yes");
-    let bite = stage.bite();
-    assert_eq!(bite, Bite { refused_connections: bite.refused_connections, ..Bite::default() });
-    assert!(bite.is_effective());
+    let effect = stage.effect();
+    let names: Vec<&String> = effect.0.keys().collect();
+    assert_eq!(names, [REFUSED_CONNECTIONS]);
+    assert!(effect.is_effective());
 }
 
 #[test]
@@ -170,8 +172,8 @@ fn a_blackhole_swallows_and_a_stream_with_a_hole_is_reset_at_the_heal() {
     let mut newcomer = TcpStream::connect(stage.address()).unwrap();
     newcomer.set_read_timeout(Some(LONG)).unwrap();
     send(&mut newcomer, b"me too");
-    eventually("all is swallowed", || stage.bite().dropped_bytes == 19);
-    assert_eq!(stage.bite().refused_connections, 1, "the newcomer");
+    eventually("all is swallowed", || stage.effect().count(DROPPED_BYTES) == 19);
+    assert_eq!(stage.effect().count(REFUSED_CONNECTIONS), 1, "the newcomer");
     for stream in [&mut client, &mut node, &mut newcomer] {
         expect_silence(stream);
     }
@@ -191,7 +193,7 @@ fn one_way_blocks_leave_the_other_way_alone() {
     send(&mut client, b"request");
     expect(&mut node, b"request");
     send(&mut node, b"answer");
-    eventually("the answer is held", || stage.bite().held_bytes == 6);
+    eventually("the answer is held", || stage.effect().count(HELD_BYTES) == 6);
     expect_silence(&mut client);
     stage.heal();
     expect(&mut client, b"answer");
@@ -200,7 +202,7 @@ fn one_way_blocks_leave_the_other_way_alone() {
     send(&mut node, b"heard");
     expect(&mut client, b"heard");
     send(&mut client, b"unheard");
-    eventually("it is swallowed", || stage.bite().dropped_bytes == 7);
+    eventually("it is swallowed", || stage.effect().count(DROPPED_BYTES) == 7);
     expect_silence(&mut node);
     stage.heal();
     expect_rst(&mut node);
@@ -225,13 +227,14 @@ fn of_two_holds_healing_one_frees_nothing() {
     stage.set(both.clone(), both);
     send(&mut client, b"a");
     eventually("it is held, by both", || {
-        stage.bite().held_bytes == 1 && stage.proxy.bite(OverlayId(8)).held_bytes == 1
+        stage.effect().count(HELD_BYTES) == 1
+            && stage.proxy.effect(OverlayId(8)).count(HELD_BYTES) == 1
     });
     stage.block(Style::Hold);
     send(&mut client, b"b");
-    eventually("that too, by the one left", || stage.bite().held_bytes == 2);
+    eventually("that too, by the one left", || stage.effect().count(HELD_BYTES) == 2);
     expect_silence(&mut node);
-    assert_eq!(stage.proxy.bite(OverlayId(8)).held_bytes, 1);
+    assert_eq!(stage.proxy.effect(OverlayId(8)).count(HELD_BYTES), 1);
     stage.heal();
     expect(&mut node, b"ab");
 }
@@ -254,7 +257,7 @@ fn many_connections_heal_at_once_whether_or_not_anybody_reads() {
     for (client, _) in &mut pairs {
         send(client, b"go");
     }
-    eventually("all are held", || stage.bite().held_bytes >= 128);
+    eventually("all are held", || stage.effect().count(HELD_BYTES) >= 128);
     for (_, node) in &mut pairs {
         expect_silence(node);
     }

@@ -1,7 +1,10 @@
 //! Frames between nodes, met one by one.
 
 use super::*;
-use crate::action::{FrameFate, FramePart, Meddling, Until};
+use crate::action::{
+    DROPPED_FRAMES, DUPLICATED_FRAMES, FrameFate, FramePart, HELD_EPOCHS, HELD_FRAMES,
+    LONGEST_HOLD_MS, Meddling, REORDERED_FRAMES, Until,
+};
 
 const N: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 const ASK: u8 = 1;
@@ -60,7 +63,7 @@ impl Cluster {
     }
 
     fn held(&self) -> u64 {
-        self.proxy.bite(ID).held_frames
+        self.proxy.effect(ID).count(HELD_FRAMES)
     }
 
     fn holds(&self, frames: u64) {
@@ -96,7 +99,7 @@ fn what_decides_waits_until_its_receiver_has_moved_beyond_its_epoch() {
     send(&mut one_two, &frame(APPEND, 5, b"next"));
     cluster.holds(2);
     expect_silence(&mut at_two);
-    assert_eq!(cluster.proxy.bite(ID).held_epochs, 2);
+    assert_eq!(cluster.proxy.effect(ID).count(HELD_EPOCHS), 2);
     cluster.meddle("decides", None);
     expect(&mut at_two, &frame(APPEND, 5, b"next"));
     drop(one_two);
@@ -194,9 +197,12 @@ fn frames_are_dropped_doubled_and_delayed() {
     sends(&mut sender);
     expect(&mut receiver, &[&append[..], &vote].concat());
     assert!(since.elapsed() >= delay);
-    let bite = cluster.proxy.bite(ID);
-    assert_eq!((bite.dropped_frames, bite.duplicated_frames, bite.held_frames), (1, 1, 1));
-    assert!(bite.longest_hold_ms >= 30);
+    let effect = cluster.proxy.effect(ID);
+    assert_eq!(
+        (effect.count(DROPPED_FRAMES), effect.count(DUPLICATED_FRAMES), effect.count(HELD_FRAMES)),
+        (1, 1, 1)
+    );
+    assert!(effect.count(LONGEST_HOLD_MS) >= 30);
 }
 
 /// The names of the next `count` frames of this length, in the order in which they come.
@@ -225,7 +231,7 @@ fn reordered_frames_are_let_past_and_none_is_lost() {
     assert!((1..=4).contains(&place), "{come:?}");
     let rest: Vec<&String> = come.iter().filter(|name| *name != "late").collect();
     assert_eq!(rest, others, "the others keep their order");
-    assert_eq!(cluster.proxy.bite(ID).reordered_frames, 1);
+    assert_eq!(cluster.proxy.effect(ID).count(REORDERED_FRAMES), 1);
     // Where all are to wait, all come, and some in another order.
     cluster.meddle("any", Some(FrameFate::Reorder));
     let sent: Vec<String> = (0..200).map(|number| format!("{number:04}")).collect();
@@ -248,7 +254,7 @@ fn nothing_waits_longer_for_others_than_a_while_or_the_heal() {
     send(&mut sender, &frame(APPEND, 1, b"alone"));
     expect(&mut receiver, &frame(APPEND, 1, b"alone"));
     assert!(since.elapsed() >= Duration::from_millis(200), "something could have followed");
-    assert_eq!(cluster.proxy.bite(ID).reordered_frames, 0, "nothing was out of order");
+    assert_eq!(cluster.proxy.effect(ID).count(REORDERED_FRAMES), 0, "nothing was out of order");
     // A heal, and the end of the stream, end the wait; half a frame behind it stays behind it.
     for ends in [false, true] {
         send(&mut sender, &frame(APPEND, 1, b"first"));

@@ -64,8 +64,8 @@ impl Stage {
         self.proxy.set(LINK, LinkShape::default());
     }
 
-    fn bite(&self) -> Bite {
-        self.proxy.bite(ID)
+    fn effect(&self) -> Effect {
+        self.proxy.effect(ID)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use super::*;
-use crate::action::Distribution;
+use crate::action::{DELAYED_SEGMENTS, Distribution};
 
 #[test]
 fn bytes_pass_both_ways_and_a_fin_closes_one_way_only() {
@@ -102,7 +102,7 @@ fn nothing_overtakes_anything_whatever_the_jitter() {
     let mut received = Vec::new();
     node.read_to_end(&mut received).unwrap();
     assert_eq!(received, text);
-    assert!(stage.bite().delayed_segments > 0);
+    assert!(stage.effect().count(DELAYED_SEGMENTS) > 0);
 }
 
 #[test]
@@ -127,5 +127,8 @@ fn delays_add_and_hold_from_the_first_byte_to_the_fin() {
     send(&mut node, b"fast again");
     expect(&mut client, b"fast again");
     assert!(start.elapsed() < LONG);
-    assert!(stage.bite().delayed_segments > 0 && stage.proxy.bite(OverlayId(8)).is_effective());
+    assert!(
+        stage.effect().count(DELAYED_SEGMENTS) > 0
+            && stage.proxy.effect(OverlayId(8)).is_effective()
+    );
 }

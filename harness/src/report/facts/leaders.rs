@@ -34,7 +34,7 @@ pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) 
             let number = node.strip_prefix('n').and_then(|digits| digits.parse::<u8>().ok());
             let killed = strikes
                 .iter()
-                .filter(|strike| number.is_some_and(|number| strike.down().contains(&number)))
+                .filter(|strike| number.is_some_and(|number| strike.shape(number).down))
                 .map(|strike| strike.from_ns)
                 .find(|&at| from_ns < at && at < next);
             let to_ns = killed.unwrap_or(next).min(end_ns);

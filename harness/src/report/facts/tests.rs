@@ -7,9 +7,8 @@ use serde_json::json;
 
 use super::super::Report;
 use super::recovery::{recoveries, silences};
-use super::strikes::{Sides, bite_words};
+use super::strikes::Sides;
 use super::{Facts, evidence};
-use crate::action::Bite;
 use crate::store::verdict_file::VerdictFile;
 
 fn events(lines: &str) -> Vec<Event> {
@@ -109,7 +108,7 @@ fn recovery_counts_from_the_heal_and_silence_while_somebody_waits() {
             silences(facts).iter().map(|s| (s.from_ns / 1_000_000, s.to_ns / 1_000_000)).collect();
         assert_eq!(quiet, [(1_100, 2_150)]);
         assert_eq!(facts.strikes[0].effective, Some(false));
-        assert_eq!(facts.strikes[0].bite_words(), "no effect");
+        assert_eq!(facts.strikes[0].effect_words(), "no effect");
     });
 }
 
@@ -135,11 +134,4 @@ fn reads_say_what_they_saw_of_the_matter() {
         ["read -> 9 at 1, tail 3", "read -> 8 at 1, tail 2"]
     );
     assert_eq!(labels(Kind::StaleRead, &[2])[0], "read -> 3 entries, tail 3");
-}
-
-#[test]
-fn a_bite_is_told_in_words() {
-    let bite = Bite { killed: 2, held_bytes: 1_234, refused_connections: 1, ..Bite::default() };
-    assert_eq!(bite_words(&bite), "killed 2 processes, held 1.2 kB, refused 1 connection");
-    assert_eq!(bite_words(&Bite::default()), "no effect");
 }

@@ -50,7 +50,7 @@ fn tested(report: &Report<'_>) -> Markup {
     }
     let verdict = report.verdict;
     let strikes: u64 = verdict.faults.iter().map(|fault| fault.strikes).sum();
-    let bit: u64 = verdict.faults.iter().map(|fault| fault.bit).sum();
+    let effective: u64 = verdict.faults.iter().map(|fault| fault.effective).sum();
     html! {
         dl.tiles {
             (tile("System", &verdict.system, &system(report)))
@@ -66,7 +66,7 @@ fn tested(report: &Report<'_>) -> Markup {
             } @else if strikes == 0 {
                 (tile("Faults", "none", "nothing was broken"))
             } @else {
-                (tile("Faults that bit", &format!("{bit} of {strikes}"), &kinds(report)))
+                (tile("Strikes with effect", &format!("{effective} of {strikes}"), &kinds(report)))
             }
         }
     }
@@ -136,8 +136,9 @@ fn system(report: &Report<'_>) -> String {
 
 fn kinds(report: &Report<'_>) -> String {
     let faults = report.verdict.faults.iter();
-    let said: Vec<String> =
-        faults.map(|fault| format!("{} {}/{}", fault.fault, fault.bit, fault.strikes)).collect();
+    let said: Vec<String> = faults
+        .map(|fault| format!("{} {}/{}", fault.fault, fault.effective, fault.strikes))
+        .collect();
     said.join(", ")
 }
 

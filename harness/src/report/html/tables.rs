@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use super::super::facts::Facts;
 use super::super::facts::operations::Ending;
 use super::super::facts::recovery::{Silence, recoveries, silences};
-use super::super::pictures::fault_class;
 use super::super::{Report, words};
 use crate::draw::text::cut;
 
@@ -53,7 +52,7 @@ fn badge(verdict: &str) -> Markup {
     html! { span class=(class) { (verdict) } }
 }
 
-/// Every kind of fault with how often it struck and bit.
+/// Every kind of fault with how often it struck and had an effect.
 pub(super) fn faults(report: &Report<'_>, facts: &Facts<'_>) -> Markup {
     html! {
         section #faults {
@@ -61,19 +60,19 @@ pub(super) fn faults(report: &Report<'_>, facts: &Facts<'_>) -> Markup {
             @if report.verdict.faults.is_empty() {
                 p.note { "The workload breaks nothing." }
             } @else {
-                p.note { "A fault bites when it had an effect: bytes held, connections refused, a \
-                    process reaped or seen stopped. A run whose faults do not bite is not valid." }
+                p.note { "What the strikes were confirmed to do: bytes held, connections refused, \
+                    processes reaped or seen stopped. A run whose faults have no effect is not valid." }
                 div.scroll { table {
                     thead { tr {
-                        th { "Fault" } th.n { "Struck" } th.n { "Bit" } th { "What it did altogether" }
+                        th { "Fault" } th.n { "Struck" } th.n { "Effective" } th { "What it did altogether" }
                     } }
                     tbody {
                         @for fault in &report.verdict.faults {
-                            @let class = fault_class(&fault.fault);
+                            @let class = crate::faults::class(&fault.fault);
                             tr {
                                 td { i class=(format!("swatch strike {class}")) {} b { (fault.fault) } }
                                 td.n { (fault.strikes) }
-                                td.n { @if fault.bit == 0 { b.bad { "0" } } @else { (fault.bit) } }
+                                td.n { @if fault.effective == 0 { b.bad { "0" } } @else { (fault.effective) } }
                                 td { (fault.effect) }
                             }
                         }
@@ -105,19 +104,19 @@ pub(super) fn recovery(facts: &Facts<'_>) -> Markup {
                 summary { (after.len()) " strikes" }
                 div.scroll { table {
                     thead { tr {
-                        th { "Strike" } th.n { "At" } th.n { "Lasted" } th { "Bite" }
+                        th { "Strike" } th.n { "At" } th.n { "Lasted" } th { "Effect" }
                         th.n { "Longest silence" } th.n { "First ok" } th.n { "Throughput back" }
                     } }
                     tbody {
                         @for row in after.iter().take(ROWS_MAX) {
                             @let strike = &facts.strikes[row.strike];
-                            @let class = fault_class(&strike.fault);
+                            @let class = crate::faults::class(&strike.fault);
                             tr {
                                 td { i class=(format!("swatch strike {class}")) {} (strike.title()) }
                                 td.n { (facts.show(strike.from_ns)) }
                                 td.n { (strike.to_ns.map_or("to the end".into(),
                                     |to| words::nanos(to.saturating_sub(strike.from_ns)))) }
-                                td { (strike.bite_words()) }
+                                td { (strike.effect_words()) }
                                 td.n { (words::nanos(row.quiet_ns)) }
                                 td.n { (or_never(row.first_ok_ns)) }
                                 td.n { (or_never(row.throughput_ns)) }

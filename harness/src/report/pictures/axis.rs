@@ -2,8 +2,8 @@
 //! It never hides a strike: one too short to see is drawn two pixels wide.
 
 use super::super::facts::Facts;
-use super::fault_class;
 use crate::draw::svg::{LEFT, RIGHT, Svg, WIDTH, fit};
+use crate::faults;
 
 /// A stretch of time on the width of a picture.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,7 +53,7 @@ impl Axis {
             if self.sees(strike.from_ns, to) {
                 let (from, to) = (self.x(strike.from_ns), self.x(to));
                 let shape = (from, top, (to - from).max(2.0), bottom - top);
-                let class = format!("band {}", fault_class(&strike.fault));
+                let class = format!("band {}", faults::class(&strike.fault));
                 svg.rect(shape, &class, &strike.title());
             }
         }
@@ -79,14 +79,14 @@ impl Axis {
                 let to = strike.to_ns.unwrap_or(facts.end_ns);
                 let (x, end) = (self.x(strike.from_ns), self.x(to));
                 let width = (end - x).max(2.0);
-                let bit = if strike.effective == Some(false) { " idle" } else { "" };
-                let class = format!("strike {}{bit}", fault_class(kind));
+                let idle = if strike.effective == Some(false) { " idle" } else { "" };
+                let class = format!("strike {}{idle}", faults::class(kind));
                 let title = format!(
                     "{} ({} to {}): {}",
                     strike.title(),
                     facts.show(strike.from_ns),
                     strike.to_ns.map_or("the end".into(), |to| facts.show(to)),
-                    strike.bite_words(),
+                    strike.effect_words(),
                 );
                 svg.rect((x, y + 1.0, width, ROW - 4.0), &class, &title);
                 let words = strike.describe.strip_prefix(*kind).unwrap_or(&strike.describe).trim();

@@ -8,9 +8,11 @@ use schism_verify::verdict::Anomaly;
 use super::super::facts::Facts;
 use super::super::facts::evidence;
 use super::super::facts::strikes::{Sides, Strike};
+use super::Drawing;
 use super::axis::{Axis, STRIKES_MAX};
-use super::{Drawing, fault_class};
+use crate::action::NodeShape;
 use crate::draw::svg::{LEFT, RIGHT, Svg, WIDTH, fit};
+use crate::faults;
 
 /// Height of a lane, and of the bar in it.
 const LANE: f64 = 28.0;
@@ -161,26 +163,24 @@ fn cut_off(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, strike: &Strike, node: 
         Some(Sides::Groups(groups)) if groups[0].contains(&node) => "side wide",
         Some(Sides::Groups(_)) => "side apart",
         Some(Sides::Touched(nodes)) if nodes.contains(&node) => "side touched",
-        None if strike.slowed().contains(&node) => "side touched",
+        None if strike.slows(node) => "side touched",
         _ => return,
     };
     let (x, end) = (axis.x(strike.from_ns), axis.x(strike.to_ns.unwrap_or(facts.end_ns)));
-    let class = format!("{class} {}", fault_class(&strike.fault));
+    let class = format!("{class} {}", faults::class(&strike.fault));
     svg.rect((x, y, (end - x).max(2.0), LANE), &class, &strike.title());
 }
 
 /// Hatching where this node was down or paused.
 fn stopped(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, strike: &Strike, node: u8, middle: f64) {
-    let (class, word) = if strike.down().contains(&node) {
-        ("down", "down")
-    } else if strike.paused().contains(&node) {
-        ("paused", "paused")
-    } else {
-        return;
+    let word = match strike.shape(node) {
+        NodeShape { down: true, .. } => "down",
+        NodeShape { paused: true, .. } => "paused",
+        _ => return,
     };
     let (x, end) = (axis.x(strike.from_ns), axis.x(strike.to_ns.unwrap_or(facts.end_ns)));
     let width = (end - x).max(2.0);
-    svg.rect((x, middle - BAR / 2.0, width, BAR), class, &strike.title());
+    svg.rect((x, middle - BAR / 2.0, width, BAR), word, &strike.title());
     let shown = fit(word, width - 10.0);
     if shown == word {
         svg.text((x + width / 2.0, middle + 4.0), "on-stop mid", word);

@@ -102,7 +102,7 @@ const LANES: &[(&str, &str)] = &[
     ("down", "down"),
     ("paused", "paused"),
     ("apart", "cut off"),
-    ("idle", "a fault that did not bite"),
+    ("idle", "a fault without effect"),
     ("stall", "the machine itself stood still"),
 ];
 

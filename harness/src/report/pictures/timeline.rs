@@ -9,10 +9,11 @@ use schism_verify::verdict::Anomaly;
 use super::super::facts::Facts;
 use super::super::facts::evidence::{self, Evidence};
 use super::super::facts::operations::Operation;
+use super::Drawing;
 use super::axis::STRIKES_MAX;
 use super::elastic::Elastic;
-use super::{Drawing, fault_class};
 use crate::draw::svg::{CHAR_WIDTH, LEFT, RIGHT, Svg, WIDTH, fit};
+use crate::faults;
 
 /// Rows of neighbours under those of the proof: ten clients is the default.
 const NEIGHBOUR_ROWS_MAX: usize = 10;
@@ -184,7 +185,7 @@ fn bands(svg: &mut Svg, facts: &Facts<'_>, scale: &Elastic, top: f64, bottom: f6
             continue;
         }
         let (x, x_end) = (scale.x(strike.from_ns.max(from)), scale.x(ends.min(to)));
-        let class = fault_class(&strike.fault);
+        let class = faults::class(&strike.fault);
         let shape = (x, top, (x_end - x).max(2.0), bottom - top);
         svg.rect(shape, &format!("band {class}"), &strike.title());
         let start = x.max(free);

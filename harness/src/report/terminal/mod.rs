@@ -104,13 +104,13 @@ fn judged(check: &CheckFile) -> String {
 }
 
 fn faults(report: &Report<'_>, paint: Paint) -> String {
-    let mut table = paint.table(&["fault", "struck", "bit", "what it did altogether"]);
+    let mut table = paint.table(&["fault", "struck", "effective", "what it did altogether"]);
     for fault in &report.verdict.faults {
-        let bit = Cell::new(fault.bit).set_alignment(CellAlignment::Right);
+        let effective = Cell::new(fault.effective).set_alignment(CellAlignment::Right);
         table.add_row(vec![
             Cell::new(clean(&fault.fault)),
             Cell::new(fault.strikes).set_alignment(CellAlignment::Right),
-            if fault.bit == 0 { bit.fg(Color::DarkYellow) } else { bit },
+            if fault.effective == 0 { effective.fg(Color::DarkYellow) } else { effective },
             Cell::new(cut(&fault.effect, 200)),
         ]);
     }

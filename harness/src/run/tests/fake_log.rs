@@ -11,15 +11,14 @@ use schism_verify::history::{Event, Field, Name, Value};
 use schism_verify::models::{self, Model};
 
 use super::virtual_time::Virtual;
-use crate::action::{
-    Action, Bite, ClientId, Endpoint, Flow, NodeId, NodeView, Overlay, OverlayId, View,
-};
+use crate::action::{Action, ClientId, Effect, Endpoint, Flow, NodeId, Overlay, OverlayId, View};
 use crate::clock::{Clock, Local};
 use crate::systems::command::CommandSystem;
 use crate::systems::{
     Client, Completion, Control, Dial, Launch, Layout, NodeStatus, Progress, Refusal, System,
     SystemRow,
 };
+use crate::worlds::overlays::Overlays;
 use crate::worlds::{Death, Stall, World, WorldError};
 
 /// How a log lies.
@@ -56,10 +55,9 @@ pub struct FakeLog {
     proposed: Cell<u64>,
     promoted: Cell<(NodeId, u64)>,
     forgot: RefCell<BTreeSet<NodeId>>,
-    pub overlays: RefCell<BTreeMap<OverlayId, Overlay>>,
+    pub overlays: RefCell<Overlays>,
     pub deaths: RefCell<Vec<Death>>,
     pub stopped: Cell<bool>,
-    made: Cell<u64>,
     asked: Cell<u64>,
     appended: Cell<u64>,
     judge_of_progress: CommandSystem,
@@ -85,7 +83,6 @@ impl FakeLog {
             overlays: RefCell::default(),
             deaths: RefCell::default(),
             stopped: Cell::new(false),
-            made: Cell::new(0),
             asked: Cell::new(0),
             appended: Cell::new(0),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
@@ -95,23 +92,6 @@ impl FakeLog {
 
     fn shared(&self) -> Rc<FakeLog> {
         self.own.upgrade().expect("whoever asks holds it")
-    }
-
-    fn node_view(&self, node: NodeId) -> NodeView {
-        let overlays = self.overlays.borrow();
-        let hit = |wanted: fn(&Overlay) -> Option<&BTreeSet<NodeId>>| {
-            overlays.values().filter_map(wanted).any(|nodes| nodes.contains(&node))
-        };
-        NodeView {
-            running: !hit(|overlay| match overlay {
-                Overlay::Down { nodes } => Some(nodes),
-                _ => None,
-            }),
-            paused: hit(|overlay| match overlay {
-                Overlay::Pause { nodes } => Some(nodes),
-                _ => None,
-            }),
-        }
     }
 
     /// The lowest node that runs, if progress is possible at all.
@@ -324,45 +304,30 @@ impl System for FakeSystem {
 }
 
 impl World for FakeLog {
-    fn apply(&self, effect: Action) -> Local<'_, Result<OverlayId, WorldError>> {
-        let id = OverlayId(self.made.replace(self.made.get() + 1));
-        if let Action::Hold(overlay) = effect {
-            if let (Overlay::Down { nodes }, Lie::InMemory) = (&overlay, self.lie) {
-                self.forgot.borrow_mut().extend(nodes);
-            }
-            self.overlays.borrow_mut().insert(id, overlay);
+    fn apply(&self, action: Action) -> Local<'_, Result<OverlayId, WorldError>> {
+        let mut overlays = self.overlays.borrow_mut();
+        let id = match action {
+            Action::Hold(overlay) => overlays.add(overlay),
+            Action::Once(_) => overlays.name(),
+        };
+        let down = NodeId::all(self.nodes).filter(|node| overlays.node(*node).down);
+        if self.lie == Lie::InMemory {
+            self.forgot.borrow_mut().extend(down);
         }
         Box::pin(async move { Ok(id) })
     }
 
-    fn heal(&self, id: OverlayId) -> Local<'_, Result<Bite, WorldError>> {
-        let overlay = self.overlays.borrow_mut().remove(&id);
-        Box::pin(async move {
-            let overlay = overlay.ok_or_else(|| WorldError(format!("{id:?} does not hold")))?;
-            let mut bite = Bite::default();
-            match overlay {
-                Overlay::Down { nodes } => bite.killed = nodes.len() as u64,
-                Overlay::Pause { nodes } => bite.stopped = nodes.len() as u64,
-                Overlay::Block { .. } => bite.held_bytes = 1,
-                Overlay::Delay { .. } => bite.delayed_segments = 1,
-                Overlay::Frames { .. } => bite.held_frames = 1,
-            }
-            Ok(bite)
-        })
+    fn heal(&self, id: OverlayId) -> Local<'_, Result<Effect, WorldError>> {
+        let healed = self.overlays.borrow_mut().remove(id);
+        let effect = healed.map(|overlay| match overlay {
+            Overlay::Nodes(overlay) => Effect::from([("hit", overlay.nodes().len() as u64)]),
+            Overlay::Links(overlay) => Effect::from([("hit", overlay.flows().len() as u64)]),
+        });
+        Box::pin(async move { effect.map_err(|error| WorldError(error.to_string())) })
     }
 
     fn view(&self) -> View {
-        let overlays = self.overlays.borrow();
-        let blocks = overlays.values().filter_map(|overlay| match overlay {
-            Overlay::Block { flows, .. } => Some(flows.iter().copied()),
-            _ => None,
-        });
-        View {
-            nodes: NodeId::all(self.nodes).map(|node| self.node_view(node)).collect(),
-            blocked: blocks.flatten().collect(),
-            withheld: overlays.values().any(|overlay| matches!(overlay, Overlay::Frames { .. })),
-            ..View::default()
-        }
+        self.overlays.borrow().view(self.nodes, |_| true)
     }
 
     fn client(&self, client: ClientId) -> Box<dyn Client> {

@@ -8,6 +8,8 @@ mod files;
 pub mod guard;
 mod messages;
 mod nodes;
+mod on_links;
+mod on_nodes;
 mod procfs;
 mod real_time;
 mod spawn;
@@ -21,7 +23,7 @@ use std::rc::Rc;
 
 use tokio::sync::Mutex;
 
-use crate::action::{FrameKind, Link, NodeId, OverlayId};
+use crate::action::{Effect, FrameKind, Link, NodeId, OverlayId};
 use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
 use crate::systems::{Client, Dial, Launch};
 use crate::worlds::dial::Addresses;
@@ -75,19 +77,13 @@ pub struct Processes {
     frames: Vec<FrameKind>,
     directory: PathBuf,
     overlays: RefCell<Overlays>,
-    /// What overlays did to processes.
-    bites: RefCell<BTreeMap<OverlayId, ProcessBite>>,
+    /// What active overlays did when they were put on.
+    effects: RefCell<BTreeMap<OverlayId, Effect>>,
     /// Held while processes are being changed, so that changes happen one after the other. Links
     /// change at once, whatever the processes do.
     changing: Mutex<()>,
     /// Last, so that nobody claims the addresses before they are free.
     net: RunNet,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct ProcessBite {
-    killed: u64,
-    stopped: u64,
 }
 
 impl Processes {
@@ -142,7 +138,7 @@ impl Processes {
             frames,
             directory,
             overlays: RefCell::default(),
-            bites: RefCell::default(),
+            effects: RefCell::default(),
             changing: Mutex::default(),
             net,
         };

@@ -1,0 +1,72 @@
+//! Overlays on nodes: their processes are killed and stopped, started and let go on.
+
+use crate::action::{Effect, KILLED, NodeId, NodeOverlay, NodeShape, OverlayId, STOPPED};
+use crate::clock::Local;
+use crate::worlds::WorldError;
+
+use super::Processes;
+use super::cluster::Perform;
+
+impl Perform for NodeOverlay {
+    fn check(&self, world: &Processes) -> Result<(), WorldError> {
+        let missing = self.nodes().iter().find(|&node| !world.launches.contains_key(node));
+        missing.map_or(Ok(()), |node| Err(world.unknown(&format!("node {node}"))))
+    }
+
+    fn put_on<'a>(&'a self, world: &'a Processes) -> Local<'a, Result<Effect, WorldError>> {
+        Box::pin(async move {
+            let _changing = world.changing.lock().await;
+            let nodes: Vec<NodeId> = self.nodes().iter().copied().collect();
+            Ok(match self {
+                NodeOverlay::Down { .. } => {
+                    Effect::from([(KILLED, world.nodes.kill(&nodes).await?)])
+                }
+                NodeOverlay::Pause { .. } => {
+                    Effect::from([(STOPPED, world.nodes.stop(&nodes).await?)])
+                }
+                NodeOverlay::Nothing { effect, .. } => effect.clone(),
+            })
+        })
+    }
+
+    fn take_off<'a>(
+        &'a self,
+        _: OverlayId,
+        world: &'a Processes,
+    ) -> Local<'a, Result<Effect, WorldError>> {
+        Box::pin(async move {
+            let _changing = world.changing.lock().await;
+            match self {
+                NodeOverlay::Down { nodes } => {
+                    for &node in nodes {
+                        world.start_again(node).await?;
+                    }
+                }
+                NodeOverlay::Pause { nodes } => {
+                    let free = nodes.iter().copied().filter(|&node| !world.shape(node).paused);
+                    world.nodes.resume(&free.collect::<Vec<_>>()).await?;
+                }
+                NodeOverlay::Nothing { .. } => {}
+            }
+            Ok(Effect::default())
+        })
+    }
+}
+
+impl Processes {
+    /// Starts a node that no overlay keeps down any more; one that is paused begins paused.
+    async fn start_again(&self, node: NodeId) -> Result<(), WorldError> {
+        if self.shape(node).down || self.nodes.pid(node).is_some() {
+            return Ok(());
+        }
+        self.spawn(node).await?;
+        if self.shape(node).paused {
+            self.nodes.stop(&[node]).await?;
+        }
+        Ok(())
+    }
+
+    fn shape(&self, node: NodeId) -> NodeShape {
+        self.overlays.borrow().node(node)
+    }
+}
