@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Past this a file wants to be two.
-const FILE_LINES_MAX: usize = 400;
+const FILE_LINES_MAX: usize = 600;
 /// As rustfmt is told. It does not reach into comments, so they are ours.
 const COMMENT_CHARS_MAX: usize = 100;
 /// It does not reach into macros either, where breaking a line sometimes costs more than it gives.
@@ -65,7 +65,7 @@ const BANNED: &[(&str, &str, &str)] = &[
 /// Where a word that is also a fault's key means something else.
 const NO_FAULT: &[(&str, &str)] = &[
     ("harness/src/report/pictures/mod.rs", "latency"), // of operations
-    ("harness/src/report/terminal/live.rs", "latency"),
+    ("harness/src/cli/status.rs", "latency"),
     ("harness/src/report/terminal/mod.rs", "latency"),
     ("harness/src/systems/clients/lines.rs", "promote"), // the request
 ];

@@ -53,8 +53,8 @@ pub fn add_up<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Effect {
     total
 }
 
-/// An effect in words: `held 1.2 MB, refused 3 connections`. What no fault of the table has, as in a
-/// run of another version, is told by its name.
+/// An effect in words: `held 1.2 MB, refused 3 connections`. What no fault of the table has, as in
+/// a run of another version, is told by its name.
 pub fn tell(effect: &Effect) -> String {
     let known = counters().map(|counter| (effect.count(counter.name), counter));
     let known = known.filter(|(count, _)| *count > 0);

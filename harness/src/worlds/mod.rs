@@ -1,5 +1,5 @@
-//! Where nodes live: a world performs actions and heals them. The real one is `processes`; beside it
-//! stands a small simulated one for stories.
+//! Where nodes live: a world performs actions and heals them. The real one is `processes`; beside
+//! it stands a small simulated one for stories.
 
 pub mod dial;
 pub mod overlays;

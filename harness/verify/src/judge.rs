@@ -65,8 +65,9 @@ fn broken(checker: &Checker) -> CheckResult {
     Finding::unknown(0, reason).of(checker.name, Duration::ZERO)
 }
 
-/// Why `valid` may not be said of this run although no check objects: faults that never had an effect, too
-/// few operations, a last phase that was not carried out. Sentences; empty for a plain history.
+/// Why `valid` may not be said of this run although no check objects: faults that never had an
+/// effect, too few operations, a last phase that was not carried out. Sentences; empty for a plain
+/// history.
 pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
     let mut doubts = Vec::new();
     let strikes = nemesis::strikes(history);

@@ -1,5 +1,6 @@
 //! What the events say, worked out once for all renderers.
-//! It never judges: what is an anomaly and what had an effect is written in the verdict and the history.
+//! It never judges: what is an anomaly and what had an effect is written in the verdict and the
+//! history.
 
 pub mod evidence;
 pub mod leaders;

@@ -79,17 +79,6 @@ pub const PICTURES: &[Picture] = &[
     },
 ];
 
-/// A class that is safe from any name: `f-partition`; one of the known faults, else `f-other`.
-pub fn fault_class(fault: &str) -> &'static str {
-    match fault {
-        "partition" => "f-partition",
-        "crash" => "f-crash",
-        "pause" => "f-pause",
-        "latency" => "f-latency",
-        _ => "f-other",
-    }
-}
-
 const PROOF: &[(&str, &str)] = &[
     ("offender", "where it shows"),
     ("witness", "what proves it"),
