@@ -22,7 +22,7 @@ pub struct ReplicationProgress {
     pub id: NodeId,
     /// The last index known to agree, durably.
     pub matched: Index,
-    /// The latest round it answered ([`crate::common::reads::Rounds`]).
+    /// The latest round it answered ([`crate::common::rounds`]).
     pub round: u64,
     /// When it last answered anything.
     pub heard: Time,
