@@ -45,7 +45,10 @@ pub(super) fn caveats(history: &History) -> Vec<String> {
 /// What all strikes of a fault did together.
 fn total(history: &History, kind: &str) -> Effect {
     let heals = history.nemesis(kind).map(said).filter(|said| said["phase"] == "heal");
-    let effects = heals.map(|said| serde_json::from_value(said["bit"].clone()).unwrap_or_default());
+    // Older runs say `bit`.
+    let effect = |said: serde_json::Value| said.get("effect").or(said.get("bit")).cloned();
+    let effects = heals
+        .map(|said| serde_json::from_value(effect(said).unwrap_or_default()).unwrap_or_default());
     faults::add_up(&effects.collect::<Vec<Effect>>())
 }
 

@@ -84,7 +84,7 @@ fn found(verdict: &VerdictFile) -> Vec<String> {
 }
 
 fn elections(facts: &Facts<'_>) -> u64 {
-    facts.reigns.iter().filter(|reign| *reign.role == *"leader").count() as u64
+    facts.leaderships.iter().filter(|leadership| *leadership.role == *"leader").count() as u64
 }
 
 /// The longest gap between two acknowledgements that touches each strike.

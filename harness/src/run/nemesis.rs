@@ -119,7 +119,7 @@ impl Nemesis {
             &strike.fault,
             json!({"phase": "start", "overlay": overlay, "strike": strike.id,
                    "targets": action.targets(), "describe": words,
-                   "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "effect": action}),
+                   "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "action": action}),
         );
         if let Action::Once(Operator::Promote { node }) = action {
             let context = Rc::clone(&self.context);
@@ -161,7 +161,7 @@ async fn promote(context: &Context, node: NodeId, fault: &str, overlay: OverlayI
     };
     context.remark(
         fault,
-        json!({"phase": "heal", "overlay": overlay, "strike": strike, "bit": effect,
+        json!({"phase": "heal", "overlay": overlay, "strike": strike, "effect": effect,
                "effective": effect.is_effective(), "answer": answer}),
     );
 }
@@ -193,7 +193,7 @@ async fn heal(context: &Context, overlay: OverlayId) -> Result<(), WorldError> {
     let effect = context.world.heal(overlay).await?;
     context.remark(
         &active.fault,
-        json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "bit": effect,
+        json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "effect": effect,
                "effective": effect.is_effective(), "lifted_ns": lifted}),
     );
     context.note_progress(false);

@@ -8,7 +8,7 @@ use super::{Report, event_time, object, word};
 
 /// A stretch of time in which a node had one role.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Reign {
+pub struct Leadership {
     pub node: Name,
     /// `leader`, `candidate`, `pre-candidate`, `follower`.
     pub role: Name,
@@ -18,13 +18,13 @@ pub struct Reign {
 }
 
 /// Reads `role` and `boot` lines of the traces; a crash ends what it interrupts.
-pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) -> Vec<Reign> {
+pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) -> Vec<Leadership> {
     let lines: Vec<(&String, Vec<Line>)> =
         report.traces.iter().map(|(node, bytes)| (node, read(bytes))).collect();
     let first = lines.iter().filter_map(|(_, lines)| lines.first()).map(|line| line.at_ns).min();
     let Some(first) = first else { return Vec::new() };
     let origin = report.environment["clock_origin_ns"].as_u64().unwrap_or(first);
-    let mut reigns = Vec::new();
+    let mut leaderships = Vec::new();
     for (node, lines) in lines {
         for (place, line) in lines.iter().enumerate() {
             let Some(role) = &line.role else { continue };
@@ -40,11 +40,11 @@ pub(super) fn from_traces(report: &Report<'_>, strikes: &[Strike], end_ns: u64) 
             let to_ns = killed.unwrap_or(next).min(end_ns);
             if from_ns < to_ns {
                 let (node, role) = (node.as_str().into(), role.as_str().into());
-                reigns.push(Reign { node, role, epoch: line.epoch, from_ns, to_ns });
+                leaderships.push(Leadership { node, role, epoch: line.epoch, from_ns, to_ns });
             }
         }
     }
-    reigns
+    leaderships
 }
 
 /// A role or a boot of a trace.
@@ -79,12 +79,12 @@ fn read(bytes: &[u8]) -> Vec<Line> {
 }
 
 /// From `leader` events: each leads until the next is named.
-pub(super) fn from_events(events: &[Event], timed: bool, end_ns: u64) -> Vec<Reign> {
-    let mut reigns: Vec<Reign> = Vec::new();
+pub(super) fn from_events(events: &[Event], timed: bool, end_ns: u64) -> Vec<Leadership> {
+    let mut leaderships: Vec<Leadership> = Vec::new();
     let mut open = false;
     for event in events.iter().filter(|e| e.process() == Process::Nemesis && *e.f == *"leader") {
         let at = event_time(event, timed);
-        if let Some(last) = reigns.last_mut().filter(|_| open) {
+        if let Some(last) = leaderships.last_mut().filter(|_| open) {
             last.to_ns = at;
         }
         let value = object(event.value.as_ref());
@@ -93,25 +93,32 @@ pub(super) fn from_events(events: &[Event], timed: bool, end_ns: u64) -> Vec<Rei
         if open {
             let epoch = value["epoch"].as_u64().unwrap_or(0);
             let (node, role) = (node.into(), "leader".into());
-            reigns.push(Reign { node, role, epoch, from_ns: at, to_ns: end_ns });
+            leaderships.push(Leadership { node, role, epoch, from_ns: at, to_ns: end_ns });
         }
     }
-    reigns
+    leaderships
 }
 
 /// `n2 led epoch 3, n4 epoch 4`.
-pub(super) fn led_at(reigns: &[Reign], at: u64) -> String {
-    let mut leaders: Vec<&Reign> = reigns
+pub(super) fn led_at(leaderships: &[Leadership], at: u64) -> String {
+    let mut leaders: Vec<&Leadership> = leaderships
         .iter()
-        .filter(|reign| *reign.role == *"leader" && reign.from_ns <= at && at <= reign.to_ns)
+        .filter(|leadership| {
+            *leadership.role == *"leader" && leadership.from_ns <= at && at <= leadership.to_ns
+        })
         .collect();
-    leaders.sort_by_key(|reign| (reign.epoch, reign.from_ns));
+    leaders.sort_by_key(|leadership| (leadership.epoch, leadership.from_ns));
     leaders.dedup_by(|later, earlier| later.node == earlier.node && later.epoch == earlier.epoch);
     let words: Vec<String> = leaders
         .iter()
         .enumerate()
-        .map(|(place, reign)| {
-            format!("{}{} epoch {}", reign.node, if place == 0 { " led" } else { "" }, reign.epoch)
+        .map(|(place, leadership)| {
+            format!(
+                "{}{} epoch {}",
+                leadership.node,
+                if place == 0 { " led" } else { "" },
+                leadership.epoch
+            )
         })
         .collect();
     if words.is_empty() { "nobody led".into() } else { words.join(", ") }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use schism_verify::history::{Event, Name, Process, Value};
 
 use super::Report;
-use leaders::Reign;
+use leaders::Leadership;
 use operations::Operation;
 use strikes::Strike;
 
@@ -28,8 +28,8 @@ pub struct Facts<'a> {
     /// Every strike of a fault, by start.
     pub strikes: Vec<Strike>,
     /// Who had which role when.
-    pub reigns: Vec<Reign>,
-    /// Whether `reigns` come from the nodes' own traces, so that two may lead at once.
+    pub leaderships: Vec<Leadership>,
+    /// Whether `leaderships` come from the nodes' own traces, so that two may lead at once.
     pub traced: bool,
     /// The phases, each with its start.
     pub phases: Vec<(String, u64)>,
@@ -54,7 +54,7 @@ impl<'a> Facts<'a> {
             timed,
             operations: operations::pair(events, timed),
             strikes: strikes::read(events, timed),
-            reigns: Vec::new(),
+            leaderships: Vec::new(),
             traced: false,
             phases: Vec::new(),
             stalls: Vec::new(),
@@ -65,10 +65,10 @@ impl<'a> Facts<'a> {
         for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
             facts.remark(event, clock(event));
         }
-        facts.reigns = leaders::from_traces(report, &facts.strikes, end_ns);
-        facts.traced = !facts.reigns.is_empty();
+        facts.leaderships = leaders::from_traces(report, &facts.strikes, end_ns);
+        facts.traced = !facts.leaderships.is_empty();
         if !facts.traced {
-            facts.reigns = leaders::from_events(events, timed, end_ns);
+            facts.leaderships = leaders::from_events(events, timed, end_ns);
         }
         facts
     }
@@ -109,7 +109,7 @@ impl<'a> Facts<'a> {
             .collect();
         Moment {
             faults: if faults.is_empty() { "none".into() } else { faults.join("; ") },
-            leaders: leaders::led_at(&self.reigns, at),
+            leaders: leaders::led_at(&self.leaderships, at),
         }
     }
 

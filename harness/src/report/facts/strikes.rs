@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use schism_verify::history::{Event, Name, Process};
+use serde::de::DeserializeOwned;
 
 use super::{event_time, object, word};
 use crate::action::{Action, Effect, Endpoint, Flow, NodeId, NodeShape, Overlay};
@@ -52,7 +53,7 @@ pub(super) fn read(events: &[Event], timed: bool) -> Vec<Strike> {
                 from_ns: at,
                 to_ns: None,
                 describe: cut(&word(&value["describe"]), 160),
-                action: serde_json::from_value(value["effect"].clone()).ok(),
+                action: named(&value, "action", "effect"),
                 targets: list(&value["targets"]),
                 effect: None,
                 effective: None,
@@ -64,7 +65,7 @@ pub(super) fn read(events: &[Event], timed: bool) -> Vec<Strike> {
                 });
                 if let Some(strike) = healed {
                     strike.to_ns = Some(at);
-                    strike.effect = serde_json::from_value(value["bit"].clone()).ok();
+                    strike.effect = named(&value, "effect", "bit");
                     strike.effective = value["effective"]
                         .as_bool()
                         .or_else(|| strike.effect.as_ref().map(Effect::is_effective));
@@ -74,6 +75,12 @@ pub(super) fn read(events: &[Event], timed: bool) -> Vec<Strike> {
         }
     }
     strikes
+}
+
+/// What stands under a name, or under the one that older runs give it.
+fn named<T: DeserializeOwned>(value: &serde_json::Value, name: &str, old: &str) -> Option<T> {
+    let found = value.get(name).or_else(|| value.get(old))?;
+    serde_json::from_value(found.clone()).ok()
 }
 
 fn list(value: &serde_json::Value) -> Vec<String> {

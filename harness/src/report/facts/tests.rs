@@ -69,7 +69,7 @@ fn sides_of_a_partition_are_those_without_a_way_between_them() {
 }
 
 #[test]
-fn a_crash_ends_the_reign_it_interrupts() {
+fn a_crash_ends_the_leadership_it_interrupts() {
     let down = json!({"hold": {"down": {"nodes": ["n1"]}}});
     let trace = concat!(
         r#"{"e":"role","inc":1,"at":501000,"role":"leader","epoch":3}"#,
@@ -82,9 +82,12 @@ fn a_crash_ends_the_reign_it_interrupts() {
     );
     with(&strike("crash", &down), &[("n1", trace)], |facts| {
         assert!(facts.traced);
-        let reign = &facts.reigns[0];
-        assert_eq!((reign.from_ns, reign.to_ns, reign.epoch), (500_000, 1_000_000_000, 3));
-        assert_eq!(facts.reigns.len(), 1);
+        let leadership = &facts.leaderships[0];
+        assert_eq!(
+            (leadership.from_ns, leadership.to_ns, leadership.epoch),
+            (500_000, 1_000_000_000, 3)
+        );
+        assert_eq!(facts.leaderships.len(), 1);
         assert_eq!(facts.moment(600_000_000).leaders, "n1 led epoch 3");
         assert_eq!(facts.moment(1_500_000_000).leaders, "nobody led");
     });

@@ -43,7 +43,7 @@ pub fn draw_around(facts: &Facts<'_>, anomaly: Option<&Anomaly>) -> Option<Drawi
 }
 
 fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
-    if facts.nodes.is_empty() || (facts.reigns.is_empty() && facts.strikes.is_empty()) {
+    if facts.nodes.is_empty() || (facts.leaderships.is_empty() && facts.strikes.is_empty()) {
         return None;
     }
     let mut svg = Svg::default();
@@ -124,32 +124,32 @@ fn stalls(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, (top, bottom): (f64, f64
 }
 
 fn roles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, name: &str, middle: f64) {
-    let own = facts.reigns.iter().filter(|reign| *reign.node == *name);
+    let own = facts.leaderships.iter().filter(|leadership| *leadership.node == *name);
     let mut drawn_to = f64::MIN;
-    for reign in own.filter(|reign| axis.sees(reign.from_ns, reign.to_ns)) {
-        let (x, end) = (axis.x(reign.from_ns), axis.x(reign.to_ns));
+    for leadership in own.filter(|leadership| axis.sees(leadership.from_ns, leadership.to_ns)) {
+        let (x, end) = (axis.x(leadership.from_ns), axis.x(leadership.to_ns));
         // a storm of elections has thousands of roles: those that share a pixel are one
-        if &*reign.role == "follower" || end < drawn_to + 0.5 {
+        if &*leadership.role == "follower" || end < drawn_to + 0.5 {
             continue;
         }
         drawn_to = end;
         let title = format!(
             "{name}: {} of epoch {}, {} to {}",
-            reign.role,
-            reign.epoch,
-            facts.show(reign.from_ns),
-            facts.show(reign.to_ns)
+            leadership.role,
+            leadership.epoch,
+            facts.show(leadership.from_ns),
+            facts.show(leadership.to_ns)
         );
-        match &*reign.role {
+        match &*leadership.role {
             "leader" => {
                 let shape = (x, middle - BAR / 2.0, (end - x).max(3.0), BAR);
-                let class = format!("reign e{}", reign.epoch % EPOCH_COLOURS);
+                let class = format!("leadership e{}", leadership.epoch % EPOCH_COLOURS);
                 svg.rect(shape, &class, &title);
-                let long = format!("epoch {}", reign.epoch);
-                let short = format!("{}", reign.epoch);
+                let long = format!("epoch {}", leadership.epoch);
+                let short = format!("{}", leadership.epoch);
                 let words = if fit(&long, end - x - 8.0) == long { long } else { short };
                 if fit(&words, end - x - 4.0) == words {
-                    svg.text((x + 5.0, middle + 4.0), "on-reign", &words);
+                    svg.text((x + 5.0, middle + 4.0), "on-leadership", &words);
                 }
             }
             _ => svg.rect((x, middle - 3.0, (end - x).max(2.0), 6.0), "seeks", &title),

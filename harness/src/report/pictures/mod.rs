@@ -86,7 +86,7 @@ const PROOF: &[(&str, &str)] = &[
 ];
 
 const LANES: &[(&str, &str)] = &[
-    ("reign", "leader, a colour per epoch"),
+    ("leadership", "leader, a colour per epoch"),
     ("seeks", "candidate"),
     ("down", "down"),
     ("paused", "paused"),

@@ -66,7 +66,7 @@ fn an_operator_may_promote_although_the_leader_lives() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_systems_words_and_did_not_bite() {
+fn a_refusal_is_told_in_the_systems_words_and_had_no_effect() {
     let hasty = "system: fake\nnodes: 3\nduration: 8s\nfaults:\n  - promote: {to: n3, at: 2s}\n";
     let left = run(hasty, 1, Lie::Honest, |_, _| {});
     assert!(left.said("promote")[1].contains("refused: it elects"), "{:?}", left.said("promote"));

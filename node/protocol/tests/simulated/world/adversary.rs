@@ -13,7 +13,7 @@ use super::profile::{Fate, Filter, Profile};
 use super::trial::{PROGRESS_WITHIN, Subject};
 
 /// Under the adversary for so long: some hundreds of elections.
-const REIGN: u64 = 60_000 * MS;
+const LEADERSHIP: u64 = 60_000 * MS;
 /// Fewer epochs do not show that it could go on for ever (docs/internals/protocols.md).
 const EPOCHS_MIN: usize = 20;
 /// T is 150 ms by default, and a wait of more than 10 T would be a loss in disguise.
@@ -140,7 +140,7 @@ pub fn withholds_every_decision(kind: &Kind, nodes: u8, seeds: u64) {
     for seed in 0..seeds {
         let at = format!("{name}, {nodes} nodes, seed {seed}");
         let mut cluster = Cluster::start(&under(kind, nodes, ADVERSARY, Vec::new()), seed, false);
-        cluster.run_until(cluster.now + REIGN);
+        cluster.run_until(cluster.now + LEADERSHIP);
         assert_eq!(cluster.violation(), None, "{at}");
         assert_eq!(cluster.clients.served(), 0, "{at}: a decision under the adversary");
         let commits = cluster.statuses().into_iter().flatten().map(|status| status.commit);
@@ -164,7 +164,7 @@ pub fn withholds_every_decision(kind: &Kind, nodes: u8, seeds: u64) {
         assert_eq!(Clients::settled(&cluster), Ok(0), "{at}");
 
         let mut control = Cluster::start(&under(kind, nodes, CONTROL, waits), seed, false);
-        control.run_until(control.now + REIGN);
+        control.run_until(control.now + LEADERSHIP);
         assert_eq!(control.violation(), None, "{at}");
         assert!(control.clients.served() > 0, "{at}: the same waits at random withhold as much");
     }

@@ -50,8 +50,12 @@ struct Lifted {
 struct Remark {
     phase: String,
     overlay: Option<u64>,
+    /// Older runs call it the effect.
+    #[serde(default)]
+    action: Json,
     #[serde(default)]
     effect: Json,
+    /// What older runs call the effect.
     #[serde(default)]
     bit: Json,
     lifted_ns: Option<u64>,
@@ -63,13 +67,15 @@ fn adversaries(history: &History) -> Vec<Adversary> {
     for event in remarks {
         let Some(remark) = nemesis::read::<Remark>(event) else { continue };
         let (Some(overlay), Some(time)) = (remark.overlay, event.time()) else { continue };
-        let adaptive = remark.effect.pointer("/hold/frames/meddling/what/hold");
+        let action = if remark.action.is_null() { &remark.effect } else { &remark.action };
+        let adaptive = action.pointer("/hold/frames/meddling/what/hold");
         match remark.phase.as_str() {
             "start" if adaptive.is_some_and(|until| until == "moved") => {
                 adversaries.push((overlay, Adversary { started_ns: time, lifted: None }));
             }
             "heal" => {
-                let number = |name: &str| remark.bit[name].as_u64().unwrap_or(0);
+                let effect = if remark.bit.is_null() { &remark.effect } else { &remark.bit };
+                let number = |name: &str| effect[name].as_u64().unwrap_or(0);
                 if let Some((_, adversary)) =
                     adversaries.iter_mut().find(|(one, _)| *one == overlay)
                 {
