@@ -26,6 +26,12 @@ pub trait ReadRounds: LogProtocol {
         Self::leader(node).filter(|leader| *leader != node.state.id)
     }
 
+    /// A question without an answer is asked again after this long, and only the last one's answer
+    /// counts. Two heartbeats: long enough for any answer that is still coming.
+    fn asks_again_after(node: &Node<Self>) -> u64 {
+        2 * node.state.options.heartbeat_ns
+    }
+
     /// Asks it from which index on a read may be answered.
     fn ask_index(_node: &Node<Self>, _leader: NodeId, _token: u64, _out: &mut Out<Self>) {}
 
@@ -55,8 +61,7 @@ impl<P: ReadRounds> Node<P> {
     /// After every input: asks whom there is to ask, and answers whom it can.
     pub(crate) fn serve_reads(&mut self, out: &mut Out<P>) {
         self.start_read_round(out);
-        // Two heartbeats: long enough for any answer that is still coming.
-        let patience = 2 * self.state.options.heartbeat_ns;
+        let patience = P::asks_again_after(self);
         if let Some(leader) = P::whom_to_ask(self)
             && let Some(token) = self.asking.ask(self.now, patience)
         {

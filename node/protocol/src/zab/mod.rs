@@ -229,6 +229,11 @@ impl ReadRounds for Parts {
         }
     }
 
+    /// Within a session nothing is lost, so an answer that is late still comes.
+    fn asks_again_after(zab: &Zab) -> u64 {
+        2 * zab.state.options.election_timeout_ns
+    }
+
     fn ask_index(zab: &Zab, _leader: NodeId, token: u64, out: &mut Out) {
         zab.report(Report::Read { token }, out);
     }
