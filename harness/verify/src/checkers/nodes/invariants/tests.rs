@@ -195,7 +195,7 @@ n2 append i=2 epoch=2 chain=b2
     check("valid", &format!("{persisted}{}", boot(2, "b2")));
     check("acked-durability", &format!("{persisted}{}", boot(3, "a3")));
     check("acked-durability", &format!("{persisted}{}", boot(3, "b3")));
-    check("acked-durability", &tail.replace("epoch=2", "epoch=1"));
+    check("acked-durability", &tail.replace("from=2 epoch=2", "from=2 epoch=1"));
 }
 
 #[test]
