@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::Event;
+
 /// What one check, or all together, found.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Verdict {
@@ -124,6 +126,14 @@ impl Kind {
     /// The kind of this name.
     pub fn parse(name: &str) -> Option<Self> {
         KINDS.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
+
+impl Anomaly {
+    /// One that this event alone proves.
+    pub(crate) fn at(event: &Event, kind: Kind, explanation: String) -> Self {
+        let events = vec![event.index];
+        Anomaly { kind, explanation, events, time_ns: event.time() }
     }
 }
 

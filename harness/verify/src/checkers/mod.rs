@@ -7,6 +7,7 @@ mod nodes;
 mod run;
 #[cfg(test)]
 mod tests;
+mod time;
 mod told;
 
 use std::time::Duration;

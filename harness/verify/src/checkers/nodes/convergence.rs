@@ -1,9 +1,10 @@
 //! At the end, with everything healed, all nodes hold the same log.
 //! It never asks how they got there.
 
+use crate::checkers::time::{Span, Stalls};
 use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings, finals};
-use crate::history::nemesis::{self, Settled, Stall};
+use crate::history::nemesis::{self, Settled};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 
@@ -28,7 +29,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     let history = &evidence.history;
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
-    let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
+    let stalls = Stalls::of(history);
     match (nemesis::all::<Settled>(history, "settled"), history.nemesis("settled").last()) {
         (Err(error), _) => doubts.push(error),
         (_, None) => doubts.push("the run never waited for its nodes to settle".into()),
@@ -36,29 +37,24 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
             let settled = settled.last().expect("there is an event");
             let to = event.time().unwrap_or(0);
             let waited = settled.waited_ms.saturating_mul(1_000_000);
-            let stalled = nemesis::stalled_ns(&stalls, to.saturating_sub(waited), to);
+            let span = Span { from: to.saturating_sub(waited), to };
             if settled.converged {
             } else if let Some((_, why)) = nemesis::memory_lost(history, to) {
                 doubts.push(format!("the nodes can never hold the same log again: {why}"));
             } else if settled.waited_ms < SETTLE_MS_MIN {
                 doubts.push(format!("settling was cut off after {} ms", settled.waited_ms));
-            } else if stalled > waited / 10 {
-                let ms = stalled / 1_000_000;
-                doubts.push(format!("the machine stood still for {ms} ms while nodes settled"));
+            } else if let Some(why) = stalls.within(span, waited / 10) {
+                doubts.push(format!("{why} while nodes settled"));
             } else {
                 let counts: Vec<String> =
                     settled.delivered.iter().map(|(node, n)| format!("{node} {n}")).collect();
-                anomalies.push(Anomaly {
-                    kind: Kind::NotConverged,
-                    explanation: format!(
-                        "{} ms after everything was healed the nodes had delivered different \
-                         numbers of entries: {}",
-                        settled.waited_ms,
-                        counts.join(", ")
-                    ),
-                    events: vec![event.index],
-                    time_ns: event.time(),
-                });
+                let told = format!(
+                    "{} ms after everything was healed the nodes had delivered different numbers \
+                     of entries: {}",
+                    settled.waited_ms,
+                    counts.join(", ")
+                );
+                anomalies.push(Anomaly::at(event, Kind::NotConverged, told));
             }
             if settled.converged {
                 compare(evidence, settings, &mut anomalies, &mut doubts);

@@ -33,12 +33,8 @@ fn run(evidence: &Evidence, _: &Settings) -> Finding {
     for event in history.nemesis("bypass") {
         let what = nemesis::read::<Seen>(event).map(|seen| seen.what);
         let what = what.unwrap_or_else(|| "a connection".into());
-        anomalies.push(Anomaly {
-            kind: Kind::Bypass,
-            explanation: format!("the nodes talked past the proxy: {what}"),
-            events: vec![event.index],
-            time_ns: event.time(),
-        });
+        let told = format!("the nodes talked past the proxy: {what}");
+        anomalies.push(Anomaly::at(event, Kind::Bypass, told));
     }
     let (looks, mut doubts) = match nemesis::all::<Looked>(history, "bypass-check") {
         Ok(looked) => (looked.iter().map(|looked| looked.checks).sum(), Vec::new()),

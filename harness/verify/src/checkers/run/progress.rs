@@ -2,9 +2,10 @@
 //! recovery").
 //! It never judges time in which the machine itself stood still.
 
+use crate::checkers::time::{Span, Stalls, can_progress, ms};
 use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings, finals, is_run};
-use crate::history::nemesis::{self, Settled, Stall};
+use crate::history::nemesis::{self, Settled};
 use crate::history::{Event, History, Level, Value};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
@@ -21,17 +22,10 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-/// A span in which progress may be demanded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Span {
-    from: u64,
-    to: u64,
-}
-
 fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     let history = &evidence.history;
     let spans = demanded(history);
-    let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
+    let stalls = Stalls::of(history);
     let oks = Acknowledged::of(history);
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
@@ -44,7 +38,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
             if gap.to - gap.from <= settings.recovery_ns || !work.asked_in(gap) {
                 continue;
             }
-            let stalled = nemesis::stalled_ns(&stalls, gap.from, gap.to);
+            let stalled = stalls.within(gap, settings.recovery_ns / 10);
             let told = |span: Span| {
                 format!(
                     "nothing was acknowledged for {} ms (from {} ms on), though a quorum could have",
@@ -53,17 +47,18 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
                 )
             };
             // Where it did not, it may have been slow: there the system has twice as long.
-            let steady = if stalled <= settings.recovery_ns / 10 {
-                Some(gap)
-            } else {
-                between(&stalls, gap).into_iter().find(|span| {
-                    span.to - span.from > 2 * settings.recovery_ns && work.asked_in(*span)
-                })
+            let steady = |span: &Span| {
+                span.to - span.from > 2 * settings.recovery_ns && work.asked_in(*span)
             };
-            let Some(span) = steady else {
-                let told = told(gap);
-                doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
-                continue;
+            let span = match &stalled {
+                None => gap,
+                Some(why) => match stalls.between(gap).into_iter().find(steady) {
+                    Some(span) => span,
+                    None => {
+                        doubts.push(format!("{}; but {why}", told(gap)));
+                        continue;
+                    }
+                },
             };
             let events = around(history, span);
             let time_ns = Some(span.from.saturating_add(settings.recovery_ns));
@@ -87,7 +82,7 @@ fn slow(
     oks: &Acknowledged,
     spans: &[Span],
     longest: u64,
-    stalls: &[Stall],
+    stalls: &Stalls,
     anomalies: &mut Vec<Anomaly>,
     doubts: &mut Vec<String>,
 ) {
@@ -106,11 +101,11 @@ fn slow(
             recovery.overlay,
             ms(longest)
         );
-        let stalled = nemesis::stalled_ns(stalls, healed, deadline);
-        if stalled > longest / 10 {
-            doubts.push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+        let span = Span { from: healed, to: deadline };
+        if let Some(why) = stalls.within(span, longest / 10) {
+            doubts.push(format!("{told}; but {why}"));
         } else {
-            let events = around(history, Span { from: healed, to: deadline });
+            let events = around(history, span);
             let kind = Kind::SlowRecovery;
             anomalies.push(Anomaly { kind, explanation: told, events, time_ns: Some(deadline) });
         }
@@ -120,22 +115,8 @@ fn slow(
 /// The spans in which the system could make progress and clients were at work.
 fn demanded(history: &History) -> Vec<Span> {
     let end = end_of_work(history);
-    let mut spans = Vec::new();
-    let mut since = None;
-    for event in history.nemesis("can-progress") {
-        let Some(time) = event.time() else { continue };
-        match (&event.value, since) {
-            (Some(Value::Bool(true)), None) => since = Some(time),
-            (Some(Value::Bool(false)), Some(from)) => {
-                spans.push(Span { from, to: time.min(end) });
-                since = None;
-            }
-            _ => {}
-        }
-    }
-    spans.extend(since.map(|from| Span { from, to: end }));
-    spans.retain(|span| span.from < span.to);
-    spans
+    let spans = can_progress(history).into_iter();
+    spans.map(|Span { from, to }| Span { from, to: to.min(end) }).filter(|s| s.from < s.to).collect()
 }
 
 /// When clients wanted something: demanding progress of a system nobody uses proves nothing.
@@ -194,24 +175,9 @@ fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
     moments.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
 }
 
-/// The parts of a span in which the machine did not stand still.
-fn between(stalls: &[Stall], span: Span) -> Vec<Span> {
-    let mut stalls: Vec<&Stall> = stalls.iter().collect();
-    stalls.sort_unstable_by_key(|stall| stall.from_ns);
-    let mut parts = Vec::new();
-    let mut from = span.from;
-    for stall in stalls {
-        parts.push(Span { from, to: stall.from_ns.min(span.to) });
-        from = from.max(stall.to_ns);
-    }
-    parts.push(Span { from, to: span.to });
-    parts.retain(|part| part.from < part.to);
-    parts
-}
-
 /// The first and the last event of a span.
 fn around(history: &History, span: Span) -> Vec<u64> {
-    let inside = |event: &&crate::history::Event| {
+    let inside = |event: &&Event| {
         event.time().is_some_and(|time| span.from <= time && time <= span.to)
     };
     let first = history.events().iter().find(inside);
@@ -219,8 +185,4 @@ fn around(history: &History, span: Span) -> Vec<u64> {
     let mut events: Vec<u64> = first.into_iter().chain(last).map(|event| event.index).collect();
     events.dedup();
     events
-}
-
-fn ms(ns: u64) -> u64 {
-    ns / 1_000_000
 }

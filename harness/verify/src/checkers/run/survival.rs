@@ -32,15 +32,9 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         let Death { node, how, excused, why, last_lines } = death;
         if !excused {
             let last = last_lines.last().map(|line| format!("; its last line: {line}"));
-            anomalies.push(Anomaly {
-                kind: Kind::UnexplainedDeath,
-                explanation: format!(
-                    "{node} died ({how}) though nobody killed it{}",
-                    last.unwrap_or_default()
-                ),
-                events: vec![event.index],
-                time_ns: event.time(),
-            });
+            let last = last.unwrap_or_default();
+            let told = format!("{node} died ({how}) though nobody killed it{last}");
+            anomalies.push(Anomaly::at(event, Kind::UnexplainedDeath, told));
         } else if how == DISK_REFUSED {
             let why = why.unwrap_or_else(|| "its disk refused".into());
             doubts.push(format!("{node} left with {how}: {why}"));

@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::checkers::time::{Span, Stalls, can_progress, ms};
 use crate::checkers::told::Told;
 use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings, finals, is_run};
-use crate::history::nemesis::{self, FinalRead, Stall};
+use crate::history::nemesis::{self, FinalRead};
 use crate::history::{Event, History, Type, Value};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
@@ -38,8 +39,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         return Finding::unknown(0, "no key was proposed for again at the end".into());
     };
     let waits = waits(history, start);
-    let spans = owed(history);
-    let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
+    let spans = can_progress(history);
+    let stalls = Stalls::of(history);
     let bound = settings.recovery_ns;
     let mut told = Told::default();
     let mut doubts = missing(history, settings, start, &waits);
@@ -58,7 +59,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
             continue;
         }
         let until = from.saturating_add(bound);
-        if !spans.iter().any(|span| span.0 <= from && until <= span.1) {
+        if !spans.iter().any(|span| span.from <= from && until <= span.to) {
             doubts.push(format!("{node} gave no answer for {what}, but none could be demanded"));
             continue;
         }
@@ -67,10 +68,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
              healed",
             ms(bound)
         );
-        let stalled = nemesis::stalled_ns(&stalls, from, until);
-        if stalled > bound / 10 {
-            doubts
-                .push(format!("{explanation}; but the machine stood still for {} ms", ms(stalled)));
+        if let Some(why) = stalls.within(Span { from, to: until }, bound / 10) {
+            doubts.push(format!("{explanation}; but {why}"));
             continue;
         }
         let mut events = vec![wait.first.index, wait.last.index];
@@ -123,26 +122,4 @@ fn missing(
         }
     }
     doubts
-}
-
-/// When progress could be demanded, from when to when.
-fn owed(history: &History) -> Vec<(u64, u64)> {
-    let mut spans = Vec::new();
-    let mut since = None;
-    for event in history.nemesis("can-progress") {
-        match (&event.value, since) {
-            (Some(Value::Bool(true)), None) => since = event.time(),
-            (Some(Value::Bool(false)), Some(from)) => {
-                spans.push((from, event.time().unwrap_or(from)));
-                since = None;
-            }
-            _ => {}
-        }
-    }
-    spans.extend(since.map(|from| (from, u64::MAX)));
-    spans
-}
-
-fn ms(ns: u64) -> u64 {
-    ns / 1_000_000
 }

@@ -7,10 +7,11 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::checkers::time::{Span, Stalls, ms};
 use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::trace::{Milestone, milestones};
 use crate::evidence::{Evidence, Settings};
-use crate::history::nemesis::{self, Stall};
+use crate::history::nemesis;
 use crate::history::{Event, History, Level, Process, Type};
 use crate::recovery::Acknowledged;
 use crate::verdict::{Anomaly, Kind};
@@ -222,17 +223,14 @@ fn decided_after(
     if late.is_empty() {
         found.notes.push(format!("every node had decided {} ms after it let go", ms(last)));
     }
-    let stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
-    let stalled = nemesis::stalled_ns(&stalls, lifted, deadline);
+    let stalled = Stalls::of(history).within(Span { from: lifted, to: deadline }, limit / 10);
     let end = history.events().last().and_then(Event::time).unwrap_or(0);
     for (kind, what) in late {
         let told = format!("{what} within {} ms after the adversary let go", ms(limit));
         if end < deadline {
             found.doubts.push(format!("{told}; but the run ended before"));
-        } else if stalled > limit / 10 {
-            found
-                .doubts
-                .push(format!("{told}; but the machine stood still for {} ms", ms(stalled)));
+        } else if let Some(why) = &stalled {
+            found.doubts.push(format!("{told}; but {why}"));
         } else {
             let (events, time_ns) = (Vec::new(), Some(deadline));
             found.anomalies.push(Anomaly { kind, explanation: told, events, time_ns });
@@ -262,10 +260,6 @@ fn on_the_history_clock(evidence: &Evidence) -> Result<Vec<(String, Milestone)>,
     }
     all.sort_by_key(|(_, milestone)| milestone.at());
     Ok(all)
-}
-
-fn ms(ns: u64) -> u64 {
-    ns / 1_000_000
 }
 
 #[cfg(test)]
