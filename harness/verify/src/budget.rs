@@ -1,4 +1,4 @@
-//! What a check may spend: time and memory. The one place beside the stopwatch that looks at the
+//! What a check may spend, time and memory, and how long it took: the one place that looks at the
 //! clock. It never turns a spent budget into a verdict but `unknown`.
 #![allow(clippy::disallowed_methods)] // a spent budget gives `unknown`, never another verdict
 
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use crate::progress::Progress;
 
-/// What a check may spend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
     /// Wall-clock time, of all keys and their explanations together.
@@ -36,24 +35,19 @@ pub struct Meter {
     progress: Option<Arc<Progress>>,
 }
 
-/// What ran out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spent {
-    /// The time.
     Time(Duration),
     /// The memory, in bytes.
     Memory(u64),
     /// More operations are open at once, or lost, than a configuration has room for.
     Room {
-        /// Open at once.
         open: u32,
-        /// Kinds of lost operations.
         lost: u32,
     },
 }
 
 impl Meter {
-    /// Starts the clock.
     pub fn start(budget: Budget) -> Self {
         Meter::watched(budget, None)
     }
@@ -63,7 +57,6 @@ impl Meter {
         Meter { budget, started: Instant::now(), held: Arc::default(), progress }
     }
 
-    /// Whether the time is over.
     pub fn time(&self) -> Result<(), Spent> {
         self.time_before(Duration::ZERO)
     }
@@ -79,7 +72,6 @@ impl Meter {
         Account { held: Arc::clone(&self.held), most: self.budget.memory_bytes, bytes: 0 }
     }
 
-    /// Who is told how far it is.
     pub fn progress(&self) -> Option<&Progress> {
         self.progress.as_deref()
     }

@@ -1,5 +1,4 @@
 //! Evidence and settings in, findings out: runs the checks that apply and weighs them together.
-//! It never judges anything itself.
 
 use std::thread;
 use std::time::Duration;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counters that a check keeps up to date.
 #[derive(Debug, Default)]
 pub struct Progress {
     events: AtomicU64,
@@ -32,11 +31,9 @@ impl PartialEq for Watcher {
 pub struct Seen {
     /// Events that have to be explained, of all keys.
     pub events: u64,
-    /// How many are explained.
     pub events_done: u64,
     /// Objects to be judged.
     pub keys: u64,
-    /// How many of them are judged.
     pub keys_decided: u64,
     /// Configurations that all searches carry along.
     pub configurations: u64,
@@ -65,7 +62,6 @@ impl Progress {
         self.configurations.fetch_add(now.wrapping_sub(before), Relaxed);
     }
 
-    /// All of them now.
     pub fn see(&self) -> Seen {
         Seen {
             events: self.events.load(Relaxed),

@@ -1,17 +1,13 @@
 //! How long the system took to come back after each heal.
-//! It never says whether that was good enough.
 
 use std::collections::BTreeSet;
 
 use crate::history::{History, Level, Name, Type, nemesis};
 use crate::models::consensus;
 
-/// One heal, and what came after it.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Recovery {
-    /// The fault's kind.
     pub fault: Name,
-    /// The overlay that was healed.
     pub overlay: u64,
     /// When the heal was confirmed, on the history's clock.
     pub healed_ns: u64,
@@ -43,7 +39,6 @@ pub struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// Of a history.
     pub fn of(history: &History) -> Self {
         let decided = consensus::is_asked(history).then(|| telling_answers(history));
         let spans = history
@@ -56,7 +51,6 @@ impl Acknowledged {
         Self::new(spans.collect())
     }
 
-    /// From times of invocation and return.
     pub fn new(mut spans: Vec<(u64, u64)>) -> Self {
         let mut returns: Vec<u64> = spans.iter().map(|span| span.1).collect();
         returns.sort_unstable();

@@ -4,16 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::Event;
 
-/// What one check, or all together, found.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Verdict {
     /// The check ran to its end and found nothing wrong.
     Valid,
     /// Something promised was broken; each anomaly carries its proof. Never empty.
     Violated(Vec<Anomaly>),
-    /// The check could not decide.
     Unknown {
-        /// Why, in a sentence.
         reason: String,
     },
 }
@@ -21,7 +18,6 @@ pub enum Verdict {
 /// One broken promise.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Anomaly {
-    /// Its kind, of the closed list.
     pub kind: Kind,
     /// One sentence in plain words that names the operations.
     pub explanation: String,
@@ -123,7 +119,6 @@ impl Kind {
         KINDS.iter().find(|row| row.0 == self).expect("KINDS lists every kind").1
     }
 
-    /// The kind of this name.
     pub fn parse(name: &str) -> Option<Self> {
         KINDS.iter().find(|row| row.1 == name).map(|row| row.0)
     }

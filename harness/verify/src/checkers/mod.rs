@@ -29,17 +29,13 @@ pub trait Monitor {
     fn finish(self: Box<Self>) -> Verdict;
 }
 
-/// One check.
 pub struct Checker {
     /// Its name in workloads and verdicts.
     pub name: &'static str,
-    /// One line for `schism list checkers`.
     pub about: &'static str,
-    /// From where it looks.
     pub sees: Sees,
     /// Whether the evidence has what it needs.
     pub applies: fn(&Evidence, &Settings) -> bool,
-    /// Runs it.
     pub run: fn(&Evidence, &Settings) -> Finding,
 }
 
@@ -55,13 +51,9 @@ pub enum Sees {
 
 /// What a check hands to the judge.
 pub struct Finding {
-    /// The verdict.
     pub verdict: Verdict,
-    /// The model, for checks that have one.
     pub model: Option<&'static str>,
-    /// The algorithm, for checks that have a choice.
     pub algorithm: Option<&'static str>,
-    /// How many operations, deliveries or lines it looked at.
     pub operations: u64,
     /// What was left out, and why.
     pub notes: Vec<String>,
@@ -69,21 +61,15 @@ pub struct Finding {
     pub lost: Option<u64>,
 }
 
-/// One check's finding.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct CheckResult {
     /// Its name: `linearizable`, `total-order`, ...
     pub name: &'static str,
-    /// The model, for checks that have one.
     pub model: Option<&'static str>,
-    /// The algorithm, for checks that have a choice.
     pub algorithm: Option<&'static str>,
-    /// What it found.
     pub verdict: Verdict,
-    /// How long it took.
     pub elapsed: Duration,
-    /// How many operations, deliveries or trace lines it looked at.
     pub operations: u64,
     /// What a reader should know: what was left out, and why. Sentences.
     pub notes: Vec<String>,
@@ -104,7 +90,6 @@ impl Finding {
         }
     }
 
-    /// It could not be decided.
     pub fn unknown(operations: u64, reason: String) -> Self {
         Finding { verdict: Verdict::Unknown { reason }, ..Finding::new(operations) }
     }

@@ -9,7 +9,6 @@ use crate::verdict::{Anomaly, Kind};
 /// So many of one kind are told; the last of them says how many more there were.
 const TOLD_MAX: u64 = 10;
 
-/// What was found so far.
 #[derive(Default)]
 pub(crate) struct Told {
     anomalies: Vec<Anomaly>,
@@ -33,7 +32,6 @@ impl Told {
         self.add(Anomaly { kind, explanation, events: Vec::new(), time_ns: None });
     }
 
-    /// Everything told so far.
     pub fn anomalies(&self) -> &[Anomaly] {
         &self.anomalies
     }

@@ -1,4 +1,4 @@
-//! Reading `delivered/NODE.jsonl` (docs/reference/run-directory.md). It never judges.
+//! Reading `delivered/NODE.jsonl` (docs/reference/run-directory.md).
 
 use std::borrow::Cow;
 
@@ -6,13 +6,11 @@ use super::lines::{self, Line};
 use crate::history::Value;
 use crate::history::scan::{INTEGER_MAX, ScanError, Scanner};
 
-/// Everything one node delivered, in the order of its file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivered<'a> {
     pub steps: Vec<Step<'a>>,
 }
 
-/// One line.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Step<'a> {
     Boot(u64),
@@ -28,7 +26,6 @@ pub(crate) enum Step<'a> {
     },
 }
 
-/// One delivered entry.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Entry<'a> {
     pub offset: u64,

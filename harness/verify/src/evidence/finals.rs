@@ -1,4 +1,4 @@
-//! What every node held at the end, put together from the final local reads. It never judges.
+//! What every node held at the end, put together from the final local reads.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,8 @@
 //! Lines of the files that nodes write: a boot line begins each incarnation, and only the line
-//! before one, or the last, may be torn. It never knows what the other lines say.
+//! before one, or the last, may be torn.
 
 use crate::history::scan::{ScanError, Scanner};
 
-/// What a line is.
 pub(crate) enum Line<T> {
     /// The node starts for the k-th time.
     Boot(u64),

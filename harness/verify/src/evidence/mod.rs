@@ -13,7 +13,6 @@ use crate::history::History;
 /// Everything a run left behind that can be judged.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// What clients and the nemesis did.
     pub history: History,
     /// `delivered/NODE.jsonl` by node, as bytes: what each node delivered.
     pub delivered: BTreeMap<String, Vec<u8>>,
@@ -23,7 +22,6 @@ pub struct Evidence {
     pub clock_origin_ns: Option<u64>,
 }
 
-/// What is asked of the evidence.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
     /// Checks by name. Empty: all that apply.

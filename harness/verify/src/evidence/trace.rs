@@ -1,5 +1,5 @@
-//! Reading `trace/NODE.jsonl` (docs/reference/run-directory.md). It never judges, and it reads over
-//! events it does not know: other protocols have more.
+//! Reading `trace/NODE.jsonl` (docs/reference/run-directory.md). Events that are not known here
+//! are read over: other protocols have more.
 
 use super::Evidence;
 use super::lines::{self, Line};
@@ -7,7 +7,6 @@ use crate::history::Name;
 use crate::history::order::Names;
 use crate::history::scan::{INTEGER_MAX, ScanError, Scanner};
 
-/// One line of a trace.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Said {
     /// Its number in the file, from 1.

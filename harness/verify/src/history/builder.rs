@@ -1,4 +1,4 @@
-//! Histories made in memory, event by event. It never judges, and pairs nothing itself.
+//! Histories made in memory, event by event.
 
 use std::collections::HashMap;
 

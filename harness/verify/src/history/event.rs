@@ -23,13 +23,11 @@ pub struct Event {
     pub value: Option<Value>,
     /// The operation: `append`, `read`, ...; for the nemesis the fault's kind or `phase`.
     pub f: Name,
-    /// Which node was asked.
     pub node: Option<Name>,
     /// Two numbers, each the field that `numbered` says.
     numbers: [u64; 2],
     rare: Option<Box<Rare>>,
     numbered: [Number; 2],
-    /// Invocation, or how it returned.
     pub kind: Type,
 }
 
@@ -50,7 +48,6 @@ enum Number {
     Tail,
 }
 
-/// What few events have.
 #[derive(Clone, PartialEq, Debug, Default)]
 struct Rare {
     key: Option<Value>,
@@ -62,7 +59,6 @@ struct Rare {
     numbers: Vec<(Number, u64)>,
 }
 
-/// Who acts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Process {
     /// One thread of clients' logic, with at most one open operation.
@@ -75,7 +71,6 @@ pub enum Process {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Type {
-    /// An operation starts.
     Invoke,
     /// It happened, with this result.
     Ok,
@@ -109,9 +104,7 @@ impl Level {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Nothing is broken.
     WarmUp,
-    /// Faults strike.
     Disturbance,
     /// Everything is being healed; progress is demanded, then convergence.
     Recovery,
@@ -143,12 +136,10 @@ impl Event {
         (self.time != NO_TIME).then_some(self.time)
     }
 
-    /// Sets the time, which is below 2^64 - 1.
     pub fn set_time(&mut self, time: Option<u64>) {
         self.time = time.unwrap_or(NO_TIME);
     }
 
-    /// Who.
     pub fn process(&self) -> Process {
         match self.process {
             NEMESIS => Process::Nemesis,
@@ -161,7 +152,6 @@ impl Event {
         self.process != NEMESIS
     }
 
-    /// Sets who.
     pub fn set_process(&mut self, process: Process) {
         self.process = match process {
             Process::Nemesis => NEMESIS,
@@ -172,52 +162,42 @@ impl Event {
         };
     }
 
-    /// Answer of an append.
     pub fn offset(&self) -> Option<u64> {
         self.number(Number::Offset)
     }
 
-    /// Sets the answer of an append.
     pub fn set_offset(&mut self, offset: Option<u64>) {
         self.set_number(Number::Offset, offset);
     }
 
-    /// Condition of an append-if.
     pub fn expect(&self) -> Option<u64> {
         self.number(Number::Expect)
     }
 
-    /// Sets the condition of an append-if.
     pub fn set_expect(&mut self, expect: Option<u64>) {
         self.set_number(Number::Expect, expect);
     }
 
-    /// First offset of a read.
     pub fn from(&self) -> Option<u64> {
         self.number(Number::From)
     }
 
-    /// Sets the first offset of a read.
     pub fn set_from(&mut self, from: Option<u64>) {
         self.set_number(Number::From, from);
     }
 
-    /// At most so many entries.
     pub fn limit(&self) -> Option<u64> {
         self.number(Number::Limit)
     }
 
-    /// Sets how many entries at most.
     pub fn set_limit(&mut self, limit: Option<u64>) {
         self.set_number(Number::Limit, limit);
     }
 
-    /// The log's length.
     pub fn tail(&self) -> Option<u64> {
         self.number(Number::Tail)
     }
 
-    /// Sets the log's length.
     pub fn set_tail(&mut self, tail: Option<u64>) {
         self.set_number(Number::Tail, tail);
     }
@@ -227,7 +207,6 @@ impl Event {
         self.rare.as_ref()?.key.as_ref()
     }
 
-    /// Sets the object it is about.
     pub fn set_key(&mut self, key: Option<Value>) {
         self.set_rare(key, |rare| &mut rare.key);
     }
@@ -237,7 +216,6 @@ impl Event {
         self.rare.as_ref()?.element.as_ref()
     }
 
-    /// Sets the element of a set operation.
     pub fn set_element(&mut self, element: Option<Value>) {
         self.set_rare(element, |rare| &mut rare.element);
     }
@@ -247,17 +225,14 @@ impl Event {
         self.rare.as_ref()?.session.as_ref()
     }
 
-    /// Sets session and number of an append.
     pub fn set_session(&mut self, session: Option<(Name, u64)>) {
         self.set_rare(session, |rare| &mut rare.session);
     }
 
-    /// Why it failed, or why nobody knows.
     pub fn error(&self) -> Option<&str> {
         self.rare.as_ref()?.error.as_deref()
     }
 
-    /// Sets why it failed, or why nobody knows.
     pub fn set_error(&mut self, error: Option<Name>) {
         self.set_rare(error, |rare| &mut rare.error);
     }
@@ -267,7 +242,6 @@ impl Event {
         self.rare.as_ref()?.level
     }
 
-    /// Sets how fresh a read must be.
     pub fn set_level(&mut self, level: Option<Level>) {
         self.set_rare(level, |rare| &mut rare.level);
     }

@@ -1,7 +1,6 @@
 //! On which line of its file each event stands. Most follow each other, so only the jumps are
-//! kept. It never knows what the lines say.
+//! kept.
 
-/// The lines of events, in the order of the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     /// From this event on, events stand on consecutive lines from this line.

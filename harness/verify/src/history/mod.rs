@@ -1,6 +1,5 @@
 //! What clients asked and were told, and what was broken meanwhile, in the order of real time.
-//! A `History` that exists is well formed: its events are ordered and its operations paired. It
-//! never knows a model.
+//! A `History` that exists is well formed: its events are ordered and its operations paired.
 
 mod builder;
 mod event;
@@ -46,7 +45,6 @@ impl PartialEq for History {
 /// One operation of a process: positions of its events in [`History::events`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Operation {
-    /// Who asked.
     pub process: u64,
     invoke: u32,
     /// `u32::MAX`: it never returned.
@@ -70,7 +68,6 @@ impl Operation {
 pub struct Note {
     /// The line it is about, from 1.
     pub line: Option<u64>,
-    /// A sentence.
     pub message: String,
 }
 
@@ -168,7 +165,6 @@ impl History {
         })
     }
 
-    /// The invocation of an operation.
     pub fn invoke(&self, operation: &Operation) -> &Event {
         &self.events[operation.invoke()]
     }

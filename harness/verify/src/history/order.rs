@@ -1,5 +1,4 @@
 //! From events in the order of their file to a history: pairing, then the order of real time.
-//! It never knows a model.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,9 +10,7 @@ use super::{Event, History, Name, Note, Operation, ParseError, Process, Type};
 /// What is known of a process while its events are paired, in file order.
 #[derive(Default)]
 struct Thread {
-    /// The number of the open operation.
     open: Option<usize>,
-    /// The time of its last event.
     time: Option<u64>,
     /// Its last operation ended with info, so its number should not come again.
     retired: bool,

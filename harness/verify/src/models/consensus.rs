@@ -1,6 +1,5 @@
 //! Consensus: propose, one value decided for each key. As an object: a register that is written
 //! once, by the first proposal, and answers every proposal with what it holds.
-//! It never knows who decided, or how.
 
 use super::ModelError;
 use super::row::{Operation, Proves};

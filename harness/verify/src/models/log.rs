@@ -1,5 +1,4 @@
 //! The log: append, append-if, read, tail, as typed operations (docs/reference/history.md).
-//! It never says whether an answer is right, only what it says.
 
 use super::ModelError;
 use super::row::{Operation, Proves, names};

@@ -1,5 +1,4 @@
 //! A mutex: acquire, release. Any process may release it, as in Jepsen; fencing is another model.
-//! It never knows who holds it.
 
 use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};

@@ -1,5 +1,5 @@
 //! A first-in first-out queue and a stack: put in, take out; null is the answer of an empty one.
-//! Values need not be unique. It never reorders what was put in.
+//! Values need not be unique.
 
 use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};

@@ -1,4 +1,4 @@
-//! A set: add, remove, contains, and read of all. It never knows an order of its elements.
+//! A set: add, remove, contains, and read of all.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! What a model says to be searched: its states, and what each operation does to them.
-//! It never searches, and an operation that its model cannot read is an error, not a guess.
+//! An operation that its model cannot read is an error, not a guess.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -16,7 +16,6 @@ pub trait Spec: Sized + Clone {
     /// An operation together with what is known of its answer.
     type Op: Clone + Eq + Hash + Debug;
 
-    /// The state before the first operation.
     fn initial(&self) -> Self::State;
 
     /// The typed operation. `Ok(None)`: nothing follows from it (a read without an answer).
@@ -58,11 +57,8 @@ pub fn tree_bytes(entries: usize, entry: usize) -> u64 {
 /// An operation and its times: ranks in the order of events, invocations before returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timed<Op> {
-    /// The typed operation.
     pub op: Op,
-    /// Its number in the history.
     pub id: u32,
-    /// When it was invoked.
     pub invoke: u32,
     /// When it returned. `u32::MAX`: its outcome is not known.
     pub ret: u32,
@@ -78,19 +74,16 @@ impl<Op> Timed<Op> {
 /// One operation as its two events say it.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// The invocation.
     pub asked: &'a Event,
     /// The return, if it was ok or fail. None: nobody knows.
     pub answered: Option<&'a Event>,
 }
 
 impl<'a> Call<'a> {
-    /// The operation's name.
     pub fn f(&self) -> &'a str {
         &self.asked.f
     }
 
-    /// What was asked.
     pub fn argument(&self) -> Option<&'a Value> {
         self.asked.value.as_ref()
     }
@@ -101,7 +94,6 @@ impl<'a> Call<'a> {
         self.argument().ok_or_else(missing)
     }
 
-    /// Whether it certainly did not happen.
     pub fn failed(&self) -> bool {
         self.answered.is_some_and(|event| event.kind == Type::Fail)
     }
@@ -112,7 +104,6 @@ impl<'a> Call<'a> {
         Some(event.value.as_ref().or(self.argument()).unwrap_or(&Value::Null))
     }
 
-    /// The two values of a cas.
     pub fn pair(&self) -> Result<(&'a Value, &'a Value), String> {
         match self.argument() {
             Some(Value::List(pair)) if pair.len() == 2 => Ok((&pair[0], &pair[1])),

@@ -1,4 +1,4 @@
-//! Operations drawn for people: one line each, time from left to right. It never judges.
+//! Operations drawn for people: one line each, time from left to right.
 //!
 //! ```text
 //! p7 n1   |--append 93 -> 43--|

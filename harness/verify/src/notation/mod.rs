@@ -1,5 +1,4 @@
 //! Histories as text: read for tests, drawn for people.
-//! It never judges.
 
 mod draw;
 mod read;

@@ -1,4 +1,4 @@
-//! Reading histories from a notation made for tests. It never fills in what is not said.
+//! Reading histories from a notation made for tests.
 //!
 //! Statements are separated by two spaces or a line's end; each event comes one nanosecond after
 //! the one before it. Processes are single letters: `a` is process 0, `b` process 1.
@@ -21,18 +21,14 @@
 
 use crate::history::{Event, History, Level, ParseError, Process, Type, Value};
 
-/// Why a text is no history.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NotationError {
-    /// A statement that the notation does not know.
     #[error("`{0}` is no statement of the notation")]
     Statement(String),
-    /// Its events do not make a history.
     #[error("{0}")]
     History(#[from] ParseError),
 }
 
-/// Reads a history from the notation.
 pub fn read(text: &str) -> Result<History, NotationError> {
     let mut events: Vec<Event> = Vec::new();
     let mut time = 0;

@@ -8,7 +8,6 @@ use crate::history::{List, Type, Value};
 use crate::models::log::{Answered, Asked, answered, asked, is_conflict, is_local};
 use crate::models::spec::{Call, Spec};
 
-/// A log that starts empty.
 #[derive(Clone)]
 pub(super) struct Log;
 
@@ -32,7 +31,6 @@ pub(super) enum Op {
     Append(Value, Option<u64>, Option<u64>),
     /// Entries from an offset, what limited them, and the length.
     Read(List, u64, Option<u64>, Option<u64>),
-    /// The length.
     Tail(u64),
     /// Refused although the length is not this.
     Refused(u64),

@@ -80,7 +80,6 @@ struct Annotation {
     background_color: &'static str,
 }
 
-/// The document, on one line.
 pub fn json(history: &History, options: &CheckOptions) -> Result<String, CheckError> {
     let result = check(history, options)?;
     let mut annotations: Vec<Annotation> =
@@ -201,7 +200,7 @@ fn rows(operations: &[Operation]) -> Vec<usize> {
     rows
 }
 
-/// An order for each key, where there is a model and the options fit it.
+/// An order for each key. Another initial value than the model's own is drawn without one.
 fn found(history: &History, model: Option<&str>, options: &CheckOptions) -> Vec<Order> {
     // Another initial value than the model's own is drawn without an order.
     if options.initial.is_some() {

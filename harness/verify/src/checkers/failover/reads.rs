@@ -9,7 +9,6 @@ use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::models;
 
-/// The check `reads`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "reads",
     about: "where acknowledged appends may be lost: all reads fit one log that only grows",

@@ -152,7 +152,6 @@ fn weakened<S: Judged>(
     left
 }
 
-/// The anomaly of a fast path's certificate.
 pub(super) fn name_certificate<Op>(
     history: &History,
     object: &Object<Op>,

@@ -14,7 +14,6 @@ use crate::history::History;
 use crate::models::spec::Timed;
 use crate::verdict::{Anomaly, Verdict};
 
-/// What became of one object.
 struct Found {
     algorithm: &'static str,
     anomaly: Option<Anomaly>,
@@ -24,7 +23,6 @@ struct Found {
 /// Starting threads for less than this many operations costs more than it saves.
 const PARALLEL_OPS_MIN: usize = 2_000;
 
-/// Judges every object of a history.
 pub(super) fn judge<S: Judged>(
     spec: &S,
     history: &History,

@@ -13,14 +13,12 @@ use crate::models::register::{self, Register};
 use crate::models::set::{self, Set};
 use crate::models::spec::{Spec, Timed};
 
-/// A model whose objects can be judged.
 pub trait Judged: Spec<State: Send + Sync, Op: Send + Sync> + Sync {
     /// The fast path's name; empty: there is none.
     const FAST: &'static str = "";
     /// Which histories the fast path can judge: what follows "it takes".
     const TAKES: &'static str = "";
 
-    /// The general algorithm.
     fn search(&self, ops: &[Timed<Self::Op>], meter: &Meter) -> Searched {
         search(self, ops.to_vec(), meter)
     }

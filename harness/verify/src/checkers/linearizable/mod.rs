@@ -31,7 +31,6 @@ use crate::stopwatch::timed;
 use log::LogMonitor;
 use models::{Configured, OBJECTS};
 
-/// The check `linearizable`.
 pub(super) const CHECKER: Checker = Checker {
     name: "linearizable",
     about: "some order of all operations, within their times, explains every answer",

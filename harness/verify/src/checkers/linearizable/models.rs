@@ -21,7 +21,6 @@ use crate::models::set::{self, Set};
 
 /// A model with its settings: all that is needed to judge a history, or a run that goes on.
 pub(super) trait Configured {
-    /// Judges every object of a history.
     fn judge(
         &self,
         history: &History,

@@ -8,7 +8,6 @@ use crate::history::{Event, History, Type, Value};
 use crate::models::ModelError;
 use crate::models::spec::{Call, Spec, Timed};
 
-/// The operations of one key, in the order of invocation.
 pub(super) struct Object<Op> {
     pub key: Option<Value>,
     pub ops: Vec<Timed<Op>>,

@@ -14,7 +14,6 @@ use crate::history::{Event, Process, Type, Value};
 use crate::models::spec::{Call, Spec};
 use crate::verdict::{Anomaly, Kind, Verdict};
 
-/// The search beside a run.
 pub(super) struct SearchMonitor<S: Spec> {
     spec: S,
     meter: Meter,

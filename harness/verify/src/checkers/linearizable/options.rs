@@ -26,14 +26,12 @@ pub struct CheckOptions {
     pub algorithm: Option<String>,
     /// What every object holds at the start. None: what the model starts with.
     pub initial: Option<Value>,
-    /// What a failed cas says.
     pub failed_cas: FailedCas,
     /// A read of a register that starts with a value and answers null says nothing, as in Jepsen.
     pub null_says_nothing: bool,
     /// Look for the exact place and the fewest operations that prove a violation: many searches
     /// more. Without it a violation only names where the search ended.
     pub explain: bool,
-    /// What may be spent.
     pub budget: Budget,
     /// Who is told how far it is.
     pub watcher: Watcher,
@@ -58,7 +56,6 @@ impl Default for CheckOptions {
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// No model has this name.
     #[error("`{name}` is no model; there are {}", names())]
     NoSuchModel {
         /// What was asked for.
@@ -67,16 +64,13 @@ pub enum CheckError {
     /// The operations do not tell the model.
     #[error("the operations do not tell which model this is; name it with --model: {}", names())]
     WhichModel,
-    /// An operation that the model cannot read.
     #[error(transparent)]
     Operation(#[from] ModelError),
-    /// The model cannot start like this.
     #[error("the initial value: {message}")]
     Initial {
         /// What was found and what was expected.
         message: String,
     },
-    /// The algorithm that was asked for is none for this model.
     #[error("`{algorithm}` is no algorithm for this model; there are {known}")]
     NoSuchAlgorithm {
         /// What was asked for.

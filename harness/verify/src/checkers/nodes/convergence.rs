@@ -1,5 +1,4 @@
 //! At the end, with everything healed, all nodes hold the same log.
-//! It never asks how they got there.
 
 use crate::checkers::time::{Span, Stalls};
 use crate::checkers::{Checker, Finding, Sees};
@@ -8,7 +7,6 @@ use crate::history::nemesis::{self, Settled};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `convergence`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "convergence",
     about: "after everything is healed, all nodes come to hold the same log",

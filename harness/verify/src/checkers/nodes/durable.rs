@@ -1,5 +1,4 @@
 //! Every acknowledged append is in the final log of every node, where it was said to be.
-//! It never asks when it got there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,6 @@ use crate::models::consensus;
 use crate::models::log::{Acked, acked};
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `durable`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "durable",
     about: "every acknowledged append is in the final log of every node",

@@ -6,7 +6,6 @@ use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis;
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `bypass`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "bypass",
     about: "no connection between nodes went past the proxy",

@@ -10,7 +10,6 @@ use crate::history::{Event, History, Level, Value};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `progress`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "progress",
     about: "operations are acknowledged while a quorum is up and connected",

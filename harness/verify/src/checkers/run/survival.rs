@@ -1,11 +1,10 @@
-//! No node dies unless someone kills it. It never asks what else went wrong.
+//! No node dies unless someone kills it.
 
 use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Death};
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `survival`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "survival",
     about: "no node died unless a fault killed it",

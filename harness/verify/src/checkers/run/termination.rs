@@ -13,7 +13,6 @@ use crate::history::{Event, History, Type, Value};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `termination`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "termination",
     about: "after everything is healed, every proposal is answered",

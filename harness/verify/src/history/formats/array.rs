@@ -1,5 +1,5 @@
 //! A JSON array of events: the maps of our JSON lines, with any white space between and within
-//! them. File order is the order. It never reads what is no array.
+//! them. File order is the order.
 
 use super::cut_note;
 use crate::history::line::read_event;

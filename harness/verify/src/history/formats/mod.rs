@@ -11,11 +11,9 @@ use std::io::Read;
 
 use super::{History, Note, ParseError, Value};
 
-/// One format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Format {
-    /// Our own JSON lines.
     Jsonl,
     /// One JSON array of the same maps.
     JsonArray,
@@ -29,20 +27,15 @@ pub enum Format {
 
 /// A format's row: its name, what it is, and what reads it.
 pub struct Row {
-    /// The format.
     pub format: Format,
     /// Its name, as in `--format`.
     pub name: &'static str,
-    /// One line.
     pub about: &'static str,
-    /// Reads a whole file.
     pub parse: Parse,
 }
 
-/// Reads a whole file.
 pub type Parse = fn(&[u8]) -> Result<(History, Vec<Note>), ParseError>;
 
-/// Every format.
 pub const FORMATS: &[Row] = &[
     Row {
         format: Format::Jsonl,
@@ -77,12 +70,10 @@ pub const FORMATS: &[Row] = &[
 ];
 
 impl Format {
-    /// The format's row.
     pub fn row(self) -> &'static Row {
         FORMATS.iter().find(|row| row.format == self).expect("FORMATS lists every format")
     }
 
-    /// The format of this name.
     pub fn named(name: &str) -> Option<Format> {
         FORMATS.iter().find(|row| row.name == name).map(|row| row.format)
     }
@@ -150,10 +141,8 @@ pub fn parse(bytes: &[u8]) -> Result<(Format, History, Vec<Note>), ParseError> {
 /// Why a file or a stream is not a history.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// It can, and is no history.
     #[error(transparent)]
     Parse(#[from] ParseError),
 }

@@ -31,12 +31,10 @@ pub(crate) struct Grammar<'a> {
 
 /// The ways to put a string together.
 pub(crate) enum Ways {
-    /// It cannot come about.
     None,
     /// Where each token of this string starts, and the end. The first cut is the end of the base:
     /// 0 where it began with an append.
     One(Vec<usize>),
-    /// More than one.
     Many,
 }
 

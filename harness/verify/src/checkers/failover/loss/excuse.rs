@@ -32,7 +32,6 @@ pub(super) enum Excuse<'a> {
     Unclear(String),
 }
 
-/// What all traces say.
 #[derive(Default)]
 pub(super) struct Excuses {
     /// In the order of epochs.

@@ -26,7 +26,6 @@ use crate::verdict::{Anomaly, Kind};
 use excuse::{Excuse, Excuses, Opening};
 use shown::Shown;
 
-/// The check `failover-loss`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "failover-loss",
     about: "where acknowledged appends may be lost: only to a later epoch that opened without them",

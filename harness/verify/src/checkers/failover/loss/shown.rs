@@ -1,6 +1,5 @@
 //! Which appends that are gone somebody had been shown: a node delivered them, or a reader read
 //! them. A majority held those, whatever their acknowledgement was worth.
-//! It never asks when.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,7 +18,6 @@ pub(super) struct Shown(HashMap<(u64, Value), Option<Witness>, FixedState>);
 /// Who was the first to show it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Witness {
-    /// This node delivered it.
     Delivered(String),
     /// Someone read it; as a sentence.
     Read(String),
@@ -45,7 +43,6 @@ impl Shown {
         shown
     }
 
-    /// Who showed this one, if anybody did.
     pub fn get(&self, append: &Acked<'_>) -> Option<&Witness> {
         self.0.get(&(append.offset, append.value.clone()))?.as_ref()
     }

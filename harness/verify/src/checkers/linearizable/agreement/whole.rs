@@ -1,5 +1,5 @@
 //! Whole histories, as text: keys, equal times, refused and unanswered operations. Every algorithm
-//! that takes one agrees with brute force over its keys. It never reads a time but as a number.
+//! that takes one agrees with brute force over its keys.
 
 use std::fmt::Write;
 

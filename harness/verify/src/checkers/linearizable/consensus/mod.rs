@@ -16,7 +16,6 @@ use crate::verdict::{Anomaly, Kind, Verdict};
 /// The model's name, and the algorithm's.
 pub(super) const NAME: &str = "consensus";
 
-/// Judges decisions while they are made.
 #[derive(Default)]
 pub struct ConsensusMonitor {
     /// Open proposals of each process, in the order of invocation.
@@ -28,7 +27,6 @@ pub struct ConsensusMonitor {
     malformed: Option<String>,
 }
 
-/// A proposal that has not returned.
 struct Open {
     key: Option<Value>,
     value: Value,
@@ -36,19 +34,16 @@ struct Open {
     in_time: bool,
 }
 
-/// What is known of one key.
 #[derive(Default)]
 struct Decision {
     /// Who asked for each value.
     asked: HashMap<Value, Asked, FixedState>,
     first: Option<Answer>,
-    /// The first answer of each node.
     by_node: Vec<(Name, Value, u64)>,
     /// The anomaly that says that nobody had asked for what was decided, where there is one.
     unasked: Option<usize>,
 }
 
-/// The proposals of one value.
 #[derive(Clone, Copy, Default)]
 struct Asked {
     /// So many that were asked before the first answer returned did not fail.
@@ -58,7 +53,6 @@ struct Asked {
     failed: Option<u64>,
 }
 
-/// The first answer for a key.
 struct Answer {
     value: Value,
     process: Process,
@@ -67,7 +61,6 @@ struct Answer {
 }
 
 impl ConsensusMonitor {
-    /// Nothing is decided yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -125,7 +125,6 @@ impl Bounds {
         Ok(Bounds { low, high })
     }
 
-    /// Gives each position to an add.
     fn fill(&self, adds: &[Span]) -> Result<(), Certificate> {
         let mut adds: Vec<Add> = adds.iter().map(|span| self.place(*span)).collect();
         adds.sort_unstable_by_key(|add| (add.from, add.span.invoke));

@@ -1,6 +1,5 @@
 //! A first-in first-out queue whose values are all different, in O(n log n)
-//! (docs/internals/checkers.md). It never searches, and it never judges a queue into which a value
-//! is put twice.
+//! (docs/internals/checkers.md). It never judges a queue into which a value is put twice.
 
 use std::collections::HashMap;
 

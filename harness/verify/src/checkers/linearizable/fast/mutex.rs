@@ -27,7 +27,6 @@ const MINIMIZE_OPS_MAX: usize = 2_000;
 /// A sentence names at most so many operations.
 const NAMED_MAX: usize = 4;
 
-/// What got stuck.
 struct Stuck {
     /// The return that nothing explains.
     rank: i64,
@@ -37,7 +36,6 @@ struct Stuck {
     held: bool,
 }
 
-/// Judges a mutex.
 pub fn judge(held: bool, ops: &[Timed<Op>]) -> Result<(), Certificate> {
     let spans: Vec<(Span, bool)> =
         ops.iter().map(|timed| (Span::of(timed), timed.op == Op::Acquire)).collect();

@@ -1,6 +1,5 @@
 //! When the log reached each length, as far as answers tell. The log only grows, so one number is
 //! enough to remember: the greatest length that any returned operation has seen.
-//! It never looks at content.
 
 use super::ops::OpId;
 
@@ -9,7 +8,6 @@ use super::ops::OpId;
 pub(super) struct Step {
     pub length: u64,
     pub op: OpId,
-    /// The rank of the return.
     pub rank: u32,
     pub time_ns: Option<u64>,
 }
@@ -43,7 +41,6 @@ impl Bounds {
         self.steps.len().checked_sub(1)
     }
 
-    /// The greatest length seen.
     pub fn length(&self) -> u64 {
         self.steps.last().map_or(0, |step| step.length)
     }

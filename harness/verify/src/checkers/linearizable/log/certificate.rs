@@ -1,5 +1,5 @@
 //! Anomalies of the log, each in a sentence that names processes and nodes, with the events of the
-//! two to four operations that prove it. It never decides whether something is wrong.
+//! two to four operations that prove it.
 
 use super::bounds::Step;
 use super::content::{Cell, Content, Uses};
@@ -9,7 +9,6 @@ use crate::checkers::told::Told;
 use crate::history::Value;
 use crate::verdict::{Anomaly, Kind};
 
-/// Everything found so far.
 #[derive(Default)]
 pub(super) struct Reporter {
     told: Told,
@@ -32,7 +31,6 @@ impl Reporter {
         fresh
     }
 
-    /// Everything found.
     pub fn into_anomalies(self) -> Vec<Anomaly> {
         self.told.into_anomalies()
     }
@@ -116,7 +114,6 @@ impl Reporter {
 pub(super) struct Case<'a> {
     pub ops: &'a Ops,
     pub report: &'a mut Reporter,
-    /// The operation that just returned.
     pub subject: OpId,
     pub time_ns: Option<u64>,
 }
@@ -256,7 +253,6 @@ impl Case<'_> {
     }
 }
 
-/// Names operations.
 struct Who<'a>(&'a Ops);
 
 impl Who<'_> {

@@ -1,6 +1,5 @@
 //! What is known of the one log's content: per position the value and who showed it, per value how
 //! often it was asked for and how often it was shown.
-//! It never knows time.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +8,6 @@ use foldhash::fast::FixedState;
 use super::ops::OpId;
 use crate::history::Value;
 
-/// One position of the log.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     pub value: Value,
@@ -21,12 +19,10 @@ pub(super) struct Cell {
     pub counted: bool,
 }
 
-/// What became of one value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Uses {
     /// Appends invoked that have not failed.
     pub asked: u32,
-    /// Appends that failed.
     pub failed: u32,
     /// Positions that counted operations showed with it.
     pub shown: u32,
@@ -43,7 +39,6 @@ pub(super) struct Uses {
 /// memory: the dense part may be this much longer than four times the positions known.
 const SLACK: u64 = 4096;
 
-/// The known content.
 #[derive(Default)]
 pub(super) struct Content {
     dense: Vec<Option<Cell>>,

@@ -1,6 +1,6 @@
 //! Positions that no acknowledged append explains must be filled by appends that nobody knows the
 //! outcome of, each early enough. Greedy is exact, because deadlines grow with the position
-//! (docs/internals/checkers.md). It never tries an assignment twice.
+//! (docs/internals/checkers.md).
 
 use std::collections::HashMap;
 
@@ -22,7 +22,6 @@ pub(super) struct Pending {
     pub invoke_rank: u32,
 }
 
-/// A position that nothing can explain.
 #[derive(Clone, Debug)]
 pub(super) struct Hole {
     pub at: u64,

@@ -36,7 +36,6 @@ pub struct LogMonitor {
     keys: HashMap<Value, usize, FixedState>,
     /// The first event that could not be understood.
     malformed: Option<String>,
-    /// How many events were observed.
     rank: u32,
     acks: Acks,
 }
@@ -54,7 +53,6 @@ impl LogMonitor {
         LogMonitor { acks, ..Self::default() }
     }
 
-    /// How many operations were observed.
     pub fn operations(&self) -> u64 {
         self.logs.iter().map(|(_, log)| log.ops.len()).sum()
     }
@@ -86,7 +84,6 @@ impl LogMonitor {
         Ok(at)
     }
 
-    /// The log of this key.
     fn log(&mut self, key: Option<&Value>) -> usize {
         let known = match key {
             // Keys and no key are rarely mixed: the one without is the first, or there is none.

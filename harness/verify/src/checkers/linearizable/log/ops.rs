@@ -13,7 +13,6 @@ use crate::history::{Event, Name, Process, Type};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct OpId(NonZeroU32);
 
-/// One operation.
 #[derive(Clone, Debug)]
 pub(super) struct Op {
     /// The event's index, and the position in the order of events.
@@ -28,7 +27,6 @@ pub(super) struct Op {
     pub is_append: bool,
 }
 
-/// Every operation, by id.
 #[derive(Default)]
 pub(super) struct Ops {
     all: Vec<Op>,
@@ -71,7 +69,6 @@ impl Ops {
         &self.all[id.0.get() as usize - 1]
     }
 
-    /// Who asked.
     pub fn process(&self, id: OpId) -> u64 {
         self.who[self.get(id).who as usize].0
     }

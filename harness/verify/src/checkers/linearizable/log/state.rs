@@ -1,5 +1,4 @@
 //! One log: what every return means for it, checked as it comes (docs/internals/checkers.md).
-//! It never pairs events and never searches.
 
 use super::bounds::{Bounds, Step};
 use super::certificate::{Case, Reporter};
@@ -10,7 +9,6 @@ use crate::evidence::Acks;
 use crate::history::{Event, Type, Value};
 use crate::models::log::{self, Answered, Asked};
 
-/// An operation between its invocation and its return.
 #[derive(Debug)]
 pub(super) struct Open {
     pub op: OpId,
@@ -21,7 +19,6 @@ pub(super) struct Open {
     session: bool,
 }
 
-/// What is known of one log.
 #[derive(Default)]
 pub(super) struct Core {
     pub ops: Ops,

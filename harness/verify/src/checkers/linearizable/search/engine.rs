@@ -28,7 +28,6 @@ pub(super) struct Lost<const W: usize> {
     pub alike: [u64; W],
 }
 
-/// How far a search goes.
 #[derive(Clone, Copy)]
 pub(super) struct Mode {
     /// At most so many configurations are carried along; the least promising are dropped.
@@ -129,7 +128,6 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         Ok(alive)
     }
 
-    /// How many configurations are alive.
     pub fn alive(&self) -> usize {
         self.front.len()
     }

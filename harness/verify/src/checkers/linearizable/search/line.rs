@@ -21,7 +21,6 @@ enum Class {
     Empty,
 }
 
-/// What is known of one value.
 #[derive(Clone)]
 struct Fact {
     value: Value,
@@ -36,7 +35,6 @@ struct Fact {
     take_ret: u32,
 }
 
-/// The space of a queue's or a stack's history.
 pub struct LineSpace {
     is_stack: bool,
     initial: Vec<u32>,
@@ -58,7 +56,6 @@ const UNNAMED: u32 = 0;
 const COLLECT_BYTES_MIN: u64 = 1 << 20;
 
 impl LineSpace {
-    /// Numbers the values and the operations.
     pub fn new(queue: &Queue, ops: &[Timed<Op>]) -> (LineSpace, Vec<Piece>) {
         let mut numbers: HashMap<&Value, u32, FixedState> = HashMap::default();
         let mut facts = vec![Fact::new(&Value::Null)];

@@ -32,16 +32,13 @@ use engine::{Engine, Mode};
 use plan::{Plan, Step};
 use purse::Purse;
 
-/// How a search ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ended {
     /// Some order explains every answer.
     Explained,
     /// No order explains this return.
     Stuck {
-        /// The number of the operation.
         id: u32,
-        /// The rank of its return.
         rank: u32,
         /// The states that were possible until then.
         states: Vec<u32>,
@@ -60,11 +57,9 @@ pub enum Ended {
 /// What a search found, in words.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Searched {
-    /// How it ended.
     pub ended: Ended,
     /// States that were possible just before it got stuck, in words; a few of them.
     pub states: Vec<String>,
-    /// The greatest number of configurations alive at once.
     pub most: usize,
     /// How many events were told to whoever watches.
     pub told: u64,
@@ -101,11 +96,8 @@ pub fn search_space<S: Space>(space: &mut S, pieces: Vec<Piece>, meter: &Meter) 
     Searched { ended, states, most: far.most, told: purse.told() }
 }
 
-/// How far any attempt got.
 struct Far {
-    /// The greatest number of configurations alive at once.
     most: usize,
-    /// Everything before this rank is explained.
     rank: u32,
 }
 
@@ -203,7 +195,6 @@ fn run<S: Space, const W: usize, const I: usize>(
     (!endless).then_some(Ended::Explained)
 }
 
-/// Gives equal operations one number.
 fn classify<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> (Vec<Piece>, Vec<S::Op>) {
     let mut numbers: HashMap<&S::Op, u32, FixedState> = HashMap::default();
     let mut classes = Vec::new();

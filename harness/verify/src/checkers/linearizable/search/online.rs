@@ -34,7 +34,6 @@ const MODE: Mode = Mode { beam: usize::MAX, endless: false };
 /// when they have grown by this part: each event is searched this often at most, on average.
 const AGAIN: usize = 64;
 
-/// What is known of an operation.
 #[derive(Clone)]
 enum Known<Op> {
     /// Still open; what it does if nobody ever hears of it again.
@@ -90,7 +89,6 @@ pub struct Online<S: Spec> {
 }
 
 impl<S: Spec> Online<S> {
-    /// At the start.
     pub fn new(spec: S) -> Self {
         Online {
             space: Numbered::new(spec, Vec::new()),

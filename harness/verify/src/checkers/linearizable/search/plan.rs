@@ -1,18 +1,14 @@
 //! One object's operations as steps for the search, with slots given out beforehand.
-//! It never knows a state.
 
 use crate::models::spec::Timed;
 
-/// One operation for the search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Piece {
     /// Equal operations have one class.
     pub class: u32,
     /// It leaves every state as it is.
     pub only_reads: bool,
-    /// Its number in the history.
     pub id: u32,
-    /// When it was invoked.
     pub invoke: u32,
     /// When it returned; `u32::MAX`: nobody knows what became of it.
     pub ret: u32,
@@ -28,7 +24,6 @@ impl Piece {
     }
 }
 
-/// What happens next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     /// An operation with a known answer starts.

@@ -1,11 +1,10 @@
 //! What one search has spent: work counted cheaply, the clock and the memory looked at now and
-//! then. It never decides anything but that enough is enough.
+//! then.
 
 use std::time::Duration;
 
 use crate::budget::{Account, Meter, Spent};
 
-/// The budget in one search's hands.
 pub(super) struct Purse<'a> {
     meter: &'a Meter,
     account: Account,
@@ -57,7 +56,6 @@ impl<'a> Purse<'a> {
         }
     }
 
-    /// How many steps were told.
     pub fn told(&self) -> u64 {
         self.told
     }

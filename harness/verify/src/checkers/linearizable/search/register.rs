@@ -10,7 +10,6 @@ use crate::history::Value;
 use crate::models::register::Op;
 use crate::models::spec::Timed;
 
-/// Operations on numbered values.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Class {
     Write(u32),
@@ -19,7 +18,6 @@ enum Class {
     Not(u32),
 }
 
-/// What is known of one value.
 #[derive(Clone)]
 struct Fact {
     value: Value,
@@ -35,7 +33,6 @@ struct Fact {
     until: u32,
 }
 
-/// The space of a register's history.
 pub struct RegisterSpace {
     classes: Vec<Class>,
     facts: Vec<Fact>,
@@ -48,7 +45,6 @@ const MANY: u32 = u32::MAX - 1;
 const UNNAMED: u32 = 1;
 
 impl RegisterSpace {
-    /// Numbers the values and the operations.
     pub fn new(initial: &Value, ops: &[Timed<Op>]) -> (RegisterSpace, Vec<Piece>) {
         let mut numbers: HashMap<&Value, u32, FixedState> = HashMap::default();
         let mut facts = vec![Fact::new(initial, 1), Fact::new(&Value::Null, MANY)];

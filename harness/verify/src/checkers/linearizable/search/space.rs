@@ -56,7 +56,6 @@ pub trait Space {
     /// Makes state 0 the initial one again, after states were collected.
     fn restart(&mut self) {}
 
-    /// A state in words.
     fn show(&self, state: u32) -> String;
 }
 
@@ -109,7 +108,6 @@ impl<S: Spec> Numbered<S> {
         class
     }
 
-    /// The model.
     pub(super) fn spec(&self) -> &S {
         &self.spec
     }

@@ -3,18 +3,15 @@
 
 use std::collections::VecDeque;
 
-/// What a log holds at an index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum At {
     /// The log ends before it.
     Absent,
     /// Summed up by a snapshot: there, but its chain is not known.
     Summed,
-    /// This chain.
     Chain(u64),
 }
 
-/// A log: chains by index, after what a snapshot sums up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Log {
     base: u64,
@@ -23,7 +20,6 @@ pub(super) struct Log {
     entries: Vec<(u64, u64)>,
 }
 
-/// A change of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
     Append { i: u64, epoch: u64, chain: u64 },

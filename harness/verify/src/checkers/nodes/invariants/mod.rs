@@ -26,7 +26,6 @@ use node::Node;
 pub use rules::{CommitQuorum, Traces};
 use world::World;
 
-/// The check `invariants`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "invariants",
     about: "the protocol's own invariants hold, from the traces of its nodes",

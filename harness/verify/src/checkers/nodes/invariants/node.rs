@@ -1,5 +1,4 @@
 //! What one node's own trace must not contradict: I2, I6, I8, the node's part of I9 and I10.
-//! It never looks at another node.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,16 +14,13 @@ use crate::verdict::Kind;
 #[derive(Debug)]
 pub(super) struct Node {
     pub name: Name,
-    /// How often it booted.
     pub incarnation: u64,
-    /// Its log in memory.
     pub memory: Log,
     pub disk: Disk,
     /// The epoch and promise its disk holds. None: it never said.
     hard: Option<(u64, Option<Name>)>,
     /// Whom it promised, by epoch.
     promises: BTreeMap<u64, Name>,
-    /// The epoch it leads.
     leads: Option<u64>,
     /// The greatest epoch of this incarnation.
     epoch: u64,
@@ -34,7 +30,6 @@ pub(super) struct Node {
     /// Where applying may begin: after what a snapshot sums up.
     starts: BTreeSet<u64>,
     fresh: HashSet<(Name, u64), FixedState>,
-    /// Its latest configuration.
     pub config: Option<Vec<Name>>,
 }
 

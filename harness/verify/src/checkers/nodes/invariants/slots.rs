@@ -1,6 +1,6 @@
 //! What proposers and acceptors of slots must keep, where ballots and not logs decide: one hash for
 //! each (slot, ballot) in place of I3, and I4 to I7 as Paxos has them
-//! (docs/internals/protocols.md). It never reads a log.
+//! (docs/internals/protocols.md).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -17,12 +17,10 @@ use crate::verdict::Kind;
 /// Where a request was executed, its result, and who said so first.
 type Executed = (u64, Option<u64>, Witness);
 
-/// What all nodes together said.
 pub(super) struct World<'a> {
     pub told: Told,
     rules: &'a Traces,
     slots: Slots,
-    /// Whether everybody's trace is there.
     pub counts_quorums: bool,
     /// I1: who led each epoch.
     leaders: BTreeMap<u64, Witness>,

@@ -1,5 +1,5 @@
 //! Total order broadcast, from what nodes delivered: validity, integrity, uniform agreement, total
-//! order, FIFO within a session (docs/internals/checkers.md). It never looks at a node's protocol.
+//! order, FIFO within a session (docs/internals/checkers.md).
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,6 @@ use crate::models::consensus;
 use crate::models::log::acked;
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `total-order`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "total-order",
     about: "every node delivers the same entries in the same order, once each",
@@ -42,7 +41,6 @@ struct Order<'a> {
     told: Told,
 }
 
-/// How far one node came.
 #[derive(Clone, Copy, Default, Debug)]
 struct Reach {
     /// The greatest length of incarnations that ended before the last one.

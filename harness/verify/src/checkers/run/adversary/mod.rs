@@ -16,7 +16,6 @@ use crate::history::{Event, History, Level, Process, Type};
 use crate::recovery::Acknowledged;
 use crate::verdict::{Anomaly, Kind};
 
-/// The check `adversary`.
 pub(crate) const CHECKER: Checker = Checker {
     name: "adversary",
     about: "while an adversary holds every message that would decide, nothing is decided; then all is",
@@ -32,7 +31,6 @@ const HOLD_TIMEOUTS: u64 = 10;
 /// Once it lets go, all must be decided within this many T.
 const DECIDED_TIMEOUTS: u64 = 40;
 
-/// From when to when it held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Adversary {
     started_ns: u64,

@@ -5,7 +5,7 @@ use crate::verdict::Verdict;
 
 const MS: u64 = 1_000_000;
 
-/// A run: the adversary from 100 to 500 ms, with this bite, these other lines (`TIME LINE`, in ms)
+/// A run: the adversary from 100 to 500 ms, of this effect, these other lines (`TIME LINE`, in ms)
 /// and these lines of n1's trace (`TIME LINE`).
 fn judged(bite: (u64, u64), lines: &[&str], trace: &[&str]) -> String {
     let (epochs, longest) = bite;

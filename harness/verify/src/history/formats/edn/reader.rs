@@ -7,7 +7,6 @@ use crate::history::{ParseError, Value};
 /// Ours nest a few levels; a hostile file must not exhaust the stack.
 const DEPTH_MAX: usize = 64;
 
-/// A value of EDN, as much of it as histories need.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Edn {
     /// Anything that is no map.
@@ -22,7 +21,6 @@ pub(super) enum Edn {
     Tuple(Box<(Edn, Edn)>),
 }
 
-/// What went wrong, and where.
 pub(super) struct Wrong {
     pub error: ParseError,
     /// The text ended too early.
@@ -97,7 +95,6 @@ impl<'a> Reader<'a> {
         Ok(there)
     }
 
-    /// Any value.
     pub fn value(&mut self) -> Result<Edn, Wrong> {
         let Some(byte) = self.peek()? else { return Err(self.cut("a value")) };
         if self.depth >= DEPTH_MAX {

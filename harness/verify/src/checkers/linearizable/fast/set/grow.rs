@@ -1,5 +1,4 @@
-//! A set from which nothing is removed, in O(n log n) and the size of the answers. It never
-//! compares more than neighbouring answers.
+//! A set from which nothing is removed, in O(n log n) and the size of the answers.
 //!
 //! # Why it is exact
 //!
@@ -34,7 +33,6 @@ struct Mark {
     id: Option<u32>,
 }
 
-/// One element.
 #[derive(Clone, Copy)]
 struct Element {
     /// The add that was invoked first. None: nobody adds it.
@@ -65,7 +63,6 @@ struct Grow<'a> {
     reads: Vec<(Span, u32)>,
 }
 
-/// Judges a set that only grows.
 pub fn judge(initial: &BTreeSet<Value>, ops: &[Timed<Op>]) -> Result<(), Certificate> {
     let mut grow = Grow {
         numbers: HashMap::default(),

@@ -28,7 +28,6 @@ use crate::history::Value;
 use crate::models::set::Op;
 use crate::models::spec::Timed;
 
-/// What happened to one element.
 #[derive(Clone, Default)]
 struct Life {
     changes: Vec<Span>,

@@ -33,9 +33,7 @@ struct Fact {
 
 /// Why there is no graph to judge.
 enum Stop {
-    /// This cannot judge it.
     Unfit,
-    /// It is violated already.
     Violated(Certificate),
 }
 

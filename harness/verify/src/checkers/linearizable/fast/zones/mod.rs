@@ -75,7 +75,6 @@ impl Node {
     }
 }
 
-/// An event of an operation on a value.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     rank: i64,

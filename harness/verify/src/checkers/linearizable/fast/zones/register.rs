@@ -24,7 +24,6 @@ struct Fact {
     node: u32,
 }
 
-/// The start has this number.
 const INITIAL: usize = 0;
 
 /// Judges a register. None: this cannot.
