@@ -90,6 +90,29 @@ pub enum Level {
     Local,
 }
 
+impl Type {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Invoke => "invoke",
+            Type::Ok => "ok",
+            Type::Fail => "fail",
+            Type::Info => "info",
+        }
+    }
+
+    /// The type of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "invoke" => Type::Invoke,
+            "ok" => Type::Ok,
+            "fail" => Type::Fail,
+            "info" => Type::Info,
+            _ => return None,
+        })
+    }
+}
+
 impl Level {
     /// As histories and the client protocol call it.
     pub fn name(self) -> &'static str {
@@ -97,6 +120,11 @@ impl Level {
             Level::Linearizable => "linearizable",
             Level::Local => "local",
         }
+    }
+
+    /// The level of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Level::Linearizable, Level::Local].into_iter().find(|level| level.name() == name)
     }
 }
 

@@ -125,10 +125,9 @@ impl Event {
             }
             Field::Level => match &value {
                 Value::Null => self.set_level(None),
-                Value::Str(word) if &**word == "linearizable" => {
-                    self.set_level(Some(Level::Linearizable));
+                Value::Str(word) if Level::named(word).is_some() => {
+                    self.set_level(Level::named(word));
                 }
-                Value::Str(word) if &**word == "local" => self.set_level(Some(Level::Local)),
                 _ => return Err(expected("level: linearizable or local")),
             },
             Field::Client | Field::Seq => return Err(expected("answer: it is asked")),
@@ -143,14 +142,14 @@ impl Event {
             Field::Key => json::value(out, name, self.key()),
             Field::Value => json::value(out, name, self.value.as_ref()),
             Field::Element => json::value(out, name, self.element()),
-            Field::Offset => json::number(out, name, self.offset()),
-            Field::Expect => json::number(out, name, self.expect()),
-            Field::From => json::number(out, name, self.from()),
-            Field::Limit => json::number(out, name, self.limit()),
-            Field::Tail => json::number(out, name, self.tail()),
-            Field::Level => json::text(out, name, self.level().map(Level::name)),
-            Field::Client => json::text(out, name, self.session().map(|(client, _)| &**client)),
-            Field::Seq => json::number(out, name, self.session().map(|(_, seq)| *seq)),
+            Field::Offset => json::field(out, name, self.offset()),
+            Field::Expect => json::field(out, name, self.expect()),
+            Field::From => json::field(out, name, self.from()),
+            Field::Limit => json::field(out, name, self.limit()),
+            Field::Tail => json::field(out, name, self.tail()),
+            Field::Level => json::field(out, name, self.level().map(Level::name)),
+            Field::Client => json::field(out, name, self.session().map(|(client, _)| &**client)),
+            Field::Seq => json::field(out, name, self.session().map(|(_, seq)| *seq)),
         }
     }
 }

@@ -1,21 +1,17 @@
 //! Values and fields as compact JSON.
 
+use serde::Serialize;
+
 use super::value::Value;
 
 impl Value {
     /// Appends this value as compact JSON.
     pub fn to_json(&self, out: &mut Vec<u8>) {
         match self {
-            Value::Null => out.extend_from_slice(b"null"),
-            Value::Bool(true) => out.extend_from_slice(b"true"),
-            Value::Bool(false) => out.extend_from_slice(b"false"),
-            Value::Int(number) => {
-                if *number < 0 {
-                    out.push(b'-');
-                }
-                digits(out, number.unsigned_abs());
-            }
-            Value::Str(string) => quoted(out, string),
+            Value::Null => plain(out, &()),
+            Value::Bool(truth) => plain(out, truth),
+            Value::Int(number) => plain(out, number),
+            Value::Str(string) => plain(out, &**string),
             Value::List(values) => {
                 out.push(b'[');
                 for (at, value) in values.iter().enumerate() {
@@ -46,10 +42,11 @@ fn label(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
-pub(super) fn number(out: &mut Vec<u8>, name: &str, number: Option<u64>) {
-    if let Some(number) = number {
+/// A number, a word, or nothing.
+pub(super) fn field<T: Serialize>(out: &mut Vec<u8>, name: &str, value: Option<T>) {
+    if let Some(value) = value {
         label(out, name);
-        digits(out, number);
+        plain(out, &value);
     }
 }
 
@@ -60,34 +57,6 @@ pub(super) fn value(out: &mut Vec<u8>, name: &str, value: Option<&Value>) {
     }
 }
 
-pub(super) fn text(out: &mut Vec<u8>, name: &str, string: Option<&str>) {
-    if let Some(string) = string {
-        label(out, name);
-        quoted(out, string);
-    }
-}
-
-fn quoted(out: &mut Vec<u8>, string: &str) {
-    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if string.bytes().all(plain) {
-        out.push(b'"');
-        out.extend_from_slice(string.as_bytes());
-        out.push(b'"');
-    } else {
-        serde_json::to_writer(out, string).expect("writing to memory does not fail");
-    }
-}
-
-pub(super) fn digits(out: &mut Vec<u8>, mut number: u64) {
-    let mut buffer = [0; 20]; // u64::MAX has 20 digits
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&buffer[at..]);
+pub(super) fn plain<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(out, value).expect("writing to memory does not fail");
 }

@@ -1,7 +1,7 @@
 //! An event as a line of JSON: written by the recorder, read back by the judge.
 //! It never keeps a field that docs/reference/history.md does not name.
 
-use super::json::{digits, number, text};
+use super::json::{field, plain};
 use super::order::{NO_INDEX, Names};
 use super::scan::{INTEGER_MAX, ScanError, Scanner};
 use super::{Event, Field, Level, Process, Type};
@@ -10,24 +10,19 @@ impl Event {
     /// Appends this event as one line of JSON, with its line feed.
     pub fn to_json_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"index\":");
-        digits(out, self.index);
-        number(out, "time", self.time());
+        plain(out, &self.index);
+        field(out, "time", self.time());
         match self.process() {
-            Process::Client(client) => number(out, "process", Some(client)),
-            Process::Nemesis => out.extend_from_slice(b",\"process\":\"nemesis\""),
+            Process::Client(client) => field(out, "process", Some(client)),
+            Process::Nemesis => field(out, "process", Some("nemesis")),
         }
-        out.extend_from_slice(match self.kind {
-            Type::Invoke => b",\"type\":\"invoke\"",
-            Type::Ok => b",\"type\":\"ok\"",
-            Type::Fail => b",\"type\":\"fail\"",
-            Type::Info => b",\"type\":\"info\"",
-        });
-        text(out, "f", Some(&self.f));
-        for &field in Field::ALL {
-            self.write_field(field, out);
+        field(out, "type", Some(self.kind.name()));
+        field(out, "f", Some(&*self.f));
+        for &name in Field::ALL {
+            self.write_field(name, out);
         }
-        text(out, "error", self.error());
-        text(out, "node", self.node.as_deref());
+        field(out, "error", self.error());
+        field(out, "node", self.node.as_deref());
         out.extend_from_slice(b"}\n");
     }
 }
@@ -86,7 +81,7 @@ pub(super) fn parse_line(line: &str, names: &mut Names) -> Result<Event, ScanErr
 /// Fields that docs/reference/history.md does not name are read over; null in an optional field is
 /// absence, but for values.
 pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result<Event, ScanError> {
-    let mut event = Event::new(Process::Nemesis, Type::Info, names.none());
+    let mut event = Event::new(Process::Nemesis, Type::Info, names.none.clone());
     event.index = NO_INDEX;
     let mut seen = 0u32;
     let mut client = None;
@@ -148,16 +143,11 @@ fn process(scanner: &mut Scanner<'_>) -> Result<Process, ScanError> {
 
 fn kind(scanner: &mut Scanner<'_>) -> Result<Type, ScanError> {
     let before = scanner.here();
-    match &*scanner.string()? {
-        "invoke" => Ok(Type::Invoke),
-        "ok" => Ok(Type::Ok),
-        "fail" => Ok(Type::Fail),
-        "info" => Ok(Type::Info),
-        _ => {
-            scanner.go_back(before);
-            Err(scanner.expected("a type: \"invoke\", \"ok\", \"fail\" or \"info\""))
-        }
-    }
+    let kind = Type::named(&scanner.string()?);
+    kind.ok_or_else(|| {
+        scanner.go_back(before);
+        scanner.expected("a type: \"invoke\", \"ok\", \"fail\" or \"info\"")
+    })
 }
 
 fn level(scanner: &mut Scanner<'_>) -> Result<Option<Level>, ScanError> {
@@ -165,11 +155,7 @@ fn level(scanner: &mut Scanner<'_>) -> Result<Option<Level>, ScanError> {
     if scanner.peek() == Some(b'n') {
         return scanner.skip().map(|_| None);
     }
-    match &*scanner.string()? {
-        "linearizable" => Ok(Some(Level::Linearizable)),
-        "local" => Ok(Some(Level::Local)),
-        _ => Err(error),
-    }
+    Level::named(&scanner.string()?).map(Some).ok_or(error)
 }
 
 fn name_or_other(

@@ -162,24 +162,14 @@ fn given(event: &Event) -> bool {
 pub(super) const NO_INDEX: u64 = u64::MAX;
 
 /// The name, shared with one read before where there is one: histories repeat few words.
+#[derive(Default)]
 pub(crate) struct Names {
     known: HashSet<Name, FixedState>,
-    none: Name,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Names { known: HashSet::default(), none: Name::from("") }
-    }
+    /// The empty name, to be filled in.
+    pub none: Name,
 }
 
 impl Names {
-    /// The empty name, to be filled in.
-    pub(crate) fn none(&self) -> Name {
-        self.none.clone()
-    }
-
-    /// The shared name of this text.
     pub(crate) fn get(&mut self, text: &str) -> Name {
         if let Some(name) = self.known.get(text) {
             return name.clone();

@@ -51,10 +51,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads one object, handing each field's name to `field`, which must read its value.
-    pub fn object(
-        &mut self,
-        mut field: impl FnMut(&mut Self, &str) -> Result<(), ScanError>,
-    ) -> Scan<()> {
+    pub fn object(&mut self, mut field: impl FnMut(&mut Self, &str) -> Scan<()>) -> Scan<()> {
         self.expect(b'{', "`{`")?;
         self.descend()?;
         if self.peek() != Some(b'}') {

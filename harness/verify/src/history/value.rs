@@ -30,7 +30,7 @@ pub enum Value {
 }
 
 /// A short word: an operation, a node, a kind of fault. Behaves like a `str`; a clone is cheap.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Name(Arc<Box<str>>);
 
 /// The parts of an array. Behaves like a slice; a clone is cheap.

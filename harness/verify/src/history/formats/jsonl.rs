@@ -27,14 +27,10 @@ const LINE_BYTES_TYPICAL: usize = 120;
 
 /// Reads JSON lines. Empty lines are read over; a last line cut off is noted.
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
-    let mut file = File::default();
-    let mut rest = without_mark(bytes);
-    while !rest.is_empty() {
-        let (block, after) = rest.split_at(whole_lines(rest, BLOCK_BYTES));
-        file.take(block)?;
-        rest = after;
-    }
-    file.finish()
+    read(Vec::new(), bytes).map_err(|error| match error {
+        ReadError::Parse(error) => error,
+        ReadError::Io(_) => unreachable!("memory can always be read"),
+    })
 }
 
 /// Reads JSON lines from a stream whose first bytes are `block`.

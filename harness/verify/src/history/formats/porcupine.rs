@@ -45,16 +45,10 @@ fn event(line: &str, names: &mut Names) -> Result<Option<Event>, String> {
         },
         None => return Err("the line ends where a process should be".into()),
     };
-    let kind = match words.next() {
-        Some(":invoke") => Type::Invoke,
-        Some(":ok") => Type::Ok,
-        Some(":fail") => Type::Fail,
-        Some(":info") => Type::Info,
-        found => {
-            let found = found.unwrap_or("nothing");
-            return Err(format!("found {found}, expected :invoke, :ok, :fail or :info"));
-        }
-    };
+    let found = words.next().unwrap_or("nothing");
+    let kind = found.strip_prefix(':').and_then(Type::named);
+    let kind =
+        kind.ok_or_else(|| format!("found {found}, expected :invoke, :ok, :fail or :info"))?;
     let f = words.next().and_then(|word| word.strip_prefix(':'));
     let f = f.ok_or("found no operation, such as :read, after the type")?;
     let mut event = Event::new(process, kind, names.get(f));

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use foldhash::fast::FixedState;
 
 use super::edn;
-use crate::history::{Event, History, Level, Process, Type, Value};
+use crate::history::{Event, History, Process, Value};
 
 /// Our own JSON lines, in the order of the file the history came from.
 pub fn jsonl(history: &History, out: &mut impl Write) -> io::Result<()> {
@@ -41,13 +41,7 @@ pub fn edn(history: &History, out: &mut impl Write) -> io::Result<()> {
             Process::Nemesis => ":nemesis".into(),
         };
         field(&mut line, "process", &process);
-        let kind = match event.kind {
-            Type::Invoke => ":invoke",
-            Type::Ok => ":ok",
-            Type::Fail => ":fail",
-            Type::Info => ":info",
-        };
-        field(&mut line, "type", kind);
+        field(&mut line, "type", &format!(":{}", event.kind.name()));
         field(&mut line, "f", &word(&event.f));
         if tell_keys && event.is_client() {
             field(&mut line, "key", "nil");
@@ -98,10 +92,8 @@ fn fields(line: &mut String, event: &Event) {
             field(line, name, &number.to_string());
         }
     }
-    match event.level() {
-        None => {}
-        Some(Level::Linearizable) => field(line, "level", ":linearizable"),
-        Some(Level::Local) => field(line, "level", ":local"),
+    if let Some(level) = event.level() {
+        field(line, "level", &format!(":{}", level.name()));
     }
     let client = event.session().map(|(client, _)| &**client);
     for (name, text) in
@@ -178,6 +170,7 @@ mod tests {
 
     use super::*;
     use crate::history::formats::jsonl as lines;
+    use crate::history::{Level, Type};
 
     fn value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![

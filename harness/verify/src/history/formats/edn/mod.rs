@@ -149,14 +149,13 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             "type" => {
                 kind = true;
                 let word = value.into_value();
-                let Value::Str(text) = &word else { return Err(type_error(&word)) };
-                event.kind = match &**text {
-                    "invoke" => Type::Invoke,
-                    "ok" => Type::Ok,
-                    "fail" => Type::Fail,
-                    "info" => Type::Info,
-                    _ => return Err(type_error(&word)),
+                let known = match &word {
+                    Value::Str(text) => Type::named(text),
+                    _ => None,
                 };
+                event.kind = known.ok_or_else(|| {
+                    format!("`:type` is {word}; expected :invoke, :ok, :fail or :info")
+                })?;
             }
             "f" => {
                 f = true;
@@ -180,11 +179,9 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             "client" => client = Some(word(value, names)),
             "seq" => seq = Some(whole(value, name)?),
             "level" => {
-                event.set_level(Some(match &*word(value, names) {
-                    "linearizable" => Level::Linearizable,
-                    "local" => Level::Local,
-                    _ => return Err("`:level` is neither :linearizable nor :local".into()),
-                }));
+                let level = Level::named(&word(value, names));
+                let wrong = || "`:level` is neither :linearizable nor :local".to_owned();
+                event.set_level(Some(level.ok_or_else(wrong)?));
             }
             "error" => event.set_error(Some(word(value, names))),
             "node" => event.node = Some(word(value, names)),
@@ -210,10 +207,6 @@ fn word(value: Edn, names: &mut Names) -> Name {
         Value::Str(text) => names.get(&text),
         other => names.get(&other.to_string()),
     }
-}
-
-fn type_error(found: &Value) -> String {
-    format!("`:type` is {found}; expected :invoke, :ok, :fail or :info")
 }
 
 /// Whether values are `[k v]` tuples of independent keys. A tuple is a plain vector in older
