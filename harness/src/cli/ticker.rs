@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use schism_verify::progress::{Progress, Seen, Watcher};
+use schism_verify::progress::{Progress, Seen};
 
 use super::screen;
 
@@ -47,10 +47,10 @@ impl CheckTicker {
     }
 
     /// From now on it is checked; the check tells its progress here.
-    pub fn check(&self) -> Watcher {
+    pub fn check(&self) -> Option<Arc<Progress>> {
         let progress = Arc::new(Progress::default());
         self.shared.lock().checking = Some((Instant::now(), Arc::clone(&progress)));
-        Watcher(self.painter.is_some().then_some(progress))
+        self.painter.is_some().then_some(progress)
     }
 }
 

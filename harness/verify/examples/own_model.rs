@@ -62,6 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let history = record.finish()?;
     let result = check_model(&Lease, &history, &CheckOptions::default())?;
+    assert_eq!(result.verdict.word(), "violated", "bob took what ann held");
     println!("{:#?}", result.verdict);
     Ok(())
 }

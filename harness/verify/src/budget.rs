@@ -25,6 +25,13 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// As long as it takes, but no more than so many bytes.
+    pub(crate) fn of_memory(memory_bytes: u64) -> Self {
+        Budget { time: Duration::MAX, memory_bytes, ..Budget::default() }
+    }
+}
+
 /// A budget being spent. Its clones, and the threads that judge keys, spend the same one.
 #[derive(Clone, Debug)]
 pub struct Meter {
@@ -103,6 +110,13 @@ impl Account {
         self.bytes = bytes;
         if held > self.most { Err(Spent::Memory(self.most)) } else { Ok(()) }
     }
+}
+
+/// Runs `work` and says how long it took.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
 }
 
 impl Drop for Account {

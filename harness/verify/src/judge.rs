@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::budget::timed;
 use crate::checkers::{CHECKERS, CheckResult, Checker, Finding};
 use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{Event, History, Operation, Type};
 use crate::models::MALFORMED;
-use crate::stopwatch::timed;
 use crate::verdict::Verdict;
 
 /// Runs every check that is asked for (or, where none is named, every one that applies), in the
@@ -129,7 +129,7 @@ fn unfinished(history: &History, final_reads: bool) -> Vec<String> {
     for read in nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default() {
         if !read.complete {
             let why = read.why.unwrap_or_else(|| "it did not say why".into());
-            doubts.push(format!("{} could not be read to its end: {why}", read.node));
+            doubts.push(finals::unread(&read.node, &why));
         }
     }
     doubts
@@ -224,12 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn faults_must_bite() {
+    fn faults_must_have_an_effect() {
         let wanted = Settings { fault_kinds: vec!["crash".into()], ..Settings::default() };
-        let (start, bit) = (crash(r#""start""#), crash(r#""heal","effective":true"#));
+        let (start, healed) = (crash(r#""start""#), crash(r#""heal","effective":true"#));
         let missed = crash(r#""heal","effective":false"#);
         let skip = r#"{"process":"nemesis","type":"info","f":"crash","value":{"phase":"skip","strike":2}}"#;
-        check_doubts(&[&start, &bit], &wanted, &[]);
+        check_doubts(&[&start, &healed], &wanted, &[]);
         check_doubts(&[&start, &missed], &wanted, &["never had an effect"]);
         check_doubts(&[&start], &wanted, &["never had an effect"]);
         check_doubts(&[skip], &wanted, &["never struck"]);

@@ -42,63 +42,7 @@
 //! Say what operations mean by implementing [`Spec`], and judge with [`check_model`]:
 //!
 //! ```
-//! use schism_verify::history::Value;
-//! use schism_verify::{Call, CheckOptions, History, Spec, check_model};
-//!
-//! /// Remembers the greatest number it was ever given.
-//! #[derive(Clone)]
-//! struct Maximum;
-//!
-//! #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-//! enum Op {
-//!     Offer(i64),
-//!     Read(i64),
-//! }
-//!
-//! impl Spec for Maximum {
-//!     type State = i64;
-//!     type Op = Op;
-//!
-//!     fn initial(&self) -> i64 {
-//!         0
-//!     }
-//!
-//!     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
-//!         match (call.f(), call.argument(), call.answer()) {
-//!             // An offer that failed never happened.
-//!             ("offer", _, _) if call.failed() => Ok(None),
-//!             ("offer", Some(Value::Int(number)), _) => Ok(Some(Op::Offer(*number))),
-//!             ("read", _, Some(Value::Int(number))) => Ok(Some(Op::Read(*number))),
-//!             ("read", _, None) => Ok(None), // a read without an answer says nothing
-//!             _ => call.stranger(&["offer", "read"]),
-//!         }
-//!     }
-//!
-//!     fn step(&self, state: &i64, op: &Op) -> Option<i64> {
-//!         match op {
-//!             Op::Offer(number) => Some(*state.max(number)),
-//!             Op::Read(number) => (number == state).then_some(*state),
-//!         }
-//!     }
-//!
-//!     fn only_reads(&self, op: &Op) -> bool {
-//!         matches!(op, Op::Read(_))
-//!     }
-//!
-//!     fn show(&self, state: &i64) -> String {
-//!         state.to_string()
-//!     }
-//! }
-//!
-//! let mut record = History::builder();
-//! record.invoke(0, "offer").value = Some(3.into());
-//! record.ok(0);
-//! record.invoke(1, "read");
-//! record.ok(1).value = Some(0.into());
-//! let history = record.finish().unwrap();
-//!
-//! let result = check_model(&Maximum, &history, &CheckOptions::default()).unwrap();
-//! assert_eq!(result.verdict.word(), "violated");
+#![doc = include_str!("../examples/own_model.rs")]
 //! ```
 //!
 //! # Layout, in reading order
@@ -129,7 +73,6 @@ pub mod notation;
 pub mod porcupine;
 pub mod progress;
 pub mod recovery;
-mod stopwatch;
 pub mod verdict;
 
 pub use budget::Budget;

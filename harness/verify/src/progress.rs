@@ -1,7 +1,6 @@
 //! How far a check is, for whoever watches it from another thread.
 //! It never reads a clock and never changes what is found.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 #[derive(Debug, Default)]
@@ -13,20 +12,6 @@ pub struct Progress {
     configurations: AtomicU64,
 }
 
-/// Who watches a check, if anybody. Two are equal if they are the same one.
-#[derive(Clone, Debug, Default)]
-pub struct Watcher(pub Option<Arc<Progress>>);
-
-impl PartialEq for Watcher {
-    fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
-            (one, two) => one.is_none() && two.is_none(),
-        }
-    }
-}
-
-/// The counters at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Seen {
     /// Events that have to be explained, of all keys.

@@ -27,91 +27,59 @@ pub struct Anomaly {
     pub time_ns: Option<u64>,
 }
 
-/// The closed list of anomalies (`schism list anomalies`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-#[allow(missing_docs)] // KINDS says what each means
-pub enum Kind {
-    LostAppend,
-    Phantom,
-    FailedYetVisible,
-    Duplicate,
-    OffsetConflict,
-    StaleRead,
-    FutureRead,
-    NonPrefix,
-    Gap,
-    RealTimeOrder,
-    NonLinearizable,
-    Divergence,
-    FifoOrder,
-    LostAfterCrash,
-    ElectionSafety,
-    LeaderAppendOnly,
-    LogMatching,
-    LeaderCompleteness,
-    StateMachineSafety,
-    AckedDurability,
-    CommitQuorum,
-    ReadIndex,
-    NonMonotone,
-    Session,
-    Configuration,
-    Agreement,
-    Validity,
-    Integrity,
-    Termination,
-    NoProgress,
-    SlowRecovery,
-    NotConverged,
-    Bypass,
-    UnexplainedDeath,
-    Leftover,
+/// Makes the enum and its table of one list.
+macro_rules! kinds {
+    ($($kind:ident $name:literal $about:literal;)*) => {
+        /// The closed list of anomalies (`schism list anomalies`).
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Kind {
+            $(#[doc = $about] $kind,)*
+        }
+
+        /// Every kind with its name and what it means.
+        pub const KINDS: &[(Kind, &str, &str)] = &[$((Kind::$kind, $name, $about),)*];
+    };
 }
 
-/// Every kind with its name and what it means.
-pub const KINDS: &[(Kind, &str, &str)] = &[
-    (Kind::LostAppend, "lost-append", "acknowledged, then absent"),
-    (Kind::Phantom, "phantom", "an entry nobody ever asked for"),
-    (Kind::FailedYetVisible, "failed-yet-visible", "refused for certain, yet in the log"),
-    (Kind::Duplicate, "duplicate", "asked for once, in the log twice"),
-    (
-        Kind::OffsetConflict,
-        "offset-conflict",
-        "two values at one offset, or one offset given out twice",
-    ),
-    (Kind::StaleRead, "stale-read", "a read missed what had been seen before it was asked"),
-    (Kind::FutureRead, "future-read", "a read showed what was only asked for after it returned"),
-    (Kind::NonPrefix, "non-prefix", "two readers disagree on the content of the log"),
-    (Kind::Gap, "gap", "an entry is missing between two that were seen"),
-    (Kind::RealTimeOrder, "real-time-order", "an append took a place before one that had returned"),
-    (Kind::NonLinearizable, "non-linearizable", "no order explains the answers; no finer name"),
-    (Kind::Divergence, "divergence", "nodes delivered different logs"),
-    (Kind::FifoOrder, "fifo-order", "a session's appends are out of order"),
-    (Kind::LostAfterCrash, "lost-after-crash", "delivered by a node, gone after its restart"),
-    (Kind::ElectionSafety, "election-safety", "two leaders in one epoch"),
-    (Kind::LeaderAppendOnly, "leader-append-only", "a leader removed entries of its own log"),
-    (Kind::LogMatching, "log-matching", "one (index, epoch), two histories before it"),
-    (Kind::LeaderCompleteness, "leader-completeness", "a leader lacks a committed entry"),
-    (Kind::StateMachineSafety, "state-machine-safety", "two entries committed at one index"),
-    (Kind::AckedDurability, "acked-durability", "acknowledged before, or without, being on disk"),
-    (Kind::CommitQuorum, "commit-quorum", "committed without a quorum that holds it on disk"),
-    (Kind::ReadIndex, "read-index", "a linearizable read below what was committed before it"),
-    (Kind::NonMonotone, "non-monotone", "an epoch, commit or apply position went back"),
-    (Kind::Session, "session", "one request of a session was executed twice"),
-    (Kind::Configuration, "configuration", "memberships changed in an unsafe way"),
-    (Kind::Agreement, "agreement", "two different values were decided"),
-    (Kind::Validity, "validity", "decided or delivered differs from what was asked for"),
-    (Kind::Integrity, "integrity", "delivered twice, or never asked for"),
-    (Kind::Termination, "termination", "no decision though messages arrive in time"),
-    (Kind::NoProgress, "no-progress", "nothing acknowledged though a quorum could"),
-    (Kind::SlowRecovery, "slow-recovery", "recovery took longer than the workload allows"),
-    (Kind::NotConverged, "not-converged", "nodes still differ after everything was healed"),
-    (Kind::Bypass, "bypass", "nodes talked past the proxy, so partitions had no meaning"),
-    (Kind::UnexplainedDeath, "unexplained-death", "a node died though nobody killed it"),
-    (Kind::Leftover, "leftover", "a process or fault outlived the run"),
-];
+kinds! {
+    LostAppend "lost-append" "acknowledged, then absent";
+    Phantom "phantom" "an entry nobody ever asked for";
+    FailedYetVisible "failed-yet-visible" "refused for certain, yet in the log";
+    Duplicate "duplicate" "asked for once, in the log twice";
+    OffsetConflict "offset-conflict" "two values at one offset, or one offset given out twice";
+    StaleRead "stale-read" "a read missed what had been seen before it was asked";
+    FutureRead "future-read" "a read showed what was only asked for after it returned";
+    NonPrefix "non-prefix" "two readers disagree on the content of the log";
+    Gap "gap" "an entry is missing between two that were seen";
+    RealTimeOrder "real-time-order" "an append took a place before one that had returned";
+    NonLinearizable "non-linearizable" "no order explains the answers; no finer name";
+    Divergence "divergence" "nodes delivered different logs";
+    FifoOrder "fifo-order" "a session's appends are out of order";
+    LostAfterCrash "lost-after-crash" "delivered by a node, gone after its restart";
+    ElectionSafety "election-safety" "two leaders in one epoch";
+    LeaderAppendOnly "leader-append-only" "a leader removed entries of its own log";
+    LogMatching "log-matching" "one (index, epoch), two histories before it";
+    LeaderCompleteness "leader-completeness" "a leader lacks a committed entry";
+    StateMachineSafety "state-machine-safety" "two entries committed at one index";
+    AckedDurability "acked-durability" "acknowledged before, or without, being on disk";
+    CommitQuorum "commit-quorum" "committed without a quorum that holds it on disk";
+    ReadIndex "read-index" "a linearizable read below what was committed before it";
+    NonMonotone "non-monotone" "an epoch, commit or apply position went back";
+    Session "session" "one request of a session was executed twice";
+    Configuration "configuration" "memberships changed in an unsafe way";
+    Agreement "agreement" "two different values were decided";
+    Validity "validity" "decided or delivered differs from what was asked for";
+    Integrity "integrity" "delivered twice, or never asked for";
+    Termination "termination" "no decision though messages arrive in time";
+    NoProgress "no-progress" "nothing acknowledged though a quorum could";
+    SlowRecovery "slow-recovery" "recovery took longer than the workload allows";
+    NotConverged "not-converged" "nodes still differ after everything was healed";
+    Bypass "bypass" "nodes talked past the proxy, so partitions had no meaning";
+    UnexplainedDeath "unexplained-death" "a node died though nobody killed it";
+    Leftover "leftover" "a process or fault outlived the run";
+}
 
 impl Kind {
     /// Its name as in verdict.json.
@@ -158,6 +126,19 @@ impl Verdict {
             Verdict::Valid => "valid",
             Verdict::Violated(_) => "violated",
             Verdict::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// As tests write it: `valid`, `unknown: REASON`, or the kinds of the anomalies in their order.
+    #[cfg(test)]
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Verdict::Valid => "valid".into(),
+            Verdict::Unknown { reason } => format!("unknown: {reason}"),
+            Verdict::Violated(anomalies) => {
+                let kinds: Vec<&str> = anomalies.iter().map(|one| one.kind.name()).collect();
+                kinds.join(" ")
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{Event, History, Level, Type, Value};
+use crate::models::consensus;
 use crate::models::log::{self, Answered, Asked};
 
 /// The log of one node at the end.
@@ -23,6 +24,11 @@ pub(crate) fn start(history: &History) -> Option<usize> {
         &*event.f == "phase" && event.value == Some(Value::Str("final-reads".into()))
     };
     history.events().iter().position(is_start)
+}
+
+/// Whether logs were read at the end. Where decisions are asked for there are none.
+pub(crate) fn of_logs(history: &History) -> bool {
+    start(history).is_some() && !consensus::is_asked(history)
 }
 
 /// The log of every node that should have been read. `nodes` may name more than were.
@@ -67,6 +73,11 @@ pub(crate) fn logs(history: &History, nodes: &[String]) -> BTreeMap<String, Fina
         }
     }
     logs
+}
+
+/// The doubt that follows where a node was not read to its end.
+pub(crate) fn unread(node: &str, why: &str) -> String {
+    format!("{node} could not be read to its end: {why}")
 }
 
 impl FinalLog {

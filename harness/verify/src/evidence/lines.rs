@@ -1,7 +1,9 @@
 //! Lines of the files that nodes write: a boot line begins each incarnation, and only the line
 //! before one, or the last, may be torn.
 
-use crate::history::scan::{ScanError, Scanner};
+use serde::Deserialize;
+
+use crate::history::scan::ScanError;
 
 pub(crate) enum Line<T> {
     /// The node starts for the k-th time.
@@ -51,24 +53,18 @@ pub(crate) fn parse<'a, T>(
 const BOOT: &[u8] = b"{\"boot\":";
 
 fn boot(line: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(line).ok().filter(|_| line.starts_with(BOOT))?;
-    let mut scanner = Scanner::new(text);
-    let mut incarnation = None;
-    scanner
-        .object(|scanner, name| {
-            if name == "boot" {
-                incarnation = Some(scanner.number(u64::MAX)?);
-                return Ok(());
-            }
-            scanner.skip().map(drop)
-        })
-        .ok()?;
-    scanner.end().ok().and(incarnation)
+    #[derive(Deserialize)]
+    struct Boot {
+        boot: u64,
+    }
+    let line = line.starts_with(BOOT).then_some(line)?;
+    serde_json::from_slice(line).ok().map(|Boot { boot }| boot)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::scan::Scanner;
 
     fn shape(text: &str) -> Result<String, String> {
         let lines = parse("f", text.as_bytes(), |line| Scanner::new(line).number(99))?;

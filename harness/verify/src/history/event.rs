@@ -101,7 +101,6 @@ impl Type {
         }
     }
 
-    /// The type of this name.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "invoke" => Type::Invoke,
@@ -122,7 +121,6 @@ impl Level {
         }
     }
 
-    /// The level of this name.
     pub fn named(name: &str) -> Option<Self> {
         [Level::Linearizable, Level::Local].into_iter().find(|level| level.name() == name)
     }

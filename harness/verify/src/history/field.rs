@@ -19,14 +19,12 @@ macro_rules! fields {
             /// All of them, in the order in which they are written.
             pub const ALL: &[Field] = &[$(Field::$field,)*];
 
-            /// Its name in files and on the wire.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Field::$field => $name,)*
                 }
             }
 
-            /// The field of this name.
             pub fn named(name: &str) -> Option<Field> {
                 match name {
                     $($name => Some(Field::$field),)*
@@ -63,7 +61,6 @@ fields! {
 }
 
 impl Event {
-    /// Whether it has this field.
     pub fn has(&self, field: Field) -> bool {
         match field {
             Field::Key => self.key().is_some(),
@@ -79,7 +76,6 @@ impl Event {
         }
     }
 
-    /// Takes a field away.
     pub fn clear(&mut self, field: Field) {
         match field {
             Field::Key => self.set_key(None),

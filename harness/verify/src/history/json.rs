@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::value::Value;
 
 impl Value {
-    /// Appends this value as compact JSON.
     pub fn to_json(&self, out: &mut Vec<u8>) {
         match self {
             Value::Null => plain(out, &()),
@@ -28,7 +27,6 @@ impl Value {
 }
 
 impl std::fmt::Display for Value {
-    /// Compact JSON.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = Vec::new();
         self.to_json(&mut out);
@@ -42,7 +40,6 @@ fn label(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
-/// A number, a word, or nothing.
 pub(super) fn field<T: Serialize>(out: &mut Vec<u8>, name: &str, value: Option<T>) {
     if let Some(value) = value {
         label(out, name);

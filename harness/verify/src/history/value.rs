@@ -14,16 +14,11 @@ use triomphe::ThinArc;
 /// 2^53). The nemesis may say more, in objects.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Value {
-    /// JSON null.
     #[default]
     Null,
-    /// true or false.
     Bool(bool),
-    /// A whole number.
     Int(i64),
-    /// A string.
     Str(Name),
-    /// An array.
     List(List),
     /// Anything else (an object, a fraction), kept as compact JSON text.
     Other(Name),

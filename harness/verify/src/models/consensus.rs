@@ -1,12 +1,10 @@
 //! Consensus: propose, one value decided for each key. As an object: a register that is written
 //! once, by the first proposal, and answers every proposal with what it holds.
 
-use super::ModelError;
 use super::row::{Operation, Proves};
 use super::spec::{Call, Spec};
-use crate::history::{Event, Field, History, Type, Value};
+use crate::history::{Event, Field, History, Value};
 
-/// The operations of consensus.
 pub const OPERATIONS: &[Operation] = &[Operation::new("propose")
     .asks(&[Field::Key, Field::Value])
     .answers(&[Field::Value])
@@ -14,16 +12,13 @@ pub const OPERATIONS: &[Operation] = &[Operation::new("propose")
     .led()
     .usually(100)];
 
-/// One decision.
 #[derive(Clone, Debug)]
 pub struct Consensus;
 
 /// A value asked for, and the value that was decided. None: no answer is known.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Propose {
-    /// What was asked for.
     pub asked: Value,
-    /// What was answered.
     pub decided: Option<Value>,
 }
 
@@ -75,17 +70,4 @@ pub fn asked(event: &Event) -> Result<&Value, String> {
 pub fn is_asked(history: &History) -> bool {
     let first = history.operations().first();
     first.is_some_and(|operation| &*history.invoke(operation).f == "propose")
-}
-
-/// The first operation that cannot be read.
-pub fn validate(history: &History) -> Result<(), ModelError> {
-    for operation in history.operations() {
-        let asked = history.invoke(operation);
-        let answered = history.ret(operation).filter(|event| event.kind != Type::Info);
-        Consensus.read(&Call { asked, answered }).map_err(|message| {
-            let index = answered.unwrap_or(asked).index;
-            ModelError { index, message }
-        })?;
-    }
-    Ok(())
 }

@@ -4,20 +4,16 @@ use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
 use crate::history::{Field, Value};
 
-/// The operations of a counter.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("add").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
     Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
 ];
 
-/// A counter that starts somewhere.
 #[derive(Clone, Debug, Default)]
 pub struct Counter {
-    /// Where it starts.
     pub initial: i64,
 }
 
-/// What was asked of a counter, with its answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// So much more.

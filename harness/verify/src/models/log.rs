@@ -5,7 +5,6 @@ use super::row::{Operation, Proves, names};
 use super::spec::Call;
 use crate::history::{Event, Field, History, Level, List, Type, Value};
 
-/// The operations of the log.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("append")
         .asks(&[Field::Value, Field::Client, Field::Seq])
@@ -28,40 +27,31 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new("tail").answers(&[Field::Tail]).usually(5),
 ];
 
-/// What was asked.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Asked {
     /// Put a value at the end; with `expect` only if the log has that length.
     Append {
-        /// The value.
         value: Value,
-        /// The condition of an append-if.
         expect: Option<u64>,
     },
     /// Entries from an offset on.
     Read {
-        /// The first offset.
         from: u64,
-        /// At most so many.
         limit: Option<u64>,
         /// It makes no claim about real time.
         local: bool,
     },
-    /// The length.
     Tail {
         /// It makes no claim about real time.
         local: bool,
     },
 }
 
-/// What an ok answered.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answered {
-    /// Where the value is.
     Appended(u64),
     /// Entries, and the length where it was given.
     Read(List, Option<u64>),
-    /// The length.
     Tail(u64),
 }
 
@@ -148,7 +138,6 @@ pub fn validate(history: &History) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// An acknowledged append.
 pub(crate) struct Acked<'a> {
     pub offset: u64,
     pub value: &'a Value,
@@ -156,7 +145,6 @@ pub(crate) struct Acked<'a> {
     pub ret: &'a Event,
 }
 
-/// Every acknowledged append.
 pub(crate) fn acked(history: &History) -> Vec<Acked<'_>> {
     let mut all = Vec::new();
     for op in history.operations() {

@@ -31,11 +31,9 @@ use register::Register;
 use row::readable;
 use set::Set;
 
-/// An operation that its model cannot read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("event {index}: {message}")]
 pub struct ModelError {
-    /// The index of the event.
     pub index: u64,
     /// What was found and what was expected.
     pub message: String,

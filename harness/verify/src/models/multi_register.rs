@@ -7,11 +7,9 @@ use super::row::{Operation, names};
 use super::spec::{Call, Spec, tree_bytes};
 use crate::history::{Field, Value};
 
-/// The operations on several registers.
 pub const OPERATIONS: &[Operation] =
     &[Operation::new("txn").asks(&[Field::Value]).answers(&[Field::Value]).led()];
 
-/// Several registers.
 #[derive(Clone, Debug, Default)]
 pub struct MultiRegister {
     /// What they hold at the start. One that is not named was never written: null.

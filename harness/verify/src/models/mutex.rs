@@ -4,20 +4,16 @@ use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
 use crate::history::Field;
 
-/// The operations of a mutex.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("acquire").asks(&[Field::Key]).led(),
     Operation::new("release").asks(&[Field::Key]).proves(Proves::Progress).led(),
 ];
 
-/// A mutex.
 #[derive(Clone, Debug, Default)]
 pub struct Mutex {
-    /// It is held at the start.
     pub held: bool,
 }
 
-/// What was asked of a mutex.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// Free before, held after.

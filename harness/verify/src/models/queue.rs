@@ -5,18 +5,15 @@ use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
 use crate::history::{Field, Value};
 
-/// The operations of a queue.
 pub const QUEUE_OPERATIONS: &[Operation] = &[
     Operation::new("enqueue").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
     Operation::new("dequeue").asks(&[Field::Key]).answers(&[Field::Value]).led(),
 ];
-/// The operations of a stack.
 pub const STACK_OPERATIONS: &[Operation] = &[
     Operation::new("push").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
     Operation::new("pop").asks(&[Field::Key]).answers(&[Field::Value]).led(),
 ];
 
-/// A queue or a stack.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     /// What it holds at the start, oldest first.
@@ -25,7 +22,6 @@ pub struct Queue {
     pub is_stack: bool,
 }
 
-/// What was asked of a queue or a stack, with its answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// Put in.

@@ -5,14 +5,12 @@ use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
 use crate::history::{Field, Value};
 
-/// The operations of a register.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
     Operation::new("write").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
     Operation::new("cas").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
 ];
 
-/// A register and how its history is to be read.
 #[derive(Clone, Debug, Default)]
 pub struct Register {
     /// What it holds at the start; null: never written.
@@ -23,7 +21,6 @@ pub struct Register {
     pub null_says_nothing: bool,
 }
 
-/// What was asked of a register, with its answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// Now it holds this.

@@ -5,15 +5,11 @@
 use super::spec::{Call, Spec};
 use crate::history::{Event, Field, History, Type};
 
-/// One model.
 pub struct Model {
     /// Its name, as in `--model`.
     pub name: &'static str,
-    /// Other names it goes by.
     pub aliases: &'static [&'static str],
-    /// One line for `schism list models`.
     pub about: &'static str,
-    /// The operations it knows.
     pub operations: &'static [Operation],
     /// Where several models know the operations: whether this history looks like this one's.
     pub fits: fn(&History) -> bool,
@@ -23,7 +19,6 @@ pub struct Model {
     pub ending: Ending,
 }
 
-/// An operation of a model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Operation {
     /// Its name in histories, workloads and the client protocol.
@@ -71,12 +66,10 @@ pub enum Ending {
 }
 
 impl Model {
-    /// The operation of this name.
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name)
     }
 
-    /// The names of its operations.
     pub fn names(&self) -> Vec<&'static str> {
         names(self.operations)
     }
@@ -175,7 +168,6 @@ impl Operation {
     }
 }
 
-/// The names of these operations.
 pub(super) fn names(operations: &[Operation]) -> Vec<&'static str> {
     operations.iter().map(|operation| operation.name).collect()
 }

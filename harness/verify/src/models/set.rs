@@ -6,7 +6,6 @@ use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec, tree_bytes};
 use crate::history::{Field, Value};
 
-/// The operations of a set.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("add").asks(&[Field::Key, Field::Element]).proves(Proves::Progress).led(),
     Operation::new("remove").asks(&[Field::Key, Field::Element]).proves(Proves::Progress).led(),
@@ -14,14 +13,11 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
 ];
 
-/// A set.
 #[derive(Clone, Debug, Default)]
 pub struct Set {
-    /// What it holds at the start.
     pub initial: BTreeSet<Value>,
 }
 
-/// What was asked of a set, with its answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// Now it is in.

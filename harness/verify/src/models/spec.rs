@@ -29,8 +29,7 @@ pub trait Spec: Sized + Clone {
     fn only_reads(&self, op: &Self::Op) -> bool;
 
     /// Bytes on the heap that a state holds beside its own size, shared text left out.
-    fn bytes(&self, state: &Self::State) -> u64 {
-        let _ = state;
+    fn bytes(&self, _state: &Self::State) -> u64 {
         0
     }
 
@@ -39,9 +38,7 @@ pub trait Spec: Sized + Clone {
 
     /// Rewrites operations by what the whole history says of them, so that fewer orders have to
     /// be tried. The same histories must be linearizable before and after.
-    fn refine(&self, ops: &mut Vec<Timed<Self::Op>>) {
-        let _ = ops;
-    }
+    fn refine(&self, _ops: &mut Vec<Timed<Self::Op>>) {}
 }
 
 /// Bytes on the heap of a standard library's tree: a leaf has room for eleven entries; where there

@@ -14,22 +14,17 @@
 //! * `Annotations`: each anomaly at the return that proves it, and what the nemesis did.
 
 mod log;
-mod order;
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use serde::Serialize;
 
-use crate::checkers::linearizable::{CheckError, CheckOptions, FailedCas, check};
+pub use crate::checkers::linearizable::OPERATIONS_MAX;
+use crate::checkers::linearizable::{self, CheckError, CheckOptions, Order, check};
 use crate::history::{Event, History, Operation, Type, Value};
-use crate::models::{counter, kv, multi_register, mutex, queue, register, set};
 use crate::notation;
 use crate::verdict::Verdict;
-use order::{Order, orders};
-
-/// Larger objects are drawn without an order: finding one takes memory that grows with the square.
-pub const OPERATIONS_MAX: usize = 5_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -202,32 +197,10 @@ fn rows(operations: &[Operation]) -> Vec<usize> {
 
 /// An order for each key. Another initial value than the model's own is drawn without one.
 fn found(history: &History, model: Option<&str>, options: &CheckOptions) -> Vec<Order> {
-    // Another initial value than the model's own is drawn without an order.
-    if options.initial.is_some() {
-        return Vec::new();
-    }
-    let failed_cas_constrains = options.failed_cas == FailedCas::Constrain;
-    let initial = Value::Null;
     match model {
-        Some("log") => orders(&log::Log, history),
-        Some("register") => orders(
-            &register::Register { initial, failed_cas_constrains, null_says_nothing: false },
-            history,
-        ),
-        Some("multi-register") => orders(
-            &multi_register::MultiRegister {
-                initial: std::collections::BTreeMap::new(),
-                null_says_nothing: false,
-            },
-            history,
-        ),
-        Some("kv") => orders(&kv::Kv { initial, failed_cas_constrains }, history),
-        Some("queue") => orders(&queue::Queue { initial: vec![], is_stack: false }, history),
-        Some("stack") => orders(&queue::Queue { initial: vec![], is_stack: true }, history),
-        Some("set") => orders(&set::Set { initial: std::collections::BTreeSet::new() }, history),
-        Some("counter") => orders(&counter::Counter { initial: 0 }, history),
-        Some("mutex") => orders(&mutex::Mutex { held: false }, history),
-        _ => Vec::new(),
+        _ if options.initial.is_some() => Vec::new(),
+        Some("log") => linearizable::orders_of(&log::Log, history),
+        _ => linearizable::orders(history, options).unwrap_or_default(),
     }
 }
 

@@ -38,18 +38,11 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
 mod tests {
     use super::*;
     use crate::notation;
-    use crate::verdict::Verdict;
 
     fn check(expected: &str, text: &str) {
         let history = notation::read(text).unwrap();
         let settings = Settings { acks: Acks::UntilFailover, ..Settings::default() };
-        let found = match run(&Evidence { history, ..Evidence::default() }, &settings).verdict {
-            Verdict::Valid => "valid".to_owned(),
-            Verdict::Unknown { reason } => format!("unknown: {reason}"),
-            Verdict::Violated(anomalies) => {
-                anomalies.iter().map(|a| a.kind.name()).collect::<Vec<_>>().join(" ")
-            }
-        };
+        let found = run(&Evidence { history, ..Evidence::default() }, &settings).verdict.in_short();
         assert_eq!(found, expected, "{text}");
     }
 

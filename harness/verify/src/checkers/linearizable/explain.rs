@@ -7,6 +7,7 @@ use super::NICER;
 use super::fast::Certificate;
 use super::judged::Judged;
 use super::object::Object;
+use super::open::of_key;
 use super::search::{Ended, Searched, search_plainly};
 use crate::budget::Meter;
 use crate::history::{Event, History, Operation, Process, Type, Value};
@@ -48,7 +49,7 @@ pub(super) fn explain<S: Judged>(
         });
     }
     let event = &history.events()[rank as usize];
-    let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
+    let key = of_key(object.key.as_ref());
     let mut sentence = format!(
         "{key}{} cannot be explained (event {}; everything before it can)",
         name(history, culprit),
@@ -84,7 +85,7 @@ pub(super) fn near<Op>(history: &History, object: &Object<Op>, rank: u32) -> Ano
     let culprit = object.ops.iter().find(|op| op.ret == rank);
     let culprit = culprit.expect("a search gets stuck at the return of an operation").id;
     let event = &history.events()[rank as usize];
-    let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
+    let key = of_key(object.key.as_ref());
     let sentence = format!(
         "{key}no order of all operations explains their answers; at {} (event {}) at the latest \
          every order contradicts it or what comes after it",
@@ -161,9 +162,7 @@ pub(super) fn name_certificate<Op>(
     for (at, &id) in certificate.ops.iter().enumerate() {
         sentence = sentence.replace(&format!("{{{at}}}"), &name(history, id));
     }
-    if let Some(key) = &object.key {
-        sentence.insert_str(0, &format!("key {key}: "));
-    }
+    sentence.insert_str(0, &of_key(object.key.as_ref()));
     let returns = certificate.ops.iter().filter_map(|&id| history.ret(operation(history, id)));
     let time = returns.filter_map(Event::time).max();
     anomaly(history, &certificate.ops, sentence, time)

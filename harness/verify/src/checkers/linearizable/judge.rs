@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::explain::{explain, name_certificate, near};
 use super::judged::Judged;
 use super::object::{Object, objects};
+use super::open::of_key;
 use super::options::{CheckError, CheckOptions};
 use super::search::Ended;
 use crate::budget::{Meter, Spent};
@@ -157,7 +158,7 @@ fn gave_up<Op>(
 ) -> String {
     let before = |op: &&Timed<Op>| !op.is_lost() && op.ret < rank;
     let (done, all) = (object.ops.iter().filter(before).count(), object.ops.len());
-    let key = object.key.as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
+    let key = of_key(object.key.as_ref());
     let event = history.events()[rank as usize].index;
     let share = 100 * done / all.max(1);
     format!(

@@ -24,8 +24,7 @@ pub trait Judged: Spec<State: Send + Sync, Op: Send + Sync> + Sync {
     }
 
     /// The fast path. None: it does not fit these operations.
-    fn fast(&self, ops: &[Timed<Self::Op>]) -> Option<Result<(), Certificate>> {
-        let _ = ops;
+    fn fast(&self, _ops: &[Timed<Self::Op>]) -> Option<Result<(), Certificate>> {
         None
     }
 }

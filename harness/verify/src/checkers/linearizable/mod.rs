@@ -13,23 +13,28 @@ pub mod log;
 mod models;
 mod object;
 mod online;
+mod open;
 mod options;
+mod order;
 mod own;
 mod search;
 
 use std::time::Duration;
 
 pub use options::{CheckError, CheckOptions, FailedCas};
+pub use order::OPERATIONS_MAX;
+pub(crate) use order::{Order, orders as orders_of};
 pub use own::check_model;
 
 use super::{CheckResult, Checker, Finding, Monitor, Sees};
-use crate::budget::Meter;
+use crate::budget::{Meter, timed};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
+use crate::models::consensus::Consensus;
 use crate::models::{Model, infer, named};
-use crate::stopwatch::timed;
 use log::LogMonitor;
 use models::{Configured, OBJECTS};
+use object::objects;
 
 pub(super) const CHECKER: Checker = Checker {
     name: "linearizable",
@@ -76,10 +81,10 @@ fn find(history: &History, options: &CheckOptions) -> Result<Finding, CheckError
         && options.algorithm.as_deref().is_none_or(|name| name == consensus::NAME)
         && options.initial.is_none()
     {
-        crate::models::consensus::validate(history)?;
+        objects(&Consensus, history)?;
         return Ok(consensus::find(history));
     }
-    let meter = Meter::watched(options.budget, options.watcher.0.clone());
+    let meter = Meter::watched(options.budget, options.watcher.clone());
     let mut finding = configured(model, options)?.judge(history, options, &meter)?;
     finding.model = Some(model.name);
     if let Some(note) = options.cas_note(history) {
@@ -98,6 +103,11 @@ pub fn monitor(model: &Model, options: &CheckOptions) -> Result<Box<dyn Monitor>
         return Ok(Box::new(consensus::ConsensusMonitor::new()));
     }
     Ok(configured(model, options)?.monitor(options.budget.memory_bytes))
+}
+
+/// An order for each key that explains all or as much as was found.
+pub(crate) fn orders(history: &History, options: &CheckOptions) -> Result<Vec<Order>, CheckError> {
+    Ok(configured(choose(history, options)?, options)?.orders(history))
 }
 
 fn configured(model: &Model, options: &CheckOptions) -> Result<Box<dyn Configured>, CheckError> {
@@ -122,7 +132,7 @@ fn judge_log(history: &History, options: &CheckOptions) -> Result<Finding, Check
         return Err(CheckError::Initial { message });
     }
     crate::models::log::validate(history)?;
-    Ok(log::fed(LogMonitor::new(), history, options.watcher.0.as_deref()))
+    Ok(log::fed(LogMonitor::new(), history, options.watcher.as_deref()))
 }
 
 /// Making an answer nicer may take this long, no longer: people wait for it.

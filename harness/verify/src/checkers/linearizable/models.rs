@@ -7,6 +7,7 @@ use super::judge::judge;
 use super::judged::Judged;
 use super::online::SearchMonitor;
 use super::options::{CheckError, CheckOptions, FailedCas};
+use super::order::{Order, orders};
 use crate::budget::Meter;
 use crate::checkers::{Finding, Monitor};
 use crate::history::{History, Value};
@@ -30,6 +31,9 @@ pub(super) trait Configured {
 
     /// Judges while the run goes on, holding no more than so many bytes.
     fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor>;
+
+    /// For each key an order that explains all, or as much as was found.
+    fn orders(&self, history: &History) -> Vec<Order>;
 }
 
 impl<S: Judged + 'static> Configured for S {
@@ -44,6 +48,10 @@ impl<S: Judged + 'static> Configured for S {
 
     fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor> {
         Box::new(SearchMonitor::new(self.clone(), memory_bytes))
+    }
+
+    fn orders(&self, history: &History) -> Vec<Order> {
+        orders(self, history)
     }
 }
 

@@ -2,11 +2,11 @@
 //! understand or cannot follow: the check after the run says it all.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
 use super::explain::told;
+use super::open::of_key;
 use super::search::{Online, Told};
 use crate::budget::{Budget, Meter};
 use crate::checkers::Monitor;
@@ -32,10 +32,9 @@ impl<S: Spec> SearchMonitor<S> {
     /// At the start; it holds no more than so many bytes.
     pub fn new(spec: S, memory_bytes: u64) -> Self {
         // A run takes as long as it takes: how much work an event may make is limited, not this.
-        let budget = Budget { time: Duration::MAX, memory_bytes, ..Budget::default() };
         SearchMonitor {
             spec,
-            meter: Meter::start(budget),
+            meter: Meter::start(Budget::of_memory(memory_bytes)),
             keys: HashMap::default(),
             objects: Vec::new(),
             open: HashMap::default(),
@@ -84,7 +83,7 @@ impl<S: Spec> SearchMonitor<S> {
         if found == Told::Fine || std::mem::replace(&mut self.objects[at].1, true) {
             return None;
         }
-        let key = asked.key().as_ref().map(|key| format!("key {key}: ")).unwrap_or_default();
+        let key = of_key(asked.key());
         if found == Told::GaveUp {
             self.doubts.push(format!("{key}too much to be judged beside the run"));
             return None;

@@ -1,11 +1,12 @@
 //! How a history is to be judged, and why it could not be.
-//! It never holds a default that the verdict does not name.
+
+use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::history::formats::Format;
 use crate::history::{History, Type, Value};
 use crate::models::{MODELS, ModelError};
-use crate::progress::Watcher;
+use crate::progress::Progress;
 
 /// Whether a failed cas says something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,8 +18,7 @@ pub enum FailedCas {
     Ignore,
 }
 
-/// How a history is to be judged.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The model's name. None: inferred from the operations.
     pub model: Option<String>,
@@ -33,8 +33,7 @@ pub struct CheckOptions {
     /// more. Without it a violation only names where the search ended.
     pub explain: bool,
     pub budget: Budget,
-    /// Who is told how far it is.
-    pub watcher: Watcher,
+    pub watcher: Option<Arc<Progress>>,
 }
 
 impl Default for CheckOptions {
@@ -47,7 +46,7 @@ impl Default for CheckOptions {
             null_says_nothing: false,
             explain: true,
             budget: Budget::default(),
-            watcher: Watcher::default(),
+            watcher: None,
         }
     }
 }
@@ -57,11 +56,7 @@ impl Default for CheckOptions {
 #[non_exhaustive]
 pub enum CheckError {
     #[error("`{name}` is no model; there are {}", names())]
-    NoSuchModel {
-        /// What was asked for.
-        name: String,
-    },
-    /// The operations do not tell the model.
+    NoSuchModel { name: String },
     #[error("the operations do not tell which model this is; name it with --model: {}", names())]
     WhichModel,
     #[error(transparent)]
@@ -72,20 +67,9 @@ pub enum CheckError {
         message: String,
     },
     #[error("`{algorithm}` is no algorithm for this model; there are {known}")]
-    NoSuchAlgorithm {
-        /// What was asked for.
-        algorithm: String,
-        /// What there is.
-        known: String,
-    },
-    /// The algorithm that was asked for cannot judge this history.
+    NoSuchAlgorithm { algorithm: String, known: String },
     #[error("`{algorithm}` cannot judge this history: it takes {takes}; `search` takes any")]
-    Algorithm {
-        /// What was asked for.
-        algorithm: &'static str,
-        /// The histories that it can judge.
-        takes: &'static str,
-    },
+    Algorithm { algorithm: &'static str, takes: &'static str },
 }
 
 fn names() -> String {

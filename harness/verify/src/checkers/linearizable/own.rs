@@ -3,11 +3,10 @@
 use super::judge::judge;
 use super::judged::Judged;
 use super::options::{CheckError, CheckOptions};
-use crate::budget::Meter;
+use crate::budget::{Meter, timed};
 use crate::checkers::CheckResult;
 use crate::history::History;
 use crate::models::spec::{Call, Spec, Timed};
-use crate::stopwatch::timed;
 
 /// Judges a history by a model of your own; every key is an object of its own. Of the options the
 /// budget and `explain` count: the model, and what it starts with, are the spec's.

@@ -4,7 +4,6 @@ use crate::checkers::time::{Span, Stalls};
 use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::{Evidence, Settings, finals};
 use crate::history::nemesis::{self, Settled};
-use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
@@ -13,8 +12,7 @@ pub(crate) const CHECKER: Checker = Checker {
     sees: Sees::Outside,
     applies: |evidence, _| {
         let history = &evidence.history;
-        let ended = finals::start(history).is_some();
-        (ended && !consensus::is_asked(history)) || history.nemesis("settled").next().is_some()
+        finals::of_logs(history) || history.nemesis("settled").next().is_some()
     },
     run,
 };
@@ -73,7 +71,7 @@ fn compare(
     let logs = finals::logs(&evidence.history, &settings.nodes);
     for (node, log) in &logs {
         if let Some(why) = &log.missing {
-            doubts.push(format!("{node} could not be read to its end: {why}"));
+            doubts.push(finals::unread(node, why));
         }
     }
     let mut whole = logs.iter().filter(|(_, log)| log.missing.is_none());

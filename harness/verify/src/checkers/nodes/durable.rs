@@ -9,7 +9,6 @@ use crate::evidence::finals::{self, FinalLog};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 use crate::history::nemesis::{self, Settled};
-use crate::models::consensus;
 use crate::models::log::{Acked, acked};
 use crate::verdict::{Anomaly, Kind};
 
@@ -17,10 +16,7 @@ pub(crate) const CHECKER: Checker = Checker {
     name: "durable",
     about: "every acknowledged append is in the final log of every node",
     sees: Sees::Outside,
-    applies: |evidence, _| {
-        let history = &evidence.history;
-        finals::start(history).is_some() && !consensus::is_asked(history)
-    },
+    applies: |evidence, _| finals::of_logs(&evidence.history),
     run,
 };
 
@@ -65,7 +61,7 @@ pub(crate) fn absent<'a>(
     let mut doubts = Vec::new();
     for (node, log) in logs {
         if let Some(why) = &log.missing {
-            doubts.push(format!("{node} could not be read to its end: {why}"));
+            doubts.push(finals::unread(node, why));
             continue;
         }
         let mut behind = false;

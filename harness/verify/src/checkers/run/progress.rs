@@ -49,16 +49,14 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
             let steady = |span: &Span| {
                 span.to - span.from > 2 * settings.recovery_ns && work.asked_in(*span)
             };
-            let span = match &stalled {
-                None => gap,
-                Some(why) => match stalls.between(gap).into_iter().find(steady) {
-                    Some(span) => span,
-                    None => {
-                        doubts.push(format!("{}; but {why}", told(gap)));
-                        continue;
-                    }
-                },
-            };
+            let mut span = gap;
+            if let Some(why) = stalled {
+                let Some(part) = stalls.between(gap).into_iter().find(steady) else {
+                    doubts.push(format!("{}; but {why}", told(gap)));
+                    continue;
+                };
+                span = part;
+            }
             let events = around(history, span);
             let time_ns = Some(span.from.saturating_add(settings.recovery_ns));
             let (kind, explanation) = (Kind::NoProgress, told(span));
@@ -115,7 +113,10 @@ fn slow(
 fn demanded(history: &History) -> Vec<Span> {
     let end = end_of_work(history);
     let spans = can_progress(history).into_iter();
-    spans.map(|Span { from, to }| Span { from, to: to.min(end) }).filter(|s| s.from < s.to).collect()
+    spans
+        .map(|Span { from, to }| Span { from, to: to.min(end) })
+        .filter(|s| s.from < s.to)
+        .collect()
 }
 
 /// When clients wanted something: demanding progress of a system nobody uses proves nothing.
@@ -176,9 +177,8 @@ fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
 
 /// The first and the last event of a span.
 fn around(history: &History, span: Span) -> Vec<u64> {
-    let inside = |event: &&Event| {
-        event.time().is_some_and(|time| span.from <= time && time <= span.to)
-    };
+    let inside =
+        |event: &&Event| event.time().is_some_and(|time| span.from <= time && time <= span.to);
     let first = history.events().iter().find(inside);
     let last = history.events().iter().rfind(inside);
     let mut events: Vec<u64> = first.into_iter().chain(last).map(|event| event.index).collect();

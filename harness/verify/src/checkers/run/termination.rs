@@ -110,7 +110,7 @@ fn missing(
             None => doubts.push(format!("{node} was not asked at the end")),
             Some(end) if !end.complete => {
                 let why = end.why.as_deref().unwrap_or("it was not asked for everything");
-                doubts.push(format!("{node} could not be read to its end: {why}"));
+                doubts.push(finals::unread(node, why));
             }
             Some(_) => {
                 let left = keys.iter().filter(|key| !waits.contains_key(&(node, **key))).count();

@@ -7,7 +7,6 @@
 use crate::checkers::CHECKERS;
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
-use crate::verdict::Verdict;
 
 fn history(text: &str) -> History {
     let mut lines = String::new();
@@ -42,13 +41,7 @@ fn judged(check: &str, text: &str, settings: &Settings) -> String {
     let evidence = Evidence { history: history(text), ..Evidence::default() };
     let checker = CHECKERS.iter().find(|checker| checker.name == check).unwrap();
     assert!((checker.applies)(&evidence, settings), "{check} applies to\n{text}");
-    match (checker.run)(&evidence, settings).verdict {
-        Verdict::Valid => "valid".into(),
-        Verdict::Unknown { reason } => format!("unknown: {reason}"),
-        Verdict::Violated(found) => {
-            found.iter().map(|anomaly| anomaly.kind.name()).collect::<Vec<_>>().join(" ")
-        }
-    }
+    (checker.run)(&evidence, settings).verdict.in_short()
 }
 
 fn check(name: &str, expected: &str, text: &str) {

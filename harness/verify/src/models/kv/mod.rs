@@ -9,7 +9,6 @@ use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec, Timed};
 use crate::history::{Field, Value};
 
-/// The operations of a key-value store.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("get").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
     Operation::new("put").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
@@ -18,7 +17,6 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new("cas").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
 ];
 
-/// One key.
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
     /// What it holds at the start; null: absent.
@@ -27,7 +25,6 @@ pub struct Kv {
     pub failed_cas_constrains: bool,
 }
 
-/// What a key holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum State {
     /// This value; null: absent.
@@ -36,7 +33,6 @@ pub enum State {
     Unseen,
 }
 
-/// What was asked of one key, with its answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// Now it holds this; null: it was deleted.

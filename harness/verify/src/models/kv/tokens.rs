@@ -13,6 +13,7 @@ use crate::models::spec::Timed;
 type Tokens<'a> = HashMap<&'a str, u32, FixedState>;
 
 /// How strings come about: from a base, by appends.
+#[derive(Default)]
 pub(crate) struct Grammar<'a> {
     /// What an append of the first token finds: absent, or the empty string. None: either.
     pub(crate) empty: Option<Value>,
@@ -118,16 +119,7 @@ pub(super) fn refine(initial: &Value, ops: &mut Vec<Timed<Op>>) {
 impl<'a> Grammar<'a> {
     /// What the initial value and the operations, seen or not, can put together.
     pub(crate) fn new(initial: &'a Value, ops: &'a [Timed<Op>]) -> Self {
-        let mut grammar = Grammar {
-            empty: None,
-            starts_empty: false,
-            bases: Tokens::default(),
-            base_lengths: BTreeSet::new(),
-            appends: Tokens::default(),
-            append_lengths: BTreeSet::new(),
-            appends_nothing: false,
-            other_bases: false,
-        };
+        let mut grammar = Grammar::default();
         let mut empties: Vec<&Value> = Vec::new();
         grammar.base(initial, &mut empties);
         for timed in ops {

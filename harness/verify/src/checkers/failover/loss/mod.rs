@@ -20,7 +20,6 @@ use crate::checkers::{Checker, Finding, Sees};
 use crate::evidence::finals::{self, FinalLog};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::{History, Type, Value};
-use crate::models::consensus;
 use crate::models::log::{Acked, acked};
 use crate::verdict::{Anomaly, Kind};
 use excuse::{Excuse, Excuses, Opening};
@@ -31,9 +30,7 @@ pub(crate) const CHECKER: Checker = Checker {
     about: "where acknowledged appends may be lost: only to a later epoch that opened without them",
     sees: Sees::Nodes,
     applies: |evidence, settings| {
-        let history = &evidence.history;
-        let ended = finals::start(history).is_some() && !consensus::is_asked(history);
-        settings.acks == Acks::UntilFailover && ended
+        settings.acks == Acks::UntilFailover && finals::of_logs(&evidence.history)
     },
     run,
 };

@@ -29,7 +29,7 @@ const LARGE_MEMORY_BYTES: u64 = 1 << 20;
 
 /// Returns how many of the small histories the fast path judged, in percent.
 fn agree<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 {
-    let meter = Meter::start(Budget::default());
+    let meter = Meter::start(Budget::of_memory(u64::MAX));
     let (mut valid, mut fast, mut fast_valid) = (0, 0, 0);
     for seed in 0..HISTORIES {
         let mut ops = draw(spec, drawer, seed, OPS_MAX, 2 + seed as usize % 4);
@@ -56,8 +56,7 @@ fn agree<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 {
 
 /// Returns how many of the larger histories the fast path judged, in percent.
 fn agree_when_large<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 {
-    let budget = Budget { memory_bytes: LARGE_MEMORY_BYTES, ..Budget::default() };
-    let meter = Meter::start(budget);
+    let meter = Meter::start(Budget::of_memory(LARGE_MEMORY_BYTES));
     let (mut valid, mut fast, mut both) = (0, 0, 0);
     for seed in 0..LARGE.0 {
         let mut ops = draw(spec, drawer, seed, LARGE.1, 2 + seed as usize % 5);

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::open;
 use crate::checkers::told::Told;
 use crate::checkers::{Finding, Monitor};
 use crate::history::{Event, History, Name, Process, Type, Value};
@@ -18,8 +19,7 @@ pub(super) const NAME: &str = "consensus";
 
 #[derive(Default)]
 pub struct ConsensusMonitor {
-    /// Open proposals of each process, in the order of invocation.
-    open: HashMap<u64, Vec<Open>, FixedState>,
+    open: open::Open<Open>,
     keys: HashMap<Option<Value>, Decision, FixedState>,
     told: Told,
     operations: u64,
@@ -78,12 +78,10 @@ impl ConsensusMonitor {
                 self.told.refine(at, Kind::Validity, " before; it was asked for only later");
                 decision.unasked = None;
             }
-            self.open.entry(process).or_default().push(Open { key, value, in_time });
+            self.open.invoke(process, Open { key, value, in_time });
             return Ok(Vec::new());
         }
-        let open = self.open.get_mut(&process).filter(|open| !open.is_empty());
-        let open = open.ok_or_else(|| format!("process {process} returns but asked nothing"))?;
-        let Open { key, value, in_time } = open.remove(0);
+        let Open { key, value, in_time } = self.open.ret(process)?;
         let decision = self.keys.get_mut(&key).expect("a proposal was noted when it was asked");
         Ok(match event.kind {
             Type::Ok => {
@@ -97,7 +95,7 @@ impl ConsensusMonitor {
             Type::Invoke | Type::Info => Vec::new(),
         }
         .into_iter()
-        .map(|anomaly| named(anomaly, key.as_ref()))
+        .map(|anomaly| open::named(anomaly, key.as_ref()))
         .collect())
     }
 
@@ -135,12 +133,7 @@ impl Monitor for ConsensusMonitor {
     }
 
     fn finish(self: Box<Self>) -> Verdict {
-        let anomalies = self.told.into_anomalies();
-        match (anomalies.is_empty(), self.malformed) {
-            (false, _) => Verdict::Violated(anomalies),
-            (true, Some(reason)) => Verdict::Unknown { reason },
-            (true, None) => Verdict::Valid,
-        }
+        open::verdict(self.told.into_anomalies(), self.malformed)
     }
 }
 
@@ -150,7 +143,7 @@ impl ConsensusMonitor {
         if event.kind == Type::Invoke {
             return event.key().cloned();
         }
-        self.open.get(&process).and_then(|open| open.first()).and_then(|open| open.key.clone())
+        self.open.first(process).and_then(|open| open.key.clone())
     }
 }
 
@@ -244,13 +237,6 @@ impl Decision {
             time_ns: event.time().or(first.time),
         })
     }
-}
-
-fn named(mut anomaly: Anomaly, key: Option<&Value>) -> Anomaly {
-    if let Some(key) = key {
-        anomaly.explanation.insert_str(0, &format!("key {key}: "));
-    }
-    anomaly
 }
 
 /// Judges a whole history whose operations can all be read.

@@ -173,11 +173,7 @@ fn check_end(expected: &str, text: &str) {
     let nodes = vec!["n1".into(), "n2".into()];
     let settings = Settings { nodes, recovery_ns: 100_000_000, ..Settings::default() };
     assert!((checker.applies)(&evidence, &settings));
-    let found = match (checker.run)(&evidence, &settings).verdict {
-        Verdict::Valid => "valid".into(),
-        Verdict::Unknown { reason } => reason,
-        Verdict::Violated(found) => kinds(&found),
-    };
+    let found = (checker.run)(&evidence, &settings).verdict.in_short();
     assert!(found.contains(expected), "{found}, not {expected}\n{text}");
 }
 

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::open;
 use crate::checkers::{Finding, Monitor};
 use crate::evidence::Acks;
 use crate::history::{Event, History, Process, Type, Value};
@@ -29,9 +30,8 @@ use state::{Core, Open};
 /// Each key is a log of its own.
 #[derive(Default)]
 pub struct LogMonitor {
-    /// Open operations of each process, in the order of invocation. More than one only for the
-    /// moment in which one returns and the next is invoked at the same time.
-    open: HashMap<u64, Vec<(usize, Open)>, FixedState>,
+    /// Each with the place of its log.
+    open: open::Open<(usize, Open)>,
     logs: Vec<(Option<Value>, Core)>,
     keys: HashMap<Value, usize, FixedState>,
     /// The first event that could not be understood.
@@ -74,12 +74,10 @@ impl LogMonitor {
             let asked = log::asked(event)?;
             let at = self.log(event.key());
             let open = self.logs[at].1.invoke(event, self.rank, asked);
-            self.open.entry(process).or_default().push((at, open));
+            self.open.invoke(process, (at, open));
             return Ok(at);
         }
-        let open = self.open.get_mut(&process).filter(|open| !open.is_empty());
-        let open = open.ok_or_else(|| format!("process {process} returns but asked nothing"))?;
-        let (at, open) = open.remove(0);
+        let (at, open) = self.open.ret(process)?;
         self.logs[at].1.ret(open, event, self.rank)?;
         Ok(at)
     }
@@ -107,7 +105,7 @@ impl Monitor for LogMonitor {
         match self.take(event, process) {
             Ok(at) => {
                 let fresh = self.logs[at].1.report.fresh();
-                fresh.map(|anomaly| name_key(anomaly, self.logs[at].0.as_ref()))
+                fresh.map(|anomaly| open::named(anomaly, self.logs[at].0.as_ref()))
             }
             Err(message) => {
                 self.malformed.get_or_insert(format!("event {}: {message}", event.index));
@@ -117,7 +115,7 @@ impl Monitor for LogMonitor {
     }
 
     fn finish(mut self: Box<Self>) -> Verdict {
-        let mut open: Vec<_> = self.open.into_values().flatten().collect();
+        let mut open: Vec<_> = self.open.into_all().collect();
         open.sort_by_key(|(at, open)| (*at, open.op));
         for (at, open) in open {
             self.logs[at].1.lost(open);
@@ -126,21 +124,10 @@ impl Monitor for LogMonitor {
         for (key, mut log) in self.logs {
             log.finish();
             let found = log.report.into_anomalies();
-            anomalies.extend(found.into_iter().map(|anomaly| name_key(anomaly, key.as_ref())));
+            anomalies.extend(found.into_iter().map(|anomaly| open::named(anomaly, key.as_ref())));
         }
-        match (anomalies.is_empty(), self.malformed) {
-            (false, _) => Verdict::Violated(anomalies),
-            (true, Some(reason)) => Verdict::Unknown { reason },
-            (true, None) => Verdict::Valid,
-        }
+        open::verdict(anomalies, self.malformed)
     }
-}
-
-fn name_key(mut anomaly: Anomaly, key: Option<&Value>) -> Anomaly {
-    if let Some(key) = key {
-        anomaly.explanation.insert_str(0, &format!("key {key}: "));
-    }
-    anomaly
 }
 
 /// The log is judged at millions of events a second: whoever watches sees steps of milliseconds.

@@ -54,6 +54,7 @@ pub(super) fn clear<const W: usize>(bits: &mut [u64; W], slot: u32) {
 }
 
 /// Configurations, none of which dominates another.
+#[derive(Default)]
 pub(super) struct Front<const W: usize, const I: usize> {
     configs: Vec<Config<W, I>>,
     /// The next configuration with the same state and open operations.
@@ -87,17 +88,7 @@ fn table_size(chains: usize) -> usize {
 
 impl<const W: usize, const I: usize> Front<W, I> {
     pub fn new() -> Self {
-        Front {
-            configs: Vec::new(),
-            next: Vec::new(),
-            dead: Vec::new(),
-            buckets: Vec::new(),
-            epoch: 1,
-            chains: 0,
-            live: 0,
-            peak: 0,
-            work: 0,
-        }
+        Front { epoch: 1, ..Front::default() }
     }
 
     pub fn clear(&mut self) {

@@ -6,7 +6,6 @@
 pub mod brute;
 mod config;
 mod engine;
-mod expand;
 #[cfg(test)]
 mod hard_tests;
 mod line;
@@ -46,12 +45,7 @@ pub enum Ended {
         late: bool,
     },
     /// The budget is spent. Everything before this rank is explained.
-    Spent {
-        /// The rank it got to.
-        rank: u32,
-        /// What ran out.
-        spent: Spent,
-    },
+    Spent { rank: u32, spent: Spent },
 }
 
 /// What a search found, in words.

@@ -15,8 +15,7 @@ pub trait Space {
 
     /// Whether the object can leave `from` by this class at this rank. `false` only if every way
     /// on is sure to fail.
-    fn may_leave(&self, from: u32, class: u32, rank: u32) -> bool {
-        let _ = (from, class, rank);
+    fn may_leave(&self, _from: u32, _class: u32, _rank: u32) -> bool {
         true
     }
 
@@ -28,8 +27,7 @@ pub trait Space {
     }
 
     /// After which rank nobody can tell any more whether a lost operation of this class happened.
-    fn useful_until(&self, class: u32) -> u32 {
-        let _ = class;
+    fn useful_until(&self, _class: u32) -> u32 {
         u32::MAX
     }
 
@@ -49,9 +47,7 @@ pub trait Space {
     }
 
     /// Forgets all states but these, and numbers them anew, in place.
-    fn collect(&mut self, live: &mut [u32]) {
-        let _ = live;
-    }
+    fn collect(&mut self, _live: &mut [u32]) {}
 
     /// Makes state 0 the initial one again, after states were collected.
     fn restart(&mut self) {}

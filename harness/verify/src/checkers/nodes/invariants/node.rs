@@ -10,8 +10,7 @@ use crate::evidence::trace::What;
 use crate::history::Name;
 use crate::verdict::Kind;
 
-/// One node, all its incarnations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Node {
     pub name: Name,
     pub incarnation: u64,
@@ -45,21 +44,7 @@ pub(super) fn name(nodes: &[Node], witness: Witness) -> String {
 
 impl Node {
     pub fn new(name: Name) -> Self {
-        Node {
-            name,
-            incarnation: 0,
-            memory: Log::default(),
-            disk: Disk::default(),
-            hard: None,
-            promises: BTreeMap::new(),
-            leads: None,
-            epoch: 0,
-            commit: 0,
-            applied: None,
-            starts: BTreeSet::new(),
-            fresh: HashSet::default(),
-            config: None,
-        }
+        Node { name, ..Node::default() }
     }
 
     /// Takes one line into account and says what it contradicts.

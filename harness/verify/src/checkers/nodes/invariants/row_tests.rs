@@ -5,19 +5,12 @@
 use super::tests::traces;
 use super::{CHECKER, CommitQuorum, Traces};
 use crate::evidence::{Evidence, Settings};
-use crate::verdict::Verdict;
 
 /// `expected`: `valid`, or the kinds found in this trace of a system with this row.
 fn check(row: &Traces, expected: &str, text: &str) {
     let evidence = Evidence { traces: traces(text), ..Evidence::default() };
     let settings = Settings { traces: row.clone(), ..Settings::default() };
-    let found = match (CHECKER.run)(&evidence, &settings).verdict {
-        Verdict::Valid => "valid".into(),
-        Verdict::Unknown { reason } => reason,
-        Verdict::Violated(found) => {
-            found.iter().map(|anomaly| anomaly.kind.name()).collect::<Vec<_>>().join(" ")
-        }
-    };
+    let found = (CHECKER.run)(&evidence, &settings).verdict.in_short();
     assert_eq!(found, expected, "{row:?}\n{text}");
 }
 

@@ -69,14 +69,7 @@ fn verdict(text: &str) -> Verdict {
 /// `expected`: `valid`, or the kinds found, after the honest beginning.
 fn check(expected: &str, rest: &str) {
     let text = format!("{START}{ENTRY}{rest}");
-    let found = match verdict(&text) {
-        Verdict::Valid => "valid".into(),
-        Verdict::Unknown { reason } => reason,
-        Verdict::Violated(found) => {
-            let kinds: Vec<&str> = found.iter().map(|anomaly| anomaly.kind.name()).collect();
-            kinds.join(" ")
-        }
-    };
+    let found = verdict(&text).in_short();
     assert_eq!(found, expected, "{rest}");
 }
 

@@ -3,7 +3,6 @@
 use super::{CHECKER, link};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::History;
-use crate::verdict::Verdict;
 
 /// Two acknowledged appends, 17 at 0 and "x" at 1, and nodes that settled at length 2.
 const HISTORY: &str = r#"
@@ -32,13 +31,7 @@ fn check_of(acks: Acks, history: &str, expected: &str, n1: &str, n2: &str) {
     };
     let nodes = vec!["n1".to_owned(), "n2".to_owned()];
     let settings = Settings { nodes, acks, ..Settings::default() };
-    let found = match (CHECKER.run)(&evidence, &settings).verdict {
-        Verdict::Valid => "valid".into(),
-        Verdict::Unknown { reason } => reason,
-        Verdict::Violated(found) => {
-            found.iter().map(|anomaly| anomaly.kind.name()).collect::<Vec<_>>().join(" ")
-        }
-    };
+    let found = (CHECKER.run)(&evidence, &settings).verdict.in_short();
     // `validity` is not `valid`.
     let fits = found == expected || (expected != "valid" && found.contains(expected));
     assert!(fits && !expected.is_empty(), "{found}, not {expected}");

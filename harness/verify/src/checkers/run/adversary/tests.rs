@@ -1,17 +1,16 @@
 //! Small runs under an adversary, written by hand; T is 10 ms.
 
 use super::*;
-use crate::verdict::Verdict;
 
 const MS: u64 = 1_000_000;
 
 /// A run: the adversary from 100 to 500 ms, of this effect, these other lines (`TIME LINE`, in ms)
 /// and these lines of n1's trace (`TIME LINE`).
-fn judged(bite: (u64, u64), lines: &[&str], trace: &[&str]) -> String {
-    let (epochs, longest) = bite;
-    let effect = r#"{"hold":{"frames":{"flows":[],"meddling":{"kind":"decides","probability":1.0,"what":{"hold":"moved"}}}}}"#;
+fn judged(effect: (u64, u64), lines: &[&str], trace: &[&str]) -> String {
+    let (epochs, longest) = effect;
+    let what = r#"{"hold":{"frames":{"flows":[],"meddling":{"kind":"decides","probability":1.0,"what":{"hold":"moved"}}}}}"#;
     let frames = r#""process":"nemesis","type":"info","f":"frames","value""#;
-    let start = format!(r#"100 {frames}:{{"phase":"start","overlay":0,"effect":{effect}}}"#);
+    let start = format!(r#"100 {frames}:{{"phase":"start","overlay":0,"effect":{what}}}"#);
     let heal = format!(
         r#"505 {frames}:{{"phase":"heal","overlay":0,"lifted_ns":{},"bit":{{"held-epochs":{epochs},"longest-hold-ms":{longest}}}}}"#,
         500 * MS
@@ -36,13 +35,7 @@ fn judged(bite: (u64, u64), lines: &[&str], trace: &[&str]) -> String {
     assert!((CHECKER.applies)(&evidence, &settings));
     let finding = run(&evidence, &settings);
     assert!(finding.notes.iter().any(|note| note.contains("relaxed against the theorem")));
-    match finding.verdict {
-        Verdict::Valid => "valid".into(),
-        Verdict::Unknown { reason } => format!("unknown: {reason}"),
-        Verdict::Violated(all) => {
-            all.iter().map(|one| one.kind.name()).collect::<Vec<_>>().join(" ")
-        }
-    }
+    finding.verdict.in_short()
 }
 
 fn timed(line: &str) -> (u64, &str) {
@@ -50,8 +43,8 @@ fn timed(line: &str) -> (u64, &str) {
     (time.parse().unwrap(), line)
 }
 
-fn check(expected: &str, bite: (u64, u64), lines: &[&str], trace: &[&str]) {
-    let found = judged(bite, lines, trace);
+fn check(expected: &str, effect: (u64, u64), lines: &[&str], trace: &[&str]) {
+    let found = judged(effect, lines, trace);
     assert!(
         found == expected || found.starts_with("unknown: ") && found.contains(expected),
         "{found}, not {expected}: {lines:?} {trace:?}"

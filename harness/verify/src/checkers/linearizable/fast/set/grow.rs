@@ -54,6 +54,7 @@ struct Latest {
     element: Option<usize>,
 }
 
+#[derive(Default)]
 struct Grow<'a> {
     numbers: HashMap<&'a Value, usize, FixedState>,
     elements: Vec<Element>,
@@ -64,12 +65,7 @@ struct Grow<'a> {
 }
 
 pub fn judge(initial: &BTreeSet<Value>, ops: &[Timed<Op>]) -> Result<(), Certificate> {
-    let mut grow = Grow {
-        numbers: HashMap::default(),
-        elements: Vec::new(),
-        layers: Vec::new(),
-        reads: Vec::new(),
-    };
+    let mut grow = Grow::default();
     for value in initial {
         grow.add(value, Span { id: None, invoke: -2, ret: -1 });
     }

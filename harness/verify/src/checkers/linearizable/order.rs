@@ -1,16 +1,19 @@
 //! One order of an object's operations that explains their answers, or as much of one as was
-//! found: a depth-first search with a bound. It never decides anything; it draws.
+//! found: a depth-first search with a bound.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 
-use super::OPERATIONS_MAX;
-use crate::history::{Event, History, Type, Value};
-use crate::models::spec::{Call, Spec, Timed};
+use super::object::objects;
+use crate::history::History;
+use crate::models::spec::{Spec, Timed};
+
+/// Larger objects are drawn without an order: finding one takes memory that grows with the square.
+pub const OPERATIONS_MAX: usize = 5_000;
 
 /// Operations in an order that explains them.
-pub(super) struct Order {
+pub(crate) struct Order {
     /// The number of each operation in the history, and the state after it in words.
     pub steps: Vec<(u32, String)>,
 }
@@ -18,25 +21,11 @@ pub(super) struct Order {
 /// So many states are tried for each object: a second or so.
 const TRIES_MAX: usize = 100_000;
 
-/// The longest order found for each key; operations that the model cannot read are left out.
-pub(super) fn orders<S: Spec>(spec: &S, history: &History) -> Vec<Order> {
-    let mut objects: Vec<Vec<Timed<S::Op>>> = Vec::new();
-    let mut places: HashMap<Option<&Value>, usize, FixedState> = HashMap::default();
-    for (id, operation) in history.operations().iter().enumerate() {
-        let asked = history.invoke(operation);
-        let answered = history.ret(operation).filter(|event| event.kind != Type::Info);
-        let Ok(Some(op)) = spec.read(&Call { asked, answered }) else { continue };
-        let key = asked.key().or(answered.and_then(Event::key));
-        let place = *places.entry(key).or_insert_with(|| {
-            objects.push(Vec::new());
-            objects.len() - 1
-        });
-        let ret = operation.ret().filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
-        let invoke = operation.invoke() as u32;
-        objects[place].push(Timed { op, id: id as u32, invoke, ret });
-    }
-    let small = objects.iter().filter(|ops| ops.len() <= OPERATIONS_MAX);
-    small.map(|ops| Order { steps: longest(spec, ops) }).collect()
+/// The longest order found for each key, in words; none of a history that the model cannot read.
+pub(crate) fn orders<S: Spec>(spec: &S, history: &History) -> Vec<Order> {
+    let objects = objects(spec, history).unwrap_or_default().into_iter();
+    let small = objects.filter(|object| object.ops.len() <= OPERATIONS_MAX);
+    small.map(|object| Order { steps: longest(spec, &object.ops) }).collect()
 }
 
 /// One operation tried, with what may be tried instead of it.
