@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::budget::timed;
-use crate::checkers::{CHECKERS, CheckResult, Checker, Finding};
+use crate::checkers::{CHECKERS, CheckResult, Checker};
 use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{Event, History, Operation, Type};
@@ -20,7 +20,7 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
         if CHECKERS.iter().all(|checker| checker.name != name) {
             let names: Vec<&str> = CHECKERS.iter().map(|checker| checker.name).collect();
             let reason = format!("`{name}` is no check; there are {}", names.join(", "));
-            results.push(Finding::unknown(0, reason).of("checks", Duration::ZERO));
+            results.push(CheckResult::unknown(0, reason).named("checks", Duration::ZERO));
         }
     }
     // Checks share nothing but the evidence, so each has a thread; the results keep their order.
@@ -44,24 +44,24 @@ fn judge_one(checker: &Checker, evidence: &Evidence, settings: &Settings) -> Opt
                  promises instead",
                 checker.name
             );
-            Finding::unknown(0, reason).of(checker.name, Duration::ZERO)
+            CheckResult::unknown(0, reason).named(checker.name, Duration::ZERO)
         });
     }
     let applies = (checker.applies)(evidence, settings);
     if applies && (asked || settings.checks.is_empty()) {
         let (finding, elapsed) = timed(|| (checker.run)(evidence, settings));
-        return Some(finding.of(checker.name, elapsed));
+        return Some(finding.named(checker.name, elapsed));
     }
     asked.then(|| {
         let reason = "the evidence has nothing that this check could judge";
-        Finding::unknown(0, reason.into()).of(checker.name, Duration::ZERO)
+        CheckResult::unknown(0, reason.into()).named(checker.name, Duration::ZERO)
     })
 }
 
 /// A check that panicked is a bug of ours: nobody knows, and the other checks still count.
 fn broken(checker: &Checker) -> CheckResult {
     let reason = format!("the check `{}` broke down; please report the run", checker.name);
-    Finding::unknown(0, reason).of(checker.name, Duration::ZERO)
+    CheckResult::unknown(0, reason).named(checker.name, Duration::ZERO)
 }
 
 /// Why `valid` may not be said of this run although no check objects: faults that never had an
@@ -209,8 +209,9 @@ mod tests {
     #[test]
     fn a_doubt_weakens_valid_and_never_hides_a_violation() {
         let doubts = ["too little".to_owned()];
-        let of =
-            |verdict| vec![Finding { verdict, ..Finding::new(1) }.of("survival", Duration::ZERO)];
+        let of = |verdict| {
+            vec![CheckResult { verdict, ..CheckResult::new(1) }.named("survival", Duration::ZERO)]
+        };
         assert_eq!(overall(&of(Verdict::Valid), &[]), Verdict::Valid);
         assert_eq!(overall(&of(Verdict::Valid), &doubts).word(), "unknown");
         let anomaly = Anomaly {

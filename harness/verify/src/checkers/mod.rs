@@ -36,7 +36,7 @@ pub struct Checker {
     pub sees: Sees,
     /// Whether the evidence has what it needs.
     pub applies: fn(&Evidence, &Settings) -> bool,
-    pub run: fn(&Evidence, &Settings) -> Finding,
+    pub run: fn(&Evidence, &Settings) -> CheckResult,
 }
 
 /// From where a check looks at a run.
@@ -49,27 +49,15 @@ pub enum Sees {
     Nodes,
 }
 
-/// What a check hands to the judge.
-pub struct Finding {
-    pub verdict: Verdict,
-    pub model: Option<&'static str>,
-    pub algorithm: Option<&'static str>,
-    pub operations: u64,
-    /// What was left out, and why.
-    pub notes: Vec<String>,
-    /// How many acknowledged appends are gone, for checks that look.
-    pub lost: Option<u64>,
-}
-
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct CheckResult {
-    /// Its name: `linearizable`, `total-order`, ...
+    /// Its name, `linearizable`, `total-order`, ..., and how long it took: whoever ran it says so.
     pub name: &'static str,
+    pub elapsed: Duration,
     pub model: Option<&'static str>,
     pub algorithm: Option<&'static str>,
     pub verdict: Verdict,
-    pub elapsed: Duration,
     pub operations: u64,
     /// What a reader should know: what was left out, and why. Sentences.
     pub notes: Vec<String>,
@@ -77,10 +65,12 @@ pub struct CheckResult {
     pub lost: Option<u64>,
 }
 
-impl Finding {
+impl CheckResult {
     /// Nothing wrong in so many operations, deliveries or lines.
     pub fn new(operations: u64) -> Self {
-        Finding {
+        CheckResult {
+            name: "",
+            elapsed: Duration::ZERO,
             verdict: Verdict::Valid,
             model: None,
             algorithm: None,
@@ -91,26 +81,24 @@ impl Finding {
     }
 
     pub fn unknown(operations: u64, reason: String) -> Self {
-        Finding { verdict: Verdict::Unknown { reason }, ..Finding::new(operations) }
+        CheckResult { verdict: Verdict::Unknown { reason }, ..CheckResult::new(operations) }
     }
 
-    /// The same as the result of the check of this name.
-    pub(crate) fn of(self, name: &'static str, elapsed: Duration) -> CheckResult {
-        let Finding { verdict, model, algorithm, operations, notes, lost } = self;
-        if let Verdict::Violated(anomalies) = &verdict {
+    pub(crate) fn named(self, name: &'static str, elapsed: Duration) -> Self {
+        if let Verdict::Violated(anomalies) = &self.verdict {
             assert!(!anomalies.is_empty(), "a violation has its proof");
         }
-        CheckResult { name, model, algorithm, verdict, elapsed, operations, notes, lost }
+        CheckResult { name, elapsed, ..self }
     }
 
     /// Violated if there are anomalies, else unknown if there are doubts, else valid.
     pub fn weigh(operations: u64, anomalies: Vec<Anomaly>, doubts: Vec<String>) -> Self {
         if !anomalies.is_empty() {
-            Finding { verdict: Verdict::Violated(anomalies), ..Finding::new(operations) }
+            CheckResult { verdict: Verdict::Violated(anomalies), ..CheckResult::new(operations) }
         } else if !doubts.is_empty() {
-            Finding::unknown(operations, doubts.join("; "))
+            CheckResult::unknown(operations, doubts.join("; "))
         } else {
-            Finding::new(operations)
+            CheckResult::new(operations)
         }
     }
 }

@@ -77,10 +77,19 @@ pub(super) fn parse_line(line: &str, names: &mut Names) -> Result<Event, ScanErr
     read_event(&mut Scanner::new(line), names)
 }
 
-/// Reads an event, and nothing may follow it. Its index is [`NO_INDEX`] where none is given.
-/// Fields that docs/reference/history.md does not name are read over; null in an optional field is
-/// absence, but for values.
+/// Reads an event, and nothing may follow it.
 pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result<Event, ScanError> {
+    let event = read_fields(scanner, names)?;
+    scanner.end().map(|()| event)
+}
+
+/// Reads an event. Its index is [`NO_INDEX`] where none is given. Fields that
+/// docs/reference/history.md does not name are read over; null in an optional field is absence, but
+/// for values.
+pub(super) fn read_fields(
+    scanner: &mut Scanner<'_>,
+    names: &mut Names,
+) -> Result<Event, ScanError> {
     let mut event = Event::new(Process::Nemesis, Type::Info, names.none.clone());
     event.index = NO_INDEX;
     let mut seen = 0u32;
@@ -119,7 +128,6 @@ pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result
         }
         Ok(())
     })?;
-    scanner.end()?;
     event.set_session(client.zip(seq));
     for (known, name) in [(Name::Process, "process"), (Name::Type, "type"), (Name::F, "f")] {
         if seen & known.bit() == 0 {

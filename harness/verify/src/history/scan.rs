@@ -264,7 +264,8 @@ impl<'a> Scanner<'a> {
         Ok(Value::List(List::of(self.elements.drain(start..))))
     }
 
-    fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Scan<()>) -> Scan<()> {
+    /// Reads one list, handing each element to `element`, which must read it.
+    pub fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Scan<()>) -> Scan<()> {
         self.expect(b'[', "`[`")?;
         self.descend()?;
         if self.peek() != Some(b']') {

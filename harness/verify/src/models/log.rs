@@ -30,10 +30,7 @@ pub const OPERATIONS: &[Operation] = &[
 #[derive(Clone, PartialEq, Debug)]
 pub enum Asked {
     /// Put a value at the end; with `expect` only if the log has that length.
-    Append {
-        value: Value,
-        expect: Option<u64>,
-    },
+    Append { value: Value, expect: Option<u64> },
     /// Entries from an offset on.
     Read {
         from: u64,

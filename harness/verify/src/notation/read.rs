@@ -49,27 +49,22 @@ pub fn read(text: &str) -> Result<History, NotationError> {
         };
         let how = letters.next().ok_or_else(unknown)?;
         let rest = letters.as_str().trim();
-        let mut push = |mut event: Event, time: u64| {
-            event.set_time(Some(time));
-            event.index = events.len() as u64;
-            events.push(event);
-        };
         match how {
-            '>' => push(question(process, rest).ok_or_else(unknown)?, time),
+            '>' => push(&mut events, question(process, rest).ok_or_else(unknown)?, time),
             '<' => {
                 let open =
                     events.iter().rfind(|e| e.process() == process && e.kind == Type::Invoke);
                 let open = open.ok_or_else(unknown)?.clone();
                 let event = answer(&open, rest).ok_or_else(unknown)?;
-                event_at(&mut events, event, time);
+                push(&mut events, event, time);
             }
             ':' => {
                 let (asked, answered) = rest.split_once("->").ok_or_else(unknown)?;
                 let open = question(process, asked.trim()).ok_or_else(unknown)?;
                 let event = answer(&open, answered.trim()).ok_or_else(unknown)?;
-                push(open, time);
+                push(&mut events, open, time);
                 time += 1;
-                event_at(&mut events, event, time);
+                push(&mut events, event, time);
             }
             _ => return Err(unknown()),
         }
@@ -77,7 +72,7 @@ pub fn read(text: &str) -> Result<History, NotationError> {
     Ok(History::from_events(events)?)
 }
 
-fn event_at(events: &mut Vec<Event>, mut event: Event, time: u64) {
+fn push(events: &mut Vec<Event>, mut event: Event, time: u64) {
     event.set_time(Some(time));
     event.index = events.len() as u64;
     events.push(event);

@@ -5,7 +5,7 @@
 //! It never asks what became of it: that is `failover-loss`.
 
 use crate::checkers::linearizable::log::{self, LogMonitor};
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::models;
 
@@ -19,11 +19,11 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     if models::infer(history).is_none_or(|model| model.name != "log") {
         let operations = history.operations().len() as u64;
-        return Finding::unknown(operations, "these are not the operations of a log".into());
+        return CheckResult::unknown(operations, "these are not the operations of a log".into());
     }
     let mut finding = log::fed(LogMonitor::promising(settings.acks), history, None);
     finding.notes.push(

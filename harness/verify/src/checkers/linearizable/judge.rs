@@ -10,7 +10,7 @@ use super::open::of_key;
 use super::options::{CheckError, CheckOptions};
 use super::search::Ended;
 use crate::budget::{Meter, Spent};
-use crate::checkers::Finding;
+use crate::checkers::CheckResult;
 use crate::history::History;
 use crate::models::spec::Timed;
 use crate::verdict::{Anomaly, Verdict};
@@ -29,7 +29,7 @@ pub(super) fn judge<S: Judged>(
     history: &History,
     options: &CheckOptions,
     meter: &Meter,
-) -> Result<Finding, CheckError> {
+) -> Result<CheckResult, CheckError> {
     let forced = options.algorithm.as_deref();
     if let Some(name) = forced.filter(|name| *name != "search" && *name != S::FAST) {
         let fast = Some(S::FAST).filter(|name| !name.is_empty());
@@ -58,7 +58,7 @@ pub(super) fn judge<S: Judged>(
     let found: Option<Vec<Found>> = found.collect();
     let found = found.ok_or_else(wrong)?;
 
-    let mut finding = Finding::new(history.operations().len() as u64);
+    let mut finding = CheckResult::new(history.operations().len() as u64);
     let searched = found.iter().filter(|found| found.algorithm == "search").count();
     finding.algorithm = Some(if searched > 0 || S::FAST.is_empty() { "search" } else { S::FAST });
     if searched > 0 && searched < found.len() {

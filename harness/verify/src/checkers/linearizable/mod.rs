@@ -26,7 +26,7 @@ pub use order::OPERATIONS_MAX;
 pub(crate) use order::{Order, orders as orders_of};
 pub use own::check_model;
 
-use super::{CheckResult, Checker, Finding, Monitor, Sees};
+use super::{CheckResult, Checker, Monitor, Sees};
 use crate::budget::{Meter, timed};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
@@ -44,9 +44,9 @@ pub(super) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, _: &Settings) -> Finding {
+fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
     let history = &evidence.history;
-    let unknown = |reason: String| Finding::unknown(history.operations().len() as u64, reason);
+    let unknown = |reason: String| CheckResult::unknown(history.operations().len() as u64, reason);
     match infer(history) {
         None => unknown("no model knows these operations".into()),
         Some(model) if model.name == "log" => log::fed(LogMonitor::new(), history, None),
@@ -69,10 +69,10 @@ fn run(evidence: &Evidence, _: &Settings) -> Finding {
 /// ```
 pub fn check(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
     let (finding, elapsed) = timed(|| find(history, options));
-    Ok(finding?.of(CHECKER.name, elapsed))
+    Ok(finding?.named(CHECKER.name, elapsed))
 }
 
-fn find(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
+fn find(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
     let model = choose(history, options)?;
     if model.name == "log" {
         return judge_log(history, options);
@@ -122,7 +122,7 @@ fn choose(history: &History, options: &CheckOptions) -> Result<&'static Model, C
     }
 }
 
-fn judge_log(history: &History, options: &CheckOptions) -> Result<Finding, CheckError> {
+fn judge_log(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
     if let Some(algorithm) = options.algorithm.as_deref().filter(|name| *name != "log") {
         let (algorithm, known) = (algorithm.into(), "log".into());
         return Err(CheckError::NoSuchAlgorithm { algorithm, known });

@@ -9,7 +9,7 @@ use super::online::SearchMonitor;
 use super::options::{CheckError, CheckOptions, FailedCas};
 use super::order::{Order, orders};
 use crate::budget::Meter;
-use crate::checkers::{Finding, Monitor};
+use crate::checkers::{CheckResult, Monitor};
 use crate::history::{History, Value};
 use crate::models::consensus::Consensus;
 use crate::models::counter::{self, Counter};
@@ -27,7 +27,7 @@ pub(super) trait Configured {
         history: &History,
         options: &CheckOptions,
         meter: &Meter,
-    ) -> Result<Finding, CheckError>;
+    ) -> Result<CheckResult, CheckError>;
 
     /// Judges while the run goes on, holding no more than so many bytes.
     fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor>;
@@ -42,7 +42,7 @@ impl<S: Judged + 'static> Configured for S {
         history: &History,
         options: &CheckOptions,
         meter: &Meter,
-    ) -> Result<Finding, CheckError> {
+    ) -> Result<CheckResult, CheckError> {
         judge(self, history, options, meter)
     }
 

@@ -22,7 +22,7 @@ where
 {
     let meter = Meter::start(options.budget);
     let (finding, elapsed) = timed(|| judge(&Own(spec), history, options, &meter));
-    Ok(finding?.of("linearizable", elapsed))
+    Ok(finding?.named("linearizable", elapsed))
 }
 
 #[derive(Clone)]

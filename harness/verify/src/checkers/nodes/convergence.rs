@@ -1,7 +1,7 @@
 //! At the end, with everything healed, all nodes hold the same log.
 
 use crate::checkers::time::{Span, Stalls};
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals};
 use crate::history::nemesis::{self, Settled};
 use crate::verdict::{Anomaly, Kind};
@@ -21,7 +21,7 @@ pub(crate) const CHECKER: Checker = Checker {
 /// give up a moment before. A wait that was shorter was cut off, and says nothing.
 const SETTLE_MS_MIN: u64 = 29_000;
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
@@ -58,7 +58,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         }
     }
     let nodes = settings.nodes.len() as u64;
-    Finding::weigh(nodes, anomalies, doubts)
+    CheckResult::weigh(nodes, anomalies, doubts)
 }
 
 /// Nodes that said they agree must show the same log.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checkers::told::Told;
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::delivered::{self, Delivered};
 use crate::evidence::finals::{self, FinalLog};
 use crate::evidence::{Evidence, Settings};
@@ -20,7 +20,7 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let acked = acked(history);
     let logs = finals::logs(history, &settings.nodes);
@@ -43,7 +43,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         lost.insert(number);
     });
     let lost = Some(lost.len() as u64);
-    Finding { lost, ..Finding::weigh(acked.len() as u64, told.into_anomalies(), doubts) }
+    CheckResult { lost, ..CheckResult::weigh(acked.len() as u64, told.into_anomalies(), doubts) }
 }
 
 /// Hands over, node by node, each of these appends (by its place among them) that is not where it

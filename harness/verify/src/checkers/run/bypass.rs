@@ -1,7 +1,7 @@
 //! Nodes reach each other only through the proxy; otherwise every partition is a lie.
 //! It never looks at sockets: the run did, and said what it saw.
 
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis;
 use crate::verdict::{Anomaly, Kind};
@@ -26,7 +26,7 @@ struct Looked {
     checks: u64,
 }
 
-fn run(evidence: &Evidence, _: &Settings) -> Finding {
+fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
     let history = &evidence.history;
     let mut anomalies = Vec::new();
     for event in history.nemesis("bypass") {
@@ -42,5 +42,5 @@ fn run(evidence: &Evidence, _: &Settings) -> Finding {
     if looks == 0 && doubts.is_empty() {
         doubts.push("nobody ever looked for connections past the proxy".into());
     }
-    Finding::weigh(looks, anomalies, doubts)
+    CheckResult::weigh(looks, anomalies, doubts)
 }

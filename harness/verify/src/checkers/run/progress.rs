@@ -3,7 +3,7 @@
 //! It never judges time in which the machine itself stood still.
 
 use crate::checkers::time::{Span, Stalls, can_progress, ms};
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{self, Settled};
 use crate::history::{Event, History, Level, Value};
@@ -21,7 +21,7 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let spans = demanded(history);
     let stalls = Stalls::of(history);
@@ -66,7 +66,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     if let Some(longest) = settings.recovery_max_ns {
         slow(history, &oks, &spans, longest, &stalls, &mut anomalies, &mut doubts);
     }
-    let mut finding = Finding::weigh(oks.returns.len() as u64, anomalies, doubts);
+    let mut finding = CheckResult::weigh(oks.returns.len() as u64, anomalies, doubts);
     if let Some((since, why)) = nemesis::memory_lost(history, u64::MAX) {
         finding.notes.push(format!("from {} ms on nothing is owed: {why}", ms(since)));
     }

@@ -1,6 +1,6 @@
 //! No node dies unless someone kills it.
 
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{self, Death};
 use crate::verdict::{Anomaly, Kind};
@@ -19,13 +19,13 @@ pub(crate) const CHECKER: Checker = Checker {
 /// learnt.
 const DISK_REFUSED: &str = "exit 74";
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
     let deaths = match nemesis::all::<Death>(history, "death") {
         Ok(deaths) => deaths,
-        Err(error) => return Finding::unknown(0, error),
+        Err(error) => return CheckResult::unknown(0, error),
     };
     for (event, death) in history.nemesis("death").zip(deaths) {
         let Death { node, how, excused, why, last_lines } = death;
@@ -39,5 +39,5 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
             doubts.push(format!("{node} left with {how}: {why}"));
         }
     }
-    Finding::weigh(settings.nodes.len() as u64, anomalies, doubts)
+    CheckResult::weigh(settings.nodes.len() as u64, anomalies, doubts)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checkers::time::{Span, Stalls, can_progress, ms};
 use crate::checkers::told::Told;
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{Event, History, Type, Value};
@@ -32,10 +32,10 @@ struct Wait<'a> {
 /// (node, key).
 type Place<'a> = (&'a str, Option<&'a Value>);
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let Some(start) = finals::start(history) else {
-        return Finding::unknown(0, "no key was proposed for again at the end".into());
+        return CheckResult::unknown(0, "no key was proposed for again at the end".into());
     };
     let waits = waits(history, start);
     let spans = can_progress(history);
@@ -76,7 +76,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         told.add(Anomaly { kind: Kind::Termination, explanation, events, time_ns: Some(until) });
     }
     doubts.dedup();
-    Finding::weigh(waits.len() as u64, told.into_anomalies(), doubts)
+    CheckResult::weigh(waits.len() as u64, told.into_anomalies(), doubts)
 }
 
 fn waits(history: &History, start: usize) -> BTreeMap<Place<'_>, Wait<'_>> {

@@ -2,101 +2,51 @@
 //! them. File order is the order.
 
 use super::cut_note;
-use crate::history::line::read_event;
+use super::edn::line_feeds;
+use crate::history::line::read_fields;
 use crate::history::lines::Lines;
 use crate::history::order::{Names, order};
-use crate::history::scan::Scanner;
+use crate::history::scan::{ScanError, Scanner};
 use crate::history::{History, Note, ParseError};
 
 /// Reads an array. One that ends too early is noted.
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let (text, _) = super::edn::text(bytes)?;
     let mut names = Names::default();
-    let (mut events, mut lines, mut cut) = (Vec::new(), Lines::default(), None);
-    let mut cursor = Cursor { text, at: 0, line: 1 };
-    let error = |line, message: String| ParseError { line, column: None, message };
-    if cursor.next() != Some(b'[') {
-        return Err(error(cursor.line, "expected `[`: an array of events".into()));
-    }
-    cursor.at += 1;
-    loop {
-        match cursor.next() {
-            Some(b']') => {
-                cursor.at += 1;
-                if cursor.next().is_some() {
-                    return Err(error(cursor.line, "expected nothing after the array".into()));
-                }
-                break;
-            }
-            Some(b',') if !events.is_empty() => {
-                cursor.at += 1;
-                continue;
-            }
-            Some(b'{') => {}
-            Some(_) => return Err(error(cursor.line, "expected `{`: an event".into())),
-            None => {
-                cut = Some(cursor.line);
-                break;
-            }
-        }
-        let line = cursor.line;
-        let Some(object) = cursor.object() else {
-            cut = Some(line);
-            break;
-        };
-        let mut event = read_event(&mut Scanner::new(object), &mut names).map_err(|wrong| {
-            let before = object[..wrong.at].bytes().filter(|byte| *byte == b'\n').count();
-            error(line + before as u64, wrong.message)
-        })?;
+    let (mut events, mut lines) = (Vec::new(), Lines::default());
+    // The line of a place at or after the last one that was asked for.
+    let (mut line, mut counted) = (1, 0);
+    let mut line_of = |at: usize| {
+        line += line_feeds(&text.as_bytes()[counted..at]);
+        counted = at;
+        line
+    };
+    let mut scanner = Scanner::new(text);
+    // Where the event begins that is being read.
+    let mut start = 0;
+    let read = scanner.elements(|scanner| {
+        scanner.peek();
+        start = scanner.here();
+        let mut event = read_fields(scanner, &mut names)?;
         event.set_time(None);
         events.push(event);
-        lines.push(line);
-    }
+        lines.push(line_of(start));
+        Ok(())
+    });
+    let cut = match read {
+        Ok(()) if scanner.peek().is_some() => {
+            let message = "expected nothing after the array".into();
+            return Err(ParseError { line: line_of(scanner.here()), column: None, message });
+        }
+        Ok(()) => None,
+        Err(error) if error.cut => Some(line_of(start)),
+        Err(ScanError { at, message, .. }) => {
+            return Err(ParseError { line: line_of(at.max(start)), column: None, message });
+        }
+    };
     let (history, mut notes) = order(events, lines)?;
     notes.extend(cut.map(cut_note));
     Ok((history, notes))
-}
-
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-    line: u64,
-}
-
-impl<'a> Cursor<'a> {
-    /// The next byte that is not white space.
-    fn next(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at).filter(|byte| byte.is_ascii_whitespace()) {
-            self.line += u64::from(*byte == b'\n');
-            self.at += 1;
-        }
-        bytes.get(self.at).copied()
-    }
-
-    /// From a brace to the one that closes it.
-    fn object(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        let (mut depth, mut quoted, mut escaped) = (0, false, false);
-        for (at, byte) in self.text.bytes().enumerate().skip(start) {
-            self.line += u64::from(byte == b'\n');
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if quoted => escaped = true,
-                b'"' => quoted = !quoted,
-                b'{' | b'[' if !quoted => depth += 1,
-                b'}' | b']' if !quoted => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.at = at + 1;
-                        return Some(&self.text[start..self.at]);
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
-    }
 }
 
 #[cfg(test)]
@@ -121,7 +71,7 @@ mod tests {
     fn what_is_wrong_has_a_line_and_what_is_cut_is_noted() {
         let error = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
         assert!(error(&TEXT.replace("\"f\":\"read\", ", "\"f\":read, ")).starts_with("3: "));
-        assert!(error("[1]").starts_with("1: expected `{`"));
+        assert_eq!(error("[1]"), "1: found `1`, expected `{`");
         assert!(error("[] 1").starts_with("1: expected nothing"));
         for end in 1..TEXT.len() {
             let (history, notes) = parse(&TEXT.as_bytes()[..end]).unwrap();

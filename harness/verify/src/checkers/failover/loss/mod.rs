@@ -16,7 +16,7 @@ use foldhash::fast::FixedState;
 
 use crate::checkers::nodes::durable::{absent, anomaly};
 use crate::checkers::told::Told;
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::finals::{self, FinalLog};
 use crate::evidence::{Acks, Evidence, Settings};
 use crate::history::{History, Type, Value};
@@ -35,7 +35,7 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let acked = acked(history);
     let logs = finals::logs(history, &settings.nodes);
@@ -71,8 +71,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     }
     doubts.extend(tally.doubts());
     let lost = Some(gone.len() as u64);
-    let found = Finding::weigh(acked.len() as u64, told.into_anomalies(), doubts);
-    Finding { notes: tally.in_words().into_iter().collect(), lost, ..found }
+    let found = CheckResult::weigh(acked.len() as u64, told.into_anomalies(), doubts);
+    CheckResult { notes: tally.in_words().into_iter().collect(), lost, ..found }
 }
 
 /// What became of appends that are gone, but for those that should not be.

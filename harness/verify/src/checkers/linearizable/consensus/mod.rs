@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 
 use super::open;
 use crate::checkers::told::Told;
-use crate::checkers::{Finding, Monitor};
+use crate::checkers::{CheckResult, Monitor};
 use crate::history::{Event, History, Name, Process, Type, Value};
 use crate::models::consensus::asked;
 use crate::verdict::{Anomaly, Kind, Verdict};
@@ -240,17 +240,17 @@ impl Decision {
 }
 
 /// Judges a whole history whose operations can all be read.
-pub(super) fn find(history: &History) -> Finding {
+pub(super) fn find(history: &History) -> CheckResult {
     let mut monitor = Box::new(ConsensusMonitor::new());
     for event in history.events() {
         monitor.observe(event);
     }
     let operations = monitor.operations;
-    Finding {
+    CheckResult {
         model: Some("consensus"),
         algorithm: Some(NAME),
         verdict: monitor.finish(),
-        ..Finding::new(operations)
+        ..CheckResult::new(operations)
     }
 }
 

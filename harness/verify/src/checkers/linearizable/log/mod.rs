@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::open;
-use crate::checkers::{Finding, Monitor};
+use crate::checkers::{CheckResult, Monitor};
 use crate::evidence::Acks;
 use crate::history::{Event, History, Process, Type, Value};
 use crate::models::log;
@@ -134,7 +134,11 @@ impl Monitor for LogMonitor {
 const EVENTS_PER_LOOK: usize = 1 << 15;
 
 /// A whole history through a monitor.
-pub(crate) fn fed(monitor: LogMonitor, history: &History, watcher: Option<&Progress>) -> Finding {
+pub(crate) fn fed(
+    monitor: LogMonitor,
+    history: &History,
+    watcher: Option<&Progress>,
+) -> CheckResult {
     let mut monitor = Box::new(monitor);
     if let Some(progress) = watcher {
         progress.begin(1, history.events().len() as u64);
@@ -147,12 +151,7 @@ pub(crate) fn fed(monitor: LogMonitor, history: &History, watcher: Option<&Progr
             progress.explained(events.len() as u64);
         }
     }
-    Finding {
-        model: Some("log"),
-        algorithm: Some("log"),
-        operations: monitor.operations(),
-        notes: monitor.notes(),
-        verdict: monitor.finish(),
-        lost: None,
-    }
+    let (judged, notes) = (CheckResult::new(monitor.operations()), monitor.notes());
+    let (model, algorithm) = (Some("log"), Some("log"));
+    CheckResult { model, algorithm, notes, verdict: monitor.finish(), ..judged }
 }

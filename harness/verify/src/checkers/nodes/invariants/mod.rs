@@ -18,7 +18,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::trace::{self, Said, What};
 use crate::evidence::{Evidence, Settings};
 use crate::history::order::Names;
@@ -34,7 +34,7 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let mut names = Names::default();
     let mut doubts = Vec::new();
     let mut traces: BTreeMap<&str, Vec<Said>> = BTreeMap::new();
@@ -60,7 +60,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
     if lines == 0 && doubts.is_empty() {
         doubts.push("the traces are empty".into());
     }
-    Finding::weigh(lines, world.told.into_anomalies(), doubts)
+    CheckResult::weigh(lines, world.told.into_anomalies(), doubts)
 }
 
 /// Every line with its node's place, by time; each node's lines stay in their order. At equal

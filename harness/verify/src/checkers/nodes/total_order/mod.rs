@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::FixedState;
 
 use crate::checkers::told::Told;
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::delivered::{self, Entry, Step};
 use crate::evidence::{Acks, Evidence, Settings, finals};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
@@ -49,7 +49,7 @@ struct Reach {
     last: u64,
 }
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let mut order = Order::default();
     let mut doubts = Vec::new();
     for (node, bytes) in &evidence.delivered {
@@ -69,7 +69,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         order.integrity(&evidence.history);
         order.end(&evidence.history, settings, &mut doubts);
     }
-    Finding::weigh(order.deliveries, order.told.into_anomalies(), doubts)
+    CheckResult::weigh(order.deliveries, order.told.into_anomalies(), doubts)
 }
 
 impl<'a> Order<'a> {

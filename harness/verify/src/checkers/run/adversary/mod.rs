@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::checkers::time::{Span, Stalls, ms};
-use crate::checkers::{Checker, Finding, Sees};
+use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::trace::{Milestone, milestones};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis;
@@ -91,12 +91,12 @@ fn adversaries(history: &History) -> Vec<Adversary> {
     adversaries.into_iter().map(|(_, adversary)| adversary).collect()
 }
 
-fn run(evidence: &Evidence, settings: &Settings) -> Finding {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let mut found = Found::default();
     let mut epochs = 0;
     let milestones = match on_the_history_clock(evidence) {
         Ok(milestones) => milestones,
-        Err(error) => return Finding::unknown(0, error),
+        Err(error) => return CheckResult::unknown(0, error),
     };
     for adversary in adversaries(&evidence.history) {
         let Some(lifted) = adversary.lifted else {
@@ -108,7 +108,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> Finding {
         withheld(evidence, &milestones, adversary.started_ns, lifted.at_ns, &mut found);
         decided_after(evidence, &milestones, lifted.at_ns, settings, &mut found);
     }
-    let mut finding = Finding::weigh(epochs, found.anomalies, found.doubts);
+    let mut finding = CheckResult::weigh(epochs, found.anomalies, found.doubts);
     finding.notes = found.notes;
     finding.notes.push(
         "relaxed against the theorem: real clocks, a finite run, and an adversary that knows \

@@ -6,7 +6,8 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use reader::{Edn, Reader, Wrong, line_feeds};
+pub(super) use reader::line_feeds;
+use reader::{Edn, Reader, Wrong};
 
 use super::cut_note;
 use crate::history::lines::Lines;

@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
 }
 
 /// How many lines end in these bytes.
-pub(super) fn line_feeds(bytes: &[u8]) -> u64 {
+pub(in crate::history) fn line_feeds(bytes: &[u8]) -> u64 {
     bytes.split(|byte| *byte == b'\n').count() as u64 - 1
 }
 
