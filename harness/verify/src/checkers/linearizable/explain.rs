@@ -12,7 +12,7 @@ use super::search::{Ended, Searched, search_plainly};
 use crate::budget::Meter;
 use crate::history::{Event, History, Operation, Process, Type, Value};
 use crate::minimize::minimize;
-use crate::models::spec::Timed;
+use crate::models::spec::{Spec, Timed};
 use crate::verdict::{Anomaly, Kind};
 
 /// More operations than this are not worth making fewer: each attempt searches them all.
@@ -23,8 +23,8 @@ const NAMED_MAX: usize = 6;
 
 /// Explains an object whose search got stuck at this rank. It may have looked ahead and got stuck
 /// too early, or, if `late`, forgiven too much.
-pub(super) fn explain<S: Judged>(
-    spec: &S,
+pub(super) fn explain<S: Spec>(
+    judged: &Judged<S>,
     history: &History,
     object: &Object<S::Op>,
     rank: u32,
@@ -33,7 +33,7 @@ pub(super) fn explain<S: Judged>(
 ) -> Anomaly {
     let meter = meter.slice(NICER);
     let from = if late { 0 } else { rank };
-    let Some(rank) = first_stuck(spec, &object.ops, from, &meter) else {
+    let Some(rank) = first_stuck(judged, &object.ops, from, &meter) else {
         return near(history, object, rank);
     };
     let culprit = object.ops.iter().find(|op| op.ret == rank);
@@ -44,8 +44,8 @@ pub(super) fn explain<S: Judged>(
     let mut proof = completed;
     if object.ops.len() <= MINIMIZE_OPS_MAX {
         proof = minimize(proof, &mut |kept: &[u32]| {
-            let violated = |ops| matches!(spec.search(ops, &meter).ended, Ended::Stuck { .. });
-            meter.time().is_ok() && violated(&weakened(spec, &object.ops, rank, Some(kept)))
+            let violated = |ops| matches!(judged.search(ops, &meter).ended, Ended::Stuck { .. });
+            meter.time().is_ok() && violated(&weakened(&judged.spec, &object.ops, rank, Some(kept)))
         });
     }
     let event = &history.events()[rank as usize];
@@ -55,7 +55,12 @@ pub(super) fn explain<S: Judged>(
         name(history, culprit),
         event.index
     );
-    sentence.push_str(&possible(spec, &weakened(spec, &object.ops, rank, None), rank, &meter));
+    sentence.push_str(&possible(
+        judged,
+        &weakened(&judged.spec, &object.ops, rank, None),
+        rank,
+        &meter,
+    ));
     let others: Vec<u32> = proof.iter().copied().filter(|id| *id != culprit).collect();
     if others.is_empty() {
         sentence.push_str("; it is impossible by itself, whatever else happened");
@@ -70,8 +75,9 @@ pub(super) fn explain<S: Judged>(
 }
 
 /// The states that were possible until this rank, if they can be found quickly.
-fn possible<S: Judged>(spec: &S, ops: &[Timed<S::Op>], rank: u32, meter: &Meter) -> String {
-    let Searched { ended, states, .. } = search_plainly(spec, ops, &meter.slice(NICER / 10));
+fn possible<S: Spec>(judged: &Judged<S>, ops: &[Timed<S::Op>], rank: u32, meter: &Meter) -> String {
+    let Searched { ended, states, .. } =
+        search_plainly(&judged.spec, ops, &meter.slice(NICER / 10));
     let Ended::Stuck { rank: at, states: all, .. } = ended else { return String::new() };
     if at != rank {
         return String::new();
@@ -97,16 +103,22 @@ pub(super) fn near<Op>(history: &History, object: &Object<Op>, rank: u32) -> Ano
 
 /// The first return that cannot be explained by what comes before it. A search that looks ahead
 /// may give up earlier: it saw a contradiction coming. None: it would take too long to say.
-fn first_stuck<S: Judged>(spec: &S, ops: &[Timed<S::Op>], from: u32, meter: &Meter) -> Option<u32> {
+fn first_stuck<S: Spec>(
+    judged: &Judged<S>,
+    ops: &[Timed<S::Op>],
+    from: u32,
+    meter: &Meter,
+) -> Option<u32> {
     let mut returns: Vec<u32> =
         ops.iter().map(|op| op.ret).filter(|ret| (from..u32::MAX).contains(ret)).collect();
     returns.sort_unstable();
     // None: not known in time.
-    let stuck = |rank: u32| match spec.search(&weakened(spec, ops, rank, None), meter).ended {
-        Ended::Spent { .. } => None,
-        Ended::Explained => Some(false),
-        Ended::Stuck { .. } => Some(true),
-    };
+    let stuck =
+        |rank: u32| match judged.search(&weakened(&judged.spec, ops, rank, None), meter).ended {
+            Ended::Spent { .. } => None,
+            Ended::Explained => Some(false),
+            Ended::Stuck { .. } => Some(true),
+        };
     // The cut is near where the search got stuck: try ever longer steps from there.
     let mut low = 0;
     let mut step = 1;
@@ -134,7 +146,7 @@ fn first_stuck<S: Judged>(spec: &S, ops: &[Timed<S::Op>], from: u32, meter: &Met
 /// What is left of a history that ends with this rank, when nothing is asked of the operations
 /// that are not kept: those that only read are gone, the others may have happened at any later
 /// time, or never. If this is violated, so is the whole.
-fn weakened<S: Judged>(
+fn weakened<S: Spec>(
     spec: &S,
     ops: &[Timed<S::Op>],
     rank: u32,

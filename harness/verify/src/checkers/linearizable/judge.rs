@@ -12,7 +12,7 @@ use super::search::Ended;
 use crate::budget::{Meter, Spent};
 use crate::checkers::CheckResult;
 use crate::history::History;
-use crate::models::spec::Timed;
+use crate::models::spec::{Spec, Timed};
 use crate::verdict::{Anomaly, Verdict};
 
 struct Found {
@@ -24,21 +24,26 @@ struct Found {
 /// Starting threads for less than this many operations costs more than it saves.
 const PARALLEL_OPS_MIN: usize = 2_000;
 
-pub(super) fn judge<S: Judged>(
-    spec: &S,
+pub(super) fn judge<S>(
+    judged: &Judged<S>,
     history: &History,
     options: &CheckOptions,
     meter: &Meter,
-) -> Result<CheckResult, CheckError> {
-    let forced = options.algorithm.as_deref();
-    if let Some(name) = forced.filter(|name| *name != "search" && *name != S::FAST) {
-        let fast = Some(S::FAST).filter(|name| !name.is_empty());
-        let known: Vec<&str> = fast.into_iter().chain(["search"]).collect();
-        let known = known.join(", ");
-        return Err(CheckError::NoSuchAlgorithm { algorithm: name.into(), known });
+) -> Result<CheckResult, CheckError>
+where
+    S: Spec<State: Send + Sync, Op: Send + Sync> + Sync,
+{
+    let fast = judged.fast_path();
+    let known: Vec<&str> = fast.map(|(name, _)| name).into_iter().chain(["search"]).collect();
+    if let Some(name) = options.algorithm.as_deref().filter(|name| !known.contains(name)) {
+        let (algorithm, known) = (name.into(), known.join(", "));
+        return Err(CheckError::NoSuchAlgorithm { algorithm, known });
     }
-    let wrong = || CheckError::Algorithm { algorithm: S::FAST, takes: S::TAKES };
-    let objects = objects(spec, history)?;
+    let wrong = || {
+        let (algorithm, takes) = fast.expect("a search takes any history");
+        CheckError::Algorithm { algorithm, takes }
+    };
+    let objects = objects(&judged.spec, history)?;
     if let Some(progress) = meter.progress() {
         let operations: usize = objects.iter().map(|object| object.ops.len()).sum();
         progress.begin(objects.len() as u64, 2 * operations as u64);
@@ -46,7 +51,7 @@ pub(super) fn judge<S: Judged>(
     // The small ones first, so that a hopeless one takes no time from them.
     let mut order: Vec<usize> = (0..objects.len()).collect();
     order.sort_by_key(|&at| objects[at].ops.len());
-    let one = |&at: &usize| (at, judge_object(spec, history, &objects[at], options, meter));
+    let one = |&at: &usize| (at, judge_object(judged, history, &objects[at], options, meter));
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
     let mut found: Vec<(usize, Option<Found>)> = if parallel {
         order.par_iter().map(one).collect()
@@ -60,10 +65,14 @@ pub(super) fn judge<S: Judged>(
 
     let mut finding = CheckResult::new(history.operations().len() as u64);
     let searched = found.iter().filter(|found| found.algorithm == "search").count();
-    finding.algorithm = Some(if searched > 0 || S::FAST.is_empty() { "search" } else { S::FAST });
-    if searched > 0 && searched < found.len() {
-        let fast = found.len() - searched;
-        finding.notes.push(format!("{fast} of {} keys were judged by `{}`", found.len(), S::FAST));
+    finding.algorithm = Some("search");
+    if let Some((name, _)) = fast.filter(|_| searched == 0 || searched < found.len()) {
+        if searched == 0 {
+            finding.algorithm = Some(name);
+        } else {
+            let (fast, all) = (found.len() - searched, found.len());
+            finding.notes.push(format!("{fast} of {all} keys were judged by `{name}`"));
+        }
     }
     let keys = found.len();
     let gave_up: Vec<String> = found.iter().filter_map(|found| found.gave_up.clone()).collect();
@@ -88,8 +97,8 @@ pub(super) fn judge<S: Judged>(
 }
 
 /// None: the algorithm that is forced does not fit.
-fn judge_object<S: Judged>(
-    spec: &S,
+fn judge_object<S: Spec>(
+    judged: &Judged<S>,
     history: &History,
     object: &Object<S::Op>,
     options: &CheckOptions,
@@ -99,15 +108,16 @@ fn judge_object<S: Judged>(
     let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
     let mut told = 0;
     if forced != Some("search")
-        && let Some(fast) = spec.fast(&object.ops)
+        && let Some((name, _)) = judged.fast_path()
+        && let Some(fast) = judged.fast(&object.ops)
     {
-        found.algorithm = S::FAST;
+        found.algorithm = name;
         let name = |certificate| name_certificate(history, object, &certificate);
         found.anomaly = fast.err().map(name);
     } else if forced.is_some_and(|name| name != "search") {
         return None;
     } else {
-        told = search_object(spec, history, object, options, meter, &mut found);
+        told = search_object(judged, history, object, options, meter, &mut found);
     }
     if let Some(progress) = meter.progress() {
         progress.explained((2 * object.ops.len() as u64).saturating_sub(told));
@@ -117,8 +127,8 @@ fn judge_object<S: Judged>(
 }
 
 /// Returns how many events were told to whoever watches.
-fn search_object<S: Judged>(
-    spec: &S,
+fn search_object<S: Spec>(
+    judged: &Judged<S>,
     history: &History,
     object: &Object<S::Op>,
     options: &CheckOptions,
@@ -131,12 +141,12 @@ fn search_object<S: Judged>(
         found.gave_up = Some(gave_up(history, object, rank, spent, 0));
         return 0;
     }
-    let searched = spec.search(&object.ops, meter);
+    let searched = judged.search(&object.ops, meter);
     match searched.ended {
         Ended::Explained => {}
         Ended::Stuck { rank, late, .. } => {
             found.anomaly = Some(if options.explain {
-                explain(spec, history, object, rank, late, meter)
+                explain(judged, history, object, rank, late, meter)
             } else {
                 near(history, object, rank)
             });

@@ -3,98 +3,105 @@
 use super::fast::{self, Certificate};
 use super::search::{LineSpace, RegisterSpace, Searched, search, search_space};
 use crate::budget::Meter;
-use crate::models::consensus::Consensus;
-use crate::models::counter::{self, Counter};
-use crate::models::kv::{self, Kv};
-use crate::models::multi_register::MultiRegister;
-use crate::models::mutex::{self, Mutex};
-use crate::models::queue::{self, Queue};
-use crate::models::register::{self, Register};
-use crate::models::set::{self, Set};
+use crate::models::counter::Counter;
+use crate::models::kv::Kv;
+use crate::models::mutex::Mutex;
+use crate::models::queue::Queue;
+use crate::models::register::Register;
+use crate::models::set::Set;
 use crate::models::spec::{Spec, Timed};
 
-pub trait Judged: Spec<State: Send + Sync, Op: Send + Sync> + Sync {
-    /// The fast path's name; empty: there is none.
-    const FAST: &'static str = "";
-    /// Which histories the fast path can judge: what follows "it takes".
-    const TAKES: &'static str = "";
+/// A model, with what judges its objects.
+#[derive(Clone)]
+pub(super) struct Judged<S: Spec> {
+    pub spec: S,
+    search: Search<S>,
+    fast: Option<Fast<S>>,
+}
 
-    fn search(&self, ops: &[Timed<Self::Op>], meter: &Meter) -> Searched {
-        search(self, ops.to_vec(), meter)
+type Search<S> = fn(&S, &[Timed<<S as Spec>::Op>], &Meter) -> Searched;
+type Judge<S> = fn(&S, &[Timed<<S as Spec>::Op>]) -> Option<Result<(), Certificate>>;
+
+/// What judges some histories without a search.
+#[derive(Clone)]
+struct Fast<S: Spec> {
+    name: &'static str,
+    /// Which histories: what follows "it takes".
+    takes: &'static str,
+    /// None: it does not fit these operations.
+    judge: Judge<S>,
+}
+
+impl<S: Spec> Judged<S> {
+    /// Any model: by search alone.
+    pub fn plain(spec: S) -> Self {
+        Judged { spec, search: |spec, ops, meter| search(spec, ops.to_vec(), meter), fast: None }
     }
 
-    /// The fast path. None: it does not fit these operations.
-    fn fast(&self, _ops: &[Timed<Self::Op>]) -> Option<Result<(), Certificate>> {
-        None
+    fn with(spec: S, name: &'static str, takes: &'static str, judge: Judge<S>) -> Self {
+        Judged { fast: Some(Fast { name, takes, judge }), ..Judged::plain(spec) }
+    }
+
+    pub fn search(&self, ops: &[Timed<S::Op>], meter: &Meter) -> Searched {
+        (self.search)(&self.spec, ops, meter)
+    }
+
+    /// None: there is no fast path, or it does not fit these operations.
+    pub fn fast(&self, ops: &[Timed<S::Op>]) -> Option<Result<(), Certificate>> {
+        (self.fast.as_ref()?.judge)(&self.spec, ops)
+    }
+
+    /// The fast path's name, and which histories it takes.
+    pub fn fast_path(&self) -> Option<(&'static str, &'static str)> {
+        self.fast.as_ref().map(|fast| (fast.name, fast.takes))
     }
 }
 
-impl Judged for Register {
-    const FAST: &'static str = "zones";
-    const TAKES: &'static str = "histories in which no value that was found has two writers, the \
-                                 initial value included, and no failed cas says anything";
-
-    fn fast(&self, ops: &[Timed<register::Op>]) -> Option<Result<(), Certificate>> {
-        fast::zones::judge_register(&self.initial, ops)
-    }
-
-    fn search(&self, ops: &[Timed<register::Op>], meter: &Meter) -> Searched {
-        let (mut space, pieces) = RegisterSpace::new(&self.initial, ops);
-        search_space(&mut space, pieces, meter)
+pub(super) fn register(spec: Register) -> Judged<Register> {
+    let takes = "histories in which no value that was found has two writers, the initial value \
+                 included, and no failed cas says anything";
+    let judge = |spec: &Register, ops: &[_]| fast::zones::judge_register(&spec.initial, ops);
+    Judged {
+        search: |spec, ops, meter| {
+            let (mut space, pieces) = RegisterSpace::new(&spec.initial, ops);
+            search_space(&mut space, pieces, meter)
+        },
+        ..Judged::with(spec, "zones", takes, judge)
     }
 }
 
-impl Judged for MultiRegister {}
+pub(super) fn kv(spec: Kv) -> Judged<Kv> {
+    let takes = "histories in which no value that was found can have come about in two ways, and \
+                 no failed cas says anything";
+    Judged::with(spec, "zones", takes, |spec, ops| fast::zones::judge_kv(&spec.initial, ops))
+}
 
-impl Judged for Kv {
-    const FAST: &'static str = "zones";
-    const TAKES: &'static str = "histories in which no value that was found can have come about \
-                                 in two ways, and no failed cas says anything";
-
-    fn fast(&self, ops: &[Timed<kv::Op>]) -> Option<Result<(), Certificate>> {
-        fast::zones::judge_kv(&self.initial, ops)
+pub(super) fn queue(spec: Queue) -> Judged<Queue> {
+    let takes = "queues, not stacks, into which no value is put twice";
+    let judge = |spec: &Queue, ops: &[_]| {
+        if spec.is_stack { None } else { fast::fifo::judge(&spec.initial, ops) }
+    };
+    Judged {
+        search: |spec, ops, meter| {
+            let (mut space, pieces) = LineSpace::new(spec, ops);
+            search_space(&mut space, pieces, meter)
+        },
+        ..Judged::with(spec, "fifo", takes, judge)
     }
 }
 
-impl Judged for Queue {
-    const FAST: &'static str = "fifo";
-    const TAKES: &'static str = "queues, not stacks, into which no value is put twice";
-
-    fn search(&self, ops: &[Timed<queue::Op>], meter: &Meter) -> Searched {
-        let (mut space, pieces) = LineSpace::new(self, ops);
-        search_space(&mut space, pieces, meter)
-    }
-
-    fn fast(&self, ops: &[Timed<queue::Op>]) -> Option<Result<(), Certificate>> {
-        if self.is_stack { None } else { fast::fifo::judge(&self.initial, ops) }
-    }
+pub(super) fn set(spec: Set) -> Judged<Set> {
+    let takes = "sets from which nothing is removed, or without reads of all whose elements come \
+                 and go once at most";
+    Judged::with(spec, "elements", takes, |spec, ops| fast::set::judge(&spec.initial, ops))
 }
 
-impl Judged for Set {
-    const FAST: &'static str = "elements";
-    const TAKES: &'static str = "sets from which nothing is removed, or without reads of all whose \
-                                 elements come and go once at most";
-
-    fn fast(&self, ops: &[Timed<set::Op>]) -> Option<Result<(), Certificate>> {
-        fast::set::judge(&self.initial, ops)
-    }
+pub(super) fn counter(spec: Counter) -> Judged<Counter> {
+    let takes = "counters to which every add adds the same";
+    Judged::with(spec, "matching", takes, |spec, ops| fast::counter::judge(spec.initial, ops))
 }
 
-impl Judged for Counter {
-    const FAST: &'static str = "matching";
-    const TAKES: &'static str = "counters to which every add adds the same";
-
-    fn fast(&self, ops: &[Timed<counter::Op>]) -> Option<Result<(), Certificate>> {
-        fast::counter::judge(self.initial, ops)
-    }
+pub(super) fn mutex(spec: Mutex) -> Judged<Mutex> {
+    let judge = |spec: &Mutex, ops: &[_]| Some(fast::mutex::judge(spec.held, ops));
+    Judged::with(spec, "turns", "every mutex", judge)
 }
-
-impl Judged for Mutex {
-    const FAST: &'static str = "turns";
-    const TAKES: &'static str = "every mutex";
-
-    fn fast(&self, ops: &[Timed<mutex::Op>]) -> Option<Result<(), Certificate>> {
-        Some(fast::mutex::judge(self.held, ops))
-    }
-}
-impl Judged for Consensus {}

@@ -16,7 +16,6 @@ mod online;
 mod open;
 mod options;
 mod order;
-mod own;
 mod search;
 
 use std::time::Duration;
@@ -24,14 +23,15 @@ use std::time::Duration;
 pub use options::{CheckError, CheckOptions, FailedCas};
 pub use order::OPERATIONS_MAX;
 pub(crate) use order::{Order, orders as orders_of};
-pub use own::check_model;
 
 use super::{CheckResult, Checker, Monitor, Sees};
 use crate::budget::{Meter, timed};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 use crate::models::consensus::Consensus;
+use crate::models::spec::Spec;
 use crate::models::{Model, infer, named};
+use judged::Judged;
 use log::LogMonitor;
 use models::{Configured, OBJECTS};
 use object::objects;
@@ -69,6 +69,23 @@ fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
 /// ```
 pub fn check(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
     let (finding, elapsed) = timed(|| find(history, options));
+    Ok(finding?.named(CHECKER.name, elapsed))
+}
+
+/// Judges a history by a model of your own; every key is an object of its own. Of the options the
+/// budget and `explain` count: the model, and what it starts with, are the spec's.
+///
+/// See the crate's documentation for a whole example.
+pub fn check_model<S>(
+    spec: &S,
+    history: &History,
+    options: &CheckOptions,
+) -> Result<CheckResult, CheckError>
+where
+    S: Spec<State: Send + Sync, Op: Send + Sync> + Sync,
+{
+    let (judged, meter) = (Judged::plain(spec.clone()), Meter::start(options.budget));
+    let (finding, elapsed) = timed(|| judge::judge(&judged, history, options, &meter));
     Ok(finding?.named(CHECKER.name, elapsed))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge::judge;
-use super::judged::Judged;
+use super::judged::{self, Judged};
 use super::online::SearchMonitor;
 use super::options::{CheckError, CheckOptions, FailedCas};
 use super::order::{Order, orders};
@@ -19,6 +19,7 @@ use crate::models::mutex::Mutex;
 use crate::models::queue::Queue;
 use crate::models::register::Register;
 use crate::models::set::{self, Set};
+use crate::models::spec::Spec;
 
 /// A model with its settings: all that is needed to judge a history, or a run that goes on.
 pub(super) trait Configured {
@@ -36,7 +37,10 @@ pub(super) trait Configured {
     fn orders(&self, history: &History) -> Vec<Order>;
 }
 
-impl<S: Judged + 'static> Configured for S {
+impl<S> Configured for Judged<S>
+where
+    S: Spec<State: Send + Sync, Op: Send + Sync> + Sync + 'static,
+{
     fn judge(
         &self,
         history: &History,
@@ -47,11 +51,11 @@ impl<S: Judged + 'static> Configured for S {
     }
 
     fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor> {
-        Box::new(SearchMonitor::new(self.clone(), memory_bytes))
+        Box::new(SearchMonitor::new(self.spec.clone(), memory_bytes))
     }
 
     fn orders(&self, history: &History) -> Vec<Order> {
-        orders(self, history)
+        orders(&self.spec, history)
     }
 }
 
@@ -66,39 +70,39 @@ pub(super) const OBJECTS: &[(&str, Configure)] = &[
             null_says_nothing: options.null_says_nothing && initial != Value::Null,
             initial,
         };
-        Ok(Box::new(register))
+        Ok(Box::new(judged::register(register)))
     }),
     ("multi-register", |options| {
         let initial = registers(options.initial.as_ref())?;
         let null_says_nothing = options.null_says_nothing && !initial.is_empty();
-        Ok(Box::new(MultiRegister { initial, null_says_nothing }))
+        Ok(Box::new(Judged::plain(MultiRegister { initial, null_says_nothing })))
     }),
     ("kv", |options| {
         let initial = options.initial.clone().unwrap_or(Value::Null);
         let failed_cas_constrains = options.failed_cas == FailedCas::Constrain;
-        Ok(Box::new(Kv { initial, failed_cas_constrains }))
+        Ok(Box::new(judged::kv(Kv { initial, failed_cas_constrains })))
     }),
     ("queue", |options| {
         let initial = list(options.initial.as_ref())?;
-        Ok(Box::new(Queue { initial, is_stack: false }))
+        Ok(Box::new(judged::queue(Queue { initial, is_stack: false })))
     }),
     ("stack", |options| {
         let initial = list(options.initial.as_ref())?;
-        Ok(Box::new(Queue { initial, is_stack: true }))
+        Ok(Box::new(judged::queue(Queue { initial, is_stack: true })))
     }),
     ("set", |options| {
         let initial = match &options.initial {
             None | Some(Value::Null) => BTreeSet::new(),
             Some(value) => set::elements(value).map_err(initial_error)?,
         };
-        Ok(Box::new(Set { initial }))
+        Ok(Box::new(judged::set(Set { initial })))
     }),
     ("counter", |options| {
         let initial = match &options.initial {
             None | Some(Value::Null) => 0,
             Some(value) => counter::number(value).map_err(initial_error)?,
         };
-        Ok(Box::new(Counter { initial }))
+        Ok(Box::new(judged::counter(Counter { initial })))
     }),
     ("mutex", |options| {
         let held = match &options.initial {
@@ -110,10 +114,10 @@ pub(super) const OBJECTS: &[(&str, Configure)] = &[
                 return Err(initial_error(format!("found {other}; expected free or held")));
             }
         };
-        Ok(Box::new(Mutex { held }))
+        Ok(Box::new(judged::mutex(Mutex { held })))
     }),
     ("consensus", |options| match &options.initial {
-        None | Some(Value::Null) => Ok(Box::new(Consensus)),
+        None | Some(Value::Null) => Ok(Box::new(Judged::plain(Consensus))),
         Some(other) => Err(initial_error(format!("a key starts undecided, not as {other}"))),
     }),
 ];

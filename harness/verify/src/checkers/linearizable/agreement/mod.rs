@@ -13,7 +13,7 @@ use crate::budget::{Budget, Meter};
 use crate::checkers::linearizable::search::Ended;
 use crate::checkers::linearizable::search::brute::{Drawer, draw, linearizable, pick};
 use crate::history::Value;
-use crate::models::spec::Timed;
+use crate::models::spec::{Spec, Timed};
 
 /// So many histories of each kind: all of them together take seconds.
 const HISTORIES: u64 = 100_000;
@@ -28,21 +28,21 @@ const LARGE: (u64, usize) = (3_000, 60);
 const LARGE_MEMORY_BYTES: u64 = 1 << 20;
 
 /// Returns how many of the small histories the fast path judged, in percent.
-fn agree<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 {
+fn agree<S: Spec>(name: &str, judged: &Judged<S>, drawer: &Drawer<S>) -> u64 {
     let meter = Meter::start(Budget::of_memory(u64::MAX));
     let (mut valid, mut fast, mut fast_valid) = (0, 0, 0);
     for seed in 0..HISTORIES {
-        let mut ops = draw(spec, drawer, seed, OPS_MAX, 2 + seed as usize % 4);
+        let mut ops = draw(&judged.spec, drawer, seed, OPS_MAX, 2 + seed as usize % 4);
         mutate(&mut ops, drawer, seed);
-        let truth = linearizable(spec, &ops);
+        let truth = linearizable(&judged.spec, &ops);
         valid += u64::from(truth);
-        assert_eq!(searched(spec, &ops, &meter), Some(truth), "{name}, {seed}\n{ops:#?}");
-        if let Some(found) = spec.fast(&ops) {
+        assert_eq!(searched(judged, &ops, &meter), Some(truth), "{name}, {seed}\n{ops:#?}");
+        if let Some(found) = judged.fast(&ops) {
             fast += 1;
             fast_valid += u64::from(truth);
             assert_eq!(found.is_ok(), truth, "{name}, seed {seed}, fast: {found:?}\n{ops:#?}");
             if let Err(certificate) = found {
-                certificate_holds(name, seed, spec, &ops, &certificate);
+                certificate_holds(name, seed, judged, &ops, &certificate);
             }
         }
     }
@@ -55,20 +55,20 @@ fn agree<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 {
 }
 
 /// Returns how many of the larger histories the fast path judged, in percent.
-fn agree_when_large<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 {
+fn agree_when_large<S: Spec>(name: &str, judged: &Judged<S>, drawer: &Drawer<S>) -> u64 {
     let meter = Meter::start(Budget::of_memory(LARGE_MEMORY_BYTES));
     let (mut valid, mut fast, mut both) = (0, 0, 0);
     for seed in 0..LARGE.0 {
-        let mut ops = draw(spec, drawer, seed, LARGE.1, 2 + seed as usize % 5);
+        let mut ops = draw(&judged.spec, drawer, seed, LARGE.1, 2 + seed as usize % 5);
         mutate(&mut ops, drawer, seed);
-        let Some(found) = spec.fast(&ops) else { continue };
+        let Some(found) = judged.fast(&ops) else { continue };
         fast += 1;
-        let Some(truth) = searched(spec, &ops, &meter) else { continue };
+        let Some(truth) = searched(judged, &ops, &meter) else { continue };
         both += 1;
         valid += u64::from(truth);
         assert_eq!(found.is_ok(), truth, "{name}, seed {seed}, fast: {found:?}\n{ops:#?}");
         if let Err(certificate) = found {
-            let explained = searched(spec, &weakened(spec, &ops, &certificate), &meter);
+            let explained = searched(judged, &weakened(judged, &ops, &certificate), &meter);
             let holds = explained != Some(true);
             assert!(holds, "{name}, seed {seed}: {certificate:?} proves nothing\n{ops:#?}");
         }
@@ -79,8 +79,8 @@ fn agree_when_large<S: Judged>(name: &str, spec: &S, drawer: &Drawer<S>) -> u64 
 }
 
 /// None: it gave up.
-fn searched<S: Judged>(spec: &S, ops: &[Timed<S::Op>], meter: &Meter) -> Option<bool> {
-    match spec.search(ops, meter).ended {
+fn searched<S: Spec>(judged: &Judged<S>, ops: &[Timed<S::Op>], meter: &Meter) -> Option<bool> {
+    match judged.search(ops, meter).ended {
         Ended::Explained => Some(true),
         Ended::Stuck { .. } => Some(false),
         Ended::Spent { .. } => None,
@@ -88,7 +88,7 @@ fn searched<S: Judged>(spec: &S, ops: &[Timed<S::Op>], meter: &Meter) -> Option<
 }
 
 /// Changes what happened, in some histories: answers exchanged or lost, events out of order.
-fn mutate<S: Judged>(ops: &mut [Timed<S::Op>], drawer: &Drawer<S>, seed: u64) {
+fn mutate<S: Spec>(ops: &mut [Timed<S::Op>], drawer: &Drawer<S>, seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(!seed);
     let rng = &mut rng;
     let some = |rng: &mut ChaCha8Rng| pick(rng, ops.len() as u64) as usize;
@@ -136,21 +136,24 @@ fn mutate<S: Judged>(ops: &mut [Timed<S::Op>], drawer: &Drawer<S>, seed: u64) {
 
 /// What is asked of the named operations alone cannot be explained, even if nothing is asked of
 /// the others but not to come too early.
-fn certificate_holds<S: Judged>(
+fn certificate_holds<S: Spec>(
     name: &str,
     seed: u64,
-    spec: &S,
+    judged: &Judged<S>,
     ops: &[Timed<S::Op>],
     certificate: &Certificate,
 ) {
-    let weak = weakened(spec, ops, certificate);
-    assert!(!linearizable(spec, &weak), "{name}, {seed}: {certificate:?} proves nothing\n{ops:#?}");
+    let weak = weakened(judged, ops, certificate);
+    assert!(
+        !linearizable(&judged.spec, &weak),
+        "{name}, {seed}: {certificate:?} proves nothing\n{ops:#?}"
+    );
     let named = |at: usize| certificate.why.contains(&format!("{{{at}}}"));
     assert!(!named(certificate.ops.len()), "{name}, {seed}: {certificate:?}");
 }
 
-fn weakened<S: Judged>(
-    spec: &S,
+fn weakened<S: Spec>(
+    judged: &Judged<S>,
     ops: &[Timed<S::Op>],
     certificate: &Certificate,
 ) -> Vec<Timed<S::Op>> {
@@ -159,12 +162,12 @@ fn weakened<S: Judged>(
     let mut weak = ops.to_vec();
     for op in &mut weak {
         // What was over before is part of what a mutex's certificate starts from.
-        let settled = S::FAST == "turns" && op.ret < first;
+        let settled = judged.fast_path().is_some_and(|(name, _)| name == "turns") && op.ret < first;
         if !named(op) && !settled {
             op.ret = u32::MAX;
         }
     }
-    weak.retain(|op| !(op.is_lost() && spec.only_reads(&op.op)));
+    weak.retain(|op| !(op.is_lost() && judged.spec.only_reads(&op.op)));
     weak
 }
 

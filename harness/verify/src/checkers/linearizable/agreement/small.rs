@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 
 use super::{agree, agree_when_large, int, word};
+use crate::checkers::linearizable::judged::{self, Judged};
 use crate::checkers::linearizable::search::brute::{Drawer, pick};
 use crate::history::Value;
 use crate::models::consensus::{Consensus, Propose};
@@ -43,25 +44,30 @@ fn register_of_few_values() {
         0 if *state != int(1) => register::Op::Not(int(1)),
         _ => ask_register(rng, state, 3),
     };
-    agree("register, 3 values", &register_starting(int(0)), &plain(few));
+    agree("register, 3 values", &judged::register(register_starting(int(0))), &plain(few));
 }
 
 #[test]
 fn register_of_many_values() {
     let some = plain(|rng, state| ask_register(rng, state, 12));
-    let fast = agree("register, 12 values", &register_starting(int(0)), &some);
+    let fast = agree("register, 12 values", &judged::register(register_starting(int(0))), &some);
     assert!((40..99).contains(&fast), "the fast path fits {fast} %");
     let many = plain(|rng, state| ask_register(rng, state, 1_000_000));
-    let fast = agree("register, many values", &register_starting(Value::Null), &many);
+    let fast =
+        agree("register, many values", &judged::register(register_starting(Value::Null)), &many);
     assert!(fast > 80, "the fast path fits {fast} %");
-    let fast = agree_when_large("register, many values", &register_starting(int(0)), &many);
+    let fast = agree_when_large(
+        "register, many values",
+        &judged::register(register_starting(int(0))),
+        &many,
+    );
     assert!(fast > 80, "the fast path fits {fast} %");
 }
 
 #[test]
 fn kv_of_few_values() {
     use kv::{Op, State};
-    let spec = Kv { initial: Value::Null, failed_cas_constrains: true };
+    let spec = judged::kv(Kv { initial: Value::Null, failed_cas_constrains: true });
     let honest = |rng: &mut ChaCha8Rng, state: &State| {
         let word = |number| Value::Str(["a", "b", "ab", "c", "d", "e", ""][number as usize].into());
         let State::Holds(held) = state else { return Op::Get(Value::Null) };
@@ -95,7 +101,7 @@ pub(super) fn ask_kv(rng: &mut ChaCha8Rng, state: &kv::State) -> kv::Op {
 #[test]
 fn kv_of_different_tokens() {
     for initial in [Value::Null, Value::Str("".into()), word("s", 0)] {
-        let spec = Kv { initial, failed_cas_constrains: true };
+        let spec = judged::kv(Kv { initial, failed_cas_constrains: true });
         let fast = agree("kv, different tokens", &spec, &plain(ask_kv));
         assert!(fast > 70, "the fast path fits {fast} %");
         let fast = agree_when_large("kv, different tokens", &spec, &plain(ask_kv));
@@ -106,7 +112,7 @@ fn kv_of_different_tokens() {
 #[test]
 fn queue_and_stack_with_duplicates() {
     for is_stack in [false, true] {
-        let spec = Queue { initial: vec![int(1)], is_stack };
+        let spec = judged::queue(Queue { initial: vec![int(1)], is_stack });
         let honest = |rng: &mut ChaCha8Rng, state: &Vec<Value>| take_or_put(rng, state, false);
         let stack = |rng: &mut ChaCha8Rng, state: &Vec<Value>| take_or_put(rng, state, true);
         let honest = if is_stack { stack } else { honest };
@@ -124,7 +130,7 @@ fn queue_of_different_values() {
     };
     let drawer = Drawer { honest, lost: lost_take };
     for initial in [vec![int(1), int(2)], Vec::new()] {
-        let spec = Queue { initial, is_stack: false };
+        let spec = judged::queue(Queue { initial, is_stack: false });
         let fast = agree("queue, different values", &spec, &drawer);
         assert!(fast > 80, "the fast path fits {fast} %");
         let fast = agree_when_large("queue, different values", &spec, &drawer);
@@ -150,7 +156,7 @@ pub(super) fn lost_take(op: &queue::Op) -> queue::Op {
 
 #[test]
 fn set() {
-    let spec = Set { initial: [int(0)].into() };
+    let spec = judged::set(Set { initial: [int(0)].into() });
     agree("set", &spec, &plain(|rng, state| ask_set(rng, state, 3, 1)));
 }
 
@@ -174,7 +180,7 @@ pub(super) fn ask_set(
 #[test]
 fn set_that_only_grows() {
     for elements in [BTreeSet::new(), [int(0)].into()] {
-        let spec = Set { initial: elements };
+        let spec = judged::set(Set { initial: elements });
         let few = plain(|rng, state| ask_set(rng, state, 4, 0));
         assert_eq!(agree("set, grows", &spec, &few), 100);
         let many = plain(|rng, state| ask_set(rng, state, 30, 0));
@@ -185,7 +191,7 @@ fn set_that_only_grows() {
 
 #[test]
 fn set_of_which_elements_come_and_go() {
-    let spec = Set { initial: [int(0), int(3)].into() };
+    let spec = judged::set(Set { initial: [int(0), int(3)].into() });
     let few = plain(|rng, state| ask_set(rng, state, 3, 2));
     let fast = agree("set, elements", &spec, &few);
     assert!(fast > 40, "the fast path fits {fast} %");
@@ -202,7 +208,7 @@ fn counter() {
         1 => Op::Add(1),
         _ => Op::Add(pick(rng, 5).cast_signed() - 2),
     };
-    agree("counter", &Counter { initial: 0 }, &plain(honest));
+    agree("counter", &judged::counter(Counter { initial: 0 }), &plain(honest));
 }
 
 pub(super) fn ask_counter(rng: &mut ChaCha8Rng, state: i64, by: i64) -> counter::Op {
@@ -212,11 +218,17 @@ pub(super) fn ask_counter(rng: &mut ChaCha8Rng, state: i64, by: i64) -> counter:
 #[test]
 fn counter_of_equal_adds() {
     let up = plain(|rng, state| ask_counter(rng, *state, 1));
-    assert_eq!(agree("counter, +1", &Counter { initial: 0 }, &up), 100);
-    assert_eq!(agree_when_large("counter, +1", &Counter { initial: -7 }, &up), 100);
+    assert_eq!(agree("counter, +1", &judged::counter(Counter { initial: 0 }), &up), 100);
+    assert_eq!(
+        agree_when_large("counter, +1", &judged::counter(Counter { initial: -7 }), &up),
+        100
+    );
     let down = plain(|rng, state| ask_counter(rng, *state, -3));
-    assert_eq!(agree("counter, -3", &Counter { initial: 5 }, &down), 100);
-    assert_eq!(agree_when_large("counter, -3", &Counter { initial: 0 }, &down), 100);
+    assert_eq!(agree("counter, -3", &judged::counter(Counter { initial: 5 }), &down), 100);
+    assert_eq!(
+        agree_when_large("counter, -3", &judged::counter(Counter { initial: 0 }), &down),
+        100
+    );
 }
 
 pub(super) fn ask_mutex(held: bool) -> mutex::Op {
@@ -226,7 +238,7 @@ pub(super) fn ask_mutex(held: bool) -> mutex::Op {
 #[test]
 fn mutex() {
     for held in [false, true] {
-        let spec = Mutex { held };
+        let spec = judged::mutex(Mutex { held });
         assert_eq!(agree("mutex", &spec, &plain(|_, held| ask_mutex(*held))), 100);
         assert_eq!(agree_when_large("mutex", &spec, &plain(|_, held| ask_mutex(*held))), 100);
     }
@@ -254,7 +266,7 @@ fn multi_register() {
     let lost = |op: &Vec<Micro>| {
         op.iter().filter(|micro| matches!(micro, Micro::Write(..))).cloned().collect()
     };
-    let spec = MultiRegister { initial: State::new(), null_says_nothing: false };
+    let spec = Judged::plain(MultiRegister { initial: State::new(), null_says_nothing: false });
     agree("multi-register", &spec, &Drawer { honest, lost });
 }
 
@@ -265,5 +277,5 @@ fn consensus() {
         Propose { decided: Some(state.clone().unwrap_or_else(|| asked.clone())), asked }
     };
     let lost = |op: &Propose| Propose { decided: None, ..op.clone() };
-    agree("consensus", &Consensus, &Drawer { honest, lost });
+    agree("consensus", &Judged::plain(Consensus), &Drawer { honest, lost });
 }

@@ -8,10 +8,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::small::{ask_counter, ask_kv, ask_mutex, ask_set, lost_take, plain, register_starting};
 use super::{int, mutate};
-use crate::checkers::linearizable::judged::Judged;
+use crate::checkers::linearizable::judged::{self, Judged};
 use crate::checkers::linearizable::search::brute::{Drawer, draw, linearizable, pick};
 use crate::checkers::linearizable::{CheckError, CheckOptions, FailedCas, check};
 use crate::history::{History, Value};
+use crate::models::spec::Spec;
 use crate::models::{counter, kv, mutex, queue, register, set};
 
 /// So many histories of each model, of up to three keys of up to six operations.
@@ -28,13 +29,14 @@ fn event(process: usize, key: usize, time: u32, kind: &str, fields: &str) -> (u3
 }
 
 /// Returns how many histories the fast path judged, in percent.
-fn agree<S: Judged>(model: &str, spec: &S, drawer: &Drawer<S>, say: Say<S::Op>) -> u64 {
+fn agree<S: Spec>(model: &str, judged: &Judged<S>, drawer: &Drawer<S>, say: Say<S::Op>) -> u64 {
     let mut options = CheckOptions {
         model: Some(model.into()),
         failed_cas: FailedCas::Constrain,
         explain: false,
         ..CheckOptions::default()
     };
+    let fast_path = judged.fast_path().map(|(name, _)| name);
     let (mut valid, mut fast) = (0, 0);
     for seed in 0..HISTORIES {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -43,7 +45,7 @@ fn agree<S: Judged>(model: &str, spec: &S, drawer: &Drawer<S>, say: Say<S::Op>) 
         let mut lines: Vec<(u32, String)> = Vec::new();
         let mut truth = true;
         for key in 0..keys {
-            let mut ops = draw(spec, drawer, seed * 3 + key as u64, 6, 3);
+            let mut ops = draw(&judged.spec, drawer, seed * 3 + key as u64, 6, 3);
             mutate(&mut ops, drawer, seed * 3 + key as u64);
             for (at, op) in ops.iter_mut().enumerate() {
                 let process = 10 * key + at;
@@ -60,7 +62,7 @@ fn agree<S: Judged>(model: &str, spec: &S, drawer: &Drawer<S>, say: Say<S::Op>) 
                     op.ret = 2 * (op.ret / coarse) + 1;
                 }
             }
-            truth &= linearizable(spec, &ops);
+            truth &= linearizable(&judged.spec, &ops);
             if let Some(refused) = ops.first().filter(|_| pick(&mut rng, 4) == 0) {
                 // It certainly did not happen.
                 let (asked, _) = say(&refused.op);
@@ -78,10 +80,10 @@ fn agree<S: Judged>(model: &str, spec: &S, drawer: &Drawer<S>, say: Say<S::Op>) 
         let (history, _) =
             History::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
         valid += u64::from(truth);
-        for algorithm in [None, Some("search"), Some(S::FAST)] {
+        for algorithm in [None, Some("search"), fast_path] {
             options.algorithm = algorithm.map(Into::into);
             let found = match check(&history, &options) {
-                Err(CheckError::Algorithm { .. }) if algorithm == Some(S::FAST) => continue,
+                Err(CheckError::Algorithm { .. }) if algorithm == fast_path => continue,
                 found => found.unwrap_or_else(|e| panic!("{model}, seed {seed}: {e}\n{text}")),
             };
             assert_eq!(
@@ -90,9 +92,9 @@ fn agree<S: Judged>(model: &str, spec: &S, drawer: &Drawer<S>, say: Say<S::Op>) 
                 "{model}, seed {seed}, {algorithm:?}: {:?}\n{text}",
                 found.verdict
             );
-            if algorithm == Some(S::FAST) {
+            if algorithm == fast_path {
                 fast += 1;
-                assert_eq!(found.algorithm, Some(S::FAST));
+                assert_eq!(found.algorithm, fast_path);
             }
         }
     }
@@ -116,7 +118,12 @@ fn registers() {
         _ => Op::Read(state.clone()),
     };
     let lost = |op: &Op| op.clone();
-    let fast = agree("register", &register_starting(Value::Null), &Drawer { honest, lost }, say);
+    let fast = agree(
+        "register",
+        &judged::register(register_starting(Value::Null)),
+        &Drawer { honest, lost },
+        say,
+    );
     assert!(fast > 50, "the fast path fits {fast} %");
 }
 
@@ -131,7 +138,7 @@ fn key_value_stores() {
         Op::Get(value) => (r#""f":"get""#.into(), format!(r#","value":{value}"#)),
         Op::Not(_) | Op::Spoil => unreachable!("not drawn here"),
     };
-    let spec = kv::Kv { initial: Value::Null, failed_cas_constrains: true };
+    let spec = judged::kv(kv::Kv { initial: Value::Null, failed_cas_constrains: true });
     let fast = agree("kv", &spec, &plain(ask_kv), say);
     assert!(fast > 50, "the fast path fits {fast} %");
 }
@@ -150,7 +157,7 @@ fn sets() {
             (r#""f":"read""#.into(), format!(r#","value":{all}"#))
         }
     };
-    let spec = set::Set { initial: [].into() };
+    let spec = judged::set(set::Set { initial: [].into() });
     let fast = agree("set", &spec, &plain(|rng, state| ask_set(rng, state, 5, 0)), say);
     assert_eq!(fast, 100);
     let fast = agree("set", &spec, &plain(|rng, state| ask_set(rng, state, 5, 2)), say);
@@ -164,7 +171,10 @@ fn counters() {
         counter::Op::Read(value) => (r#""f":"read""#.into(), format!(r#","value":{value}"#)),
     };
     let drawer = plain(|rng, state| ask_counter(rng, *state, 1));
-    assert_eq!(agree("counter", &counter::Counter { initial: 0 }, &drawer, say), 100);
+    assert_eq!(
+        agree("counter", &judged::counter(counter::Counter { initial: 0 }), &drawer, say),
+        100
+    );
 }
 
 #[test]
@@ -174,7 +184,12 @@ fn mutexes() {
         mutex::Op::Release => (r#""f":"release""#.into(), String::new()),
     };
     assert_eq!(
-        agree("mutex", &mutex::Mutex { held: false }, &plain(|_, held| ask_mutex(*held)), say),
+        agree(
+            "mutex",
+            &judged::mutex(mutex::Mutex { held: false }),
+            &plain(|_, held| ask_mutex(*held)),
+            say
+        ),
         100
     );
 }
@@ -192,7 +207,7 @@ fn queues() {
         0 => Op::Put(int(pick(rng, 60))),
         _ => state.first().map_or(Op::Empty, |value| Op::Took(value.clone())),
     };
-    let spec = queue::Queue { initial: Vec::new(), is_stack: false };
+    let spec = judged::queue(queue::Queue { initial: Vec::new(), is_stack: false });
     let fast = agree("queue", &spec, &Drawer { honest, lost: lost_take }, say);
     assert!(fast > 50, "the fast path fits {fast} %");
 }
