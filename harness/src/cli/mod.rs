@@ -3,23 +3,18 @@
 //! It never decides what is true: it asks, shows, and says so with its exit code.
 
 mod check;
-#[cfg(target_os = "linux")]
 mod compare;
 mod convert;
 mod explain;
-#[cfg(target_os = "linux")]
 mod hunt;
-#[cfg(target_os = "linux")]
 mod interrupt;
 mod list;
 mod promote;
 pub mod registry;
 mod report;
 mod reports;
-#[cfg(target_os = "linux")]
 mod run;
 mod screen;
-#[cfg(target_os = "linux")]
 mod session;
 mod status;
 mod ticker;
@@ -53,13 +48,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    #[cfg(target_os = "linux")]
     Run(run::Args),
     Check(check::Args),
     Report(report::Args),
-    #[cfg(target_os = "linux")]
     Hunt(hunt::Args),
-    #[cfg(target_os = "linux")]
     Compare(compare::Args),
     Explain(explain::Args),
     Promote(promote::Args),
@@ -71,21 +63,7 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Guard,
-    /// Run workloads (on Linux only)
-    #[cfg(not(target_os = "linux"))]
-    Run(Rest),
-    /// Hunt planted bugs (on Linux only)
-    #[cfg(not(target_os = "linux"))]
-    Hunt(Rest),
-    /// Run a workload on several systems (on Linux only)
-    #[cfg(not(target_os = "linux"))]
-    Compare(Rest),
 }
-
-/// What `run`, `hunt` and `compare` say where there is no Linux.
-#[cfg(not(target_os = "linux"))]
-const NEEDS_LINUX: &str = "this command starts real processes and disturbs them, which works on Linux \
-    only; `schism check` and `schism report` work here, on a run that was made on Linux";
 
 #[derive(clap::Args)]
 struct Rest {
@@ -105,13 +83,10 @@ pub fn main(program: &Program) -> ExitCode {
     };
     let catalogue = &program.catalogue;
     let outcome = match cli.command {
-        #[cfg(target_os = "linux")]
         Command::Run(args) => Ok(run::main(&args, catalogue)),
         Command::Check(args) => check::main(&args, catalogue),
         Command::Report(args) => report::main(&args, catalogue),
-        #[cfg(target_os = "linux")]
         Command::Hunt(args) => hunt::main(&args, catalogue),
-        #[cfg(target_os = "linux")]
         Command::Compare(args) => compare::main(&args, catalogue),
         Command::Explain(args) => explain::main(&args),
         Command::Promote(args) => promote::main(&args),
@@ -119,10 +94,6 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Node(rest) => return (program.node)(rest.args),
         #[cfg(target_os = "linux")]
         Command::Guard => return crate::worlds::processes::guard::main(),
-        #[cfg(not(target_os = "linux"))]
-        Command::Run(_) | Command::Hunt(_) | Command::Compare(_) => {
-            Err(anyhow::anyhow!(NEEDS_LINUX))
-        }
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -144,7 +115,6 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn every_command_shown_has_an_example() {
         for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
@@ -153,7 +123,6 @@ mod tests {
         }
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn mistakes_on_the_command_line_leave_with_2() {
         let check = |line: &str, part: &str| {

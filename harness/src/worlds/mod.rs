@@ -83,6 +83,16 @@ pub fn claim() -> Result<Box<dyn Place>, WorldError> {
     Ok(Box::new(processes::Claimed::new()?))
 }
 
+/// There is none: processes are started, stopped and watched as only Linux allows.
+#[cfg(not(target_os = "linux"))]
+pub fn claim() -> Result<Box<dyn Place>, WorldError> {
+    Err(WorldError(
+        "a run starts real processes and disturbs them, which works on Linux only; `schism check` and \
+         `schism report` work here, on a run that was made on Linux"
+            .into(),
+    ))
+}
+
 /// A time in which the machine did not let someone run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stall {
