@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
     Boot, Input, Machine, Mark, NodeId, Output, ProtocolRow, Record, Reply, Request, Role, Status,
-    Ticket, Time, Walk,
+    Ticket, Time, TraceEvent, Walk,
 };
 
 use super::disk::Disk;
@@ -216,9 +216,7 @@ impl Stage {
     }
 
     fn perform_outputs(&mut self, at: usize, out: Vec<Output<Bytes>>) -> bool {
-        let news = out.iter().any(|output| {
-            matches!(output, Output::Reply { .. } | Output::Persist { .. } | Output::Trace(_))
-        });
+        let news = out.iter().any(is_news);
         for output in out {
             match output {
                 Output::Send { to, message } => self.send(at, to, message, news),
@@ -297,5 +295,19 @@ impl Stage {
     fn schedule(&mut self, after: u64, event: Event) {
         self.queued += 1;
         self.queue.insert((self.now + after, self.queued), event);
+    }
+}
+
+/// Whether it shows that something came of a message, and not only that it was read.
+fn is_news(output: &Output<Bytes>) -> bool {
+    use TraceEvent::{Apply, Boot, Config, Persist, Read, Snap};
+    match output {
+        Output::Reply { .. } | Output::Persist { .. } => true,
+        Output::Trace(Apply { result, .. }) => result.is_some(),
+        Output::Trace(event) => !matches!(
+            event,
+            Boot { .. } | Config { .. } | Persist { .. } | Read { .. } | Snap { .. }
+        ),
+        _ => false,
     }
 }
