@@ -220,7 +220,7 @@ pub fn page(workload: &str, question: &str, seed: u64, drawn: &[(Row, String)]) 
                     h2 { (row.system) }
                     figure {
                         (PreEscaped(pictures))
-                        figcaption { "report: " code { (row.directory) "/report.html" } }
+                        figcaption { span { "report: " code { (row.directory) "/report.html" } } }
                     }
                 }
             }
