@@ -21,7 +21,7 @@ fn main() {
     let net = RunNet::claim().unwrap();
     let (proxied, direct) = (net.link(LINK), net.upstream(LINK));
     let node = TcpListener::bind(direct).unwrap();
-    let proxy = Proxy::start(&net, &[LINK], 1).unwrap();
+    let proxy = Proxy::start(&net, &[LINK], 1, &[]).unwrap();
     round_trips(&node, [direct, relay(direct), proxied]);
     bulk(&node, direct, proxied);
     heals(&node, proxied, &proxy);

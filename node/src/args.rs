@@ -1,4 +1,4 @@
-//! The command line of a node. It never starts anything.
+//! The command line of a node.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

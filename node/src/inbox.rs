@@ -1,5 +1,4 @@
 //! What arrived and the loop has not yet taken. Every reader puts in; the loop takes all at once.
-//! It never holds anything back.
 
 use std::cell::RefCell;
 use std::rc::Rc;

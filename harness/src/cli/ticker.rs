@@ -2,7 +2,8 @@
 //! looks. It never stays on the screen, and it never slows the check down.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,87 +18,64 @@ const SILENT_FOR: Duration = Duration::from_secs(1);
 const PAINT_EVERY: Duration = Duration::from_millis(200);
 
 pub struct CheckTicker {
-    shared: Arc<Shared>,
-    painter: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    over: bool,
-    /// When the checking itself began, and its counters.
-    checking: Option<(Instant, Arc<Progress>)>,
+    /// None: nobody looks. Dropping the sender ends the thread.
+    painter: Option<(Sender<Arc<Progress>>, JoinHandle<()>)>,
 }
 
 impl CheckTicker {
     /// Starts with the parsing. Nothing is painted if it is to be silent or nobody looks.
     pub fn start(silent: bool, budget: Duration) -> Self {
-        let shared = Arc::new(Shared::default());
         let looked_at = !silent && io::stderr().is_terminal();
         let painter = looked_at.then(|| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || paint(&shared, budget))
+            let (checks, checked) = mpsc::channel();
+            (checks, thread::spawn(move || paint(&checked, budget)))
         });
-        CheckTicker { shared, painter }
+        CheckTicker { painter }
     }
 
     /// From now on it is checked; the check tells its progress here.
     pub fn check(&self) -> Option<Arc<Progress>> {
-        let progress = Arc::new(Progress::default());
-        self.shared.lock().checking = Some((Instant::now(), Arc::clone(&progress)));
-        self.painter.is_some().then_some(progress)
-    }
-}
-
-impl Shared {
-    /// A painter that panicked leaves nothing half done.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let (checks, _) = self.painter.as_ref()?;
+        let progress = Arc::<Progress>::default();
+        // A painter that panicked hears nothing, and the check goes on.
+        let _ = checks.send(Arc::clone(&progress));
+        Some(progress)
     }
 }
 
 impl Drop for CheckTicker {
     fn drop(&mut self) {
-        self.shared.lock().over = true;
-        self.shared.changed.notify_all();
-        if let Some(painter) = self.painter.take() {
+        if let Some((checks, painter)) = self.painter.take() {
+            drop(checks);
             let _ = painter.join();
         }
     }
 }
 
-fn paint(shared: &Shared, budget: Duration) {
+fn paint(checked: &Receiver<Arc<Progress>>, budget: Duration) {
     let started = Instant::now();
-    let mut wait = SILENT_FOR;
-    let mut painted = false;
+    let mut next = started + SILENT_FOR;
+    let (mut checking, mut painted) = (None, false);
     loop {
-        let state = shared.lock();
-        let over = |state: &mut State| !state.over;
-        let (state, _) = shared
-            .changed
-            .wait_timeout_while(state, wait, over)
-            .unwrap_or_else(PoisonError::into_inner);
-        if state.over {
-            break;
+        match checked.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(progress) => {
+                checking = Some((Instant::now(), progress));
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => next = Instant::now() + PAINT_EVERY,
         }
-        let line = match &state.checking {
+        let line = match &checking {
             None => "reading".to_owned(),
             Some((began, progress)) => {
                 line(progress.see(), began.elapsed(), budget.saturating_sub(started.elapsed()))
             }
         };
-        drop(state);
         let mut line: String = line.chars().take(screen::width().saturating_sub(1)).collect();
         line.insert_str(0, "\r\x1b[K");
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(line.as_bytes()).and_then(|()| stderr.flush());
         painted = true;
-        wait = PAINT_EVERY;
     }
     if painted {
         let _ = io::stderr().lock().write_all(b"\r\x1b[K");

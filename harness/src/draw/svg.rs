@@ -1,5 +1,4 @@
 //! SVG as text: a few shapes, every number short, every text escaped.
-//! It never takes a colour: classes only.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,5 @@
 //! Which of the nine steps something is, by what nodes say in their traces and by what the frames
 //! of their system can do. Where nobody leads, whoever proposes stands in the leader's place.
-//! It never looks into a message.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,5 @@
 //! The nine steps in which the lecture notes tell Raft (1-3: electing a leader; 4-9: processing a
 //! request). Other protocols go through the same steps as far as they have them.
-//! It never knows a protocol: what a step is follows from what nodes say in their traces.
 
 /// One of the nine, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -1,6 +1,5 @@
 //! The story in a terminal: a column for each node, time downwards, a message as an arrow on the
 //! line where it arrives, the nine steps at the right.
-//! It never colours: that is for whoever prints it.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,4 @@
 //! How long a segment is delayed: drawn from the link's own seeded stream.
-//! It never reads a clock.
 
 use std::time::Duration;
 

@@ -74,14 +74,9 @@ pub struct ProxyError(pub String);
 
 impl Proxy {
     /// Listens for every link; when this returns, all of them can be dialled. `seed` is where the
-    /// links' own random delays are drawn from.
-    pub fn start(net: &RunNet, links: &[Link], seed: u64) -> Result<Proxy, ProxyError> {
-        Proxy::start_reading(net, links, seed, &[])
-    }
-
-    /// The same, and the frames of these kinds on links between nodes can be met by overlays. On
-    /// those links their ends are counted from the start on.
-    pub fn start_reading(
+    /// links' own random delays are drawn from. Overlays can meet the frames of these kinds on
+    /// links between nodes; where there are any, the ends of frames are counted from the start on.
+    pub fn start(
         net: &RunNet,
         links: &[Link],
         seed: u64,

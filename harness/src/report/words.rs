@@ -1,5 +1,6 @@
 //! Sentences and figures that every renderer says alike.
-//! It never says more than the verdict does.
+
+use std::collections::BTreeSet;
 
 use schism_verify::verdict::{Anomaly, KINDS, Kind};
 
@@ -17,15 +18,9 @@ pub fn anomalies<'a>(report: &Report<'a>) -> Vec<(&'a CheckFile, &'a Anomaly)> {
 /// What the checks that found something say beside it, each once.
 pub fn caveats<'a>(report: &Report<'a>) -> Vec<&'a str> {
     let broken = report.verdict.checks.iter().filter(|check| !check.anomalies.is_empty());
-    let mut notes: Vec<&str> = broken.flat_map(|check| &check.notes).map(String::as_str).collect();
-    let mut seen = Vec::new();
-    notes.retain(|note| {
-        !seen.contains(note) && {
-            seen.push(*note);
-            true
-        }
-    });
-    notes
+    let mut seen = BTreeSet::new();
+    let notes = broken.flat_map(|check| &check.notes).map(String::as_str);
+    notes.filter(|note| seen.insert(*note)).collect()
 }
 
 /// A headline names so many kinds: they fit a line.

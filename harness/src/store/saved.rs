@@ -1,5 +1,4 @@
 //! A run read back from its folder: everything that judging and reporting it again needs.
-//! It never changes a file.
 
 use std::collections::BTreeMap;
 use std::path::Path;

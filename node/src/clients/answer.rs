@@ -1,4 +1,4 @@
-//! What a client is told, as lines. It never chooses an answer: the protocol did.
+//! What a client is told, as lines.
 
 use schism_protocol::{Answer, Doubt, NodeId, Refusal, Reply, Status};
 

@@ -1,6 +1,5 @@
 //! Where the boxes and arrows are: boxes in a row; arrows between neighbours straight, loops above,
 //! all others in lanes below, none through a box and none along another.
-//! It never draws.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,5 @@
 //! A node as a state machine, and which of its arrows were taken in this run. The boxes and arrows
 //! are data from the system's row; the story says who went where, and when.
-//! It never names a protocol.
 
 mod layout;
 pub mod picture;

@@ -1,5 +1,4 @@
 //! The states in a terminal: an arrow a line, with who took it first.
-//! It never colours.
 
 use std::fmt::Write as _;
 

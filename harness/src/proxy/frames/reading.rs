@@ -1,5 +1,4 @@
 //! What the frames on links between nodes show: how far each node has moved.
-//! It never holds or changes a frame.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

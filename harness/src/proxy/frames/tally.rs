@@ -1,6 +1,5 @@
 //! What an overlay did to links, counted as it happens, and how a frame is kept back meanwhile; a
 //! wait is counted by being.
-//! It never decides what happens, nor how long anything waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,5 +1,4 @@
 //! How a connection ends, and what the two directions of one tell each other of it.
-//! It never carries a byte.
 
 use std::cell::Cell;
 

@@ -1,5 +1,4 @@
 //! One link at work: callers come in at its gate, each is joined to the node behind it.
-//! It never chooses what to do with them: the link's state says so.
 
 mod ending;
 pub mod pump;

@@ -1,5 +1,4 @@
 //! What a link does to what travels over it: the overlays on each of its two directions.
-//! It never changes once made; a change is another value.
 
 use crate::action::{Delay, Meddling, OverlayId, Style};
 

@@ -1,5 +1,4 @@
 //! What a link does now, with the tallies of the overlays on it.
-//! It never decides what happens; it only adds up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,5 @@
 //! The listening socket of a link, and the three things it can do with a caller: accept it, let it
 //! hang, refuse it. The port stays bound through all of them, so nobody else can take it.
-//! It never knows why.
 
 use std::future::poll_fn;
 use std::io;

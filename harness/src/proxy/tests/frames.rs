@@ -36,7 +36,7 @@ impl Cluster {
     fn new() -> Cluster {
         let net = RunNet::claim().unwrap();
         let nodes = N.map(|node| TcpListener::bind(net.peer(node)).unwrap()).into();
-        let proxy = Proxy::start_reading(&net, &all_links(3, 0), 1, &kinds()).unwrap();
+        let proxy = Proxy::start(&net, &all_links(3, 0), 1, &kinds()).unwrap();
         Cluster { proxy, nodes, net }
     }
 

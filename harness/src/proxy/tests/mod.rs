@@ -33,7 +33,7 @@ impl Stage {
     fn new() -> Stage {
         let net = RunNet::claim().unwrap();
         let node = TcpListener::bind(net.upstream(LINK)).unwrap();
-        let proxy = Proxy::start(&net, &[LINK], 1).unwrap();
+        let proxy = Proxy::start(&net, &[LINK], 1, &[]).unwrap();
         Stage { proxy, node, net }
     }
 

@@ -1,5 +1,4 @@
 //! The operations that prove an anomaly, and the remark that makes a drawing of them speak.
-//! It never looks for other proof than the events the judge named.
 
 use schism_verify::history::Value;
 use schism_verify::verdict::{Anomaly, Kind};

@@ -1,5 +1,4 @@
 //! Operations: invoke and return in one, with the words a drawing puts on them.
-//! It never decides whether an answer is right.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,5 +1,4 @@
 //! How the cluster came back after each heal, and when nothing was acknowledged at all.
-//! It never judges: slow-recovery and no-progress are the checks' to find.
 
 use schism_verify::history::Level;
 use schism_verify::recovery::Acknowledged;

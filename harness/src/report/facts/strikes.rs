@@ -1,5 +1,4 @@
 //! Strikes of faults as the nemesis recorded them: from when to when, at whom, with what effect.
-//! It never decides whether a fault had an effect: the heal event says it.
 
 use std::collections::BTreeSet;
 

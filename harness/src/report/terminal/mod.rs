@@ -1,5 +1,4 @@
 //! What `schism run` prints when it has ended.
-//! It never prints.
 
 use std::fmt::Write as _;
 

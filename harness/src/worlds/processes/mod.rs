@@ -23,8 +23,8 @@ use std::rc::Rc;
 
 use tokio::sync::Mutex;
 
-use crate::action::{Effect, FrameKind, Link, NodeId, OverlayId};
-use crate::proxy::{LinkCounts, Proxy, RunNet, all_links};
+use crate::action::{Effect, FrameKind, NodeId, OverlayId};
+use crate::proxy::{Proxy, RunNet, all_links};
 use crate::systems::{Client, Dial, Launch};
 use crate::worlds::dial::Addresses;
 use crate::worlds::overlays::Overlays;
@@ -71,7 +71,6 @@ pub struct Processes {
     nodes: Nodes,
     watch: Watch,
     proxy: Proxy,
-    links: Vec<Link>,
     launches: BTreeMap<NodeId, Launch>,
     clients: u16,
     frames: Vec<FrameKind>,
@@ -121,7 +120,7 @@ impl Processes {
         let directory = std::path::absolute(&directory).map_err(failed)?;
         files::prepare(&directory, &launches).map_err(failed)?;
         let links = all_links(count, clients);
-        let proxy = Proxy::start_reading(&net, &links, seed, &frames)
+        let proxy = Proxy::start(&net, &links, seed, &frames)
             .map_err(|error| WorldError(error.to_string()))?;
         let nodes = Nodes::start(&guard)?;
         let watch = Watch::start(nodes.pids.clone())
@@ -132,7 +131,6 @@ impl Processes {
             nodes,
             watch,
             proxy,
-            links,
             launches,
             clients,
             frames,
@@ -154,11 +152,6 @@ impl Processes {
 
     fn client_dialling(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
         (self.client)(Rc::new(Addresses(nodes)))
-    }
-
-    /// What passed over every link so far.
-    pub fn link_counts(&self) -> Vec<(Link, LinkCounts)> {
-        self.links.iter().map(|&link| (link, self.proxy.counts(link))).collect()
     }
 
     async fn spawn(&self, node: NodeId) -> Result<(), WorldError> {

@@ -1,5 +1,4 @@
 //! A disk of the stage: what is on it, and what was asked for since the last fsync.
-//! It never loses what it flushed.
 
 use std::collections::BTreeMap;
 
