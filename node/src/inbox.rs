@@ -1,14 +1,11 @@
 //! What arrived and the loop has not yet taken. Every reader puts in; the loop takes all at once.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use schism_protocol::{NodeId, Request, Ticket};
 use tokio::sync::Notify;
-
-use crate::clients::Connection;
 
 /// Something for the loop.
 pub enum Arrived {
@@ -21,11 +18,8 @@ pub enum Arrived {
         ticket: Ticket,
         request: Request,
     },
-    Status {
-        connection: Rc<Connection>,
-        /// The id to echo.
-        id: Box<[u8]>,
-    },
+    /// A client asks what the node says of itself.
+    Status(Ticket),
 }
 
 /// The queue, on the loop's thread; `wake` may be rung from any.

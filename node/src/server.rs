@@ -190,9 +190,9 @@ impl Server {
                 Arrived::Request { ticket, request } => {
                     self.step(Input::Request { ticket, request });
                 }
-                Arrived::Status { connection, id } => {
+                Arrived::Status(ticket) => {
                     let status = self.machine.status();
-                    self.clients.status(&connection, &id, self.id, self.incarnation, &status);
+                    self.clients.status(ticket, self.id, self.incarnation, &status);
                 }
             }
         }

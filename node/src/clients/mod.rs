@@ -49,7 +49,7 @@ pub struct Clients {
     inbox: Rc<Inbox>,
 }
 
-pub struct Connection {
+struct Connection {
     link: Rc<Link>,
     pending: Cell<usize>,
     /// Nothing more will come; it is closed when everything is answered.
@@ -78,21 +78,18 @@ impl Clients {
 
     /// Answers a request; a second answer to the same one goes nowhere.
     pub fn reply(&self, ticket: Ticket, reply: &Reply) {
-        let Some(asked) = self.pending.borrow_mut().remove(&ticket) else { return };
-        let Pending { connection, id, in_session } = asked;
-        connection.pending.set(connection.pending.get() - 1);
-        self.write(&connection, |out| answer::reply(out, &id, reply, in_session));
+        self.answer(ticket, |out, asked| answer::reply(out, &asked.id, reply, asked.in_session));
     }
 
-    pub fn status(
-        &self,
-        connection: &Rc<Connection>,
-        id: &[u8],
-        node: NodeId,
-        incarnation: u64,
-        status: &Status,
-    ) {
-        self.write(connection, |out| answer::status(out, id, node, incarnation, status));
+    /// Says what the node says of itself.
+    pub fn status(&self, ticket: Ticket, node: NodeId, incarnation: u64, status: &Status) {
+        self.answer(ticket, |out, asked| answer::status(out, &asked.id, node, incarnation, status));
+    }
+
+    fn answer(&self, ticket: Ticket, add: impl FnOnce(&mut Vec<u8>, &Pending)) {
+        let Some(asked) = self.pending.borrow_mut().remove(&ticket) else { return };
+        asked.connection.pending.set(asked.connection.pending.get() - 1);
+        self.write(&asked.connection, |out| add(out, &asked));
     }
 
     /// Lets everything answered in this turn go.
@@ -173,22 +170,20 @@ impl Clients {
 
     fn take(&self, connection: &Rc<Connection>, line: Line) {
         let Line { id, ask } = line;
-        let ask = match (ask, &id) {
-            (Ok(Ask::Status), Some(id)) => {
-                let (connection, id) = (Rc::clone(connection), id.clone());
-                return self.inbox.put(Arrived::Status { connection, id });
+        let refuse = |no: &No| connection.link.write(|out| answer::no(out, id.as_deref(), no));
+        match ask {
+            Err(no) => refuse(&no),
+            Ok(Ask::Status) => {
+                self.inbox.put(Arrived::Status(self.admit(connection, id, false)));
             }
-            (Ok(Ask::Protocol(_)), _) if self.is_full(connection) => {
+            Ok(Ask::Protocol(_)) if self.is_full(connection) => {
                 let detail = "too many requests are under way".to_owned();
-                Err(No { error: "overloaded", detail })
+                refuse(&No { error: "overloaded", detail });
             }
-            (ask, _) => ask,
-        };
-        match (ask, id) {
-            (Ok(Ask::Protocol(request)), Some(id)) => self.admit(connection, id, request),
-            (Ok(_), _) => unreachable!("a line is understood only with its id"),
-            (Err(no), id) => {
-                connection.link.write(|out| answer::no(out, id.as_deref(), &no));
+            Ok(Ask::Protocol(request)) => {
+                let in_session = matches!(request, Request::Append { session: Some(_), .. });
+                let ticket = self.admit(connection, id, in_session);
+                self.inbox.put(Arrived::Request { ticket, request });
             }
         }
     }
@@ -198,14 +193,19 @@ impl Clients {
             || self.pending.borrow().len() >= PENDING_MAX
     }
 
-    fn admit(&self, connection: &Rc<Connection>, id: Box<[u8]>, request: Request) {
+    fn admit(
+        &self,
+        connection: &Rc<Connection>,
+        id: Option<Box<[u8]>>,
+        in_session: bool,
+    ) -> Ticket {
+        let id = id.expect("a line is understood only with its id");
         let ticket = Ticket(self.last_ticket.get() + 1);
         self.last_ticket.set(ticket.0);
-        let in_session = matches!(request, Request::Append { session: Some(_), .. });
         connection.pending.set(connection.pending.get() + 1);
         let connection = Rc::clone(connection);
         self.pending.borrow_mut().insert(ticket, Pending { connection, id, in_session });
-        self.inbox.put(Arrived::Request { ticket, request });
+        ticket
     }
 }
 
