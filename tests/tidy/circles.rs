@@ -124,6 +124,7 @@ impl Sources {
         arrows
     }
 
+    /// Each as its arrows: who imports what from whom, one a line.
     fn circles(&self) -> Vec<String> {
         let arrows = self.arrows();
         let reach: BTreeMap<&Module, BTreeSet<&Module>> =
