@@ -10,7 +10,8 @@
 //! ```
 
 use bytes::Bytes;
-use schism::workload::{Overrides, Registry, SystemRow, from_text};
+use schism::workload::{Overrides, from_text};
+use schism_facts::{BugRow, Catalogue, SystemRow};
 use schism_protocol::raft::message::Message;
 use schism_protocol::wire::Wire;
 use schism_verify::History;
@@ -67,11 +68,9 @@ pub fn porcupine_kv(bytes: &[u8]) {
 /// A workload file.
 pub fn workload(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let system = SystemRow { name: "raft".into(), ..SystemRow::default() };
-    let checks = vec!["linearizable".into(), "durable".into()];
-    let bugs = vec![("raft-vote-twice".into(), "raft".into())];
-    let registry = Registry { systems: vec![system], bugs, checks };
-    if let Err(error) = from_text("w.yaml", text, &Overrides::default(), &registry) {
+    let bug = BugRow { id: "raft-vote-twice", system: "raft", ..BugRow::default() };
+    let catalogue = Catalogue { systems: vec![SystemRow::new("raft", "")], bugs: vec![bug] };
+    if let Err(error) = from_text("w.yaml", text, &Overrides::default(), &catalogue) {
         assert!(!error.to_string().is_empty(), "an error says something");
     }
 }

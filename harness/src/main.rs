@@ -4,12 +4,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use schism::action::{Epochs, FrameKind, FramePart};
 use schism::cli::{self, Program};
-use schism::systems::{BugRow, Catalogue, OptionIs, Progress, SystemRow};
-use schism_protocol::bugs::WAITING;
-use schism_protocol::{BUGS, FrameRow, PROTOCOLS, ProtocolRow};
-use schism_verify::{CommitQuorum, Traces};
+use schism_facts::Catalogue;
+use schism_protocol::{BUGS, PROTOCOLS};
 
 fn main() -> ExitCode {
     cli::main(&Program { catalogue: catalogue(), node })
@@ -17,84 +14,22 @@ fn main() -> ExitCode {
 
 /// The built-in protocols as systems under test, and the bugs that can be planted in them.
 fn catalogue() -> Catalogue {
-    let bugs = BUGS.iter().map(|bug| BugRow {
-        id: bug.id.to_string(),
-        system: bug.protocol.to_string(),
-        about: bug.about.to_string(),
-        stands_for: bug.stands_for.to_string(),
-        waits_for: WAITING.iter().find(|row| row.0 == bug.id).map(|row| row.1.to_string()),
-    });
-    Catalogue { systems: PROTOCOLS.iter().map(system).collect(), bugs: bugs.collect() }
-}
-
-/// A protocol's facts in the harness's own words.
-fn system(protocol: &ProtocolRow) -> SystemRow {
-    use schism_protocol as theirs;
-    SystemRow {
-        name: protocol.name.to_string(),
-        about: protocol.about.to_string(),
-        options: protocol.options.iter().map(|option| option.name.to_string()).collect(),
-        models: match protocol.serves {
-            theirs::Serves::Log => &["log"],
-            theirs::Serves::Consensus => &["consensus"],
-        },
-        progress: match protocol.progress {
-            theirs::Progress::Majority => Progress::Majority,
-            theirs::Progress::MajorityInMemory => Progress::MajorityInMemory,
-            theirs::Progress::FirstNode => Progress::FirstNode,
-            theirs::Progress::Promoted { majority } => Progress::Promoted { majority },
-        },
-        leaderless: protocol.leaderless,
-        may_lose: match protocol.acks {
-            theirs::Acks::Stay => None,
-            theirs::Acks::UntilFailover { option, value } => {
-                Some(option_is(protocol, option, value))
-            }
-        },
-        traces: Traces {
-            without: protocol.traces.without.to_vec(),
-            commit_quorum: match protocol.traces.commit_quorum {
-                theirs::CommitQuorum::Majority => CommitQuorum::Majority,
-                theirs::CommitQuorum::MajorityInMemory => CommitQuorum::MajorityInMemory,
-                theirs::CommitQuorum::Leader => CommitQuorum::Leader,
-                theirs::CommitQuorum::Acceptors => CommitQuorum::Acceptors,
-            },
-            epoch_outlives_crashes: protocol.traces.epoch_outlives_crashes,
-        },
-        frames: protocol.frames.iter().map(frame).collect(),
-        epochs: match protocol.epochs {
-            theirs::Epochs::OfAll => Epochs::OfAll,
-            theirs::Epochs::OfEachDecision => Epochs::OfEachDecision,
-        },
+    Catalogue {
+        systems: PROTOCOLS.iter().map(|protocol| protocol.facts).collect(),
+        bugs: BUGS.iter().map(|bug| bug.facts).collect(),
     }
-}
-
-fn option_is(protocol: &ProtocolRow, option: &str, value: &str) -> OptionIs {
-    let row = protocol.options.iter().find(|row| row.name == option);
-    let by_default = row.expect("a row speaks of its own options").default == value;
-    OptionIs { option: option.to_string(), value: value.to_string(), by_default }
-}
-
-fn frame(row: &FrameRow) -> FrameKind {
-    let part = match row.part {
-        schism_protocol::FramePart::Decides => FramePart::Decides,
-        schism_protocol::FramePart::Moves => FramePart::Moves,
-        schism_protocol::FramePart::Asks => FramePart::Asks,
-    };
-    FrameKind { kind: row.kind, name: row.name.to_string(), part }
 }
 
 fn node(args: Vec<OsString>) -> ExitCode {
     let tables = schism_node::Tables {
-        protocols: PROTOCOLS.iter().map(|protocol| (protocol.name, protocol.build)).collect(),
-        bugs: BUGS.iter().map(|bug| (bug.id, bug.protocol, bug.build)).collect(),
+        protocols: PROTOCOLS.iter().map(|protocol| (protocol.facts.name, protocol.build)).collect(),
+        bugs: BUGS.iter().map(|bug| (bug.facts.id, bug.facts.system, bug.build)).collect(),
     };
     schism_node::run(args, &tables)
 }
 
 #[cfg(test)]
 mod tests {
-    use schism::cli::registry::registry;
     use schism::workload::{Expect, Overrides, SystemSpec, Workload, list, load};
 
     use super::*;
@@ -113,9 +48,9 @@ mod tests {
     ];
 
     fn shipped(overrides: &Overrides) -> Vec<(String, Workload)> {
-        let registry = registry(&catalogue());
+        let catalogue = catalogue();
         let load = |name: String| {
-            let read = load(&name, overrides, &registry);
+            let read = load(&name, overrides, &catalogue);
             (name, read.unwrap_or_else(|error| panic!("{error}\n{}", error.snippet)).workload)
         };
         list().into_iter().map(|listed| load(listed.name)).collect()
@@ -137,8 +72,8 @@ mod tests {
 
     #[test]
     fn every_bug_has_its_planted_workload() {
-        let waits = |id: &str| WAITING.iter().any(|(bug, _)| *bug == id);
-        let mut bugs: Vec<&str> = BUGS.iter().map(|bug| bug.id).filter(|id| !waits(id)).collect();
+        let awake = BUGS.iter().map(|bug| bug.facts).filter(|bug| bug.waits_for.is_none());
+        let mut bugs: Vec<&str> = awake.map(|bug| bug.id).collect();
         for (name, workload) in shipped(&Overrides::default()) {
             let (planted, about_one) = (name.starts_with("planted/"), ABOUT_ONE.contains(&&*name));
             if about_one {
@@ -163,11 +98,11 @@ mod tests {
         let read = shipped(&Overrides { duration, ..Overrides::default() });
         assert!(read.len() > BUGS.len(), "more than the planted ones");
         // Those that name no nodes run on any number of them.
-        let registry = registry(&catalogue());
+        let catalogue = catalogue();
         for (name, _) in read.iter().filter(|(name, _)| !name.contains('/')) {
             let overrides = Overrides { nodes: Some("7".to_owned()), ..Overrides::default() };
             assert_eq!(
-                load(name, &overrides, &registry).map(|read| read.workload.nodes),
+                load(name, &overrides, &catalogue).map(|read| read.workload.nodes),
                 Ok(7),
                 "{name}"
             );
@@ -190,15 +125,14 @@ mod tests {
     #[test]
     fn every_workload_runs_on_every_system_of_its_kind_or_says_why_not() {
         let (catalogue, mut pairs) = (catalogue(), 0);
-        let registry = registry(&catalogue);
         let shipped = shipped(&Overrides::default());
         for (name, workload) in shipped.iter().filter(|(name, _)| !name.contains('/')) {
             let model = workload.model().name;
-            for row in catalogue.systems.iter().filter(|row| row.models.contains(&model)) {
-                let system = Some(row.name.clone());
-                let read = load(name, &Overrides { system, ..Overrides::default() }, &registry);
+            for row in catalogue.systems.iter().filter(|row| row.serves(model)) {
+                let system = Some(row.name.to_string());
+                let read = load(name, &Overrides { system, ..Overrides::default() }, &catalogue);
                 let refused = read.err().map(|error| error.to_string()).unwrap_or_default();
-                let words = refusals(name, workload, &row.name);
+                let words = refusals(name, workload, row.name);
                 let said = words.iter().any(|words| refused.contains(words));
                 assert_eq!(said, !words.is_empty(), "{name} on {}: {refused:?}", row.name);
                 assert!(said || refused.is_empty(), "{name} on {}: {refused}", row.name);

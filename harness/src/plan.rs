@@ -237,18 +237,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     use rand::Rng as _;
+    use schism_facts::{Catalogue, Progress, SystemRow};
 
     use super::*;
-    use crate::workload::{Overrides, Registry, SystemRow, from_text};
+    use crate::workload::{Overrides, from_text};
 
-    fn registry() -> Registry {
-        let (name, models): (_, &[_]) = ("raft".to_owned(), &["log"]);
-        let system = SystemRow { name, models, ..SystemRow::default() };
-        Registry { systems: vec![system], ..Registry::default() }
+    fn catalogue() -> Catalogue {
+        // Anything may be asked of it, promotions too.
+        let progress = Progress::Promoted { majority: true };
+        let system = SystemRow { progress, ..SystemRow::new("raft", "") };
+        Catalogue { systems: vec![system], ..Catalogue::default() }
     }
 
     fn workload(text: &str) -> Workload {
-        from_text("test.yaml", text, &Overrides::default(), &registry()).unwrap()
+        from_text("test.yaml", text, &Overrides::default(), &catalogue()).unwrap()
     }
 
     const STORM: &str = "
@@ -316,7 +318,7 @@ faults:
         let told = draw(&workload, 7).left_out();
         assert_eq!(told.unwrap(), "the disturbance ends at 28s and leaves out promote at 30s");
         assert_eq!(draw(&workload, 7).is_in_vain(), None);
-        let again = from_text("w.yaml", &workload.to_yaml(), &Overrides::default(), &registry());
+        let again = from_text("w.yaml", &workload.to_yaml(), &Overrides::default(), &catalogue());
         assert_eq!(again.unwrap().faults, workload.faults);
     }
 

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use schism_node::Tables;
-use schism_protocol::{PROTOCOLS, ProtocolRow, Serves};
+use schism_protocol::{PROTOCOLS, ProtocolRow};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 /// Size of a value, as in the published figures of others.
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         "protocol            clients  served/s   p50        p99        max        per fdatasync alone"
     );
     for protocol in &args.protocol {
-        let row = PROTOCOLS.iter().find(|row| row.name == protocol);
+        let row = PROTOCOLS.iter().find(|row| row.facts.name == protocol);
         let row = row.unwrap_or_else(|| panic!("no protocol is called {protocol}"));
         for clients in &args.clients {
             let folder = home.path().join(format!("{protocol}-{clients}"));
@@ -114,7 +114,7 @@ impl Cluster {
             let path = |what: &str| folder.join(format!("n{n}{what}")).into_os_string();
             let words: [(&str, OsString); 6] = [
                 ("--id", format!("n{n}").into()),
-                ("--protocol", row.name.into()),
+                ("--protocol", row.facts.name.into()),
                 ("--listen", peer(n).to_string().into()),
                 ("--client", client(n).to_string().into()),
                 ("--peers", peers.join(",").into()),
@@ -131,7 +131,7 @@ impl Cluster {
 
     /// The address of the node that leads, once one does; the first that answers where none will.
     fn who_serves(&self, row: &ProtocolRow) -> SocketAddr {
-        let wanted = if row.leaderless { "\"ok\"" } else { "\"role\":\"leader\"" };
+        let wanted = if row.facts.leaderless { "\"ok\"" } else { "\"role\":\"leader\"" };
         loop {
             for address in &self.clients {
                 if status(*address).is_some_and(|line| line.contains(wanted)) {
@@ -165,8 +165,9 @@ fn load(node: SocketAddr, row: &ProtocolRow, clients: usize, time: Duration) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("an event loop").block_on(async {
         let end = Instant::now() + time;
+        let log = row.facts.serves("log");
         let tasks: Vec<_> =
-            (0..clients).map(|at| tokio::spawn(one_client(node, row.serves, at, end))).collect();
+            (0..clients).map(|at| tokio::spawn(one_client(node, log, at, end))).collect();
         let mut latencies = Vec::new();
         for task in tasks {
             latencies.append(&mut task.await.expect("no client panics"));
@@ -177,7 +178,7 @@ fn load(node: SocketAddr, row: &ProtocolRow, clients: usize, time: Duration) -> 
 
 async fn one_client(
     node: SocketAddr,
-    serves: Serves,
+    keeps_log: bool,
     client: usize,
     end: Instant,
 ) -> Vec<Duration> {
@@ -188,9 +189,10 @@ async fn one_client(
     let (mut latencies, mut answer) = (Vec::new(), String::new());
     for id in 0_u64.. {
         let value = format!("{client:06}-{id:012}-");
-        let what = match serves {
-            Serves::Log => "\"op\":\"append\"".to_owned(),
-            Serves::Consensus => format!("\"op\":\"propose\",\"key\":\"{client}-{id}\""),
+        let what = if keeps_log {
+            "\"op\":\"append\"".to_owned()
+        } else {
+            format!("\"op\":\"propose\",\"key\":\"{client}-{id}\"")
         };
         let line = format!(
             "{{\"id\":{id},{what},\"value\":\"{value:x<width$}\"}}\n",

@@ -53,8 +53,9 @@ impl Tables {
     /// Every protocol and every planted bug of crate `schism-protocol`.
     #[must_use]
     pub fn built_in() -> Self {
-        let protocols = schism_protocol::PROTOCOLS.iter().map(|row| (row.name, row.build));
-        let bugs = schism_protocol::BUGS.iter().map(|bug| (bug.id, bug.protocol, bug.build));
+        let protocols = schism_protocol::PROTOCOLS.iter().map(|row| (row.facts.name, row.build));
+        let bugs =
+            schism_protocol::BUGS.iter().map(|bug| (bug.facts.id, bug.facts.system, bug.build));
         Self { protocols: protocols.collect(), bugs: bugs.collect() }
     }
 }

@@ -43,7 +43,7 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
         directory: folder.to_path_buf(),
         guard: env!("CARGO_BIN_EXE_schism").into(),
         seed: 1,
-        frames: Vec::new(),
+        frames: &[],
     }
 }
 

@@ -1,41 +1,9 @@
 //! The messages between nodes, as far as they can be told apart, and what can be done to them.
 
+use schism_facts::{FramePart, FrameRow};
 use serde::{Deserialize, Serialize};
 
 use super::Delay;
-
-/// A kind of frame on the links between the nodes of a system. A frame is a length (u32, little
-/// endian), its kind (u8), its epoch (u64, little endian) and a body.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FrameKind {
-    /// Its first byte.
-    pub kind: u8,
-    /// What people call it: `append-entries`.
-    pub name: String,
-    /// What it can do to a decision.
-    pub part: FramePart,
-}
-
-/// What the epoch in a frame's header counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Epochs {
-    /// All of the cluster's: a node that moved beyond an epoch left it for good.
-    #[default]
-    OfAll,
-    /// Those of one decision: headers compare only where there is one decision.
-    OfEachDecision,
-}
-
-/// What a frame can do to a decision.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FramePart {
-    /// It carries what would decide, in its epoch.
-    Decides,
-    /// It shows that its sender has moved to its epoch.
-    Moves,
-    /// Its epoch is only asked about: it shows nothing.
-    Asks,
-}
 
 /// What is done to which frames.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -84,13 +52,13 @@ impl Meddling {
     }
 
     /// The kinds that it meets; None for a name that is none of theirs.
-    pub fn met<'a>(&self, kinds: &'a [FrameKind]) -> Option<Vec<&'a FrameKind>> {
+    pub fn met<'a>(&self, kinds: &'a [FrameRow]) -> Option<Vec<&'a FrameRow>> {
         frames_called(&self.kind, kinds)
     }
 }
 
 /// Of these kinds those that a word means: a name, `decides` or `any`. None: it means none.
-pub fn frames_called<'a>(word: &str, kinds: &'a [FrameKind]) -> Option<Vec<&'a FrameKind>> {
+pub fn frames_called<'a>(word: &str, kinds: &'a [FrameRow]) -> Option<Vec<&'a FrameRow>> {
     let called = kinds.iter().filter(|row| match word {
         "any" => true,
         "decides" => row.part == FramePart::Decides,

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use schism_facts::Catalogue;
 use schism_verify::history::formats::{self, FORMATS, Format};
 use schism_verify::history::{History, Note, ReadError};
 use schism_verify::models::MODELS;
 use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
 use super::convert::{TARGETS, convert};
-use super::registry::registry;
 use super::reports::{pretty, with_report};
 use super::screen;
 use super::ticker::CheckTicker;
@@ -19,7 +19,7 @@ use crate::judge;
 use crate::report::{Report, html, terminal};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, HISTORY, Saved};
-use crate::systems::{self, Catalogue};
+use crate::systems;
 use crate::units::{parse_duration, parse_size};
 
 /// Judge a history again: a saved run with its own settings, or a history file
@@ -80,7 +80,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 }
 
 fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
-    let saved = Saved::read(&args.path, &registry(catalogue))?;
+    let saved = Saved::read(&args.path, catalogue)?;
     let program = std::env::current_exe().unwrap_or_default();
     let (spec, bug) = (&saved.workload.system, saved.workload.bug.as_deref());
     let system = systems::system(catalogue, spec, bug, &program);

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use schism_facts::Catalogue;
 
 use super::interrupt::watch_signals;
-use super::registry::registry;
 use super::reports::{pretty, with_report};
 use super::screen;
 use super::session::{Request, carry_out};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_VALID, EXIT_VIOLATED};
 use crate::report::compare::{self, Row};
 use crate::store::Saved;
-use crate::systems::Catalogue;
 use crate::workload::{self, Overrides, Workload};
 
 /// Run the same workload and seed on several systems: one table, one page
@@ -67,7 +66,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
         if *watch_signals().borrow() {
             return Ok(EXIT_INTERRUPTED);
         }
-        let saved = Saved::read(&ended.directory, &registry(catalogue))?;
+        let saved = Saved::read(&ended.directory, catalogue)?;
         drawn.push(with_report(&saved, &ended.verdict, |report| {
             (Row::of(report), compare::pictures(report))
         }));
@@ -87,7 +86,6 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 
 /// All are read before anything starts.
 fn workloads(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>> {
-    let registry = registry(catalogue);
     let one = |system: &String| {
         let overrides = Overrides {
             duration: args.duration.clone(),
@@ -95,7 +93,7 @@ fn workloads(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>> {
             set: args.set.clone(),
             ..Overrides::default()
         };
-        let loaded = workload::load(&args.workload, &overrides, &registry);
+        let loaded = workload::load(&args.workload, &overrides, catalogue);
         // The workload may be right for all others. Its place stays in front, for editors.
         let loaded = loaded.map_err(|error| match error.snippet.as_str() {
             "" => anyhow!("{error}"),

@@ -7,17 +7,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, bail};
+use schism_facts::Catalogue;
 use schism_verify::checkers::{CHECKERS, Sees};
 use serde::Serialize;
 
 use super::interrupt::watch_signals;
-use super::registry::registry;
 use super::reports::pretty;
 use super::screen;
 use super::session::{Request, carry_out};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, EXIT_VALID, EXIT_VIOLATED};
 use crate::store::RunDirectory;
-use crate::systems::Catalogue;
 use crate::workload::{self, Expect, Overrides, Workload};
 
 /// Workloads of planted bugs live here.
@@ -135,8 +134,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 
 /// The planted workloads whose bug is asked for, each with its control.
 fn rows(args: &Args, catalogue: &Catalogue) -> Result<Vec<Row>> {
-    let registry = registry(catalogue);
-    let known: Vec<&str> = catalogue.bugs.iter().map(|bug| bug.id.as_str()).collect();
+    let known: Vec<&str> = catalogue.bugs.iter().map(|bug| bug.id).collect();
     if let Some(unknown) = args.bugs.iter().find(|id| !known.contains(&id.as_str())) {
         bail!("unknown bug {unknown}; `schism list bugs` names {}", known.join(", "));
     }
@@ -146,19 +144,18 @@ fn rows(args: &Args, catalogue: &Catalogue) -> Result<Vec<Row>> {
     let control = Overrides { set: none, ..shortened.clone() };
     let mut rows = Vec::new();
     for listed in workload::list().iter().filter(|listed| listed.name.starts_with(PLANTED)) {
-        let Some(bug) = workload::load(&listed.name, &whole, &registry)?.workload.bug else {
+        let Some(bug) = workload::load(&listed.name, &whole, catalogue)?.workload.bug else {
             continue;
         };
         if args.bugs.is_empty() || args.bugs.contains(&bug) {
-            let planted = screen::told(workload::load(&listed.name, &shortened, &registry)?);
-            let control = workload::load(&listed.name, &control, &registry)?.workload;
+            let planted = screen::told(workload::load(&listed.name, &shortened, catalogue)?);
+            let control = workload::load(&listed.name, &control, catalogue)?.workload;
             rows.push(Row { bug, planted, control });
         }
     }
     let missing = |id: &&String| rows.iter().all(|row| row.bug != **id);
     if let Some(id) = args.bugs.iter().find(missing) {
-        let bug = catalogue.bugs.iter().find(|bug| bug.id == *id);
-        match bug.and_then(|bug| bug.waits_for.as_ref()) {
+        match catalogue.bug(id).and_then(|bug| bug.waits_for) {
             Some(fault) => bail!(
                 "{id} waits for a fault that real processes do not have yet: {fault}; the protocols' \
                  own tests find it in virtual time"

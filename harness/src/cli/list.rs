@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use schism_facts::{BugRow, Catalogue, SystemRow};
 use schism_verify::checkers::CHECKERS;
 use schism_verify::models::MODELS;
 use schism_verify::verdict::KINDS;
@@ -11,9 +12,8 @@ use super::reports::pretty;
 use super::screen;
 use crate::faults::FAULTS;
 use crate::judge::EXIT_VALID;
-use crate::systems::{BugRow, Catalogue, SystemRow};
-use crate::workload;
-use crate::workload::served;
+use crate::systems::progress;
+use crate::workload::{self, served};
 
 /// What there is: workloads, systems, faults, models, checkers, bugs, anomalies
 #[derive(clap::Args)]
@@ -76,16 +76,16 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
 
 /// A bug, and what it waits for.
 fn bug(row: &BugRow) -> (String, String) {
-    let waits = row.waits_for.as_ref().map(|fault| format!(" (waits for the fault: {fault})"));
-    (row.id.clone(), format!("{}{}", row.about, waits.unwrap_or_default()))
+    let waits = row.waits_for.map(|fault| format!(" (waits for the fault: {fault})"));
+    (row.id.to_string(), format!("{}{}", row.about, waits.unwrap_or_default()))
 }
 
 /// A system with what is known of it.
 fn system(row: &SystemRow) -> (String, String) {
-    let may_lose = row.may_lose.as_ref().map(|is| {
+    let may_lose = row.may_lose.map(|is| {
         format!("; with {}: {} a failover may lose what was acknowledged", is.option, is.value)
     });
     let may_lose = may_lose.unwrap_or_default();
-    let facts = format!("{}; {}{may_lose}", served(row.models), row.progress.in_words());
-    (row.name.clone(), format!("{} ({facts})", row.about))
+    let facts = format!("{}; {}{may_lose}", served(row.models), progress::in_words(row.progress));
+    (row.name.to_string(), format!("{} ({facts})", row.about))
 }

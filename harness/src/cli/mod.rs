@@ -10,7 +10,6 @@ mod hunt;
 mod interrupt;
 mod list;
 mod promote;
-pub mod registry;
 mod report;
 mod reports;
 mod run;
@@ -23,9 +22,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use schism_facts::Catalogue;
 
 use crate::judge::EXIT_NOT_RUN;
-use crate::systems::Catalogue;
 
 /// What the command line cannot know by itself, handed over by `main.rs`.
 pub struct Program {

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use schism_facts::Catalogue;
 
-use super::registry::registry;
 use super::reports::write_reports;
 use super::screen;
 use crate::store::{REPORT, Saved};
-use crate::systems::Catalogue;
 
 /// Write a run's report again from its verdict.json and history
 #[derive(clap::Args)]
@@ -21,7 +20,7 @@ pub struct Args {
 
 /// Writes report.html, summary.md and junit.xml, and prints where.
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
-    let saved = Saved::read(&args.path, &registry(catalogue))?;
+    let saved = Saved::read(&args.path, catalogue)?;
     let Some(verdict) = saved.verdict.clone() else {
         bail!(
             "{}: verdict.json is missing or unreadable; `schism check {}` judges the run again",

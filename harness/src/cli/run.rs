@@ -3,15 +3,15 @@
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 
+use schism_facts::Catalogue;
+
 use super::interrupt::watch_signals;
-use super::registry::registry;
 use super::reports::pretty;
 use super::screen;
 use super::session::{Ended, Request, carry_out};
 use crate::judge::{EXIT_INTERRUPTED, EXIT_NOT_RUN, system_name, worst_exit};
 use crate::store::REPORT;
 use crate::store::verdict_file::VerdictFile;
-use crate::systems::Catalogue;
 use crate::workload::{self, Overrides, Workload};
 
 /// Run workloads: start a cluster, disturb it, and judge what clients were told
@@ -113,8 +113,7 @@ fn load_all(args: &Args, catalogue: &Catalogue) -> Result<Vec<Workload>, workloa
         bug: args.bug.clone(),
         set: args.set.clone(),
     };
-    let registry = registry(catalogue);
-    let load = |name| workload::load(name, &overrides, &registry).map(screen::told);
+    let load = |name| workload::load(name, &overrides, catalogue).map(screen::told);
     args.workloads.iter().map(|name| load(name)).collect()
 }
 

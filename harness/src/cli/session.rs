@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
+use schism_facts::Catalogue;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::{Budget, CheckOptions, Monitor};
 
 use super::interrupt::watch_signals;
-use super::registry::registry;
 use super::reports::{pretty, write_reports};
 use super::screen;
 use super::status::StatusBlock;
@@ -23,7 +23,7 @@ use crate::run::{self, End, Finished, Setup};
 use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, RunDirectory, Saved, environment};
-use crate::systems::{self, Catalogue, System};
+use crate::systems::{self, System};
 use crate::workload::Workload;
 use crate::worlds::{self, Place, Start, World};
 
@@ -185,7 +185,7 @@ fn judge_and_report(
     finished: &Finished,
     system: &dyn System,
 ) -> Result<Ended> {
-    let saved = Saved::read(directory.path(), &registry(request.catalogue))?;
+    let saved = Saved::read(directory.path(), request.catalogue)?;
     let shown = directory.path().display().to_string();
     let began = std::time::Instant::now();
     let mut verdict = judge::judge_run(&saved.evidence, workload, system, request.seed, &shown);

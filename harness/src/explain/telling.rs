@@ -14,8 +14,8 @@ pub fn tell(system: &str, nodes: u8, seed: u64) -> Result<Story, String> {
     let play = simulated::play(system, nodes, seed)?;
     let mut teller = Teller {
         story: Story {
-            system: play.row.name.to_string(),
-            about: play.row.about.to_string(),
+            system: play.row.facts.name.to_string(),
+            about: play.row.facts.about.to_string(),
             nodes,
             seed,
             chapters: play.chapters.clone(),
@@ -23,7 +23,7 @@ pub fn tell(system: &str, nodes: u8, seed: u64) -> Result<Story, String> {
             end_ns: play.end_ns,
             ..Story::default()
         },
-        marks: Marks::new(play.row.leaderless),
+        marks: Marks::new(play.row.facts.leaderless),
         going: None,
     };
     for scene in &play.scenes {
@@ -78,7 +78,7 @@ impl Teller {
 
     fn send(&mut self, play: &Play, from: u8, sent_ns: u64, sent: &Sent) {
         let Sent { to, kind, epoch, arrives_ns, to_leader, news } = *sent;
-        let row = play.row.frames.iter().find(|row| row.kind == kind);
+        let row = play.row.facts.frames.iter().find(|row| row.kind == kind);
         let name = row.map_or_else(|| format!("kind {kind}"), |row| row.name.to_string());
         if !news {
             *self.story.undrawn.entry(name).or_default() += 1;
@@ -105,15 +105,16 @@ mod tests {
     fn every_system_is_told_to_its_end_whatever_the_seed() {
         for row in PROTOCOLS {
             for (nodes, seed) in (1..=30).map(|seed| ([3, 5, 7][seed as usize % 3], seed)) {
-                let told = tell(row.name, nodes, seed);
-                let story = told.unwrap_or_else(|why| panic!("{}, seed {seed}: {why}", row.name));
+                let told = tell(row.facts.name, nodes, seed);
+                let story =
+                    told.unwrap_or_else(|why| panic!("{}, seed {seed}: {why}", row.facts.name));
                 let starts = |node: u8| {
                     let states = &story.states;
                     let mut own = states.taken.iter().filter(|taken| taken.node == node);
                     own.next().is_some_and(|taken| states.arrows[taken.arrow].from.is_none())
                 };
                 let all = (1..=nodes).all(starts);
-                assert!(all, "{}, seed {seed}: a node came from nowhere", row.name);
+                assert!(all, "{}, seed {seed}: a node came from nowhere", row.facts.name);
             }
         }
     }

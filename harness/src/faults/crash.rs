@@ -33,7 +33,7 @@ const SPARED: &str = "more would forget together, for good";
 impl Spec for Crash {
     type Choice = Aim;
 
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+    fn check(&self, of: &Subject) -> Result<(), KeyError> {
         self.target.check("target", |target| target.check(of.topology.nodes))
     }
 

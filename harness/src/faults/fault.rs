@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::counter::Counter;
 use super::keys::{self, Key, KeyError};
-use crate::action::{Action, Effect, FrameKind, View};
+use schism_facts::FrameRow;
+
+use crate::action::{Action, Effect, View};
 
 /// A row of the table of faults.
 #[derive(Clone, Copy)]
@@ -39,7 +41,7 @@ pub struct Fault {
 /// The functions of a [`Spec`] with its types put away, so that faults fit into one table.
 #[derive(Clone, Copy)]
 pub(super) struct Functions {
-    check: fn(&Fault, &FaultSpec, &Subject<'_>) -> Result<(), KeyError>,
+    check: fn(&Fault, &FaultSpec, &Subject) -> Result<(), KeyError>,
     draw: fn(&Fault, &FaultSpec, Duration, Topology, &mut ChaCha8Rng) -> Vec<Piece<Value>>,
     resolve: fn(&Value, Topology, &View) -> Result<Aimed, String>,
 }
@@ -50,7 +52,7 @@ pub trait Spec: DeserializeOwned {
     type Choice: Serialize + DeserializeOwned;
 
     /// Checks what depends on the cluster.
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError>;
+    fn check(&self, of: &Subject) -> Result<(), KeyError>;
 
     /// Draws the choices of one strike: all randomness is here.
     fn choose(&self, when: &When, topology: Topology, rng: &mut ChaCha8Rng) -> Self::Choice;
@@ -96,11 +98,11 @@ pub struct Topology {
 
 /// What a fault may know of the system that it is to break.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Subject<'a> {
+pub struct Subject {
     /// The cluster.
     pub topology: Topology,
     /// The kinds of frames between its nodes; empty where nobody knows them.
-    pub frames: &'a [FrameKind],
+    pub frames: &'static [FrameRow],
     /// A node that does not hear of its leader leaves the epoch by itself. Otherwise it stays, or
     /// waits for an operator.
     pub moves_on: bool,
@@ -158,7 +160,7 @@ impl Fault {
     }
 
     /// Checks the values of a workload's keys.
-    pub fn check(&self, spec: &FaultSpec, of: &Subject<'_>) -> Result<(), KeyError> {
+    pub fn check(&self, spec: &FaultSpec, of: &Subject) -> Result<(), KeyError> {
         (self.functions.check)(self, spec, of)
     }
 

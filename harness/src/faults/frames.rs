@@ -7,6 +7,7 @@
 //! wait ends.
 
 use rand_chacha::ChaCha8Rng;
+use schism_facts::FramePart;
 use serde::{Deserialize, Serialize};
 
 use super::counter::{Counter, count};
@@ -14,9 +15,9 @@ use super::fault::{Aimed, Fault, Spec, Subject, Topology, When};
 use super::keys::{Draw, Key, KeyError, Share, Span};
 use super::links::{Direction, Links, Word};
 use crate::action::{
-    DROPPED_FRAMES, DUPLICATED_FRAMES, Delay, Distribution, Effect, FrameFate, FramePart,
-    HELD_EPOCHS, HELD_FRAMES, LONGEST_HOLD_MS, LinkOverlay, MEDIAN_HOLD_MS, Meddling,
-    REORDERED_FRAMES, Until, View, frames_called,
+    DROPPED_FRAMES, DUPLICATED_FRAMES, Delay, Distribution, Effect, FrameFate, HELD_EPOCHS,
+    HELD_FRAMES, LONGEST_HOLD_MS, LinkOverlay, MEDIAN_HOLD_MS, Meddling, REORDERED_FRAMES, Until,
+    View, frames_called,
 };
 use crate::units::format_duration;
 
@@ -95,7 +96,7 @@ enum UntilWhen {
 impl Spec for Frames {
     type Choice = Choice;
 
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+    fn check(&self, of: &Subject) -> Result<(), KeyError> {
         let adapts = self.until.0.contains(&UntilWhen::Moved);
         self.links.check("links", |links| match links {
             Links::Word(Word::All | Word::Clients) => {
@@ -123,7 +124,7 @@ impl Spec for Frames {
         })?;
         self.kind.check("kind", |kind| {
             let Some(met) = frames_called(kind, of.frames) else {
-                let names: Vec<&str> = of.frames.iter().map(|row| row.name.as_str()).collect();
+                let names: Vec<&str> = of.frames.iter().map(|row| row.name).collect();
                 return Err(format!(
                     "no kind of message is called `{kind}`; there are any, decides, {}",
                     names.join(", ")
@@ -274,9 +275,8 @@ mod tests {
         let decides = ("kind", json!("decides"));
         let adversary = spec("frames", &[("until", json!("moved")), decides.clone()]);
         let holds = spec("frames", &[decides]);
-        let check = |spec, of: &Subject<'_>| {
-            find("frames").unwrap().check(spec, of).map_err(|error| error.key)
-        };
+        let check =
+            |spec, of: &Subject| find("frames").unwrap().check(spec, of).map_err(|error| error.key);
         let known = subject(3);
         assert_eq!(check(&adversary, &known), Ok(()));
         assert_eq!(check(&holds, &known), Ok(()));

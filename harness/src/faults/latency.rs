@@ -51,7 +51,7 @@ struct Choice {
 impl Spec for Latency {
     type Choice = Choice;
 
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+    fn check(&self, of: &Subject) -> Result<(), KeyError> {
         self.links.check("links", |links| links.check(of.topology))?;
         let steady = self.jitter.0.iter().any(|jitter| jitter.0.is_zero());
         self.delay.check("delay", |delay| match delay.0 {

@@ -71,7 +71,7 @@ enum Clients {
 impl Spec for Partition {
     type Choice = Choice;
 
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+    fn check(&self, of: &Subject) -> Result<(), KeyError> {
         self.shape.check("shape", |shape| shape.check(of.topology.nodes))
     }
 

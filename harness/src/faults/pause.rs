@@ -30,7 +30,7 @@ struct Pause {
 impl Spec for Pause {
     type Choice = Aim;
 
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+    fn check(&self, of: &Subject) -> Result<(), KeyError> {
         self.target.check("target", |target| target.check(of.topology.nodes))
     }
 

@@ -62,7 +62,7 @@ enum Word {
 impl Spec for Promote {
     type Choice = Choice;
 
-    fn check(&self, of: &Subject<'_>) -> Result<(), KeyError> {
+    fn check(&self, of: &Subject) -> Result<(), KeyError> {
         self.to.check("to", |to| match *to {
             To::Node(node) if node.0 > of.topology.nodes => {
                 let nodes = of.topology.nodes;

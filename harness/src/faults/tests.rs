@@ -2,19 +2,19 @@
 //! done can be told.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
+use schism_facts::{FramePart, FrameRow};
 use serde_json::{Value, json};
 
 use super::keys::KeyError;
 use super::*;
 use crate::action::{
-    Action, Effect, FrameKind, FramePart, HELD_BYTES, HELD_EPOCHS, KILLED, LONGEST_HOLD_MS, NodeId,
-    NodeView, Overlay, REFUSED_CONNECTIONS, View,
+    Action, Effect, HELD_BYTES, HELD_EPOCHS, KILLED, LONGEST_HOLD_MS, NodeId, NodeView, Overlay,
+    REFUSED_CONNECTIONS, View,
 };
 
 pub fn rng_of(seed: u64) -> ChaCha8Rng {
@@ -43,13 +43,13 @@ pub fn spec(kind: &str, keys: &[(&str, Value)]) -> FaultSpec {
 }
 
 /// A system of so many nodes and 2 clients, of which all is known.
-pub fn subject(nodes: u8) -> Subject<'static> {
-    static FRAMES: LazyLock<Vec<FrameKind>> = LazyLock::new(|| {
-        let row = |kind, name: &str, part| FrameKind { kind, name: name.into(), part };
-        vec![row(1, "vote", FramePart::Moves), row(5, "append", FramePart::Decides)]
-    });
+pub fn subject(nodes: u8) -> Subject {
+    const FRAMES: &[FrameRow] = &[
+        FrameRow { kind: 1, name: "vote", part: FramePart::Moves },
+        FrameRow { kind: 5, name: "append", part: FramePart::Decides },
+    ];
     let topology = Topology { nodes, clients: 2 };
-    Subject { topology, frames: &FRAMES, moves_on: true, epochs_compare: true }
+    Subject { topology, frames: FRAMES, moves_on: true, epochs_compare: true }
 }
 
 /// Why these keys are refused.

@@ -22,6 +22,7 @@ use std::thread::JoinHandle;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use schism_facts::FrameRow;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
@@ -31,7 +32,7 @@ use link::state::{LinkState, Registry};
 use link::{Carrier, Passed};
 use net::gate::Listening;
 
-use crate::action::{Effect, FrameKind, Link, OverlayId};
+use crate::action::{Effect, Link, OverlayId};
 
 pub use link::shape::{Arrival, FlowShape, LinkShape, Passage};
 pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
@@ -80,7 +81,7 @@ impl Proxy {
         net: &RunNet,
         links: &[Link],
         seed: u64,
-        kinds: &[FrameKind],
+        kinds: &'static [FrameRow],
     ) -> Result<Proxy, ProxyError> {
         raise_descriptor_limit();
         let effects = Registry::new(kinds);

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schism_facts::Catalogue;
 use schism_verify::{Evidence, History};
 
 use super::verdict_file::VerdictFile;
 use super::{ENVIRONMENT, HISTORY, PLAN, RunDirectory, StoreError, VERDICT, WORKLOAD};
 use crate::plan::Plan;
-use crate::workload::{Overrides, Registry, Workload, WorkloadError, from_text};
+
+use crate::workload::{Overrides, Workload, WorkloadError, from_text};
 
 pub struct Saved {
     pub directory: RunDirectory,
@@ -37,7 +39,7 @@ pub enum SavedError {
 }
 
 impl Saved {
-    pub fn read(path: &Path, registry: &Registry) -> Result<Saved, SavedError> {
+    pub fn read(path: &Path, catalogue: &Catalogue) -> Result<Saved, SavedError> {
         let directory = RunDirectory::open(path)?;
         let broken = |name: &str, message: String| SavedError::File {
             file: directory.file(name).display().to_string(),
@@ -46,7 +48,7 @@ impl Saved {
         let text = String::from_utf8(directory.read(WORKLOAD)?)
             .map_err(|error| broken(WORKLOAD, error.to_string()))?;
         let file = directory.file(WORKLOAD).display().to_string();
-        let workload = from_text(&file, &text, &Overrides::default(), registry)?;
+        let workload = from_text(&file, &text, &Overrides::default(), catalogue)?;
         let plan = serde_json::from_slice(&directory.read(PLAN)?)
             .map_err(|error| broken(PLAN, error.to_string()))?;
         let environment = match directory.read(ENVIRONMENT) {

@@ -5,23 +5,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_facts::{Acks, FrameRow, Progress, SystemRow, Traces};
 use schism_verify::models::Model;
-use schism_verify::{Acks, Traces};
 
 use super::clients::lines::LinesClient;
-use super::{Client, Dial, Launch, Layout, NodeStatus, Progress, System, SystemRow};
-use crate::action::{FrameKind, NodeId, View};
+use super::{Client, Dial, Launch, Layout, NodeStatus, System, progress};
+use crate::action::{NodeId, View};
 
 /// A command line with holes, and how long a node may take to answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandSystem {
     argv: Vec<String>,
     ready: Duration,
-    progress: Progress,
-    leaderless: bool,
+    row: SystemRow,
     acks: Acks,
-    traces: Traces,
-    frames: Vec<FrameKind>,
 }
 
 impl CommandSystem {
@@ -30,27 +27,14 @@ impl CommandSystem {
     /// do, what it acknowledges stays, and all invariants hold of its traces.
     pub fn new(argv: Vec<String>, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
-        let (progress, traces) = (Progress::default(), Traces::default());
-        let (leaderless, acks, frames) = (false, Acks::default(), Vec::new());
-        CommandSystem { argv, ready, progress, leaderless, acks, traces, frames }
+        let row = SystemRow::new("", "a system of one's own");
+        CommandSystem { argv, ready, row, acks: Acks::default() }
     }
 
-    /// The same system, of which is known what its row says.
+    /// The same system, of which is known what its row says, started with these options.
     #[must_use]
-    pub fn known(self, row: &SystemRow) -> Self {
-        CommandSystem {
-            progress: row.progress,
-            leaderless: row.leaderless,
-            traces: row.traces.clone(),
-            frames: row.frames.clone(),
-            ..self
-        }
-    }
-
-    /// The same system, whose acknowledgements promise this.
-    #[must_use]
-    pub fn promising(self, acks: Acks) -> Self {
-        CommandSystem { acks, ..self }
+    pub fn known(self, row: &SystemRow, options: &BTreeMap<String, String>) -> Self {
+        CommandSystem { row: *row, acks: row.acks(options), ..self }
     }
 }
 
@@ -81,27 +65,23 @@ impl System for CommandSystem {
     }
 
     fn can_progress(&self, view: &View) -> bool {
-        self.progress.can(view)
+        progress::can(self.row.progress, view)
     }
 
     fn leaderless(&self) -> bool {
-        self.leaderless
+        self.row.leaderless
     }
 
     fn forgets(&self) -> bool {
-        self.progress == Progress::MajorityInMemory
+        self.row.progress == Progress::MajorityInMemory
     }
 
     fn memory_lost(&self, view: &View) -> Option<String> {
-        self.progress.memory_lost(view)
+        progress::memory_lost(self.row.progress, view)
     }
 
     fn waits_for_operator(&self) -> bool {
-        matches!(self.progress, Progress::Promoted { .. })
-    }
-
-    fn refuses(&self) -> &[(&'static str, &'static str)] {
-        &[]
+        self.row.progress.is_by_hand()
     }
 
     fn writes_evidence(&self) -> bool {
@@ -113,11 +93,11 @@ impl System for CommandSystem {
     }
 
     fn traces(&self) -> Traces {
-        self.traces.clone()
+        self.row.traces
     }
 
-    fn frames(&self) -> Vec<FrameKind> {
-        self.frames.clone()
+    fn frames(&self) -> &'static [FrameRow] {
+        self.row.frames
     }
 
     fn ready(&self) -> Duration {

@@ -5,99 +5,20 @@
 pub mod builtin;
 pub mod clients;
 pub mod command;
-mod progress;
+pub mod progress;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use schism_facts::{Acks, Catalogue, FrameRow, Traces};
 use schism_verify::models::Model;
-use schism_verify::{Acks, Traces};
 
-use crate::action::{Epochs, FrameKind, NodeId, View};
+use crate::action::{NodeId, View};
 use crate::workload::SystemSpec;
 
 pub use clients::{Client, Completion, Control, Dial, Leads, NodeStatus, Refusal};
-pub use progress::Progress;
-
-/// The systems and planted bugs there are, in the order they are shown. `main.rs` makes the rows
-/// from the protocols' own tables, so that nothing else here names a protocol.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Catalogue {
-    /// One row a system.
-    pub systems: Vec<SystemRow>,
-    /// One row a planted bug.
-    pub bugs: Vec<BugRow>,
-}
-
-/// A system.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SystemRow {
-    /// Its name in workloads.
-    pub name: String,
-    /// One line for people.
-    pub about: String,
-    /// The options it takes.
-    pub options: Vec<String>,
-    /// What clients may ask of it: models by name.
-    pub models: &'static [&'static str],
-    /// When it owes progress.
-    pub progress: Progress,
-    /// No node ever leads: a fault that means the leader means a node drawn from the seed.
-    pub leaderless: bool,
-    /// When a failover may lose what it acknowledged. None: never.
-    pub may_lose: Option<OptionIs>,
-    /// How the invariants read on its traces.
-    pub traces: Traces,
-    /// The frames on the links between its nodes.
-    pub frames: Vec<FrameKind>,
-    /// What the epochs in their headers count.
-    pub epochs: Epochs,
-}
-
-/// An option of a system with this value.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OptionIs {
-    /// The option's name.
-    pub option: String,
-    /// The value.
-    pub value: String,
-    /// It has this value where nobody says otherwise.
-    pub by_default: bool,
-}
-
-impl OptionIs {
-    /// Whether it has, with these options given.
-    pub fn holds(&self, given: &BTreeMap<String, String>) -> bool {
-        given.get(&self.option).map_or(self.by_default, |value| *value == self.value)
-    }
-}
-
-/// A planted bug.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BugRow {
-    /// Its id: `R13`.
-    pub id: String,
-    /// The system it is planted in.
-    pub system: String,
-    /// What is wrong, in a sentence.
-    pub about: String,
-    /// The real bug it stands for.
-    pub stands_for: String,
-    /// The fault that it waits for: no fault of real processes can wake it yet.
-    pub waits_for: Option<String>,
-}
-
-impl SystemRow {
-    /// What it promises of an append that it acknowledged, with these options given.
-    pub fn acks(&self, given: &BTreeMap<String, String>) -> Acks {
-        match &self.may_lose {
-            Some(when) if when.holds(given) => Acks::UntilFailover,
-            _ => Acks::Stay,
-        }
-    }
-}
 
 /// The system of a workload, ready to be launched. `program` is this program, which built-in nodes
 /// are started from. Nothing is known of a system that is in no row.
@@ -110,8 +31,8 @@ pub fn system(
     Box::new(match spec {
         SystemSpec::Named { name, options } => {
             let system = builtin::system(program, name, options, bug);
-            match catalogue.systems.iter().find(|row| row.name == *name) {
-                Some(row) => system.known(row).promising(row.acks(options)),
+            match catalogue.system(name) {
+                Some(row) => system.known(row, options),
                 None => system,
             }
         }
@@ -177,8 +98,6 @@ pub trait System {
     fn waits_for_operator(&self) -> bool {
         false
     }
-    /// Faults it refuses, each with the reason.
-    fn refuses(&self) -> &[(&'static str, &'static str)];
     /// Whether it writes trace and delivered files.
     fn writes_evidence(&self) -> bool;
     /// What it promises of an append that it acknowledged.
@@ -190,28 +109,9 @@ pub trait System {
         Traces::default()
     }
     /// The frames on the links between its nodes; none if nobody knows them.
-    fn frames(&self) -> Vec<FrameKind> {
-        Vec::new()
+    fn frames(&self) -> &'static [FrameRow] {
+        &[]
     }
     /// How long a node may take to answer `status`.
     fn ready(&self) -> std::time::Duration;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_option_has_the_value_given_or_its_default() {
-        let check = |by_default: bool, given: &[(&str, &str)], expected: bool| {
-            let is = OptionIs { option: "mode".into(), value: "async".into(), by_default };
-            let text = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
-            assert_eq!(is.holds(&given.iter().map(text).collect()), expected, "{given:?}");
-        };
-        check(false, &[], false);
-        check(true, &[], true);
-        check(false, &[("mode", "async")], true);
-        check(true, &[("mode", "sync")], false);
-        check(false, &[("other", "async")], false);
-    }
 }

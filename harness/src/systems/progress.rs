@@ -3,80 +3,60 @@
 //! where a stopped node forgets everything is it believed that it is recovering, until it says
 //! otherwise; a node that nobody stopped is not.
 
+use schism_facts::Progress;
+
 use crate::action::{Endpoint, Flow, NodeId, View};
 
-/// When a system owes progress once messages arrive in time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Progress {
-    /// While a majority is up and mutually connected.
-    #[default]
-    Majority,
-    /// While a majority is up, mutually connected and remembers: who was stopped has forgotten
-    /// everything, and counts again when it is recovering no longer.
-    MajorityInMemory,
-    /// While n1 is up: it leads for ever.
-    FirstNode,
-    /// While the node that leads the highest epoch is up, and where `majority`, together with a
-    /// majority it is mutually connected to. Nobody leads: nothing is owed.
-    Promoted {
-        /// Whether its acknowledgements need a majority.
-        majority: bool,
-    },
+/// Whether progress may be demanded in this world.
+pub fn can(progress: Progress, view: &View) -> bool {
+    let majority = view.nodes.len() / 2 + 1;
+    match progress {
+        Progress::Majority => has_clique(view, None, majority),
+        Progress::MajorityInMemory => {
+            let mut view = view.clone();
+            for node in &view.forgot {
+                view.nodes[usize::from(node.0) - 1].running = false;
+            }
+            has_clique(&view, None, majority)
+        }
+        Progress::FirstNode => has_clique(view, Some(NodeId(1)), 1),
+        Progress::Promoted { majority: needed } => view.leader.is_some_and(|leader| {
+            has_clique(view, Some(leader), if needed { majority } else { 1 })
+        }),
+    }
 }
 
-impl Progress {
-    /// Whether progress may be demanded in this world.
-    pub fn can(self, view: &View) -> bool {
-        let majority = view.nodes.len() / 2 + 1;
-        match self {
-            Progress::Majority => has_clique(view, None, majority),
-            Progress::MajorityInMemory => {
-                let mut view = view.clone();
-                for node in &view.forgot {
-                    view.nodes[usize::from(node.0) - 1].running = false;
-                }
-                has_clique(&view, None, majority)
-            }
-            Progress::FirstNode => has_clique(view, Some(NodeId(1)), 1),
-            Progress::Promoted { majority: needed } => view.leader.is_some_and(|leader| {
-                has_clique(view, Some(leader), if needed { majority } else { 1 })
-            }),
-        }
-    }
+/// Why progress can never be demanded again, whatever is healed: so many have forgotten what
+/// they knew that no majority is left to tell them. None: it can.
+pub fn memory_lost(progress: Progress, view: &View) -> Option<String> {
+    let nodes = view.nodes.len();
+    let forgot =
+        |node: &NodeId| !view.nodes[usize::from(node.0) - 1].running || view.forgot.contains(node);
+    let names: Vec<String> =
+        NodeId::all(nodes as u8).filter(forgot).map(|node| node.to_string()).collect();
+    let (know, majority) = (nodes - names.len(), nodes / 2 + 1);
+    let lost = progress == Progress::MajorityInMemory && know < majority;
+    lost.then(|| {
+        format!(
+            "nodes that were stopped have forgotten everything ({}); that leaves {know} of \
+             {nodes}, and it takes {majority} to tell the others",
+            names.join(", ")
+        )
+    })
+}
 
-    /// Why progress can never be demanded again, whatever is healed: so many have forgotten what
-    /// they knew that no majority is left to tell them. None: it can.
-    pub fn memory_lost(self, view: &View) -> Option<String> {
-        let nodes = view.nodes.len();
-        let forgot = |node: &NodeId| {
-            !view.nodes[usize::from(node.0) - 1].running || view.forgot.contains(node)
-        };
-        let names: Vec<String> =
-            NodeId::all(nodes as u8).filter(forgot).map(|node| node.to_string()).collect();
-        let (know, majority) = (nodes - names.len(), nodes / 2 + 1);
-        let lost = self == Progress::MajorityInMemory && know < majority;
-        lost.then(|| {
-            format!(
-                "nodes that were stopped have forgotten everything ({}); that leaves {know} of \
-                 {nodes}, and it takes {majority} to tell the others",
-                names.join(", ")
-            )
-        })
-    }
-
-    /// In words: `progress while a majority is up and connected`.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Progress::Majority => "progress while a majority is up and connected",
-            Progress::MajorityInMemory => {
-                "progress while a majority is up, connected and not recovering"
-            }
-            Progress::FirstNode => "progress while n1 is up",
-            Progress::Promoted { majority: true } => {
-                "progress while the promoted node is up and connected with a majority"
-            }
-            Progress::Promoted { majority: false } => "progress while the promoted node is up",
+/// In words: `progress while a majority is up and connected`.
+pub fn in_words(progress: Progress) -> &'static str {
+    match progress {
+        Progress::Majority => "progress while a majority is up and connected",
+        Progress::MajorityInMemory => {
+            "progress while a majority is up, connected and not recovering"
         }
+        Progress::FirstNode => "progress while n1 is up",
+        Progress::Promoted { majority: true } => {
+            "progress while the promoted node is up and connected with a majority"
+        }
+        Progress::Promoted { majority: false } => "progress while the promoted node is up",
     }
 }
 
@@ -135,7 +115,7 @@ mod tests {
     #[test]
     fn progress_needs_a_majority_that_is_mutually_connected() {
         let check = |nodes: u8, down: &[u8], cut: &[(u8, u8)], expected: bool| {
-            let can = Progress::Majority.can(&view(nodes, down, cut, None));
+            let can = can(Progress::Majority, &view(nodes, down, cut, None));
             assert_eq!(can, expected, "{down:?} {cut:?}");
         };
         check(5, &[], &[], true);
@@ -151,11 +131,11 @@ mod tests {
 
     #[test]
     fn in_memory_only_those_count_who_remember() {
-        let check = |nodes: u8, down: &[u8], forgot: &[u8], cut: &[(u8, u8)], can: bool| {
+        let check = |nodes: u8, down: &[u8], forgot: &[u8], cut: &[(u8, u8)], owed: bool| {
             let forgot = forgot.iter().copied().map(NodeId).collect();
             let view = View { forgot, ..view(nodes, down, cut, None) };
-            assert_eq!(Progress::MajorityInMemory.can(&view), can, "{view:?}");
-            assert!(Progress::Majority.can(&View { forgot: BTreeSet::new(), ..view }) || !can);
+            assert_eq!(can(Progress::MajorityInMemory, &view), owed, "{view:?}");
+            assert!(can(Progress::Majority, &View { forgot: BTreeSet::new(), ..view }) || !owed);
         };
         check(3, &[], &[], &[], true);
         check(3, &[], &[1], &[], true);
@@ -173,7 +153,7 @@ mod tests {
     fn what_no_majority_remembers_is_lost() {
         let lost = |progress: Progress, nodes: u8, down: &[u8], forgot: &[u8]| {
             let forgot = forgot.iter().copied().map(NodeId).collect();
-            progress.memory_lost(&View { forgot, ..view(nodes, down, &[], None) })
+            memory_lost(progress, &View { forgot, ..view(nodes, down, &[], None) })
         };
         let memory = |nodes, down: &[u8], forgot: &[u8]| {
             lost(Progress::MajorityInMemory, nodes, down, forgot)
@@ -190,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_first_node_needs_nobody() {
-        let can = |view: &View| Progress::FirstNode.can(view);
+        let can = |view: &View| can(Progress::FirstNode, view);
         assert!(can(&view(3, &[2, 3], &[(1, 2), (3, 1)], None)));
         assert!(!can(&view(3, &[1], &[], Some(2))));
         let mut stopped = view(3, &[], &[], Some(1));
@@ -202,7 +182,7 @@ mod tests {
     fn a_promoted_node_owes_progress_with_whom_it_needs() {
         let check = |down: &[u8], cut: &[(u8, u8)], leader: Option<u8>, both: bool, alone: bool| {
             let view = view(5, down, cut, leader);
-            let can = |majority| Progress::Promoted { majority }.can(&view);
+            let can = |majority| super::can(Progress::Promoted { majority }, &view);
             assert_eq!((can(true), can(false)), (both, alone), "{down:?} {cut:?} {leader:?}");
         };
         check(&[], &[], None, false, false);

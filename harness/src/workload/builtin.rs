@@ -161,7 +161,7 @@ fn wrong(place: &str, message: &str) -> WorkloadError {
 mod tests {
     use include_dir::File;
 
-    use super::super::tests::registry;
+    use super::super::tests::catalogue;
     use super::super::{Overrides, from_text};
     use super::*;
 
@@ -204,7 +204,7 @@ mod tests {
             readme.split("\n\n").find(|part| part.contains("about: Two of five")).unwrap();
         let lines: Vec<&str> = example.lines().map(|line| &line[4..]).collect();
         let text = lines.join("\n");
-        let read = from_text("README.md", &text, &Overrides::default(), &registry()).unwrap();
+        let read = from_text("README.md", &text, &Overrides::default(), &catalogue()).unwrap();
         assert_eq!((read.faults.len(), read.rate), (2, Some(500.0)));
     }
 
@@ -214,12 +214,12 @@ mod tests {
         let path = folder.path().join("mine.yaml");
         fs::write(&path, "system: raft\nnodes: 0\n").unwrap();
         let path = path.to_str().unwrap();
-        let error = super::super::load(path, &Overrides::default(), &registry()).unwrap_err();
+        let error = super::super::load(path, &Overrides::default(), &catalogue()).unwrap_err();
         assert!(error.to_string().starts_with(&format!("{path}:2:8: found `0`")), "{error}");
         fs::write(path, "system: raft\n").unwrap();
-        let read = super::super::load(path, &Overrides::default(), &registry()).unwrap().workload;
+        let read = super::super::load(path, &Overrides::default(), &catalogue()).unwrap().workload;
         assert_eq!(read.name, "mine");
-        let built_in = super::super::load("quiet", &Overrides::default(), &registry()).unwrap();
+        let built_in = super::super::load("quiet", &Overrides::default(), &catalogue()).unwrap();
         assert_eq!(built_in.workload.name, "quiet");
     }
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schism_facts::{Catalogue, Epochs, SystemRow};
 use serde_json::Value;
 
 use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::when::End;
-use super::{FaultSpec, Registry, SystemRow, SystemSpec, When, Workload};
-use crate::action::Epochs;
+use super::{FaultSpec, SystemSpec, When, Workload};
 use crate::faults::{FAULTS, Fault, Subject, find};
 
 /// How long a fault lasts when the file does not say.
@@ -20,7 +20,7 @@ const FOR: Duration = Duration::from_secs(2);
 pub(super) fn specs(
     node: &Node,
     workload: &Workload,
-    registry: &Registry,
+    catalogue: &Catalogue,
     end: &mut End<'_>,
 ) -> Result<Vec<FaultSpec>, Mistake> {
     let Tree::List(items) = &node.tree else {
@@ -28,7 +28,7 @@ pub(super) fn specs(
             .at
             .mistake(format!("found {}; faults are a list: `- crash: {{...}}`", node.found())));
     };
-    let specs = items.iter().map(|item| spec(item, workload, registry, end));
+    let specs = items.iter().map(|item| spec(item, workload, catalogue, end));
     let specs: Vec<(FaultSpec, Place)> = specs.collect::<Result<_, _>>()?;
     end.every_kind_strikes(&specs)?;
     Ok(specs.into_iter().map(|(spec, _)| spec).collect())
@@ -38,7 +38,7 @@ pub(super) fn specs(
 fn spec(
     item: &Node,
     workload: &Workload,
-    registry: &Registry,
+    catalogue: &Catalogue,
     end: &mut End<'_>,
 ) -> Result<(FaultSpec, Place), Mistake> {
     let empty = Node { at: item.at.clone(), tree: Tree::Map(Vec::new()) };
@@ -61,8 +61,8 @@ fn spec(
         let hint = meant(kind, FAULTS.iter().map(|fault| fault.name), "faults");
         return Err(at.mistake(format!("unknown fault `{kind}`{hint}")));
     };
-    let row = row(workload, registry);
-    refused(at, kind, row)?;
+    let row = row(workload, catalogue);
+    refused(at, fault, row, catalogue)?;
 
     let mut known = vec!["every", if fault.by_hand { "after" } else { "for" }, "at"];
     known.extend(fault.keys.iter().map(|key| key.name));
@@ -91,27 +91,39 @@ fn spec(
 }
 
 /// What is known of the system under test.
-fn row<'a>(workload: &Workload, registry: &'a Registry) -> Option<&'a SystemRow> {
+fn row<'a>(workload: &Workload, catalogue: &'a Catalogue) -> Option<&'a SystemRow> {
     let SystemSpec::Named { name, .. } = &workload.system else { return None };
-    registry.systems.iter().find(|row| row.name == *name)
+    catalogue.system(name)
 }
 
-fn refused(at: &Place, kind: &str, row: Option<&SystemRow>) -> Result<(), Mistake> {
-    let Some(row) = row else { return Ok(()) };
-    match row.refuses.iter().find(|(fault, _)| fault == kind) {
-        Some((_, why)) => Err(at.mistake(format!("{} refuses `{kind}`: {why}", row.name))),
-        None => Ok(()),
-    }
+/// Who elects its leaders by itself waits for no operator.
+fn refused(
+    at: &Place,
+    fault: &Fault,
+    row: Option<&SystemRow>,
+    catalogue: &Catalogue,
+) -> Result<(), Mistake> {
+    let Some(row) = row.filter(|row| fault.by_hand && !row.progress.is_by_hand()) else {
+        return Ok(());
+    };
+    let by_hand = catalogue.systems.iter().filter(|row| row.progress.is_by_hand());
+    let by_hand: Vec<&str> = by_hand.map(|row| row.name).collect();
+    Err(at.mistake(format!(
+        "{} refuses `{}`: no operator chooses who leads it; choose {}, or take the promotions out",
+        row.name,
+        fault.name,
+        by_hand.join(" or ")
+    )))
 }
 
 /// What the fault may know of the system under test.
-fn subject<'a>(
+fn subject(
     fault: &Fault,
     at: &Place,
     workload: &Workload,
-    row: Option<&'a SystemRow>,
-) -> Result<Subject<'a>, Mistake> {
-    let frames = row.map_or(&[][..], |row| &row.frames);
+    row: Option<&SystemRow>,
+) -> Result<Subject, Mistake> {
+    let frames = row.map_or(&[][..], |row| row.frames);
     if fault.reads_frames && frames.is_empty() {
         return Err(at.mistake(format!(
             "nobody knows the messages of this system, so `{}` cannot tell one from the next; it \
@@ -119,7 +131,7 @@ fn subject<'a>(
             fault.name
         )));
     }
-    let moves_on = row.is_some_and(|row| row.moves_on);
+    let moves_on = row.is_some_and(|row| row.progress.moves_on());
     // A log is decided slot by slot, one at a time.
     let one = !workload.model().has_keys() || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);

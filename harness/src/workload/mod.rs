@@ -40,9 +40,10 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schism_facts::Catalogue;
+
 use schism_verify::verdict::Kind;
 
-use crate::action::{Epochs, FrameKind};
 pub use crate::faults::{FaultSpec, When};
 pub use error::WorkloadError;
 pub use model::served;
@@ -62,36 +63,6 @@ pub struct Overrides {
     pub bug: Option<String>,
     /// Each `--set`, as `key=value`.
     pub set: Vec<String>,
-}
-
-/// The names a workload may use, handed over as data.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Registry {
-    /// The systems.
-    pub systems: Vec<SystemRow>,
-    /// Planted bugs: id, and the system it is planted in.
-    pub bugs: Vec<(String, String)>,
-    /// Checks by name.
-    pub checks: Vec<String>,
-}
-
-/// A system as far as a workload must know it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SystemRow {
-    /// Its name.
-    pub name: String,
-    /// The options it takes.
-    pub options: Vec<String>,
-    /// What clients may ask of it: models by name.
-    pub models: &'static [&'static str],
-    /// The frames on the links between its nodes.
-    pub frames: Vec<FrameKind>,
-    /// What the epochs in their headers count.
-    pub epochs: Epochs,
-    /// A node that does not hear of its leader leaves the epoch by itself.
-    pub moves_on: bool,
-    /// Faults it refuses, each with the reason.
-    pub refuses: Vec<(String, String)>,
 }
 
 /// A row of `schism list workloads`.
@@ -143,10 +114,10 @@ impl Workload {
 pub fn load(
     name_or_path: &str,
     overrides: &Overrides,
-    registry: &Registry,
+    catalogue: &Catalogue,
 ) -> Result<Loaded, WorkloadError> {
     let source = builtin::find(name_or_path)?;
-    parse::parse(&source, overrides, registry)
+    parse::parse(&source, overrides, catalogue)
 }
 
 /// Reads a workload from text; `file` is what errors call it.
@@ -154,10 +125,10 @@ pub fn from_text(
     file: &str,
     text: &str,
     overrides: &Overrides,
-    registry: &Registry,
+    catalogue: &Catalogue,
 ) -> Result<Workload, WorkloadError> {
     let source = builtin::Source::named(file, text.to_owned());
-    parse::parse(&source, overrides, registry).map(|loaded| loaded.workload)
+    parse::parse(&source, overrides, catalogue).map(|loaded| loaded.workload)
 }
 
 /// The workloads built into the binary, by name.

@@ -1,11 +1,12 @@
 //! Which model a workload asks for: the words under `operations`, and what is asked where nothing
 //! stands there. It never knows a system.
 
+use schism_facts::Catalogue;
 use schism_verify::models::Model;
 
 use super::error::Mistake;
 use super::tree::{Node, Tree};
-use super::{Registry, SystemSpec, Workload};
+use super::{SystemSpec, Workload};
 use crate::generate;
 
 impl Workload {
@@ -46,7 +47,7 @@ pub(super) fn usual(model: &Model) -> Vec<(String, u32)> {
 pub(super) fn of_file(
     root: &Node,
     changes: &super::Overrides,
-    registry: &Registry,
+    catalogue: &Catalogue,
 ) -> &'static Model {
     let own = root.under("system").and_then(|node| match &node.tree {
         Tree::Scalar { text, .. } => Some(text.as_str()),
@@ -56,8 +57,8 @@ pub(super) fn of_file(
         },
     });
     let served = own.or(changes.system.as_deref()).and_then(|name| {
-        let row = registry.systems.iter().find(|row| row.name == name)?;
-        generate::models().find(|model| row.models.contains(&model.name))
+        let row = catalogue.system(name)?;
+        generate::models().find(|model| row.serves(model.name))
     });
     served.unwrap_or_else(|| generate::models().next().expect("a run can drive a model"))
 }
@@ -74,11 +75,11 @@ pub fn served(models: &[&str]) -> String {
 pub(super) fn check(
     system: &Node,
     workload: &Workload,
-    registry: &Registry,
+    catalogue: &Catalogue,
 ) -> Result<(), Mistake> {
     let SystemSpec::Named { name, .. } = &workload.system else { return Ok(()) };
-    let row = registry.systems.iter().find(|row| row.name == *name).expect("looked up before");
-    if row.models.contains(&workload.model().name) {
+    let row = catalogue.system(name).expect("looked up before");
+    if row.serves(workload.model().name) {
         return Ok(());
     }
     let asked: Vec<&str> = workload.operations.iter().map(|(name, _)| name.as_str()).collect();
@@ -91,7 +92,7 @@ pub(super) fn check(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{registry, workload};
+    use super::super::tests::{catalogue, workload};
     use super::super::{Overrides, builtin::Source, from_text, parse};
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(asks(&format!("{own}operations: {{propose: 1}}")), consensus);
         let seven = vec!["operations.propose=7".to_owned()];
         let seven = Overrides { set: seven, ..Overrides::default() };
-        let seven = from_text("w.yaml", "system: paxos", &seven, &registry()).unwrap();
+        let seven = from_text("w.yaml", "system: paxos", &seven, &catalogue()).unwrap();
         assert_eq!(seven.operations, [("propose".to_owned(), 7)]);
     }
 
@@ -120,7 +121,7 @@ mod tests {
         let check = |file: &str, system: Option<&str>, told: &[&str]| {
             let overrides = Overrides { system: system.map(str::to_owned), ..Overrides::default() };
             let source = Source::named("w.yaml", file.to_owned());
-            let read = parse::parse(&source, &overrides, &registry()).unwrap();
+            let read = parse::parse(&source, &overrides, &catalogue()).unwrap();
             assert_eq!(read.remarks, told, "{file} {system:?}");
         };
         let fixed = "system: {name: raft, fixed-timeout: true, heartbeat: 9ms}";
@@ -137,7 +138,7 @@ mod tests {
         let system =
             |name: &str| Overrides { system: Some(name.to_owned()), ..Overrides::default() };
         let error = |text: &str, overrides: &Overrides| {
-            from_text("w.yaml", text, overrides, &registry()).unwrap_err().to_string()
+            from_text("w.yaml", text, overrides, &catalogue()).unwrap_err().to_string()
         };
         assert_eq!(
             error("system: raft", &system("paxos")),

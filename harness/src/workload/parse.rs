@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schism_facts::Catalogue;
+use schism_verify::checkers::CHECKERS;
 use schism_verify::history::Level;
 use schism_verify::verdict::{KINDS, Kind};
 
@@ -13,8 +15,7 @@ use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
 use super::when::End;
 use super::{
-    Expect, Loaded, Overrides, Registry, SystemSpec, Workload, WorkloadError, faults, model,
-    overrides,
+    Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model, overrides,
 };
 use crate::units;
 
@@ -32,13 +33,17 @@ const VALUE_BYTES_MAX: u64 = 512 << 10;
 pub(super) fn parse(
     source: &Source,
     changes: &Overrides,
-    registry: &Registry,
+    catalogue: &Catalogue,
 ) -> Result<Loaded, WorkloadError> {
-    workload(source, changes, registry)
+    workload(source, changes, catalogue)
         .map_err(|mistake| mistake.in_file(&source.file, &source.text))
 }
 
-fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result<Loaded, Mistake> {
+fn workload(
+    source: &Source,
+    changes: &Overrides,
+    catalogue: &Catalogue,
+) -> Result<Loaded, Mistake> {
     let mut root = read(&source.text, None)?;
     if root.tree == Tree::Null {
         return Err(Place::start()
@@ -50,7 +55,7 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
             root.found()
         )));
     }
-    let usual = model::usual(model::of_file(&root, changes, registry));
+    let usual = model::usual(model::of_file(&root, changes, catalogue));
     let own_duration = root.under("duration").and_then(|node| positive(node).ok());
     let mut remarks: Vec<String> = overrides::dropped(&root, changes).into_iter().collect();
     overrides::apply(&mut root, changes, &usual)?;
@@ -60,7 +65,7 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
         return Err(Place::start().mistake("no `system`; write one, such as `system: raft`"));
     };
     let asked = system;
-    let system = system_spec(asked, registry)?;
+    let system = system_spec(asked, catalogue)?;
     let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
     let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
     let duration_all = top.or("duration", DURATION, positive)?;
@@ -80,7 +85,7 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
         read_level: top.or("read-level", Level::Linearizable, read_level)?,
         timeout: top.or("timeout", Duration::from_secs(1), positive)?,
         faults: Vec::new(),
-        checks: top.or("checks", Vec::new(), |node| checks(node, registry))?,
+        checks: top.or("checks", Vec::new(), checks)?,
         bug: None,
         value_bytes: top.or("value-bytes", 8, value_bytes)?,
         keys: top.option("keys", |node| number(node, 1..=KEYS_MAX))?,
@@ -89,7 +94,7 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
         min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
         expect: top.or("expect", Expect::Valid, expect)?,
     };
-    model::check(asked, &workload, registry)?;
+    model::check(asked, &workload, catalogue)?;
     if let Some(node) = top.get("retry").filter(|_| workload.retry)
         && !workload.model().has_sessions()
     {
@@ -105,11 +110,11 @@ fn workload(source: &Source, changes: &Overrides, registry: &Registry) -> Result
             workload.model().name
         )));
     }
-    workload.bug = top.option("bug", |node| bug(node, &workload.system, registry))?;
+    workload.bug = top.option("bug", |node| bug(node, &workload.system, catalogue))?;
     if let Some(node) = top.get("faults") {
         let cut = top.get("duration").map(|node| &node.at);
         let mut end = End::new(&workload, own_duration.unwrap_or(DURATION), cut);
-        workload.faults = faults::specs(node, &workload, registry, &mut end)?;
+        workload.faults = faults::specs(node, &workload, catalogue, &mut end)?;
         remarks.extend(end.left_out());
     }
     Ok(Loaded { workload, remarks })
@@ -166,12 +171,12 @@ fn value_bytes(node: &Node) -> Result<usize, Mistake> {
     Err(node.at.mistake(format!("{bytes} bytes; a value has between 1 and {VALUE_BYTES_MAX}")))
 }
 
-fn checks(node: &Node, registry: &Registry) -> Result<Vec<String>, Mistake> {
+fn checks(node: &Node) -> Result<Vec<String>, Mistake> {
     let mut checks: Vec<String> = Vec::new();
     for item in list(node) {
         let check = word(item)?;
-        if !registry.checks.iter().any(|known| known == check) {
-            let hint = meant(check, registry.checks.iter().map(String::as_str), "checks");
+        if !CHECKERS.iter().any(|known| known.name == check) {
+            let hint = meant(check, CHECKERS.iter().map(|known| known.name), "checks");
             return Err(item.at.mistake(format!("unknown check `{check}`{hint}")));
         }
         if checks.iter().any(|earlier| earlier == check) {
@@ -185,10 +190,10 @@ fn checks(node: &Node, registry: &Registry) -> Result<Vec<String>, Mistake> {
     Ok(checks)
 }
 
-fn bug(node: &Node, system: &SystemSpec, registry: &Registry) -> Result<String, Mistake> {
+fn bug(node: &Node, system: &SystemSpec, catalogue: &Catalogue) -> Result<String, Mistake> {
     let id = word(node)?;
-    let Some((_, home)) = registry.bugs.iter().find(|(known, _)| known == id) else {
-        let hint = meant(id, registry.bugs.iter().map(|row| row.0.as_str()), "bugs");
+    let Some(home) = catalogue.bug(id).map(|bug| bug.system) else {
+        let hint = meant(id, catalogue.bugs.iter().map(|bug| bug.id), "bugs");
         return Err(node.at.mistake(format!("unknown bug `{id}`{hint}")));
     };
     match system {
@@ -233,9 +238,9 @@ fn expect(node: &Node) -> Result<Expect, Mistake> {
     }
 }
 
-fn system_spec(node: &Node, registry: &Registry) -> Result<SystemSpec, Mistake> {
+fn system_spec(node: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
     if let Tree::Scalar { .. } = node.tree {
-        let name = known_system(node, registry)?.to_owned();
+        let name = known_system(node, catalogue)?.to_owned();
         return Ok(SystemSpec::Named { name, options: BTreeMap::new() });
     }
     let entries = map(node)?;
@@ -246,8 +251,8 @@ fn system_spec(node: &Node, registry: &Registry) -> Result<SystemSpec, Mistake> 
             .at
             .mistake("a system has a `name` (built in) or a `command` (your own), not both")),
         (Some(name), None) => {
-            let name = known_system(name, registry)?;
-            named(name, entries, registry)
+            let name = known_system(name, catalogue)?;
+            named(name, entries, catalogue)
         }
         (None, Some(command)) => own(node, command),
         (None, None) => Err(node.at.mistake(
@@ -257,21 +262,25 @@ fn system_spec(node: &Node, registry: &Registry) -> Result<SystemSpec, Mistake> 
     }
 }
 
-fn known_system<'a>(node: &'a Node, registry: &Registry) -> Result<&'a str, Mistake> {
+fn known_system<'a>(node: &'a Node, catalogue: &Catalogue) -> Result<&'a str, Mistake> {
     let name = word(node)?;
-    if registry.systems.iter().any(|row| row.name == name) {
+    if catalogue.system(name).is_some() {
         return Ok(name);
     }
-    let hint = meant(name, registry.systems.iter().map(|row| row.name.as_str()), "systems");
+    let hint = meant(name, catalogue.systems.iter().map(|row| row.name), "systems");
     Err(node.at.mistake(format!("unknown system `{name}`{hint}")))
 }
 
-fn named(name: &str, entries: &[(Key, Node)], registry: &Registry) -> Result<SystemSpec, Mistake> {
-    let row = registry.systems.iter().find(|row| row.name == name).expect("looked up before");
+fn named(
+    name: &str,
+    entries: &[(Key, Node)],
+    catalogue: &Catalogue,
+) -> Result<SystemSpec, Mistake> {
+    let row = catalogue.system(name).expect("looked up before");
     let mut options = BTreeMap::new();
     for (key, value) in entries.iter().filter(|(key, _)| key.text != "name") {
-        if !row.options.contains(&key.text) {
-            let known = row.options.iter().map(String::as_str).chain(["name"]);
+        if row.options.iter().all(|option| option.name != key.text) {
+            let known = row.options.iter().map(|option| option.name).chain(["name"]);
             let hint = meant(&key.text, known, "options");
             return Err(key.at.mistake(format!("unknown option `{}` of {name}{hint}", key.text)));
         }

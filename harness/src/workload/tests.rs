@@ -2,73 +2,56 @@
 
 mod drawn;
 
+use schism_facts::{BugRow, Epochs, FramePart, FrameRow, OptionRow, Progress, SystemRow};
 use serde_json::json;
 
 use super::*;
-use crate::action::{Epochs, FramePart};
 
-/// Systems, bugs and checks as the command line would hand them over.
-pub(crate) fn registry() -> Registry {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+/// Systems and bugs as `main` would hand them over.
+pub(crate) fn catalogue() -> Catalogue {
+    const fn option(name: &'static str) -> OptionRow {
+        OptionRow { name, about: "", default: "" }
+    }
     let raft = SystemRow {
-        name: "raft".to_owned(),
-        models: &["log"],
-        options: words(&[
-            "election-timeout",
-            "heartbeat",
-            "snapshot-every",
-            "pre-vote",
-            "check-quorum",
-            "fixed-timeout",
-        ]),
-        frames: vec![
-            FrameKind { kind: 3, name: "request-vote".to_owned(), part: FramePart::Moves },
-            FrameKind { kind: 5, name: "append-entries".to_owned(), part: FramePart::Decides },
+        options: &const {
+            [
+                option("election-timeout"),
+                option("heartbeat"),
+                option("snapshot-every"),
+                option("pre-vote"),
+                option("check-quorum"),
+                option("fixed-timeout"),
+            ]
+        },
+        frames: &[
+            FrameRow { kind: 3, name: "request-vote", part: FramePart::Moves },
+            FrameRow { kind: 5, name: "append-entries", part: FramePart::Decides },
         ],
-        moves_on: true,
-        ..SystemRow::default()
+        ..SystemRow::new("raft", "")
     };
     let paxos = SystemRow {
-        name: "paxos".to_owned(),
         models: &["consensus"],
-        frames: vec![FrameKind { kind: 4, name: "accept".to_owned(), part: FramePart::Decides }],
+        frames: &[FrameRow { kind: 4, name: "accept", part: FramePart::Decides }],
         epochs: Epochs::OfEachDecision,
-        moves_on: true,
-        ..SystemRow::default()
+        ..SystemRow::new("paxos", "")
     };
-    let frail = SystemRow {
-        name: "frail".to_owned(),
-        models: &["log"],
-        refuses: vec![("pause".to_owned(), "it cannot be stopped".to_owned())],
-        ..SystemRow::default()
-    };
+    let frail = SystemRow { progress: Progress::FirstNode, ..SystemRow::new("frail", "") };
+    let progress = Progress::Promoted { majority: true };
+    let by_hand = SystemRow { progress, ..SystemRow::new("by-hand", "") };
     let bugs = ["R02", "R05", "R07", "R08", "R11", "R12", "R13", "R14", "R19", "R20", "R22", "R34"];
-    Registry {
-        systems: vec![raft, paxos, frail],
-        bugs: bugs.iter().map(|id| ((*id).to_owned(), "raft".to_owned())).collect(),
-        checks: words(&[
-            "linearizable",
-            "total-order",
-            "durable",
-            "invariants",
-            "adversary",
-            "progress",
-            "convergence",
-            "bypass",
-            "survival",
-        ]),
-    }
+    let bug = |id| BugRow { id, system: "raft", ..BugRow::default() };
+    Catalogue { systems: vec![raft, paxos, frail, by_hand], bugs: bugs.map(bug).into() }
 }
 
 /// A workload from text that is known to be right.
 pub(crate) fn workload(text: &str) -> Workload {
-    from_text("test.yaml", text, &Overrides::default(), &registry()).unwrap()
+    from_text("test.yaml", text, &Overrides::default(), &catalogue()).unwrap()
 }
 
 fn with(text: &str, set: &[&str]) -> Result<Workload, WorkloadError> {
     let set = set.iter().map(|text| (*text).to_owned()).collect();
     let overrides = Overrides { set, ..Overrides::default() };
-    from_text("w.yaml", text, &overrides, &registry())
+    from_text("w.yaml", text, &overrides, &catalogue())
 }
 
 #[test]
@@ -211,13 +194,14 @@ fn an_adversary_of_decisions_that_count_apart_needs_a_single_one() {
     assert!(with(&text(""), &[]).unwrap_err().to_string().contains("with `keys: 1`"));
     let one = with(&text("keys: 1\n"), &[]).unwrap();
     assert_eq!(one.keys, Some(1));
-    assert_eq!(from_text("w.yaml", &one.to_yaml(), &Overrides::default(), &registry()), Ok(one));
+    assert_eq!(from_text("w.yaml", &one.to_yaml(), &Overrides::default(), &catalogue()), Ok(one));
 }
 
 #[test]
 fn mistakes_in_faults_are_shown_where_they_stand() {
     let check = |faults: &str, error: &str| {
-        let text = format!("system: raft\nnodes: 3\nfaults:\n{faults}\n");
+        let system = if faults.contains("promote") { "by-hand" } else { "raft" };
+        let text = format!("system: {system}\nnodes: 3\nfaults:\n{faults}\n");
         let found = with(&text, &[]).unwrap_err().to_string();
         assert!(found.starts_with(error), "{faults:?} gave\n  {found}, not\n  {error}");
     };
@@ -247,8 +231,12 @@ fn mistakes_in_faults_are_shown_where_they_stand() {
     check("  - crash: {}\n    pause: {}", "w.yaml:5:5: `pause` beside another fault");
     check("  crash: {}", "w.yaml:4:3: found a map; faults are a list");
     check("  - crash: [one]", "w.yaml:4:12: found a list; a map of keys is needed here");
-    let refused = with("{system: frail, faults: [pause]}", &[]).unwrap_err().to_string();
-    assert_eq!(refused, "w.yaml:1:26: frail refuses `pause`: it cannot be stopped");
+    let refused = with("{system: frail, faults: [promote]}", &[]).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "w.yaml:1:26: frail refuses `promote`: no operator chooses who leads it; choose by-hand, \
+         or take the promotions out"
+    );
 }
 
 #[test]
@@ -290,7 +278,7 @@ fn flags_come_before_set_and_the_last_wins() {
         set: vec!["nodes=7".to_owned(), "duration=6s".to_owned(), "duration=8s".to_owned()],
     };
     let text = "{system: {name: raft, pre-vote: false}, bug: R07}";
-    let read = from_text("w.yaml", text, &overrides, &registry()).unwrap();
+    let read = from_text("w.yaml", text, &overrides, &catalogue()).unwrap();
     assert_eq!((read.nodes, read.seed, read.bug.as_deref()), (7, Some(u64::MAX), None));
     assert_eq!(read.duration, Duration::from_secs(8));
     let plain = SystemSpec::Named { name: "raft".to_owned(), options: BTreeMap::new() };
@@ -316,7 +304,7 @@ fn mistakes_on_the_command_line_name_the_flag() {
     check("nodes=[", "--set nodes=[: not YAML");
     check("nodes=3\nx: 4", "--set nodes=3\nx: 4: not YAML");
     let overrides = Overrides { duration: Some("5".to_owned()), ..Overrides::default() };
-    let found = from_text("w.yaml", "system: raft", &overrides, &registry()).unwrap_err();
+    let found = from_text("w.yaml", "system: raft", &overrides, &catalogue()).unwrap_err();
     assert!(found.to_string().starts_with("--duration 5: `5` has no unit"), "{found}");
 }
 

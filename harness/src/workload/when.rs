@@ -175,16 +175,17 @@ impl<'a> End<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::registry;
+    use super::super::tests::catalogue;
     use super::super::{Loaded, Overrides, WorkloadError, builtin::Source, from_text, parse};
     use super::*;
 
     /// Reads these faults of a run of 30 s (28 s of disturbance) with these `--set`.
     fn read(faults: &str, set: &[&str]) -> Result<Loaded, WorkloadError> {
-        let text = format!("system: raft\nfaults:\n{faults}\n");
+        let system = if faults.contains("promote") { "by-hand" } else { "raft" };
+        let text = format!("system: {system}\nfaults:\n{faults}\n");
         let set = set.iter().map(|text| (*text).to_owned()).collect();
         let overrides = Overrides { set, ..Overrides::default() };
-        parse::parse(&Source::named("w.yaml", text), &overrides, &registry())
+        parse::parse(&Source::named("w.yaml", text), &overrides, &catalogue())
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
             let times: Vec<Vec<u64>> = times.collect();
             assert_eq!(times, left, "{faults:?}");
             let text = loaded.workload.to_yaml();
-            let again = from_text("again.yaml", &text, &Overrides::default(), &registry());
+            let again = from_text("again.yaml", &text, &Overrides::default(), &catalogue());
             assert_eq!(again, Ok(loaded.workload), "what is saved is a workload");
         };
         let crashes = "  - crash: {at: [3s, 11s, 19s]}";

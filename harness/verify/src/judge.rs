@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::budget::timed;
 use crate::checkers::{CHECKERS, CheckResult, Checker};
-use crate::evidence::{Evidence, Settings, finals, is_run};
+use crate::evidence::{Evidence, Settings, finals, is_run, waives};
 use crate::history::nemesis::{self, FinalRead};
 use crate::history::{Event, History, Operation, Type};
 use crate::models::MALFORMED;
@@ -37,7 +37,7 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
 
 fn judge_one(checker: &Checker, evidence: &Evidence, settings: &Settings) -> Option<CheckResult> {
     let asked = settings.checks.iter().any(|name| name == checker.name);
-    if settings.acks.waives().contains(&checker.name) {
+    if waives(settings.acks).contains(&checker.name) {
         return asked.then(|| {
             let reason = format!(
                 "this system does not promise to be {}; `failover-loss` and `reads` judge what it \

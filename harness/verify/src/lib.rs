@@ -79,8 +79,9 @@ pub use budget::Budget;
 pub use checkers::linearizable::{
     CheckError, CheckOptions, FailedCas, check, check_model, monitor,
 };
-pub use checkers::{CheckResult, CommitQuorum, Monitor, Traces};
-pub use evidence::{Acks, Evidence, Settings};
+pub use checkers::{CheckResult, Monitor};
+pub use evidence::{Evidence, Settings};
 pub use history::History;
 pub use judge::{doubts, judge, overall};
 pub use models::spec::{Call, Spec};
+pub use schism_facts::{Acks, CommitQuorum, Traces};

@@ -40,11 +40,11 @@ impl FromStr for NodeId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.strip_prefix('n').and_then(|digits| digits.parse().ok());
-        number
-            .filter(|&number| number > 0)
-            .map(NodeId)
-            .ok_or_else(|| format!("`{text}` is not a node; nodes are n1, n2, ..."))
+        let digits = text
+            .strip_prefix('n')
+            .filter(|digits| digits.starts_with(|c| ('1'..='9').contains(&c)));
+        let number = digits.and_then(|digits| digits.parse().ok());
+        number.map(NodeId).ok_or_else(|| format!("`{text}` is not a node; nodes are n1, n2, ..."))
     }
 }
 
@@ -83,6 +83,8 @@ mod tests {
         check("n1", Some(1));
         check("n255", Some(255));
         check("n0", None);
+        check("n01", None);
+        check("n+1", None);
         check("n256", None);
         check("1", None);
         check("n", None);

@@ -53,6 +53,11 @@ impl SystemRow {
         }
     }
 
+    /// Whether clients may ask it for what this model says.
+    pub fn serves(&self, model: &str) -> bool {
+        self.models.contains(&model)
+    }
+
     /// What it promises of an append that it acknowledged, with these options given.
     pub fn acks(&self, given: &BTreeMap<String, String>) -> Acks {
         let default =
@@ -131,7 +136,7 @@ pub enum Acks {
     UntilFailover,
 }
 
-/// How the invariants (design: protocols, section 1.8) read on a system's traces.
+/// How the invariants (docs/internals/protocols.md) read on a system's traces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Traces {
     /// The numbers of the invariants that do not apply: 2 for I2.
@@ -187,8 +192,8 @@ pub struct FrameRow {
     pub part: FramePart,
 }
 
-/// What a frame can do to a decision, as an adaptive adversary sees it (design: protocols,
-/// section 3).
+/// What a frame can do to a decision, as an adaptive adversary sees it
+/// (docs/internals/protocols.md, "The adversary").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FramePart {
     /// It carries what would decide: sent by the leader or proposer of the frame's epoch.
@@ -211,7 +216,7 @@ pub enum Epochs {
 }
 
 /// A planted bug, as `schism list bugs` prints it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BugRow {
     /// Its identifier, for good: `R13`.
     pub id: &'static str,
@@ -233,6 +238,27 @@ pub struct BugRow {
     /// The fault that it waits for: no fault of real processes can wake it yet, only the simulated
     /// cluster finds it. A directed workload is owed when the fault is there.
     pub waits_for: Option<&'static str>,
+}
+
+/// The systems and planted bugs there are, in the order they are shown.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Catalogue {
+    /// The systems that have a name.
+    pub systems: Vec<SystemRow>,
+    /// The bugs that can be planted in them.
+    pub bugs: Vec<BugRow>,
+}
+
+impl Catalogue {
+    /// The system of this name.
+    pub fn system(&self, name: &str) -> Option<&SystemRow> {
+        self.systems.iter().find(|row| row.name == name)
+    }
+
+    /// The bug with this id.
+    pub fn bug(&self, id: &str) -> Option<&BugRow> {
+        self.bugs.iter().find(|row| row.id == id)
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,11 @@ pub use machine::*;
 mod row;
 mod states;
 
-pub use row::*;
+pub use row::ProtocolRow;
+pub use schism_facts::{
+    Acks, BugRow, CommitQuorum, Epochs, FramePart, FrameRow, OptionIs, OptionRow, Progress,
+    SystemRow, Traces,
+};
 pub use states::*;
 
 /// Every protocol, in the order people read about them.

@@ -1,31 +1,31 @@
 //! What the frames on links between nodes show: how far each node has moved.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use schism_facts::{FramePart, FrameRow};
 use tokio::sync::watch;
 
 use super::Header;
-use crate::action::{Endpoint, FrameKind, FramePart, Link, NodeId};
+use crate::action::{Endpoint, Link, NodeId};
 
 /// The greatest epoch that each node has been seen to have moved to, for all links together.
 pub struct Readings {
-    kinds: Arc<[FrameKind]>,
+    kinds: &'static [FrameRow],
     moved: BTreeMap<NodeId, watch::Sender<u64>>,
 }
 
 /// The same as one direction of a link needs it.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    kinds: Arc<[FrameKind]>,
+    kinds: &'static [FrameRow],
     source: watch::Sender<u64>,
     sink: watch::Receiver<u64>,
 }
 
 impl Readings {
     /// No node has moved. Without kinds, nobody may look at frames.
-    pub fn new(kinds: &[FrameKind]) -> Readings {
-        Readings { kinds: kinds.into(), moved: BTreeMap::new() }
+    pub fn new(kinds: &'static [FrameRow]) -> Readings {
+        Readings { kinds, moved: BTreeMap::new() }
     }
 
     /// Both directions of a link, if somebody may look at its frames.
@@ -37,7 +37,7 @@ impl Readings {
         let mut node = |node| self.moved.entry(node).or_default().clone();
         let (dials, accepts) = (node(from), node(link.to));
         let reading = |source: &watch::Sender<u64>, sink: &watch::Sender<u64>| Reading {
-            kinds: self.kinds.clone(),
+            kinds: self.kinds,
             source: source.clone(),
             sink: sink.subscribe(),
         };

@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex};
 
 use super::shape::{FlowShape, LinkShape, Passage};
 use crate::action::{
-    DELAYED_SEGMENTS, DROPPED_BYTES, Delay, Effect, FrameKind, HELD_BYTES, Meddling, OverlayId,
+    DELAYED_SEGMENTS, DROPPED_BYTES, Delay, Effect, HELD_BYTES, Meddling, OverlayId,
     REFUSED_CONNECTIONS, RESET_CONNECTIONS, Style,
 };
 use crate::proxy::frames::meddle::FrameRule;
 use crate::proxy::frames::tally::Tally;
+use schism_facts::FrameRow;
 
 /// The tallies of every overlay that was ever on a link.
 #[derive(Debug, Default)]
 pub struct Registry {
     tallies: Mutex<BTreeMap<OverlayId, Arc<Tally>>>,
     /// The frames on links between nodes; none if nobody may look at them.
-    kinds: Vec<FrameKind>,
+    kinds: &'static [FrameRow],
 }
 
 /// What a link does now: never changed, only replaced.
@@ -41,8 +42,8 @@ pub struct FlowState {
 
 impl Registry {
     /// Nothing has been counted. `kinds` are the frames on links between nodes.
-    pub fn new(kinds: &[FrameKind]) -> Registry {
-        Registry { tallies: Mutex::default(), kinds: kinds.to_vec() }
+    pub fn new(kinds: &'static [FrameRow]) -> Registry {
+        Registry { tallies: Mutex::default(), kinds }
     }
 
     fn of(&self, overlay: OverlayId) -> Arc<Tally> {
@@ -75,7 +76,7 @@ impl Registry {
     }
 
     fn rule(&self, overlay: OverlayId, meddling: &Meddling) -> FrameRule {
-        let met = meddling.met(&self.kinds).expect("who puts it on has asked for the kind");
+        let met = meddling.met(self.kinds).expect("who puts it on has asked for the kind");
         FrameRule {
             overlay,
             kinds: met.iter().map(|row| row.kind).collect(),

@@ -1,9 +1,11 @@
 //! Frames between nodes, met one by one.
 
+use schism_facts::{FramePart, FrameRow};
+
 use super::*;
 use crate::action::{
-    DROPPED_FRAMES, DUPLICATED_FRAMES, FrameFate, FramePart, HELD_EPOCHS, HELD_FRAMES,
-    LONGEST_HOLD_MS, Meddling, REORDERED_FRAMES, Until,
+    DROPPED_FRAMES, DUPLICATED_FRAMES, FrameFate, HELD_EPOCHS, HELD_FRAMES, LONGEST_HOLD_MS,
+    Meddling, REORDERED_FRAMES, Until,
 };
 
 const N: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
@@ -18,14 +20,11 @@ struct Cluster {
     net: RunNet,
 }
 
-fn kinds() -> Vec<FrameKind> {
-    let row = |kind, name: &str, part| FrameKind { kind, name: name.into(), part };
-    vec![
-        row(ASK, "ask", FramePart::Asks),
-        row(VOTE, "vote", FramePart::Moves),
-        row(APPEND, "append", FramePart::Decides),
-    ]
-}
+const KINDS: &[FrameRow] = &[
+    FrameRow { kind: ASK, name: "ask", part: FramePart::Asks },
+    FrameRow { kind: VOTE, name: "vote", part: FramePart::Moves },
+    FrameRow { kind: APPEND, name: "append", part: FramePart::Decides },
+];
 
 fn frame(kind: u8, epoch: u64, body: &[u8]) -> Vec<u8> {
     let length = (9 + body.len()) as u32;
@@ -36,7 +35,7 @@ impl Cluster {
     fn new() -> Cluster {
         let net = RunNet::claim().unwrap();
         let nodes = N.map(|node| TcpListener::bind(net.peer(node)).unwrap()).into();
-        let proxy = Proxy::start(&net, &all_links(3, 0), 1, &kinds()).unwrap();
+        let proxy = Proxy::start(&net, &all_links(3, 0), 1, KINDS).unwrap();
         Cluster { proxy, nodes, net }
     }
 

@@ -9,9 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::action::{
-    ClientId, Delay, Distribution, Endpoint, FrameKind, Link, NodeId, OverlayId, Style,
-};
+use crate::action::{ClientId, Delay, Distribution, Endpoint, Link, NodeId, OverlayId, Style};
 
 use super::*;
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use schism_facts::{Progress, SystemRow};
 use schism_verify::history::{Event, Field, Name, Value};
 use schism_verify::models::{self, Model};
 
@@ -15,8 +16,7 @@ use crate::action::{Action, ClientId, Effect, Endpoint, Flow, NodeId, Overlay, O
 use crate::clock::{Clock, Local};
 use crate::systems::command::CommandSystem;
 use crate::systems::{
-    Client, Completion, Control, Dial, Launch, Layout, NodeStatus, Progress, Refusal, System,
-    SystemRow,
+    Client, Completion, Control, Dial, Launch, Layout, NodeStatus, Refusal, System,
 };
 use crate::worlds::overlays::Overlays;
 use crate::worlds::{Death, Stall, World, WorldError};
@@ -86,7 +86,7 @@ impl FakeLog {
             asked: Cell::new(0),
             appended: Cell::new(0),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
-                .known(&SystemRow { progress, ..SystemRow::default() }),
+                .known(&SystemRow { progress, ..SystemRow::new("fake", "") }, &BTreeMap::new()),
         })
     }
 
@@ -288,10 +288,6 @@ impl System for FakeSystem {
 
     fn memory_lost(&self, view: &View) -> Option<String> {
         self.0.judge_of_progress.memory_lost(view)
-    }
-
-    fn refuses(&self) -> &[(&'static str, &'static str)] {
-        &[]
     }
 
     fn writes_evidence(&self) -> bool {

@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_facts::{Catalogue, Progress, SystemRow};
 use schism_verify::checkers::consensus::ConsensusMonitor;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::history::{Event, Process, Type, Value};
@@ -24,7 +25,7 @@ use crate::action::NodeId;
 use crate::clock::{Clock, Signal};
 use crate::judge;
 use crate::plan;
-use crate::workload::{Overrides, Registry, SystemRow, Workload, from_text};
+use crate::workload::{Overrides, Workload, from_text};
 use crate::worlds::Death;
 
 const FAULTS: &str = "
@@ -63,10 +64,11 @@ impl Write for Shared {
 }
 
 fn workload(text: &str) -> Workload {
-    let row = |name: &str, models| SystemRow { name: name.into(), models, ..SystemRow::default() };
-    let systems = vec![row("fake", &["log"]), row("decides", &["consensus"])];
-    let registry = Registry { systems, ..Registry::default() };
-    from_text("test.yaml", text, &Overrides::default(), &registry).unwrap()
+    let progress = Progress::Promoted { majority: true };
+    let fake = SystemRow { progress, ..SystemRow::new("fake", "it may be promoted") };
+    let decides = SystemRow { models: &["consensus"], ..SystemRow::new("decides", "") };
+    let catalogue = Catalogue { systems: vec![fake, decides], ..Catalogue::default() };
+    from_text("test.yaml", text, &Overrides::default(), &catalogue).unwrap()
 }
 
 /// Runs with this seed; `meddle` may change the setup, with the log at hand.

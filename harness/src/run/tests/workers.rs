@@ -38,7 +38,7 @@ impl Scripted {
             "ok" => Ok(rest),
             "fail" => Err(Refusal::certain(rest)),
             "hint" => {
-                let leader = NodeId::try_from(rest.to_string()).ok();
+                let leader = rest.parse().ok();
                 Err(Refusal { leader, ..Refusal::certain("not-leader") })
             }
             "info" => Err(Refusal::unknown(rest)),

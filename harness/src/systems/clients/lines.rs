@@ -339,7 +339,7 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> (Option<u64>, Result<T, Refusal>) 
 
 fn refused(body: Body) -> Refusal {
     let Body { answered, error, leader, detail } = body;
-    let leader = leader.and_then(|leader| NodeId::try_from(leader.to_string()).ok());
+    let leader = leader.and_then(|leader| leader.parse().ok());
     match error {
         Some(error) if DEFINITE.contains(&&*error) => {
             Refusal { leader, detail, answered, ..Refusal::certain(error) }
@@ -356,7 +356,7 @@ fn status(body: &serde_json::Value) -> NodeStatus {
     NodeStatus {
         role: text("role").unwrap_or_default().to_string(),
         epoch: number("epoch").unwrap_or(0),
-        leader: text("leader").and_then(|name| NodeId::try_from(name.to_string()).ok()),
+        leader: text("leader").and_then(|name| name.parse().ok()),
         delivered: number("delivered"),
     }
 }

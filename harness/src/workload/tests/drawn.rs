@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::*;
-use super::{registry, workload};
+use super::{catalogue, workload};
 
 fn durations() -> impl Strategy<Value = Duration> {
     (1..100_000_u64).prop_map(Duration::from_millis)
@@ -74,15 +74,15 @@ proptest! {
     #[test]
     fn what_is_written_reads_back_the_same(workload in any_workload()) {
         let text = workload.to_yaml();
-        let read = from_text("workload.yaml", &text, &Overrides::default(), &registry());
+        let read = from_text("workload.yaml", &text, &Overrides::default(), &catalogue());
         prop_assert_eq!(read.map_err(|error| format!("{error}\n{text}")), Ok(workload));
     }
 
     #[test]
     fn no_file_and_no_flag_makes_it_panic(text in "\\PC{0,80}", set in "\\PC{0,30}") {
         let overrides = Overrides { set: vec![set], ..Overrides::default() };
-        let _ = from_text("w.yaml", &text, &overrides, &registry());
-        let _ = from_text("w.yaml", "{system: raft, faults: [crash]}", &overrides, &registry());
+        let _ = from_text("w.yaml", &text, &overrides, &catalogue());
+        let _ = from_text("w.yaml", "{system: raft, faults: [crash]}", &overrides, &catalogue());
     }
 
     #[test]
@@ -93,7 +93,7 @@ proptest! {
         let mut text = workload("{system: raft, faults: [crash, latency]}").to_yaml();
         let at = text.char_indices().nth(at % text.chars().count()).map_or(0, |(at, _)| at);
         text.replace_range(at..=at, &with);
-        if let Err(error) = from_text("w.yaml", &text, &Overrides::default(), &registry()) {
+        if let Err(error) = from_text("w.yaml", &text, &Overrides::default(), &catalogue()) {
             let shown = error.to_string();
             prop_assert!(shown.starts_with("w.yaml:") && !shown.contains('\n'), "{}", shown);
         }

@@ -43,7 +43,7 @@ impl Place for Claimed {
     fn live(self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError> {
         let launches = self.launches(&start).map_err(unable("the nodes' folders have no place"))?;
         let guard = std::env::current_exe().map_err(unable("this program cannot find itself"))?;
-        let frames = if start.reads_frames { start.system.frames() } else { Vec::new() };
+        let frames = if start.reads_frames { start.system.frames() } else { &[] };
         let (system, model) = (start.system, start.model);
         let config = ProcessesConfig {
             net: self.net,

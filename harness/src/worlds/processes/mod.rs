@@ -21,9 +21,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use schism_facts::FrameRow;
 use tokio::sync::Mutex;
 
-use crate::action::{Effect, FrameKind, NodeId, OverlayId};
+use crate::action::{Effect, NodeId, OverlayId};
 use crate::proxy::{Proxy, RunNet, all_links};
 use crate::systems::{Client, Dial, Launch};
 use crate::worlds::dial::Addresses;
@@ -61,7 +62,7 @@ pub struct ProcessesConfig {
     pub seed: u64,
     /// The frames on the links between nodes, if anybody will look at them. None: nobody may, and
     /// bytes are only bytes.
-    pub frames: Vec<FrameKind>,
+    pub frames: &'static [FrameRow],
 }
 
 /// Real processes. Dropping it ends them all, as does the death of this process.
@@ -73,7 +74,7 @@ pub struct Processes {
     proxy: Proxy,
     launches: BTreeMap<NodeId, Launch>,
     clients: u16,
-    frames: Vec<FrameKind>,
+    frames: &'static [FrameRow],
     directory: PathBuf,
     overlays: RefCell<Overlays>,
     /// What active overlays did when they were put on.
@@ -120,7 +121,7 @@ impl Processes {
         let directory = std::path::absolute(&directory).map_err(failed)?;
         files::prepare(&directory, &launches).map_err(failed)?;
         let links = all_links(count, clients);
-        let proxy = Proxy::start(&net, &links, seed, &frames)
+        let proxy = Proxy::start(&net, &links, seed, frames)
             .map_err(|error| WorldError(error.to_string()))?;
         let nodes = Nodes::start(&guard)?;
         let watch = Watch::start(nodes.pids.clone())

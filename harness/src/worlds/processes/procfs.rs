@@ -111,7 +111,7 @@ fn mark(pid: i32) -> Option<NodeId> {
         let assignment = str::from_utf8(assignment).ok()?;
         assignment.strip_prefix(NODE_VARIABLE)?.strip_prefix('=')
     });
-    NodeId::try_from(value?.to_string()).ok()
+    value?.parse().ok()
 }
 
 impl Process {

@@ -66,8 +66,8 @@ pub fn play(system: &str, nodes: u8, seed: u64) -> Result<Play, String> {
 }
 
 fn row(system: &str) -> Result<&'static ProtocolRow, String> {
-    PROTOCOLS.iter().find(|row| row.name == system).ok_or_else(|| {
-        let known: Vec<&str> = PROTOCOLS.iter().map(|row| row.name).collect();
+    PROTOCOLS.iter().find(|row| row.facts.name == system).ok_or_else(|| {
+        let known: Vec<&str> = PROTOCOLS.iter().map(|row| row.facts.name).collect();
         format!("unknown system {system:?}; there are: {}", known.join(", "))
     })
 }

@@ -3,7 +3,7 @@
 //! It never looks into a protocol: what it may ask and expect is in the protocol's row.
 
 use bytes::Bytes;
-use schism_protocol::{Progress, Reply, Request, Serves, Ticket};
+use schism_protocol::{Progress, Reply, Request, Ticket};
 
 use super::stage::{MS, Stage};
 
@@ -21,10 +21,7 @@ pub fn perform(stage: &mut Stage) -> Result<(), String> {
         stage.boot(node);
         stage.run_until(1, |_| false);
     }
-    match stage.row.serves {
-        Serves::Log => one_log(stage),
-        Serves::Consensus => one_value(stage),
-    }
+    if stage.row.facts.serves("log") { one_log(stage) } else { one_value(stage) }
 }
 
 fn one_log(stage: &mut Stage) -> Result<(), String> {
@@ -35,13 +32,13 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
     let leader = append(stage, None, "\"a\"")?;
     everyone_delivers(stage, 1)?;
 
-    let leads = if stage.row.leaderless { "node that ordered it" } else { "leader" };
+    let leads = if stage.row.facts.leaderless { "node that ordered it" } else { "leader" };
     stage.chapter(&format!("The {leads} crashes"));
     stage.crash(leader);
     let other = (leader + 1) % stage.nodes();
     let refused = stage.ask(other, append_of("\"b\""));
     stage.run_until(30, |stage| stage.replies.contains_key(&refused));
-    match stage.row.progress {
+    match stage.row.facts.progress {
         Progress::FirstNode => {
             stage.run_until(300, |_| false);
             stage.chapter("Nobody else may order: the node comes back");
@@ -54,7 +51,7 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
         }
         Progress::Majority | Progress::MajorityInMemory => {}
     }
-    let crashed = (!matches!(stage.row.progress, Progress::FirstNode)).then_some(leader);
+    let crashed = (!matches!(stage.row.facts.progress, Progress::FirstNode)).then_some(leader);
     who_orders(stage, crashed);
     stage.run_until(BREATH_MS, |_| false);
 
@@ -70,7 +67,8 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
 
 fn one_value(stage: &mut Stage) -> Result<(), String> {
     // Where a leader orders the proposals, one has to be there first.
-    stage.run_until(ELECTION_MS_MAX, |stage| stage.row.leaderless || stage.leader().is_some());
+    stage
+        .run_until(ELECTION_MS_MAX, |stage| stage.row.facts.leaderless || stage.leader().is_some());
     stage.chapter("Two clients propose different values for one key");
     let first = stage.ask(0, propose("1"));
     stage.run_until(2, |_| false);
@@ -106,16 +104,16 @@ fn decided(
             return Ok(());
         }
         stage.run_until(BREATH_MS, |_| false);
-        let node = if stage.row.leaderless { node } else { who_orders(stage, None) };
+        let node = if stage.row.facts.leaderless { node } else { who_orders(stage, None) };
         ticket = stage.ask(node, propose(value));
     }
-    Err(format!("{} decided nothing in time", stage.row.name))
+    Err(format!("{} decided nothing in time", stage.row.facts.name))
 }
 
 /// Whoever leads, or, where nobody ever does, any node: there each can order by itself.
 fn who_orders(stage: &mut Stage, other_than: Option<usize>) -> usize {
     let found = |stage: &Stage| stage.leader().filter(|leader| Some(*leader) != other_than);
-    if !stage.row.leaderless {
+    if !stage.row.facts.leaderless {
         stage.run_until(ELECTION_MS_MAX, |stage| found(stage).is_some());
     }
     let any = (0..stage.nodes()).find(|node| Some(*node) != other_than);
@@ -138,7 +136,7 @@ fn append(
         }
         stage.run_until(BREATH_MS, |_| false);
     }
-    Err(format!("{} acknowledged nothing in time", stage.row.name))
+    Err(format!("{} acknowledged nothing in time", stage.row.facts.name))
 }
 
 fn everyone_delivers(stage: &mut Stage, length: u64) -> Result<(), String> {
@@ -150,7 +148,7 @@ fn everyone_delivers(stage: &mut Stage, length: u64) -> Result<(), String> {
     let done = stage.run_until(PATIENCE_MS, all);
     stage.run_until(BREATH_MS, |_| false);
     debug_assert!(stage.now >= MS, "time goes on");
-    done.then_some(()).ok_or_else(|| format!("{}: not everyone delivers", stage.row.name))
+    done.then_some(()).ok_or_else(|| format!("{}: not everyone delivers", stage.row.facts.name))
 }
 
 fn append_of(value: &'static str) -> Request {

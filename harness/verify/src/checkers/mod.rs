@@ -17,7 +17,6 @@ use crate::history::Event;
 use crate::verdict::{Anomaly, Verdict};
 use failover::{loss, reads};
 pub use linearizable::{consensus, log};
-pub use nodes::invariants::{CommitQuorum, Traces};
 use nodes::{convergence, durable, invariants, total_order};
 use run::{adversary, bypass, progress, survival, termination};
 

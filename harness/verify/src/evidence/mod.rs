@@ -7,7 +7,8 @@ pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 
-use crate::checkers::Traces;
+use schism_facts::{Acks, Traces};
+
 use crate::history::History;
 
 /// Everything a run left behind that can be judged.
@@ -64,25 +65,11 @@ impl Default for Settings {
     }
 }
 
-/// What a system promises of an append that it acknowledged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Acks {
-    /// It stays, and whoever asks later sees it.
-    #[default]
-    Stay,
-    /// It stays until a later epoch opens with a log that ends before it: its leader acknowledges
-    /// what nobody else may hold yet. What is delivered, and what a read shows, is held by a
-    /// majority even so, and stays.
-    UntilFailover,
-}
-
-impl Acks {
-    /// Checks that ask for more than this.
-    pub(crate) fn waives(self) -> &'static [&'static str] {
-        match self {
-            Acks::Stay => &[],
-            Acks::UntilFailover => &["linearizable", "durable"],
-        }
+/// Checks that ask for more than this.
+pub(crate) fn waives(acks: Acks) -> &'static [&'static str] {
+    match acks {
+        Acks::Stay => &[],
+        Acks::UntilFailover => &["linearizable", "durable"],
     }
 }
 

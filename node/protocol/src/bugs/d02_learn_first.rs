@@ -1,6 +1,6 @@
 //! D02 learn-first. One acceptance is taken for a decision.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::machine::build;
 use crate::paxos::{Paxos, Rules};
 
@@ -13,13 +13,16 @@ impl Rules for LearnFirst {
 }
 
 pub const BUG: Bug = Bug {
-    id: "D02",
-    name: "learn-first",
-    protocol: "paxos",
-    about: "a value is decided with the first acceptance",
-    stands_for: "EastGuard PR 150 and hashicorp/raft 6e41709 (a quorum that was none)",
-    sees: "two answers for one key",
-    woken_by: "rival proposers; partitions make it certain",
-    class: "e",
+    facts: BugRow {
+        id: "D02",
+        name: "learn-first",
+        system: "paxos",
+        about: "a value is decided with the first acceptance",
+        stands_for: "EastGuard PR 150 and hashicorp/raft 6e41709 (a quorum that was none)",
+        sees: "two answers for one key",
+        woken_by: "rival proposers; partitions make it certain",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| build::<Paxos>(boot, &LearnFirst, out),
 };

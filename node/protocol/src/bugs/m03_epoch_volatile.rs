@@ -1,6 +1,6 @@
 //! M03 epoch-volatile. A promise of an epoch is forgotten with the process.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::failover::{Failover, HardState, Rules};
 use crate::machine::{Epoch, build};
 
@@ -13,13 +13,16 @@ impl Rules for EpochVolatile {
 }
 
 pub const BUG: Bug = Bug {
-    id: "M03",
-    name: "epoch-volatile",
-    protocol: "manual-failover",
-    about: "a promise of an epoch is forgotten with the process",
-    stands_for: "bookkeeper #4462 (a fenced writer that could write again)",
-    sees: "a node that promises less than it did; a fenced leader that is heard again",
-    woken_by: "a restart after a promotion",
-    class: "m",
+    facts: BugRow {
+        id: "M03",
+        name: "epoch-volatile",
+        system: "manual-failover",
+        about: "a promise of an epoch is forgotten with the process",
+        stands_for: "bookkeeper #4462 (a fenced writer that could write again)",
+        sees: "a node that promises less than it did; a fenced leader that is heard again",
+        woken_by: "a restart after a promotion",
+        class: "m",
+        waits_for: None,
+    },
     build: |boot, out| build::<Failover>(boot, &EpochVolatile, out),
 };

@@ -1,6 +1,6 @@
 //! P06 same-ballots. Ballots are rounds, and two proposers may use the same one.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::machine::{NodeId, build};
 use crate::multi_paxos::{MultiPaxos, Rules};
 use crate::paxos::ballot::Ballot;
@@ -14,13 +14,16 @@ impl Rules for SameBallots {
 }
 
 pub const BUG: Bug = Bug {
-    id: "P06",
-    name: "same-ballots",
-    protocol: "multi-paxos",
-    about: "a ballot is a round without the node",
-    stands_for: "canonical/raft #386 (two leaders in term 11) and akka-raft #47",
-    sees: "two leaders of one epoch; in time, lost appends",
-    woken_by: "rivals: fixed timeouts, the leader killed",
-    class: "e",
+    facts: BugRow {
+        id: "P06",
+        name: "same-ballots",
+        system: "multi-paxos",
+        about: "a ballot is a round without the node",
+        stands_for: "canonical/raft #386 (two leaders in term 11) and akka-raft #47",
+        sees: "two leaders of one epoch; in time, lost appends",
+        woken_by: "rivals: fixed timeouts, the leader killed",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| build::<MultiPaxos>(boot, &SameBallots, out),
 };

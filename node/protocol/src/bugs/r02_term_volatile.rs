@@ -1,6 +1,6 @@
 //! R02 term-volatile. The term is forgotten at a restart.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::machine::{Epoch, build};
 use crate::raft::Raft;
 use crate::raft::{HardState, Rules};
@@ -14,14 +14,17 @@ impl Rules for TermVolatile {
 }
 
 pub const BUG: Bug = Bug {
-    id: "R02",
-    name: "term-volatile",
-    protocol: "raft",
-    about: "a restarted node begins at term 0",
-    stands_for: "cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 \
-        (a leader began its epoch again after a restart)",
-    sees: "epochs that go back at a restart; two leaders of one term; in time, lost appends",
-    woken_by: "crash",
-    class: "e",
+    facts: BugRow {
+        id: "R02",
+        name: "term-volatile",
+        system: "raft",
+        about: "a restarted node begins at term 0",
+        stands_for: "cubefs PR 4070 (a reply left before the hard state was saved) and KAFKA-10527 \
+            (a leader began its epoch again after a restart)",
+        sees: "epochs that go back at a restart; two leaders of one term; in time, lost appends",
+        woken_by: "crash",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| build::<Raft>(boot, &TermVolatile, out),
 };

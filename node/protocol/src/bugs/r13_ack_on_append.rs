@@ -1,6 +1,6 @@
 //! R13 ack-on-append. The leader answers as soon as an append is in its own log.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::machine::{Answer, Command, Index, Offset, Reply, build};
 use crate::raft::Raft;
 use crate::raft::{Rules, State};
@@ -23,14 +23,17 @@ impl Rules for AckOnAppend {
 }
 
 pub const BUG: Bug = Bug {
-    id: "R13",
-    name: "ack-on-append",
-    protocol: "raft",
-    about: "the leader answers before the entry is committed",
-    stands_for: "d-engine #446 (the quorum counted entries in memory) and etcd #14370 (an answer \
-        before the entry was saved)",
-    sees: "acknowledged appends that are lost with the leader",
-    woken_by: "crash or partition of the leader",
-    class: "e",
+    facts: BugRow {
+        id: "R13",
+        name: "ack-on-append",
+        system: "raft",
+        about: "the leader answers before the entry is committed",
+        stands_for: "d-engine #446 (the quorum counted entries in memory) and etcd #14370 (an answer \
+            before the entry was saved)",
+        sees: "acknowledged appends that are lost with the leader",
+        woken_by: "crash or partition of the leader",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| build::<Raft>(boot, &AckOnAppend, out),
 };

@@ -1,7 +1,7 @@
 //! R14 local-read. The leader answers linearizable reads from what it has, without asking whether
 //! it still leads.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::machine::{Role, build};
 use crate::raft::Raft;
 use crate::raft::{Rules, State};
@@ -15,14 +15,17 @@ impl Rules for LocalRead {
 }
 
 pub const BUG: Bug = Bug {
-    id: "R14",
-    name: "local-read",
-    protocol: "raft",
-    about: "a leader reads without a round of heartbeats",
-    stands_for: "redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read \
-        before the quorum confirmed)",
-    sees: "stale reads from a deposed leader",
-    woken_by: "a leader paused or cut off from the others but not from its clients",
-    class: "m",
+    facts: BugRow {
+        id: "R14",
+        name: "local-read",
+        system: "raft",
+        about: "a leader reads without a round of heartbeats",
+        stands_for: "redisraft #19 (stale reads with pauses) and d-engine #381 (a linearizable read \
+            before the quorum confirmed)",
+        sees: "stale reads from a deposed leader",
+        woken_by: "a leader paused or cut off from the others but not from its clients",
+        class: "m",
+        waits_for: None,
+    },
     build: |boot, out| build::<Raft>(boot, &LocalRead, out),
 };

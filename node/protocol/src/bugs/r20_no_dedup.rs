@@ -1,6 +1,6 @@
 //! R20 no-dedup. A repeated request is executed again.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::common::session::{Lookup, Sessions};
 use crate::machine::{Session, build};
 use crate::raft::Raft;
@@ -18,13 +18,16 @@ impl Rules for NoDedup {
 }
 
 pub const BUG: Bug = Bug {
-    id: "R20",
-    name: "no-dedup",
-    protocol: "raft",
-    about: "sessions are opened but never consulted",
-    stands_for: "redisraft #13 (proxied commands executed twice)",
-    sees: "duplicates of retried appends",
-    woken_by: "anything that loses an answer, with `retry: true`",
-    class: "e",
+    facts: BugRow {
+        id: "R20",
+        name: "no-dedup",
+        system: "raft",
+        about: "sessions are opened but never consulted",
+        stands_for: "redisraft #13 (proxied commands executed twice)",
+        sees: "duplicates of retried appends",
+        woken_by: "anything that loses an answer, with `retry: true`",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| build::<Raft>(boot, &NoDedup, out),
 };

@@ -1,6 +1,6 @@
 //! V05 ack-gap. A backup acknowledges a Prepare although an earlier one is missing.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use crate::machine::Index;
 use crate::vsr::{Mode, Rules, State, start};
 
@@ -13,13 +13,16 @@ impl Rules for AckGap {
 }
 
 pub const BUG: Bug = Bug {
-    id: "V05",
-    name: "ack-gap",
-    protocol: "vsr",
-    about: "a backup acknowledges over a hole",
-    stands_for: "braft PR 119 and ZK-4925 (a hole in a log that was acknowledged)",
-    sees: "commits that no quorum holds; lost appends",
-    woken_by: "lost messages: a partition that resets, a crash",
-    class: "e",
+    facts: BugRow {
+        id: "V05",
+        name: "ack-gap",
+        system: "vsr",
+        about: "a backup acknowledges over a hole",
+        stands_for: "braft PR 119 and ZK-4925 (a hole in a log that was acknowledged)",
+        sees: "commits that no quorum holds; lost appends",
+        woken_by: "lost messages: a partition that resets, a crash",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| start(Mode::Durable, boot, &AckGap, out),
 };

@@ -1,6 +1,6 @@
 //! Z03 compare-by-counter. The one comparison of histories ignores the epochs.
 
-use super::Bug;
+use super::{Bug, BugRow};
 use std::cmp::Ordering;
 
 use crate::machine::build;
@@ -15,14 +15,17 @@ impl Rules for CompareByCounter {
 }
 
 pub const BUG: Bug = Bug {
-    id: "Z03",
-    name: "compare-by-counter",
-    protocol: "zab",
-    about: "histories are compared by their length alone",
-    stands_for: "ZOOKEEPER-1419 (the order of votes left the epoch out of one of its cases)",
-    sees: "a leader without committed entries; lost appends",
-    woken_by: "a leader cut off with a long tail of its own, elected again after others committed a \
-        shorter one",
-    class: "e",
+    facts: BugRow {
+        id: "Z03",
+        name: "compare-by-counter",
+        system: "zab",
+        about: "histories are compared by their length alone",
+        stands_for: "ZOOKEEPER-1419 (the order of votes left the epoch out of one of its cases)",
+        sees: "a leader without committed entries; lost appends",
+        woken_by: "a leader cut off with a long tail of its own, elected again after others committed a \
+            shorter one",
+        class: "e",
+        waits_for: None,
+    },
     build: |boot, out| build::<Zab>(boot, &CompareByCounter, out),
 };

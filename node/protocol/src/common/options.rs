@@ -212,7 +212,8 @@ mod tests {
 
     /// Why a system does not start with this option. The error, or nothing.
     fn starts(system: &str, name: &str, value: &str) -> Result<(), String> {
-        let row = PROTOCOLS.iter().find(|row| row.name == system).expect("a system of the table");
+        let row =
+            PROTOCOLS.iter().find(|row| row.facts.name == system).expect("a system of the table");
         let options = [(name.to_owned(), value.to_owned())].into();
         let boot = Boot { members: vec![crate::NodeId(1)], options, ..Boot::default() };
         (row.build)(boot, &mut Vec::new()).map(drop).map_err(|error| error.to_string())
@@ -221,10 +222,15 @@ mod tests {
     #[test]
     fn every_system_takes_its_defaults_and_names_what_it_does_not_have() {
         for row in PROTOCOLS {
-            for option in row.options {
-                assert_eq!(starts(row.name, option.name, option.default), Ok(()), "{}", row.name);
+            for option in row.facts.options {
+                assert_eq!(
+                    starts(row.facts.name, option.name, option.default),
+                    Ok(()),
+                    "{}",
+                    row.facts.name
+                );
             }
-            let error = starts(row.name, "elction-timeout", "150ms").expect_err("a typo");
+            let error = starts(row.facts.name, "elction-timeout", "150ms").expect_err("a typo");
             assert!(error.contains("has no option `elction-timeout`; it has "), "{error}");
         }
     }
@@ -232,8 +238,8 @@ mod tests {
     #[test]
     fn what_is_not_in_a_table_is_off() {
         let parse = |system: &str| {
-            let row = PROTOCOLS.iter().find(|row| row.name == system).unwrap();
-            Options::parse(row.name, row.options, &BTreeMap::new()).unwrap()
+            let row = PROTOCOLS.iter().find(|row| row.facts.name == system).unwrap();
+            Options::parse(row.facts.name, row.facts.options, &BTreeMap::new()).unwrap()
         };
         let (raft, zab) = (parse("raft"), parse("zab"));
         assert_eq!((raft.election_timeout_ns, zab.election_timeout_ns), (150_000_000, 150_000_000));

@@ -14,15 +14,18 @@ use crate::machine::{
 };
 use crate::raft::message::Message;
 use crate::raft::{Paper, Raft, Rules};
-use crate::{ProtocolRow, Serves};
+use crate::{ProtocolRow, SystemRow};
 
 /// Consensus from total order broadcast as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    name: "consensus-from-log",
-    about: "propose is append, decide is the first entry for the key, in Raft's log",
+    facts: SystemRow {
+        name: "consensus-from-log",
+        about: "propose is append, decide is the first entry for the key, in Raft's log",
+        models: &["consensus"],
+        ..crate::raft::ROW.facts
+    },
     build: |boot, out| build::<ConsensusFromLog>(boot, &Paper, out),
-    serves: Serves::Consensus,
-    ..crate::raft::ROW
+    states: crate::raft::ROW.states,
 };
 
 /// One node: Raft, and what its log decides.

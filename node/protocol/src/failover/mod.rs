@@ -29,7 +29,7 @@ use crate::machine::{
     Boot, BootError, Command, Doubt, Epoch, Index, NodeId, Output, Outputs, Refusal, Reply,
     Request, Role, Session, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
-use crate::{Acks, Progress, ProtocolRow};
+use crate::{OptionIs, Progress, ProtocolRow, SystemRow};
 use ahead::Ahead;
 use message::{Body, Message};
 use options::Promotes;
@@ -45,16 +45,18 @@ type Out = Outputs<Message>;
 
 /// Manual failover as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: options::OPTIONS,
-    progress: Progress::Promoted { majority: true },
-    acks: Acks::UntilFailover { option: "mode", value: "async" },
-    frames: message::Body::FRAMES,
+    facts: SystemRow {
+        options: options::OPTIONS,
+        progress: Progress::Promoted { majority: true },
+        may_lose: Some(OptionIs { option: "mode", value: "async" }),
+        frames: message::Body::FRAMES,
+        ..SystemRow::new(
+            "manual-failover",
+            "an operator's leader orders everything; `schism promote` makes another one, fenced",
+        )
+    },
+    build: |boot, out| build::<Failover>(boot, &Fenced, out),
     states: states::STATES,
-    ..ProtocolRow::new(
-        "manual-failover",
-        "an operator's leader orders everything; `schism promote` makes another one, fenced",
-        |boot, out| build::<Failover>(boot, &Fenced, out),
-    )
 };
 
 pub type Failover = Node<Parts>;

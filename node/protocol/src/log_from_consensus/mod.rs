@@ -31,7 +31,7 @@ use crate::paxos::catch_up::Behind;
 use crate::paxos::message::Message as Single;
 use crate::paxos::synod::{Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
-use crate::{Epochs, ProtocolRow, Traces};
+use crate::{Epochs, ProtocolRow, SystemRow, Traces};
 use ask::Asked;
 use message::{Body, Message};
 
@@ -39,17 +39,19 @@ type Out = Outputs<Message>;
 
 /// Total order broadcast from consensus as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: crate::paxos::OPTIONS,
-    leaderless: true,
-    traces: Traces::OF_ACCEPTORS,
-    frames: message::Body::FRAMES,
+    facts: SystemRow {
+        options: crate::paxos::OPTIONS,
+        leaderless: true,
+        traces: Traces::OF_ACCEPTORS,
+        frames: message::Body::FRAMES,
+        epochs: Epochs::OfEachDecision,
+        ..SystemRow::new(
+            "log-from-consensus",
+            "one independent Paxos decision for each slot of the log; any node appends",
+        )
+    },
+    build: |boot, out| build::<LogFromConsensus>(boot, &Paper, out),
     states: crate::paxos::STATES,
-    epochs: Epochs::OfEachDecision,
-    ..ProtocolRow::new(
-        "log-from-consensus",
-        "one independent Paxos decision for each slot of the log; any node appends",
-        |boot, out| build::<LogFromConsensus>(boot, &Paper, out),
-    )
 };
 
 pub struct LogFromConsensus {

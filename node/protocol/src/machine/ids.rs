@@ -4,9 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A member of the cluster: 1, 2, ... shown as `n1`, `n2`, ...
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u8);
+pub use schism_facts::NodeId;
 
 /// A position in a protocol's own log. The first entry has index 1; 0 is "before everything".
 #[derive(
@@ -57,12 +55,6 @@ pub struct ClientId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Chain(pub u64);
 
-impl Default for NodeId {
-    fn default() -> Self {
-        NodeId(1)
-    }
-}
-
 impl Index {
     /// The next index.
     #[must_use]
@@ -76,18 +68,6 @@ impl Epoch {
     #[must_use]
     pub fn next(self) -> Self {
         Epoch(self.0 + 1)
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{}", self.0)
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{}", self.0)
     }
 }
 
@@ -130,6 +110,5 @@ macro_rules! named_for_people {
     };
 }
 
-named_for_people!(NodeId, u8);
 named_for_people!(ClientId, u64);
 named_for_people!(Chain, u64);

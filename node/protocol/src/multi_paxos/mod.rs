@@ -32,7 +32,7 @@ use crate::machine::{
 };
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
-use crate::{ProtocolRow, Traces};
+use crate::{ProtocolRow, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -48,15 +48,17 @@ type Out = Outputs<Message>;
 
 /// Multi-Paxos as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: options::OPTIONS,
-    traces: Traces::OF_ACCEPTORS,
-    frames: message::Body::FRAMES,
+    facts: SystemRow {
+        options: options::OPTIONS,
+        traces: Traces::OF_ACCEPTORS,
+        frames: message::Body::FRAMES,
+        ..SystemRow::new(
+            "multi-paxos",
+            "a leader prepares all slots at once; what a quorum accepts is chosen (Lamport 1998)",
+        )
+    },
+    build: |boot, out| build::<MultiPaxos>(boot, &Paper, out),
     states: states::STATES,
-    ..ProtocolRow::new(
-        "multi-paxos",
-        "a leader prepares all slots at once; what a quorum accepts is chosen (Lamport 1998)",
-        |boot, out| build::<MultiPaxos>(boot, &Paper, out),
-    )
 };
 
 /// One node: acceptor, learner, and at times the proposer.

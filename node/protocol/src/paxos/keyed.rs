@@ -22,24 +22,26 @@ use crate::machine::{
     Outputs, Protocol, Record, Refusal, Reply, Request, Role, Snapshot, Status, Ticket, Time,
     TraceEvent, build, reply_to,
 };
-use crate::{Epochs, ProtocolRow, Serves, Traces};
+use crate::{Epochs, ProtocolRow, SystemRow, Traces};
 
 type Out = Outputs<Message<Bytes>>;
 
 /// Single-decree Paxos as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: OPTIONS,
-    serves: Serves::Consensus,
-    leaderless: true,
-    traces: Traces::OF_ACCEPTORS,
-    frames: Body::FRAMES,
+    facts: SystemRow {
+        options: OPTIONS,
+        models: &["consensus"],
+        leaderless: true,
+        traces: Traces::OF_ACCEPTORS,
+        frames: Body::FRAMES,
+        epochs: Epochs::OfEachDecision,
+        ..SystemRow::new(
+            "paxos",
+            "single decisions, one for each key; any node proposes (Lamport 2001)",
+        )
+    },
+    build: |boot, out| build::<Paxos>(boot, &Paper, out),
     states: super::STATES,
-    epochs: Epochs::OfEachDecision,
-    ..ProtocolRow::new(
-        "paxos",
-        "single decisions, one for each key; any node proposes (Lamport 2001)",
-        |boot, out| build::<Paxos>(boot, &Paper, out),
-    )
 };
 
 pub struct Paxos {

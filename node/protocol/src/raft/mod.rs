@@ -19,7 +19,6 @@ mod states;
 
 use std::collections::BTreeSet;
 
-use crate::ProtocolRow;
 use crate::common::disk::Hard;
 use crate::common::node::{LogProtocol, Node};
 use crate::common::options::Options;
@@ -32,6 +31,7 @@ use crate::machine::{
     Boot, BootError, Command, Epoch, Index, NodeId, Output, Outputs, Reply, Session, Ticket, Time,
     TraceEvent, build, reply_to, send_to,
 };
+use crate::{ProtocolRow, SystemRow};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -44,14 +44,16 @@ type Out = Outputs<Message>;
 
 /// Raft as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: options::OPTIONS,
-    frames: message::Body::FRAMES,
+    facts: SystemRow {
+        options: options::OPTIONS,
+        frames: message::Body::FRAMES,
+        ..SystemRow::new(
+            "raft",
+            "one elected leader orders everything; what a majority holds stays (Ongaro 2014)",
+        )
+    },
+    build: |boot, out| build::<Raft>(boot, &Paper, out),
     states: states::STATES,
-    ..ProtocolRow::new(
-        "raft",
-        "one elected leader orders everything; what a majority holds stays (Ongaro 2014)",
-        |boot, out| build::<Raft>(boot, &Paper, out),
-    )
 };
 
 pub type Raft = Node<Parts>;

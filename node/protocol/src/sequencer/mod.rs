@@ -23,7 +23,7 @@ use crate::machine::{
     Boot, BootError, Epoch, Index, LogEntry, NodeId, Outputs, Refusal, Reply, Request, Role,
     Session, Ticket, Time, build, reply_to, send_to,
 };
-use crate::{CommitQuorum, OptionRow, Progress, ProtocolRow, Traces};
+use crate::{CommitQuorum, OptionRow, Progress, ProtocolRow, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use rules::{FixedSequencer, Place, Rules};
@@ -32,17 +32,24 @@ type Out = Outputs<Message>;
 
 /// The sequencer as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: OPTIONS,
-    progress: Progress::FirstNode,
-    // Nobody is elected: I1, I2, I4 and I10 of docs/internals/protocols.md have nothing to say.
-    traces: Traces { without: &[1, 2, 4, 10], commit_quorum: CommitQuorum::Leader, ..Traces::ALL },
-    frames: message::Body::FRAMES,
+    facts: SystemRow {
+        options: OPTIONS,
+        progress: Progress::FirstNode,
+        // Nobody is elected: I1, I2, I4 and I10 of docs/internals/protocols.md have nothing
+        // to say.
+        traces: Traces {
+            without: &[1, 2, 4, 10],
+            commit_quorum: CommitQuorum::Leader,
+            ..Traces::ALL
+        },
+        frames: message::Body::FRAMES,
+        ..SystemRow::new(
+            "sequencer",
+            "n1 orders everything for ever and broadcasts it first in, first out; f = 0",
+        )
+    },
+    build: |boot, out| build::<Sequencer>(boot, &FixedSequencer, out),
     states: states::STATES,
-    ..ProtocolRow::new(
-        "sequencer",
-        "n1 orders everything for ever and broadcasts it first in, first out; f = 0",
-        |boot, out| build::<Sequencer>(boot, &FixedSequencer, out),
-    )
 };
 
 const OPTIONS: &[OptionRow] = &[

@@ -6,42 +6,46 @@ use super::rules::{Rules, Sound};
 use super::state::Mode;
 use super::{Vsr, options, states};
 use crate::machine::{Boot, BootError, Machine, Outputs, erase};
-use crate::{CommitQuorum, Progress, ProtocolRow, Traces};
+use crate::{CommitQuorum, Progress, ProtocolRow, SystemRow, Traces};
 
 /// With a disk, as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: options::DURABLE,
-    frames: Body::FRAMES,
+    facts: SystemRow {
+        options: options::DURABLE,
+        frames: Body::FRAMES,
+        ..SystemRow::new(
+            "vsr",
+            "replicas take turns as primary; what a majority has on disk stays (Liskov 2012)",
+        )
+    },
+    build: |boot, out| start(Mode::Durable, boot, &Sound, out),
     states: states::DURABLE,
-    ..ProtocolRow::new(
-        "vsr",
-        "replicas take turns as primary; what a majority has on disk stays (Liskov 2012)",
-        |boot, out| start(Mode::Durable, boot, &Sound, out),
-    )
 };
 
 /// In memory, made safe by keeping the view.
 pub const MEMORY_ROW: ProtocolRow = ProtocolRow {
-    name: "vsr-memory",
-    about: "vsr without a disk for the log; survives while a majority never stops at once",
+    facts: SystemRow {
+        name: "vsr-memory",
+        about: "vsr without a disk for the log; survives while a majority never stops at once",
+        options: options::MEMORY,
+        progress: Progress::MajorityInMemory,
+        traces: IN_MEMORY,
+        ..ROW.facts
+    },
     build: |boot, out| start(Mode::Memory, boot, &Sound, out),
-    options: options::MEMORY,
-    progress: Progress::MajorityInMemory,
-    traces: IN_MEMORY,
     states: states::IN_MEMORY,
-    ..ROW
 };
 
 /// In memory, as published.
 pub const PAPER_ROW: ProtocolRow = ProtocolRow {
-    name: "vsr-paper",
-    about: "vsr in memory exactly as published: a recovered node's old messages can undo it",
+    facts: SystemRow {
+        name: "vsr-paper",
+        about: "vsr in memory exactly as published: a recovered node's old messages can undo it",
+        options: options::PAPER,
+        ..MEMORY_ROW.facts
+    },
     build: |boot, out| start(Mode::Paper, boot, &Sound, out),
-    options: options::PAPER,
-    progress: Progress::MajorityInMemory,
-    traces: IN_MEMORY,
     states: states::IN_MEMORY,
-    ..ROW
 };
 
 /// Nothing acknowledged is on a disk (no I6); views grow within an incarnation.

@@ -22,7 +22,6 @@ pub mod state;
 mod states;
 mod sync;
 
-use crate::ProtocolRow;
 use crate::common::disk::Hard;
 use crate::common::node::{LogProtocol, Node, not_leader};
 use crate::common::options::Options;
@@ -33,6 +32,7 @@ use crate::common::session::{Lookup, Sessions};
 use crate::machine::{
     Boot, BootError, Epoch, Index, NodeId, Outputs, Reply, Role, Session, Time, build,
 };
+use crate::{ProtocolRow, SystemRow};
 use message::{Body, Message, Order, Report};
 
 pub use disk::{Disk, Held};
@@ -47,14 +47,16 @@ type Out = Outputs<Message>;
 
 /// Zab as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
-    options: options::OPTIONS,
-    frames: message::Body::FRAMES,
+    facts: SystemRow {
+        options: options::OPTIONS,
+        frames: message::Body::FRAMES,
+        ..SystemRow::new(
+            "zab",
+            "a leader with the best history of a quorum brings it to all, then orders (Zab 1.0)",
+        )
+    },
+    build: |boot, out| build::<Zab>(boot, &Paper, out),
     states: states::STATES,
-    ..ProtocolRow::new(
-        "zab",
-        "a leader with the best history of a quorum brings it to all, then orders (Zab 1.0)",
-        |boot, out| build::<Zab>(boot, &Paper, out),
-    )
 };
 
 pub type Zab = Node<Parts>;

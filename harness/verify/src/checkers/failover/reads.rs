@@ -6,8 +6,9 @@
 
 use crate::checkers::linearizable::log::{self, LogMonitor};
 use crate::checkers::{CheckResult, Checker, Sees};
-use crate::evidence::{Acks, Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::models;
+use schism_facts::Acks;
 
 pub(crate) const CHECKER: Checker = Checker {
     name: "reads",

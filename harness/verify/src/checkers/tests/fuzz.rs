@@ -1,8 +1,9 @@
 //! Evidence that someone tampered with: any verdict is fine, a panic is not.
 
 use proptest::prelude::*;
+use schism_facts::Acks;
 
-use crate::evidence::{Acks, Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 use crate::judge::{doubts, judge, overall};
 

@@ -6,7 +6,7 @@ use schism_protocol::PROTOCOLS;
 use crate::world::adversary::{Kind, withholds_every_decision};
 
 fn check(name: &str, options: &'static [(&str, &str)]) {
-    let row = PROTOCOLS.iter().find(|row| row.name == name).expect("a row has this name");
+    let row = PROTOCOLS.iter().find(|row| row.facts.name == name).expect("a row has this name");
     withholds_every_decision(&Kind { row, options }, 5, 5);
 }
 

@@ -95,7 +95,7 @@ proptest! {
     fn what_is_sent_is_what_arrives(ballot in 0u64..1 << 53, body in body()) {
         let message = Message { ballot: Ballot(ballot), body };
         let frame = message.encode();
-        prop_assert!(ROW.frames.iter().any(|row| row.kind == frame[0]), "a kind of the table");
+        prop_assert!(ROW.facts.frames.iter().any(|row| row.kind == frame[0]), "a kind of the table");
         prop_assert_eq!(&frame[1..9], &ballot.to_le_bytes());
         prop_assert_eq!(Message::decode(frame), Ok(message));
     }

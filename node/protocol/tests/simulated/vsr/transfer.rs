@@ -113,7 +113,7 @@ fn whoever_waits_for_the_log_lets_the_primary_know_that_it_is_heard() {
     assert_eq!(lone.prepare(N3, 5, 9, &[]).kinds(), [hears, asks]);
     assert_eq!(lone.prepare(N3, 5, 9, &[]).kinds(), [hears], "it has asked");
     assert_eq!(lone.acknowledged(), [0], "it holds nothing of this view");
-    assert_eq!(lone.prepare(N3, 5, 9, &[5]).kinds(), []);
+    assert!(lone.prepare(N3, 5, 9, &[5]).kinds().is_empty());
     // And whoever has it, and waits for the disk.
     lone.hears(N3, 5, new_state(0, suffix(1, 1, &[5], 2)));
     assert_eq!((lone.last(), lone.acknowledged()), (2, vec![]));

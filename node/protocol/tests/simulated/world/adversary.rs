@@ -110,7 +110,7 @@ const CONTROL: Filter = |cluster, _, _, kind, _, dice| match cluster.holds.part(
 /// Timely but for the filter, and nothing else goes wrong.
 fn under(kind: &Kind, nodes: u8, filter: Filter, waits_ms: Vec<u64>) -> Subject {
     // Where decisions have epochs of their own, there is one decision to withhold.
-    let keys = u64::from(kind.row.epochs == Epochs::OfEachDecision);
+    let keys = u64::from(kind.row.facts.epochs == Epochs::OfEachDecision);
     let profile = Profile {
         drop: 0,
         repeat: 0,
@@ -135,7 +135,7 @@ pub struct Kind {
 /// Under the adversary nothing is decided, though no frame waits for long; once it lets go, all is
 /// decided soon. And the same waits at random withhold nothing.
 pub fn withholds_every_decision(kind: &Kind, nodes: u8, seeds: u64) {
-    let name = kind.row.name;
+    let name = kind.row.facts.name;
     let (mut longest, mut slowest, mut epochs) = (0, 0, Vec::new());
     for seed in 0..seeds {
         let at = format!("{name}, {nodes} nodes, seed {seed}");

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
-    Boot, Build, Input, Machine, Mark, NodeId, Output, Progress, Record, Reply, Request, Role,
-    States, Status, Ticket, Time,
+    Boot, Build, Input, Machine, Mark, NodeId, Output, Record, Reply, Request, Role, States,
+    Status, Ticket, Time,
 };
 
 use super::adversary::Holds;
@@ -100,9 +100,9 @@ impl Cluster {
         let mut cluster = Cluster {
             now: 1_000 * MS,
             nodes: (0..n).map(node).collect(),
-            observer: Observer::new(n, row.traces),
+            observer: Observer::new(n, row.facts.traces),
             clients: Clients::new(row, n, &profile),
-            holds: Holds::new(row.frames, n),
+            holds: Holds::new(row.facts.frames, n),
             loud,
             build: subject.build,
             states: drawn::states(subject),
@@ -126,7 +126,7 @@ impl Cluster {
         if !cluster.calm {
             cluster.schedule(400 * MS, Event::Strike);
         }
-        if matches!(row.progress, Progress::Promoted { .. }) {
+        if row.facts.progress.is_by_hand() {
             cluster.schedule(30 * MS, Event::Operator);
         }
         cluster

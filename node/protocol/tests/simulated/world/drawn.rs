@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use schism_protocol::wire::WireError;
-use schism_protocol::{Input, Machine, Output, Outputs, Serves, States, Status, Time, Walk};
+use schism_protocol::{Input, Machine, Output, Outputs, States, Status, Time, Walk};
 
 use super::trial::Subject;
 
@@ -25,7 +25,7 @@ pub fn drawn(machine: Box<dyn Machine>, states: States) -> Box<dyn Machine> {
 /// The picture to follow. None of a node that is alone, which goes two ways in one step, nor of
 /// many decisions at once, of which each goes its own way.
 pub fn states(subject: &Subject) -> States {
-    let drawn = subject.profile.nodes > 1 && subject.row.serves == Serves::Log;
+    let drawn = subject.profile.nodes > 1 && subject.row.facts.serves("log");
     if drawn { subject.states } else { States::NONE }
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use schism_protocol::wire::WireError;
 use schism_protocol::{
     Answer, Boot, BootError, Chain, CommitQuorum, Epoch, Index, Input, Machine, Mark, NodeId,
-    Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role, Serves,
-    Status, Ticket, Time, TraceEvent, Traces,
+    Offset, Output, Outputs, Progress, ProtocolRow, Record, Refusal, Reply, Request, Role, States,
+    Status, SystemRow, Ticket, Time, TraceEvent, Traces,
 };
 
 use super::Strike::{CrashLeader, CrashOne, PauseLeader, Promote, PromoteWhileLeaderLives};
@@ -136,17 +136,24 @@ impl<const WAY: u8> Machine for Toy<WAY> {
 }
 
 const FIRST: ProtocolRow = ProtocolRow {
-    serves: Serves::Consensus,
-    progress: Progress::FirstNode,
-    // n1 leads its one epoch in every incarnation.
-    traces: Traces { without: &[1], commit_quorum: CommitQuorum::Acceptors, ..Traces::ALL },
-    ..ProtocolRow::new("toy", "n1 decides", build::<RIGHT>)
+    facts: SystemRow {
+        models: &["consensus"],
+        progress: Progress::FirstNode,
+        // n1 leads its one epoch in every incarnation.
+        traces: Traces { without: &[1], commit_quorum: CommitQuorum::Acceptors, ..Traces::ALL },
+        ..SystemRow::new("toy", "n1 decides")
+    },
+    build: build::<RIGHT>,
+    states: States::NONE,
 };
 
 const PROMOTED: ProtocolRow = ProtocolRow {
-    name: "promoted-toy",
+    facts: SystemRow {
+        name: "promoted-toy",
+        progress: Progress::Promoted { majority: false },
+        ..FIRST.facts
+    },
     build: build::<NEEDS_PROMOTION>,
-    progress: Progress::Promoted { majority: false },
     ..FIRST
 };
 
@@ -155,7 +162,9 @@ fn consensus_and_progress_are_judged() {
     let check = |subject: Subject, expected: &[&str]| {
         let found = (0..20).find_map(|seed| trial(&subject, seed, false).err());
         match found {
-            None => assert!(expected.is_empty(), "{}: {expected:?} was missed", subject.row.name),
+            None => {
+                assert!(expected.is_empty(), "{}: {expected:?} was missed", subject.row.facts.name);
+            }
             Some((name, why)) => assert!(expected.contains(&name), "{name}: {why}"),
         }
     };

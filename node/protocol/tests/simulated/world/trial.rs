@@ -128,7 +128,7 @@ pub fn sweep(name: &str, seeds: u64, subject: &Subject) -> Seen {
     let seeds = number("SCHISM_SEEDS").unwrap_or(seeds);
     let seeds = only.map_or(0..seeds, |seed| seed..seed + 1);
     let count = (seeds.end - seeds.start) as usize;
-    let protocol = subject.row.name;
+    let protocol = subject.row.facts.name;
     let mut sum = Seen::default();
     for seed in seeds {
         let seen = trial(subject, seed, only.is_some());
@@ -167,18 +167,21 @@ fn finding(subject: &Subject, seed: u64, whole: bool) -> Option<Finding> {
 /// Every planted bug of a protocol is caught, by the invariants or by a client, under a schedule
 /// that suits it; and the correct protocol is clean under the same schedule.
 pub fn every_bug_is_caught(row: &'static ProtocolRow, schedules: &[Schedule]) {
-    let planted: Vec<&str> =
-        BUGS.iter().filter(|bug| bug.protocol == row.name).map(|bug| bug.id).collect();
+    let planted: Vec<&str> = BUGS
+        .iter()
+        .filter(|bug| bug.facts.system == row.facts.name)
+        .map(|bug| bug.facts.id)
+        .collect();
     let scheduled: Vec<&str> = schedules.iter().map(|(id, ..)| *id).collect();
-    assert_eq!(scheduled, planted, "one schedule for each bug of {}, in order", row.name);
+    assert_eq!(scheduled, planted, "one schedule for each bug of {}, in order", row.facts.name);
     for (id, profile, names) in schedules {
-        let bug = BUGS.iter().find(|bug| bug.id == *id).expect("both lists are the same");
+        let bug = BUGS.iter().find(|bug| bug.facts.id == *id).expect("both lists are the same");
         let control = Subject::of(row, profile.clone());
         let planted = Subject { build: bug.build, states: States::NONE, ..control.clone() };
         let whole = names.iter().any(|name| AT_THE_END.contains(name));
         let found = (0..BUG_SEEDS).find_map(|seed| Some((seed, finding(&planted, seed, whole)?)));
         let (seed, (name, why)) = found.unwrap_or_else(|| panic!("{id} was not caught"));
-        println!("{id} {}: seed {seed}, {name}: {why}", bug.name);
+        println!("{id} {}: seed {seed}, {name}: {why}", bug.facts.name);
         assert!(names.contains(&name), "{id} was caught as {name}: {why}");
         for seed in 0..=seed {
             let control = finding(&control, seed, whole);

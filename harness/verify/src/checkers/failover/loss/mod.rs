@@ -13,12 +13,13 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
+use schism_facts::Acks;
 
 use crate::checkers::nodes::durable::{absent, anomaly};
 use crate::checkers::told::Told;
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::finals::{self, FinalLog};
-use crate::evidence::{Acks, Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::history::{History, Type, Value};
 use crate::models::log::{Acked, acked};
 use crate::verdict::{Anomaly, Kind};

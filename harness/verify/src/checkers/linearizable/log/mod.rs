@@ -16,10 +16,10 @@ mod tests;
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use schism_facts::Acks;
 
 use super::open;
 use crate::checkers::{CheckResult, Monitor};
-use crate::evidence::Acks;
 use crate::history::{Event, History, Process, Type, Value};
 use crate::models::log;
 use crate::progress::Progress;

@@ -1,11 +1,12 @@
 //! One log: what every return means for it, checked as it comes (docs/internals/checkers.md).
 
+use schism_facts::Acks;
+
 use super::bounds::{Bounds, Step};
 use super::certificate::{Case, Reporter};
 use super::content::{Cell, Content};
 use super::holes::{self, Pending};
 use super::ops::{OpId, Ops};
-use crate::evidence::Acks;
 use crate::history::{Event, Type, Value};
 use crate::models::log::{self, Answered, Asked};
 

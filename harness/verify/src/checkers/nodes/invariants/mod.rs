@@ -23,7 +23,6 @@ use crate::evidence::trace::{self, Said, What};
 use crate::evidence::{Evidence, Settings};
 use crate::history::order::Names;
 use node::Node;
-pub use rules::{CommitQuorum, Traces};
 use world::World;
 
 pub(crate) const CHECKER: Checker = Checker {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use foldhash::fast::FixedState;
+use schism_facts::Traces;
 
 use super::log::{At, Change, Disk, Log};
-use super::rules::Traces;
+use super::rules::of_acceptors;
 use crate::evidence::trace::What;
 use crate::history::Name;
 use crate::verdict::Kind;
@@ -57,7 +58,7 @@ impl Node {
                 self.boot(*epoch, promise.as_ref(), *first, (*last, *chain), faults);
             }
             What::Promise { slot: Some(_), .. } => {}
-            What::Promise { epoch, .. } if rules.of_acceptors() => self.vow(*epoch, faults),
+            What::Promise { epoch, .. } if of_acceptors(rules) => self.vow(*epoch, faults),
             What::Promise { epoch, to, .. } => self.promise(*epoch, to, faults),
             What::Role { leads, epoch, .. } => {
                 self.see(*epoch, "its role", faults);

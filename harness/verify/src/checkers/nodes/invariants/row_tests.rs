@@ -2,20 +2,22 @@
 //! committed, and the rules of slots and ballots. For each a lie it must catch, and a truth it must
 //! pass.
 
+use schism_facts::{CommitQuorum, Traces};
+
+use super::CHECKER;
 use super::tests::traces;
-use super::{CHECKER, CommitQuorum, Traces};
 use crate::evidence::{Evidence, Settings};
 
 /// `expected`: `valid`, or the kinds found in this trace of a system with this row.
 fn check(row: &Traces, expected: &str, text: &str) {
     let evidence = Evidence { traces: traces(text), ..Evidence::default() };
-    let settings = Settings { traces: row.clone(), ..Settings::default() };
+    let settings = Settings { traces: *row, ..Settings::default() };
     let found = (CHECKER.run)(&evidence, &settings).verdict.in_short();
     assert_eq!(found, expected, "{row:?}\n{text}");
 }
 
-fn without(numbers: &[u8]) -> Traces {
-    Traces { without: numbers.to_vec(), ..Traces::default() }
+fn without(numbers: &'static [u8]) -> Traces {
+    Traces { without: numbers, ..Traces::default() }
 }
 
 fn quorum(commit_quorum: CommitQuorum) -> Traces {
@@ -64,7 +66,7 @@ fn a_leader_alone_may_commit_what_is_on_its_own_disk() {
 #[test]
 fn a_majority_in_memory_is_one_that_has_not_stopped_since() {
     let row = Traces {
-        without: vec![6],
+        without: &[6],
         epoch_outlives_crashes: false,
         ..quorum(CommitQuorum::MajorityInMemory)
     };
@@ -113,7 +115,7 @@ n2 accepted slot=7 ballot=257 hash=a
 ";
 
 fn paxos(expected: &str, rest: &str) {
-    let row = Traces { without: vec![2, 3], ..quorum(CommitQuorum::Acceptors) };
+    let row = Traces { without: &[2, 3], ..quorum(CommitQuorum::Acceptors) };
     check(&row, expected, &format!("{START}{OFFER}{rest}"));
 }
 

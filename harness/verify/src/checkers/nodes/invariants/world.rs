@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
+use schism_facts::{CommitQuorum, Traces};
 
 use super::log::At;
 use super::node::{Faults, Node, Witness, name};
-use super::rules::{CommitQuorum, Traces};
+use super::rules;
 use super::slots::Slots;
 use crate::checkers::told::Told;
 use crate::evidence::trace::{Said, What};
@@ -121,10 +122,10 @@ impl<'a> World<'a> {
             }
             _ => {}
         }
-        faults.retain(|(kind, _)| self.rules.applies(*kind));
+        faults.retain(|(kind, _)| rules::applies(self.rules, *kind));
         let mut of_slots = Faults::new();
         self.slots.hear(nodes, me, &said.what, &mut of_slots);
-        of_slots.retain(|(kind, _)| self.rules.applies_to_slots(*kind));
+        of_slots.retain(|(kind, _)| rules::applies_to_slots(self.rules, *kind));
         if !self.counts_quorums {
             of_slots.retain(|(kind, _)| *kind != Kind::CommitQuorum);
         }
@@ -142,7 +143,7 @@ impl<'a> World<'a> {
             let told = format!("leads epoch {epoch}, which {} leads too", name(nodes, first));
             faults.push((Kind::ElectionSafety, told));
         }
-        if self.rules.of_acceptors() {
+        if rules::of_acceptors(self.rules) {
             return; // it learns from its quorum what was chosen, slot by slot
         }
         let before = self.by_epoch.partition_point(|(committed_in, ..)| *committed_in < epoch);

@@ -7,11 +7,12 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
+use schism_facts::Acks;
 
 use crate::checkers::told::Told;
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::delivered::{self, Entry, Step};
-use crate::evidence::{Acks, Evidence, Settings, finals};
+use crate::evidence::{Evidence, Settings, finals};
 use crate::history::nemesis::{self, Death, FinalRead, Settled};
 use crate::history::{History, Process, Type, Value};
 use crate::models::consensus;

@@ -1,7 +1,9 @@
 //! A small cluster's delivered files, honest and lying.
 
+use schism_facts::Acks;
+
 use super::{CHECKER, link};
-use crate::evidence::{Acks, Evidence, Settings};
+use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 
 /// Two acknowledged appends, 17 at 0 and "x" at 1, and nodes that settled at length 2.

@@ -11,10 +11,8 @@ use crate::world::profile::Profile;
 
 /// Whether a failover may lose what is acknowledged, by the row and the options given.
 pub fn is_early(row: &ProtocolRow, profile: &Profile) -> bool {
-    let Acks::UntilFailover { option, value } = row.acks else { return false };
-    let default = row.options.iter().find(|o| o.name == option).map(|o| o.default);
-    let given = profile.options.iter().find(|o| o.0 == option).map(|o| o.1);
-    given.or(default) == Some(value)
+    let given = profile.options.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    row.facts.acks(&given.collect()) == Acks::UntilFailover
 }
 
 /// Every early acknowledgement. A leader gives an offset of its epoch to one value.

@@ -1,7 +1,7 @@
 //! Clients of either kind, as the row says what is served. They believe nothing they cannot check,
 //! and never look into a node.
 
-use schism_protocol::{Delivery, ProtocolRow, Reply, Serves, Ticket};
+use schism_protocol::{Delivery, ProtocolRow, Reply, Ticket};
 
 use super::cluster::{Cluster, MS};
 use super::profile::Profile;
@@ -20,7 +20,8 @@ const SLOTS: u64 = 64;
 pub const OPERATOR: Ticket = Ticket(u64::MAX);
 
 pub struct Clients {
-    serves: Serves,
+    /// Else they ask for decisions.
+    ask_a_log: bool,
     log: log::Clients,
     consensus: consensus::Clients,
 }
@@ -28,12 +29,10 @@ pub struct Clients {
 impl Clients {
     pub fn new(row: &ProtocolRow, nodes: usize, profile: &Profile) -> Self {
         assert!((profile.clients as u64) < SLOTS, "a client's number is in its tickets");
-        let (logs, deciders) = match row.serves {
-            Serves::Log => (profile.clients, 0),
-            Serves::Consensus => (0, profile.clients),
-        };
+        let ask_a_log = row.facts.serves("log");
+        let (logs, deciders) = if ask_a_log { (profile.clients, 0) } else { (0, profile.clients) };
         Clients {
-            serves: row.serves,
+            ask_a_log,
             log: log::Clients::new(logs, nodes, early::is_early(row, profile)),
             consensus: consensus::Clients::new(deciders, nodes, profile.keys),
         }
@@ -45,17 +44,14 @@ impl Clients {
 
     /// Every delivery of every node, already checked to be one sequence.
     pub fn delivered(&mut self, delivery: &Delivery) {
-        if self.serves == Serves::Log {
+        if self.ask_a_log {
             self.log.delivered(delivery);
         }
     }
 
     /// How many appends were acknowledged, or proposals answered.
     pub fn served(&self) -> usize {
-        match self.serves {
-            Serves::Log => self.log.served,
-            Serves::Consensus => self.consensus.answered,
-        }
+        if self.ask_a_log { self.log.served } else { self.consensus.answered }
     }
 
     /// From now on nothing new is asked.
@@ -64,16 +60,18 @@ impl Clients {
     }
 
     pub fn act(cluster: &mut Cluster, client: usize) {
-        match cluster.clients.serves {
-            Serves::Log => log::Clients::act(cluster, client),
-            Serves::Consensus => consensus::Clients::act(cluster, client),
+        if cluster.clients.ask_a_log {
+            log::Clients::act(cluster, client);
+        } else {
+            consensus::Clients::act(cluster, client);
         }
     }
 
     pub fn answered(cluster: &mut Cluster, ticket: Ticket, reply: Reply) {
-        match cluster.clients.serves {
-            Serves::Log => log::Clients::answered(cluster, ticket, reply),
-            Serves::Consensus => consensus::Clients::answered(cluster, ticket, reply),
+        if cluster.clients.ask_a_log {
+            log::Clients::answered(cluster, ticket, reply);
+        } else {
+            consensus::Clients::answered(cluster, ticket, reply);
         }
     }
 
@@ -81,19 +79,17 @@ impl Clients {
     /// the row allows.
     pub fn settled(cluster: &Cluster) -> Result<usize, (&'static str, String)> {
         let clients = &cluster.clients;
-        match clients.serves {
-            Serves::Log => {
-                let length = cluster.observer.canonical.len() as u64;
-                let ends: Vec<_> = cluster.statuses().into_iter().flatten().collect();
-                if ends.iter().any(|end| end.delivered.0 != length) {
-                    return Err(("convergence", format!("not all have {length}: {ends:?}")));
-                }
-                clients.log.all_acked_are_in(&cluster.observer)
-            }
-            Serves::Consensus => match clients.consensus.waiting() {
+        if !clients.ask_a_log {
+            return match clients.consensus.waiting() {
                 0 => Ok(0),
                 n => Err(("progress", format!("{n} proposals were never answered"))),
-            },
+            };
         }
+        let length = cluster.observer.canonical.len() as u64;
+        let ends: Vec<_> = cluster.statuses().into_iter().flatten().collect();
+        if ends.iter().any(|end| end.delivered.0 != length) {
+            return Err(("convergence", format!("not all have {length}: {ends:?}")));
+        }
+        clients.log.all_acked_are_in(&cluster.observer)
     }
 }

@@ -3,11 +3,11 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schism_facts::Acks;
 
 use super::{explainable, honest, show, tamper};
 use crate::checkers::Monitor;
 use crate::checkers::linearizable::log::LogMonitor;
-use crate::evidence::Acks;
 use crate::history::{History, Process, Type};
 use crate::verdict::Verdict;
 
