@@ -55,6 +55,7 @@ const BANNED: &[(&str, &str, &str)] = &[
         "only main.rs, worlds/simulated and explain know our protocols; take a table as data",
     ),
     ("harness/src", "schism_node", "only main.rs knows our node; take a command line as data"),
+    ("node/facts/src", "schism_", "facts stand below every other crate"),
     ("node/src", "schism_verify", "a node knows no judge"),
     ("node/src", "schism::", "a node knows no harness"),
     ("node/protocol/src", "std::fs", "effects are outputs"),
@@ -68,6 +69,22 @@ const NO_FAULT: &[(&str, &str)] = &[
     ("harness/src/cli/status.rs", "latency"),
     ("harness/src/report/terminal/mod.rs", "latency"),
     ("harness/src/systems/clients/lines.rs", "promote"), // the request
+];
+
+/// Types of `node/facts`, which no other crate may have under the same name.
+const FACTS: &[&str] = &[
+    "Acks",
+    "BugRow",
+    "Catalogue",
+    "CommitQuorum",
+    "Epochs",
+    "FramePart",
+    "FrameRow",
+    "NodeId",
+    "OptionRow",
+    "Remark",
+    "SystemRow",
+    "Traces",
 ];
 
 /// The few small modules that may use unsafe code, each with SAFETY lines.
@@ -158,6 +175,24 @@ fn pure_crates_name_nothing_impure() {
                 if line.contains(text) {
                     wrong.push(format!("{name}:{number}: `{text}` is banned here; {instead}"));
                 }
+            }
+        }
+    }
+    assert_clean(wrong);
+}
+
+#[test]
+fn no_crate_mirrors_a_fact() {
+    let mut wrong = Vec::new();
+    let facts = root().join("node/facts");
+    for file in sources() {
+        for (number, line) in code_lines(&read(&file)) {
+            let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric()).collect();
+            let declares = words.windows(2).find(|pair| ["struct", "enum"].contains(&pair[0]));
+            let Some(name) = declares.map(|pair| pair[1]) else { continue };
+            if FACTS.contains(&name) && !file.starts_with(&facts) {
+                let place = format!("{}:{number}", show(&file));
+                wrong.push(format!("{place}: {name} is a fact; use that of node/facts"));
             }
         }
     }

@@ -6,7 +6,8 @@ mod effects;
 use std::time::Duration;
 
 use schism_verify::checkers::CHECKERS;
-use schism_verify::history::{History, Type, Value};
+use schism_verify::history::nemesis::{Said, final_reads_at};
+use schism_verify::history::{History, Type};
 use schism_verify::verdict::{Kind, Verdict};
 use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
@@ -62,10 +63,11 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> VerdictFile {
 }
 
 fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) -> VerdictFile {
+    let said = Said::of(evidence.history.events());
     let doubts = schism_verify::doubts(&evidence.history, settings);
     let verdict = schism_verify::overall(results, &doubts);
     let mut checks: Vec<CheckFile> = results.iter().map(check_file).collect();
-    let caveats = effects::caveats(&evidence.history);
+    let caveats = effects::caveats(&said);
     let broken = checks.iter_mut().filter(|check| !check.anomalies.is_empty());
     broken.for_each(|check| check.notes.extend_from_slice(&caveats));
     VerdictFile {
@@ -75,7 +77,7 @@ fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) 
         expect: "valid".to_string(),
         exit: exit_code(&verdict, &Expect::Valid),
         operations: operations(&evidence.history),
-        faults: effects::of(&evidence.history, &settings.fault_kinds),
+        faults: effects::of(&said, &settings.fault_kinds),
         ..VerdictFile::default()
     }
 }
@@ -212,10 +214,7 @@ fn check_file(result: &CheckResult) -> CheckFile {
 
 /// Counts every operation; latencies are those of ok operations of clients, final reads apart.
 fn operations(history: &History) -> OperationsFile {
-    let final_reads = history
-        .nemesis("phase")
-        .find(|event| event.value == Some(Value::Str("final-reads".into())))
-        .map_or(u64::MAX, |event| event.index);
+    let final_reads = final_reads_at(history).map_or(u64::MAX, |at| history.events()[at].index);
     let mut counted = OperationsFile::default();
     let mut latencies = Vec::new();
     for operation in history.operations() {

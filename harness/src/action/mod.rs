@@ -43,6 +43,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it holds whatever would decide until that no longer can.
+    pub fn is_adaptive(&self) -> bool {
+        let Action::Hold(Overlay::Links(LinkOverlay::Frames { meddling, .. })) = self else {
+            return false;
+        };
+        meddling.what == FrameFate::Hold(Until::Moved)
+    }
+
     /// The nodes that it hits; of links, those that it cuts off or slows more than others.
     pub fn targets(&self) -> BTreeSet<NodeId> {
         match self {

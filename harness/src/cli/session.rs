@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use schism_facts::Catalogue;
+use schism_facts::remark::Reason;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::{Budget, CheckOptions, Monitor};
 
@@ -19,7 +20,7 @@ use crate::clock::{Clock, Signal};
 use crate::faults;
 use crate::judge::{self, EXIT_INTERRUPTED};
 use crate::plan;
-use crate::run::{self, End, Finished, Setup};
+use crate::run::{self, Finished, Setup};
 use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, RunDirectory, Saved, environment};
@@ -197,7 +198,7 @@ fn judge_and_report(
     if let Some(trouble) = &finished.trouble {
         judge::doubt(&mut verdict, trouble);
     }
-    if finished.end == End::Interrupted {
+    if finished.end == Reason::Interrupted {
         verdict.exit = EXIT_INTERRUPTED;
     }
     directory.write(store::VERDICT, &pretty(&verdict))?;

@@ -3,79 +3,64 @@
 
 use std::collections::BTreeMap;
 
-use schism_verify::history::{Event, History, Value};
+use schism_verify::history::nemesis::{Said, Strike};
 
 use crate::action::Effect;
 use crate::faults::{self, FAULTS};
 use crate::store::verdict_file::FaultFile;
 
-/// Every kind of fault with how often it struck and had an effect.
-pub(super) fn of(history: &History, kinds: &[String]) -> Vec<FaultFile> {
-    kinds
-        .iter()
-        .map(|kind| {
-            let mut struck = BTreeMap::new();
-            for said in history.nemesis(kind).map(said) {
-                let strike = said["strike"].as_u64().unwrap_or(0);
-                match said["phase"].as_str() {
-                    Some("start") => drop(struck.entry(strike).or_insert(false)),
-                    Some("heal") => {
-                        let effective = said["effective"].as_bool().unwrap_or(false);
-                        *struck.entry(strike).or_insert(false) |= effective;
-                    }
-                    _ => {}
-                }
-            }
-            FaultFile {
-                fault: kind.clone(),
-                strikes: struck.len() as u64,
-                effective: struck.values().filter(|&&effective| effective).count() as u64,
-                effect: faults::tell(&total(history, kind)),
-            }
-        })
-        .collect()
+/// Every kind of fault with how often it struck, and how often that had an effect.
+pub(super) fn of(said: &Said<'_>, kinds: &[String]) -> Vec<FaultFile> {
+    let told = |kind: &String| {
+        let mut struck = BTreeMap::new();
+        for strike in of_kind(said, kind) {
+            // One strike may put on several overlays.
+            *struck.entry(strike.start.strike).or_insert(false) |= strike.is_effective();
+        }
+        FaultFile {
+            fault: kind.clone(),
+            strikes: struck.len() as u64,
+            effective: struck.values().filter(|&&effective| effective).count() as u64,
+            effect: faults::tell(&total(said, kind)),
+        }
+    };
+    kinds.iter().map(told).collect()
 }
 
 /// What a reader of the findings must know of what the faults did.
-pub(super) fn caveats(history: &History) -> Vec<String> {
-    let told = FAULTS.iter().filter_map(|fault| (fault.caveat)(&total(history, fault.name)));
-    told.collect()
+pub(super) fn caveats(said: &Said<'_>) -> Vec<String> {
+    FAULTS.iter().filter_map(|fault| (fault.caveat)(&total(said, fault.name))).collect()
 }
 
 /// What all strikes of a fault did together.
-fn total(history: &History, kind: &str) -> Effect {
-    let heals = history.nemesis(kind).map(said).filter(|said| said["phase"] == "heal");
-    // Older runs say `bit`.
-    let effect = |said: serde_json::Value| said.get("effect").or(said.get("bit")).cloned();
-    let effects = heals
-        .map(|said| serde_json::from_value(effect(said).unwrap_or_default()).unwrap_or_default());
-    faults::add_up(&effects.collect::<Vec<Effect>>())
+fn total(said: &Said<'_>, kind: &str) -> Effect {
+    let healed = of_kind(said, kind).filter_map(|strike| strike.healed.as_ref());
+    faults::add_up(&healed.map(|(_, heal)| heal.effect.clone()).collect::<Vec<Effect>>())
 }
 
-fn said(event: &Event) -> serde_json::Value {
-    match &event.value {
-        Some(Value::Other(json)) => serde_json::from_str(json).unwrap_or_default(),
-        _ => serde_json::Value::Null,
-    }
+fn of_kind<'a>(said: &'a Said<'a>, kind: &'a str) -> impl Iterator<Item = &'a Strike<'a>> {
+    said.strikes.iter().filter(move |strike| *strike.fault == *kind)
 }
 
 #[cfg(test)]
 mod tests {
+    use schism_verify::History;
+
     use super::*;
 
     #[test]
     fn what_tcp_never_does_is_told() {
         let check = |effects: &[&str], told: Option<&str>| {
-            let lines = effects.iter().map(|effect| {
+            let lines = effects.iter().enumerate().map(|(overlay, effect)| {
+                let event = r#"{"process":"nemesis","type":"info","f":"frames","value":{"phase":"#;
                 format!(
-                    r#"{{"process":"nemesis","type":"info","f":"frames","value":{{"phase":"heal",
-                    "strike":0,"overlay":0,"effective":true,"bit":{effect}}}}}"#
+                    r#"{event}"start","overlay":{overlay}}}}}
+{event}"heal","overlay":{overlay},"effective":true,"bit":{effect}}}}}"#
                 )
-                .replace('\n', " ")
             });
             let text = lines.collect::<Vec<_>>().join("\n");
             let (history, _) = History::parse(text.as_bytes()).unwrap();
-            let found = caveats(&history).pop();
+            let found = caveats(&Said::of(history.events())).pop();
             assert_eq!(found.is_some(), told.is_some(), "{effects:?}: {found:?}");
             if let (Some(found), Some(told)) = (found, told) {
                 assert!(found.contains(told), "{found}");

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use schism_facts::remark::{self, Effect, Heal, Phase, Remark, Start};
 use schism_verify::History;
 use schism_verify::history::{Event, Type};
 use schism_verify::verdict::{Anomaly, Kind};
 use serde_json::json;
 
 use super::Report;
+use crate::action::{Action, Endpoint, Flow, LinkOverlay, NodeId, NodeOverlay, Style};
 use crate::store::verdict_file::{CheckFile, FaultFile, OperationsFile, VerdictFile};
 use crate::workload::Workload;
 use crate::workload::tests::workload;
@@ -113,8 +115,9 @@ impl Lines {
         self.text.push((at, line + "\n"));
     }
 
-    fn remark(&mut self, at: u64, f: &str, value: &serde_json::Value) {
-        self.say(at, r#""nemesis""#, "info", f, &format!(r#","value":{value}"#));
+    fn remark(&mut self, at: u64, remark: &Remark) {
+        let (f, value) = remark.write();
+        self.say(at, r#""nemesis""#, "info", &f, &format!(r#","value":{value}"#));
     }
 
     fn role(&mut self, at: u64, node: u64, role: &str, epoch: u64) {
@@ -125,29 +128,36 @@ impl Lines {
 
     /// Says when nobody led.
     fn strikes(&mut self, seconds: u64) -> Vec<(u64, u64)> {
-        self.remark(0, "phase", &json!("warm-up"));
-        self.remark(2_000 * MS, "phase", &json!("disturbance"));
-        self.remark(seconds * 1_000 * MS, "phase", &json!("recovery"));
+        self.remark(0, &Remark::Phase(Phase::WarmUp));
+        self.remark(2_000 * MS, &Remark::Phase(Phase::Disturbance));
+        self.remark(seconds * 1_000 * MS, &Remark::Phase(Phase::Recovery));
         let (mut leader, mut epoch, mut leaderless) = (2, 1, Vec::new());
         self.role(100 * MS, leader, "leader", epoch);
         for strike in 0..(seconds * 1_000).saturating_sub(2_000) / 2_500 {
             let (from, to) = ((strike + 1) * 2_500 * MS, ((strike + 1) * 2_500 + 1_500) * MS);
-            let name = format!("n{leader}");
-            let others = (1..=5).filter(|node| *node != leader).map(|node| format!("n{node}"));
-            let flows: Vec<_> =
-                others.map(|to| json!({"from": {"node": name}, "to": {"node": to}})).collect();
-            let (fault, effect) = match strike % 4 {
-                0 => ("crash", json!({"hold": {"down": {"nodes": [name]}}})),
-                1 => ("partition", json!({"hold": {"block": {"flows": flows, "style": "hold"}}})),
-                2 => ("latency", json!(null)),
-                _ => ("pause", json!({"hold": {"pause": {"nodes": [name]}}})),
+            let node = NodeId(leader as u8);
+            let ends = |to| Flow { from: Endpoint::Node(node), to: Endpoint::Node(to) };
+            let flows = NodeId::all(5).filter(|other| *other != node).map(ends).collect();
+            let (fault, action): (_, Option<Action>) = match strike % 4 {
+                0 => ("crash", Some(NodeOverlay::Down { nodes: [node].into() }.into())),
+                1 => ("partition", Some(LinkOverlay::Block { flows, style: Style::Hold }.into())),
+                2 => ("latency", None),
+                _ => ("pause", Some(NodeOverlay::Pause { nodes: [node].into() }.into())),
             };
-            let start = json!({"phase": "start", "overlay": strike, "targets": [name],
-                "describe": format!("strike {name}"), "effect": effect});
-            let heal = json!({"phase": "heal", "overlay": strike, "bit": {"killed": 1},
-                "effective": true});
-            self.remark(from, fault, &start);
-            self.remark(to, fault, &heal);
+            let start = Start {
+                overlay: Some(strike),
+                targets: vec![node],
+                describe: format!("strike {node}"),
+                action: json!(action),
+                ..Start::default()
+            };
+            let heal = Heal {
+                overlay: Some(strike),
+                effect: Effect::of([("killed".to_owned(), 1)]),
+                ..Heal::default()
+            };
+            self.remark(from, &Remark::Fault(fault.to_owned(), remark::Strike::Start(start)));
+            self.remark(to, &Remark::Fault(fault.to_owned(), remark::Strike::Heal(heal)));
             if fault != "latency" {
                 let (old, elected) = (leader, from + 300 * MS);
                 (leader, epoch) = (leader % 5 + 1, epoch + 1);

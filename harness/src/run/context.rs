@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use schism_verify::history::{Event, Name, Process, Type, Value};
+use schism_facts::remark::{self, Phase, Remark};
+use schism_verify::history::{Event, Name, Type, nemesis};
 use schism_verify::models::{Model, Operation, Proves};
-use serde_json::json;
 
 use super::decisions::Decisions;
 use super::processes::Processes;
@@ -16,7 +16,7 @@ use super::recorder::Recorder;
 use crate::action::{NodeId, OverlayId, View};
 use crate::clock::{Clock, Nanos, Signal};
 use crate::systems::{NodeStatus, System};
-use crate::worlds::World;
+use crate::worlds::{Death, World};
 
 /// After fail or info a process waits, so that a refusing cluster is not asked in a busy loop.
 pub const PAUSE: Duration = Duration::from_millis(20);
@@ -113,14 +113,8 @@ impl Context {
     }
 
     /// Records something the nemesis has to say; returns when.
-    pub fn remark(&self, f: &str, value: serde_json::Value) -> Nanos {
-        let mut event = Event::new(Process::Nemesis, Type::Info, f);
-        event.value = Some(match value {
-            serde_json::Value::String(text) => Value::Str(text.into()),
-            serde_json::Value::Bool(truth) => Value::Bool(truth),
-            other => Value::Other(other.to_string().into()),
-        });
-        self.recorder.record(&mut event)
+    pub fn remark(&self, remark: Remark) -> Nanos {
+        self.recorder.record(&mut nemesis::event(&remark))
     }
 
     /// What the model says of an operation.
@@ -155,9 +149,9 @@ impl Context {
     }
 
     /// Announces a phase.
-    pub fn enter(&self, phase: &'static str) -> Nanos {
-        self.phase.set(phase);
-        self.remark("phase", json!(phase))
+    pub fn enter(&self, phase: Phase) -> Nanos {
+        self.phase.set(phase.name());
+        self.remark(Remark::Phase(phase))
     }
 
     /// The world now, as faults see it.
@@ -188,13 +182,13 @@ impl Context {
         let view = self.view();
         let lost = self.system.memory_lost(&view);
         if *self.memory_lost.borrow() != lost {
-            self.remark("memory-lost", json!({"why": lost}));
+            self.remark(Remark::MemoryLost { why: lost.clone() });
             *self.memory_lost.borrow_mut() = lost;
         }
         let can = !view.withheld && self.system.can_progress(&view);
         if anyway || self.can_progress.get().is_some_and(|before| before != can) {
             self.can_progress.set(Some(can));
-            self.remark("can-progress", json!(can));
+            self.remark(Remark::CanProgress(can));
         }
         can
     }
@@ -220,11 +214,8 @@ impl Context {
         };
         if self.leader.get() != leader {
             self.leader.set(leader);
-            let value = match leader {
-                Some((node, epoch)) => json!({"node": node, "epoch": epoch}),
-                None => json!({"node": null, "epoch": null}),
-            };
-            self.remark("leader", value);
+            let (node, epoch) = leader.unzip();
+            self.remark(Remark::Leader { node, epoch });
             // Where a leader is promoted by hand, nothing is owed before someone is.
             self.note_progress(false);
         }
@@ -245,16 +236,12 @@ impl Context {
         if deaths.is_empty() {
             return;
         }
-        for death in deaths {
+        for Death { node, how, last_lines } in deaths {
             // 74 is how a node leaves whose disk refused: nobody's promise was broken by it.
-            let excused = death.how == "exit 74";
-            let why = excused.then_some("its disk refused");
-            self.remark(
-                "death",
-                json!({"node": death.node, "how": death.how, "excused": excused, "why": why,
-                       "last_lines": death.last_lines}),
-            );
-            self.dead.borrow_mut().insert(death.node, death.how);
+            let excused = how == "exit 74";
+            let why = excused.then(|| "its disk refused".to_string());
+            self.dead.borrow_mut().insert(node, how.clone());
+            self.remark(Remark::Death(remark::Death { node, how, excused, why, last_lines }));
         }
         self.note_progress(false);
     }

@@ -34,6 +34,8 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_facts::remark::Reason;
+
 use crate::action::NodeId;
 use crate::clock::{Nanos, Signal};
 use crate::plan::Plan;
@@ -73,24 +75,11 @@ pub struct Setup {
     pub progress: Option<Viewer>,
 }
 
-/// Why the disturbance ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// Its time was over.
-    Done,
-    /// The monitor saw a violation.
-    Violation,
-    /// Someone interrupted it.
-    Interrupted,
-    /// The world could not do what the plan says.
-    Trouble,
-}
-
 /// A run that was carried out.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Finished {
     /// Why the disturbance ended.
-    pub end: End,
+    pub end: Reason,
     /// How long each phase took, in milliseconds.
     pub phases_ms: Vec<(String, f64)>,
     /// In an open loop: latencies of ok operations counted from when each was due, ascending. The

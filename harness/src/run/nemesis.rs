@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
-use serde_json::json;
+use schism_facts::remark::{self, Heal, Remark, Start};
 
 use super::context::{ActiveOverlay, Context};
 use crate::action::{Action, EPOCH, Effect, NodeId, Operator, OverlayId, PROMOTED};
@@ -105,8 +105,8 @@ impl Nemesis {
         match fault.resolve(&strike.detail, self.topology, &self.context.view()) {
             Ok(aimed) => self.apply(strike, aimed).await,
             Err(why) => {
-                let skipped = json!({"phase": "skip", "strike": strike.id, "why": why});
-                self.context.remark(&strike.fault, skipped);
+                let skip = remark::Strike::Skip { strike: Some(strike.id), why };
+                self.context.remark(Remark::Fault(strike.fault.clone(), skip));
                 Ok(())
             }
         }
@@ -115,12 +115,16 @@ impl Nemesis {
     async fn apply(&mut self, strike: &Strike, aimed: Aimed) -> Result<(), WorldError> {
         let Aimed { action, words } = aimed;
         let overlay = self.context.world.apply(action.clone()).await?;
-        let started = self.context.remark(
-            &strike.fault,
-            json!({"phase": "start", "overlay": overlay, "strike": strike.id,
-                   "targets": action.targets(), "describe": words,
-                   "lasts_ms": strike.lasts.as_secs_f64() * 1e3, "action": action}),
-        );
+        let start = remark::Strike::Start(Start {
+            overlay: Some(overlay.0),
+            strike: Some(strike.id),
+            targets: action.targets().into_iter().collect(),
+            describe: words.clone(),
+            lasts_ms: Some(strike.lasts.as_secs_f64() * 1e3),
+            adaptive: action.is_adaptive(),
+            action: serde_json::to_value(&action).expect("an action is JSON"),
+        });
+        let started = self.context.remark(Remark::Fault(strike.fault.clone(), start));
         if let Action::Once(Operator::Promote { node }) = action {
             let context = Rc::clone(&self.context);
             let (fault, id) = (strike.fault.clone(), strike.id);
@@ -159,11 +163,8 @@ async fn promote(context: &Context, node: NodeId, fault: &str, overlay: OverlayI
         Some(Err(refusal)) => (Effect::default(), refusal.why()),
         None => (Effect::default(), "timeout".to_string()),
     };
-    context.remark(
-        fault,
-        json!({"phase": "heal", "overlay": overlay, "strike": strike, "effect": effect,
-               "effective": effect.is_effective(), "answer": answer}),
-    );
+    let heal = Heal { answer: Some(answer), ..heal_of(overlay, strike, effect) };
+    context.remark(Remark::Fault(fault.to_owned(), remark::Strike::Heal(heal)));
 }
 
 /// The operator's last word: where everything is healed and nobody leads, he promotes nodes in turn
@@ -177,12 +178,23 @@ pub async fn promote_someone(context: &Context) -> bool {
         }
         let answer = within(&*context.clock, deadline, client.promote(node)).await;
         if let Some(Ok(epoch)) = answer {
-            context.remark("operator", json!({"node": node, "epoch": epoch}));
+            context.remark(Remark::Operator { node, epoch });
         }
         // A restarted node needs a moment, and so does the look at the statuses.
         context.clock.sleep(LAST_WORD_EVERY).await;
     }
     context.note_progress(false)
+}
+
+/// What there is to say of every heal.
+fn heal_of(overlay: OverlayId, strike: u64, effect: Effect) -> Heal {
+    Heal {
+        overlay: Some(overlay.0),
+        strike: Some(strike),
+        effective: Some(effect.is_effective()),
+        effect,
+        ..Heal::default()
+    }
 }
 
 /// Removes one overlay and records what it had done.
@@ -191,11 +203,8 @@ async fn heal(context: &Context, overlay: OverlayId) -> Result<(), WorldError> {
     // What the heal sets free may act before it is confirmed.
     let lifted = context.clock.now();
     let effect = context.world.heal(overlay).await?;
-    context.remark(
-        &active.fault,
-        json!({"phase": "heal", "overlay": overlay, "strike": active.strike, "effect": effect,
-               "effective": effect.is_effective(), "lifted_ns": lifted}),
-    );
+    let heal = Heal { lifted_ns: Some(lifted), ..heal_of(overlay, active.strike, effect) };
+    context.remark(Remark::Fault(active.fault, remark::Strike::Heal(heal)));
     context.note_progress(false);
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_facts::remark::{Healed, Phase, Reason, Remark};
 use schism_verify::models::Ending;
-use serde_json::json;
 
 use super::context::Context;
 use super::crew::Crew;
@@ -13,7 +13,7 @@ use super::nemesis::{Nemesis, heal_all, heal_enough, promote_someone};
 use super::recorder::Recorder;
 use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
-use super::{End, Finished, RunError, Setup, ending, probe, progress, statuses, watch};
+use super::{Finished, RunError, Setup, ending, probe, progress, statuses, watch};
 use crate::action::ClientId;
 use crate::clock::{Nanos, Signal, nanos, within};
 use crate::generate;
@@ -104,16 +104,16 @@ impl Script {
         &mut self,
         readiness: &Readiness,
         announce: Box<dyn FnOnce()>,
-    ) -> Result<End, RunError> {
+    ) -> Result<Reason, RunError> {
         let context = Rc::clone(&self.context);
         self.ready(readiness).await?;
         announce();
         self.phase_ends("start", 0);
         let mut nemesis = Nemesis::new(Rc::clone(&context), &self.plan);
         let prepared = nemesis.prepare().await;
-        let unprepared = self.or_trouble(prepared.map(|()| None), Some(End::Trouble));
+        let unprepared = self.or_trouble(prepared.map(|()| None), Some(Reason::Trouble));
 
-        let from = context.enter("warm-up");
+        let from = context.enter(Phase::WarmUp);
         self.start_clients(from);
         let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
         context.clock.spawn(Box::pin(bypasses));
@@ -122,38 +122,29 @@ impl Script {
         self.phase_ends("warm-up", from);
 
         if end.is_none() {
-            let from = context.enter("disturbance");
+            let from = context.enter(Phase::Disturbance);
             context.note_progress(true);
             let disturbed = self.disturb(&mut nemesis, from).await;
-            end = self.or_trouble(disturbed, Some(End::Trouble));
+            end = self.or_trouble(disturbed, Some(Reason::Trouble));
             self.phase_ends("disturbance", from);
         }
-        let end = end.unwrap_or(End::Done);
-        if end == End::Violation {
+        let end = end.unwrap_or(Reason::Done);
+        if end == Reason::Violation {
             self.hurry = Some(context.clock.now() + nanos(AFTER_VIOLATION));
         }
 
-        let from = context.enter("recovery");
+        let from = context.enter(Phase::Recovery);
         let recovered = self.recover(end).await;
         self.or_trouble(recovered, ());
         self.phase_ends("recovery", from);
 
-        if self.trouble.is_none() && end != End::Interrupted && !self.broken() {
+        if self.trouble.is_none() && end != Reason::Interrupted && !self.broken() {
             self.ask_everyone().await;
         }
         context.note_deaths();
-        context.remark("bypass-check", json!({"checks": self.bypass_checks.get()}));
-        let reason = match end {
-            End::Done => "done",
-            End::Violation => "violation",
-            End::Interrupted => "interrupted",
-            End::Trouble => "trouble",
-        };
-        let end_said = match &self.trouble {
-            None => json!({"reason": reason}),
-            Some(why) => json!({"reason": "trouble", "why": why}),
-        };
-        context.remark("end", end_said);
+        context.remark(Remark::BypassCheck { checks: self.bypass_checks.get() });
+        let reason = if self.trouble.is_some() { Reason::Trouble } else { end };
+        context.remark(Remark::End { reason, why: self.trouble.clone() });
         Ok(end)
     }
 
@@ -210,16 +201,16 @@ impl Script {
                 let hurry = self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2);
                 ending::settle(&context, hurry).await;
                 self.phase_ends("settle", from);
-                from = context.enter("final-reads");
+                from = context.enter(Phase::FinalReads);
                 ending::read_every_node(&context, self.hurry).await;
             }
             Ending::AskEveryKey => {
-                context.enter("final-reads");
+                context.enter(Phase::FinalReads);
                 let Workload { value_bytes, recovery, .. } = self.workload;
                 ending::ask_every_key(&context, value_bytes, recovery, self.hurry).await;
             }
             Ending::None => {
-                context.enter("final-reads");
+                context.enter(Phase::FinalReads);
             }
         }
         self.phase_ends("final-reads", from);
@@ -229,7 +220,7 @@ impl Script {
         &mut self,
         nemesis: &mut Nemesis,
         from: Nanos,
-    ) -> Result<Option<End>, WorldError> {
+    ) -> Result<Option<Reason>, WorldError> {
         let until = from + nanos(self.plan.disturbance);
         nemesis.begin(from);
         loop {
@@ -245,20 +236,20 @@ impl Script {
     }
 
     /// Heals just enough and demands progress, then heals the rest and stops the clients.
-    async fn recover(&mut self, end: End) -> Result<(), WorldError> {
+    async fn recover(&mut self, end: Reason) -> Result<(), WorldError> {
         let context = Rc::clone(&self.context);
-        if end == End::Done {
+        if end == Reason::Done {
             let mut can = heal_enough(&context, &mut self.plan.rng("heal")).await?;
             if !can && context.system.waits_for_operator() {
                 can = promote_someone(&context).await;
             }
             if can {
-                let healed = context.remark("healed", json!({"what": "enough"}));
+                let healed = context.remark(Remark::Healed { what: Healed::Enough });
                 self.await_progress(healed).await;
             }
         }
         heal_all(&context).await?;
-        context.remark("healed", json!({"what": "all"}));
+        context.remark(Remark::Healed { what: Healed::All });
         context.clients_stop.set();
         let wait = self.crew.done();
         let longest = context.clock.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
@@ -282,13 +273,13 @@ impl Script {
     }
 
     /// Waits, unless something ends the disturbance first.
-    async fn until(&self, at: Nanos) -> Option<End> {
+    async fn until(&self, at: Nanos) -> Option<Reason> {
         let recorder = &self.context.recorder;
         tokio::select! {
             biased;
-            () = self.interrupt.wait() => Some(End::Interrupted),
-            () = recorder.failed.wait() => Some(End::Interrupted),
-            () = recorder.violated.wait(), if !self.keep_going => Some(End::Violation),
+            () = self.interrupt.wait() => Some(Reason::Interrupted),
+            () = recorder.failed.wait() => Some(Reason::Interrupted),
+            () = recorder.violated.wait(), if !self.keep_going => Some(Reason::Violation),
             () = self.context.clock.sleep_until(at) => None,
         }
     }

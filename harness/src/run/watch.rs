@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::json;
+use schism_facts::remark::{self, Remark};
 
 use super::context::Context;
 use super::recorder::FLUSH_EVERY;
@@ -37,7 +37,7 @@ pub async fn bypasses(context: Rc<Context>, checks: Rc<Cell<u64>>) {
         checks.set(checks.get() + 1);
         for what in found {
             if known.insert(what.clone()) {
-                context.remark("bypass", json!({"what": what}));
+                context.remark(Remark::Bypass { what });
             }
         }
         context.clock.sleep(BYPASS_EVERY).await;
@@ -48,7 +48,7 @@ pub async fn bypasses(context: Rc<Context>, checks: Rc<Cell<u64>>) {
 pub async fn stalls(context: Rc<Context>) {
     while !context.over.is_set() {
         for Stall { from, to, what } in context.world.stalls() {
-            context.remark("stall", json!({"from_ns": from, "to_ns": to, "what": what}));
+            context.remark(Remark::Stall(remark::Stall { from_ns: from, to_ns: to, what }));
         }
         context.clock.sleep(STALLS_EVERY).await;
     }

@@ -3,10 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
+use schism_facts::remark::Reason;
+
 use crate::budget::timed;
 use crate::checkers::{CHECKERS, CheckResult, Checker};
 use crate::evidence::{Evidence, Settings, finals, is_run, waives};
-use crate::history::nemesis::{self, FinalRead};
+use crate::history::nemesis::{Said, Strike, final_reads_at};
 use crate::history::{Event, History, Operation, Type};
 use crate::models::MALFORMED;
 use crate::verdict::Verdict;
@@ -69,16 +71,16 @@ fn broken(checker: &Checker) -> CheckResult {
 /// history.
 pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
     let mut doubts = Vec::new();
-    let strikes = nemesis::strikes(history);
+    let said = Said::of(history.events());
     for kind in &settings.fault_kinds {
-        let mut struck = strikes.iter().filter(|strike| *strike.fault == **kind).peekable();
+        let mut struck = said.strikes.iter().filter(|strike| **strike.fault == **kind).peekable();
         if struck.peek().is_none() {
             doubts.push(format!("the fault `{kind}` never struck"));
-        } else if struck.all(|strike| strike.effective != Some(true)) {
+        } else if !struck.any(Strike::is_effective) {
             doubts.push(format!("the fault `{kind}` struck but never had an effect"));
         }
     }
-    let reads_at = finals::start(history);
+    let reads_at = final_reads_at(history);
     let counts = |op: &&Operation| {
         history.outcome(op) == Type::Ok && reads_at.is_none_or(|start| op.invoke() < start)
     };
@@ -89,7 +91,8 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
     }
     if is_run(history) {
         doubts.extend(malformed(history));
-        doubts.extend(unfinished(history, reads_at.is_some()));
+        doubts.extend(not_understood(&said));
+        doubts.extend(unfinished(&said, reads_at.is_some()));
     }
     doubts
 }
@@ -107,29 +110,31 @@ fn malformed(history: &History) -> Option<String> {
     ))
 }
 
-fn unfinished(history: &History, final_reads: bool) -> Vec<String> {
+/// What the nemesis of a run said that this judge knows nothing of, each once.
+fn not_understood(said: &Said<'_>) -> Vec<String> {
+    let mut told: Vec<String> = said.doubts.iter().map(|(_, doubt)| doubt.to_string()).collect();
+    told.sort();
+    told.dedup();
+    told
+}
+
+fn unfinished(said: &Said<'_>, final_reads: bool) -> Vec<String> {
     let mut doubts = Vec::new();
-    #[derive(serde::Deserialize)]
-    struct End {
-        reason: String,
-        why: Option<String>,
-    }
-    match nemesis::all::<End>(history, "end").as_deref() {
-        Ok([.., end]) if ["done", "violation"].contains(&end.reason.as_str()) => {}
-        Ok([.., end]) => {
-            let why = end.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            doubts.push(format!("the run did not come to its end ({}){why}", end.reason));
+    match &said.end {
+        Some((Reason::Done | Reason::Violation, _)) => {}
+        Some((reason, why)) => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            doubts.push(format!("the run did not come to its end ({}){why}", reason.name()));
         }
-        Ok([]) => doubts.push("the history has no end: the run was cut off".into()),
-        Err(error) => doubts.push(error.clone()),
+        None => doubts.push("the history has no end: the run was cut off".into()),
     }
     if !final_reads {
         doubts.push("the nodes were never read to their ends".into());
     }
-    for read in nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default() {
+    for read in &said.final_reads {
         if !read.complete {
-            let why = read.why.unwrap_or_else(|| "it did not say why".into());
-            doubts.push(finals::unread(&read.node, &why));
+            let why = read.why.as_deref().unwrap_or("it did not say why");
+            doubts.push(finals::unread(&read.node.to_string(), why));
         }
     }
     doubts
@@ -255,6 +260,11 @@ mod tests {
             &none,
             &["interrupted"],
         );
+        let moon = r#"{"process":"nemesis","type":"info","f":"moon","value":"full"}"#;
+        check_doubts(&[PHASE, READS, moon, moon, DONE], &none, &["`moon` is no remark"]);
+        check_doubts(&[moon], &none, &[]);
+        let newer = DONE.replace("done\"", "done\",\"by\":1");
+        check_doubts(&[PHASE, READS, &newer], &none, &["not known here: by"]);
         let trouble = DONE.replace("done\"", "trouble\",\"why\":\"no fork\"");
         check_doubts(&[PHASE, READS, &trouble], &none, &["(trouble): no fork"]);
         let read = r#"{"process":"nemesis","type":"info","f":"final-read","value":{"node":"n2","complete":false,"why":"down"}}"#;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::history::{History, Level, Name, Type, nemesis};
+use crate::history::nemesis::{Said, Strike};
+use crate::history::{History, Level, Name, Type};
 use crate::models::consensus;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -17,13 +18,13 @@ pub(crate) struct Recovery {
 
 /// Every heal of the history, in order, with its recovery.
 pub(crate) fn measure(history: &History, oks: &Acknowledged) -> Vec<Recovery> {
-    let recovery = |strike: nemesis::Strike| {
-        let healed_ns = strike.healed_ns?;
+    let recovery = |strike: &Strike<'_>| {
+        let (healed_ns, overlay) = (strike.healed.as_ref()?.0.time()?, strike.start.overlay?);
         let first_ok_ns = oks.first_invoked_after(healed_ns).map(|ok| ok - healed_ns);
-        Some(Recovery { fault: strike.fault, overlay: strike.overlay, healed_ns, first_ok_ns })
+        Some(Recovery { fault: strike.fault.clone(), overlay, healed_ns, first_ok_ns })
     };
-    let mut recoveries: Vec<Recovery> =
-        nemesis::strikes(history).into_iter().filter_map(recovery).collect();
+    let said = Said::of(history.events());
+    let mut recoveries: Vec<Recovery> = said.strikes.iter().filter_map(recovery).collect();
     recoveries.sort_by_key(|recovery| recovery.healed_ns);
     recoveries
 }

@@ -108,6 +108,19 @@ pub enum Phase {
     FinalReads,
 }
 
+impl Phase {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::WarmUp => "warm-up",
+            Phase::Disturbance => "disturbance",
+            Phase::Recovery => "recovery",
+            Phase::FinalReads => "final-reads",
+        }
+    }
+}
+
 /// How much is healed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -130,6 +143,19 @@ pub enum Reason {
     Interrupted,
     /// Something could not be done.
     Trouble,
+}
+
+impl Reason {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Done => "done",
+            Reason::Violation => "violation",
+            Reason::Interrupted => "interrupted",
+            Reason::Trouble => "trouble",
+        }
+    }
 }
 
 /// A node that died though nobody killed it.
@@ -215,13 +241,17 @@ pub struct Start {
     /// The plan's number of the strike.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strike: Option<u64>,
-    /// What it hits, by name.
-    pub targets: Vec<String>,
+    /// The nodes that it hits.
+    pub targets: Vec<NodeId>,
     /// In words: `isolate n2 (leader), hold`.
     pub describe: String,
     /// How long it is to hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lasts_ms: Option<f64>,
+    /// It holds whatever would decide until that no longer can, as the adversary of Fischer, Lynch
+    /// and Paterson (1985).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adaptive: bool,
     /// What is done to the world, in the fault's own form. It was called `effect` once.
     #[serde(alias = "effect", skip_serializing_if = "Json::is_null")]
     pub action: Json,
@@ -258,6 +288,12 @@ pub struct Heal {
 pub struct Effect(pub BTreeMap<String, u64>);
 
 impl Effect {
+    /// Of these counters, but for those that are 0.
+    #[must_use]
+    pub fn of(counters: impl IntoIterator<Item = (String, u64)>) -> Self {
+        Effect(counters.into_iter().filter(|(_, count)| *count > 0).collect())
+    }
+
     /// Whether it did anything at all.
     #[must_use]
     pub fn is_effective(&self) -> bool {
@@ -282,6 +318,15 @@ impl<'a> FromIterator<(&'a str, u64)> for Effect {
 impl<const N: usize> From<[(&str, u64); N]> for Effect {
     fn from(counters: [(&str, u64); N]) -> Effect {
         counters.into_iter().collect()
+    }
+}
+
+impl Start {
+    /// Whether it is that adversary. The first version said so in the action alone.
+    #[must_use]
+    pub fn is_adaptive(&self) -> bool {
+        let until = self.action.pointer("/hold/frames/meddling/what/hold");
+        self.adaptive || until.is_some_and(|until| until == "moved")
     }
 }
 

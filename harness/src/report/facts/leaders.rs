@@ -1,10 +1,11 @@
 //! Who had which role in which epoch, from the nodes' traces or, without them, from what the
 //! nemesis saw in the statuses. It never says that two leaders are wrong: epochs may overlap.
 
-use schism_verify::history::{Event, Name, Process};
+use schism_verify::history::nemesis::Said;
+use schism_verify::history::{Event, Name};
 
+use super::Report;
 use super::strikes::Strike;
-use super::{Report, event_time, object, word};
 
 /// A stretch of time in which a node had one role.
 #[derive(Clone, PartialEq, Debug)]
@@ -78,21 +79,22 @@ fn read(bytes: &[u8]) -> Vec<Line> {
     lines
 }
 
-/// From `leader` events: each leads until the next is named.
-pub(super) fn from_events(events: &[Event], timed: bool, end_ns: u64) -> Vec<Leadership> {
+/// From what the nemesis saw in the statuses: each leads until the next is named.
+pub(super) fn from_remarks(
+    said: &Said<'_>,
+    clock: impl Fn(&Event) -> u64,
+    end_ns: u64,
+) -> Vec<Leadership> {
     let mut leaderships: Vec<Leadership> = Vec::new();
     let mut open = false;
-    for event in events.iter().filter(|e| e.process() == Process::Nemesis && *e.f == *"leader") {
-        let at = event_time(event, timed);
+    for (event, node, epoch) in &said.leaders {
+        let at = clock(event);
         if let Some(last) = leaderships.last_mut().filter(|_| open) {
             last.to_ns = at;
         }
-        let value = object(event.value.as_ref());
-        let node = word(&value["node"]);
-        open = !node.is_empty();
-        if open {
-            let epoch = value["epoch"].as_u64().unwrap_or(0);
-            let (node, role) = (node.into(), "leader".into());
+        open = node.is_some();
+        if let Some(node) = node {
+            let (node, role, epoch) = (node.as_str().into(), "leader".into(), *epoch);
             leaderships.push(Leadership { node, role, epoch, from_ns: at, to_ns: end_ns });
         }
     }

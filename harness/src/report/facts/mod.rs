@@ -12,7 +12,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use schism_verify::history::{Event, Name, Process, Value};
+use schism_facts::remark::{Phase, Stall};
+use schism_verify::history::nemesis::Said;
+use schism_verify::history::{Event, Name};
 
 use super::Report;
 use leaders::Leadership;
@@ -32,7 +34,7 @@ pub struct Facts<'a> {
     /// Whether `leaderships` come from the nodes' own traces, so that two may lead at once.
     pub traced: bool,
     /// The phases, each with its start.
-    pub phases: Vec<(String, u64)>,
+    pub phases: Vec<(Phase, u64)>,
     /// When the machine itself stood still: from, to, what.
     pub stalls: Vec<(u64, u64, String)>,
     /// Nodes that died though nobody killed them: when, node, how.
@@ -50,48 +52,34 @@ impl<'a> Facts<'a> {
         let timed = events.iter().all(|event| event.time().is_some());
         let clock = |event: &Event| event_time(event, timed);
         let end_ns = events.iter().map(&clock).max().unwrap_or(0);
+        let said = Said::of(events);
+        let phases = said.phases.iter().map(|(event, phase)| (*phase, clock(event)));
+        let stalls = said
+            .stalls
+            .iter()
+            .map(|Stall { from_ns, to_ns, what }| (*from_ns, *to_ns.max(from_ns), what.clone()));
+        let deaths = said
+            .deaths
+            .iter()
+            .map(|(event, death)| (clock(event), death.node.to_string().into(), death.how.clone()));
         let mut facts = Facts {
             timed,
             operations: operations::pair(events, timed),
-            strikes: strikes::read(events, timed),
+            strikes: said.strikes.iter().map(|strike| Strike::new(strike, clock)).collect(),
             leaderships: Vec::new(),
             traced: false,
-            phases: Vec::new(),
-            stalls: Vec::new(),
-            deaths: Vec::new(),
+            phases: phases.collect(),
+            stalls: stalls.collect(),
+            deaths: deaths.collect(),
             nodes: nodes(report),
             end_ns,
         };
-        for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
-            facts.remark(event, clock(event));
-        }
         facts.leaderships = leaders::from_traces(report, &facts.strikes, end_ns);
         facts.traced = !facts.leaderships.is_empty();
         if !facts.traced {
-            facts.leaderships = leaders::from_events(events, timed, end_ns);
+            facts.leaderships = leaders::from_remarks(&said, clock, end_ns);
         }
         facts
-    }
-
-    fn remark(&mut self, event: &Event, at: u64) {
-        match &*event.f {
-            "phase" => {
-                if let Some(Value::Str(name)) = &event.value {
-                    self.phases.push((name.to_string(), at));
-                }
-            }
-            "stall" => {
-                let value = object(event.value.as_ref());
-                let from = value["from_ns"].as_u64().unwrap_or(at);
-                let to = value["to_ns"].as_u64().unwrap_or(at).max(from);
-                self.stalls.push((from, to, word(&value["what"])));
-            }
-            "death" => {
-                let value = object(event.value.as_ref());
-                self.deaths.push((at, word(&value["node"]).into(), word(&value["how"])));
-            }
-            _ => {}
-        }
     }
 
     /// The strikes that held at this moment.
@@ -134,23 +122,6 @@ pub(super) fn event_time(event: &Event, timed: bool) -> u64 {
     match event.time() {
         Some(time) if timed => time,
         _ => event.index.saturating_mul(UNTIMED_STEP_NS),
-    }
-}
-
-/// The object of a nemesis event, null when it has none.
-pub(super) fn object(value: Option<&Value>) -> serde_json::Value {
-    match value {
-        Some(Value::Other(text)) => serde_json::from_str(text).unwrap_or_default(),
-        _ => serde_json::Value::Null,
-    }
-}
-
-/// A JSON string without its quotes; anything else as JSON; nothing for null.
-pub(super) fn word(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use schism_verify::history::{Event, Name, Process};
-use serde::de::DeserializeOwned;
+use schism_verify::history::{Event, Name, nemesis};
+use serde::Deserialize;
 
-use super::{event_time, object, word};
 use crate::action::{Action, Effect, Endpoint, Flow, NodeId, NodeShape, Overlay};
 use crate::draw::text::cut;
 use crate::faults;
@@ -22,8 +21,8 @@ pub struct Strike {
     pub describe: String,
     /// What it does to nodes and links, where recorded.
     pub action: Option<Action>,
-    /// The nodes it aims at, by name.
-    pub targets: Vec<String>,
+    /// The nodes it aims at.
+    pub targets: Vec<NodeId>,
     /// What it did.
     pub effect: Option<Effect>,
     /// Whether it had an effect. None: it was not healed, so nobody said.
@@ -39,58 +38,28 @@ pub enum Sides {
     Touched(BTreeSet<u8>),
 }
 
-/// Reads every strike that had a start. Skips and unknown events are passed over.
-pub(super) fn read(events: &[Event], timed: bool) -> Vec<Strike> {
-    let mut strikes: Vec<Strike> = Vec::new();
-    for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
-        let value = object(event.value.as_ref());
-        let at = event_time(event, timed);
-        match value["phase"].as_str() {
-            Some("start") => strikes.push(Strike {
-                fault: event.f.clone(),
-                overlay: value["overlay"].as_u64(),
-                from_ns: at,
-                to_ns: None,
-                describe: cut(&word(&value["describe"]), 160),
-                action: named(&value, "action", "effect"),
-                targets: list(&value["targets"]),
-                effect: None,
-                effective: None,
-            }),
-            Some("heal") => {
-                let overlay = value["overlay"].as_u64();
-                let healed = strikes.iter_mut().rev().find(|strike| {
-                    strike.to_ns.is_none() && strike.fault == event.f && strike.overlay == overlay
-                });
-                if let Some(strike) = healed {
-                    strike.to_ns = Some(at);
-                    strike.effect = named(&value, "effect", "bit");
-                    strike.effective = value["effective"]
-                        .as_bool()
-                        .or_else(|| strike.effect.as_ref().map(Effect::is_effective));
-                }
-            }
-            _ => {}
+impl Strike {
+    /// As the history has it, on this clock.
+    pub(super) fn new(strike: &nemesis::Strike<'_>, clock: impl Fn(&Event) -> u64) -> Strike {
+        let healed = strike.healed.as_ref();
+        Strike {
+            fault: strike.fault.clone(),
+            overlay: strike.start.overlay,
+            from_ns: clock(strike.started),
+            to_ns: healed.map(|(event, _)| clock(event)),
+            describe: cut(&strike.start.describe, 160),
+            action: Action::deserialize(&strike.start.action).ok(),
+            targets: strike.start.targets.clone(),
+            effect: healed.map(|(_, heal)| heal.effect.clone()),
+            effective: healed.map(|(_, heal)| heal.is_effective()),
         }
     }
-    strikes
-}
 
-/// What stands under a name, or under the one that older runs give it.
-fn named<T: DeserializeOwned>(value: &serde_json::Value, name: &str, old: &str) -> Option<T> {
-    let found = value.get(name).or_else(|| value.get(old))?;
-    serde_json::from_value(found.clone()).ok()
-}
-
-fn list(value: &serde_json::Value) -> Vec<String> {
-    value.as_array().map(|items| items.iter().map(word).collect()).unwrap_or_default()
-}
-
-impl Strike {
     /// `partition isolate n2 (leader), hold`.
     pub fn title(&self) -> String {
+        let targets: Vec<String> = self.targets.iter().map(NodeId::to_string).collect();
         let what =
-            if self.describe.is_empty() { self.targets.join(", ") } else { self.describe.clone() };
+            if self.describe.is_empty() { targets.join(", ") } else { self.describe.clone() };
         if what.starts_with(&*self.fault) { what } else { format!("{} {what}", self.fault) }
     }
 

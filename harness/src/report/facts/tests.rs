@@ -1,7 +1,8 @@
 //! Facts of small histories in the form of their files.
 
+use schism_facts::remark::{self, Heal, Remark, Start};
 use schism_verify::History;
-use schism_verify::history::Event;
+use schism_verify::history::{Event, nemesis};
 use schism_verify::verdict::{Anomaly, Kind};
 use serde_json::json;
 
@@ -9,6 +10,7 @@ use super::super::Report;
 use super::recovery::{recoveries, silences};
 use super::strikes::Sides;
 use super::{Facts, evidence};
+use crate::action::{Action, Endpoint, Flow, LinkOverlay, NodeId, NodeOverlay, Style};
 use crate::store::verdict_file::VerdictFile;
 
 fn events(lines: &str) -> Vec<Event> {
@@ -30,13 +32,18 @@ fn with<T>(lines: &str, trace: &[(&str, &str)], look: impl Fn(&Facts<'_>) -> T) 
     }))
 }
 
-/// A strike of this fault with this effect, from 1 s to 2 s.
-fn strike(fault: &str, effect: &serde_json::Value) -> String {
-    let start = json!({"time": 1_000_000_000_u64, "process": "nemesis", "type": "info", "f": fault,
-        "value": {"phase": "start", "overlay": 1, "effect": effect}});
-    let heal = json!({"time": 2_000_000_000_u64, "process": "nemesis", "type": "info", "f": fault,
-        "value": {"phase": "heal", "overlay": 1, "bit": {}, "effective": false}});
-    format!("{start}\n{heal}\n")
+/// A strike of this fault that did this without an effect, from 1 s to 2 s.
+fn strike(fault: &str, action: impl Into<Action>) -> String {
+    let action = serde_json::to_value(action.into()).unwrap();
+    let start = Start { overlay: Some(1), action, ..Start::default() };
+    let heal = Heal { overlay: Some(1), effective: Some(false), ..Heal::default() };
+    let mut lines = Vec::new();
+    for (time, strike) in [(1, remark::Strike::Start(start)), (2, remark::Strike::Heal(heal))] {
+        let mut event = nemesis::event(&Remark::Fault(fault.to_owned(), strike));
+        event.set_time(Some(time * 1_000_000_000));
+        event.to_json_line(&mut lines);
+    }
+    String::from_utf8(lines).unwrap()
 }
 
 /// An ok operation of this process from and to these milliseconds.
@@ -51,13 +58,13 @@ fn ok(process: u64, from_ms: u64, to_ms: u64, f: &str, asked: &str, told: &str) 
 #[test]
 fn sides_of_a_partition_are_those_without_a_way_between_them() {
     let block = |pairs: &[(u8, u8)]| {
-        let end = |node: u8| json!({"node": format!("n{node}")});
+        let end = |node: u8| Endpoint::Node(NodeId(node));
         let both = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);
-        let flows: Vec<_> = both.map(|(a, b)| json!({"from": end(a), "to": end(b)})).collect();
-        json!({"hold": {"block": {"flows": flows, "style": "hold"}}})
+        let flows = both.map(|(a, b)| Flow { from: end(a), to: end(b) }).collect();
+        LinkOverlay::Block { flows, style: Style::Hold }
     };
     let sides = |pairs: &[(u8, u8)]| {
-        with(&strike("partition", &block(pairs)), &[], |facts| facts.strikes[0].sides(3))
+        with(&strike("partition", block(pairs)), &[], |facts| facts.strikes[0].sides(3))
     };
     let groups = |groups: &[&[u8]]| {
         Some(Sides::Groups(groups.iter().map(|group| group.iter().copied().collect()).collect()))
@@ -70,7 +77,7 @@ fn sides_of_a_partition_are_those_without_a_way_between_them() {
 
 #[test]
 fn a_crash_ends_the_leadership_it_interrupts() {
-    let down = json!({"hold": {"down": {"nodes": ["n1"]}}});
+    let down = NodeOverlay::Down { nodes: [NodeId(1)].into() };
     let trace = concat!(
         r#"{"e":"role","inc":1,"at":501000,"role":"leader","epoch":3}"#,
         "\n",
@@ -80,7 +87,7 @@ fn a_crash_ends_the_leadership_it_interrupts() {
         "\n",
         r#"{"e":"role","inc":2,"at":2000"# // torn
     );
-    with(&strike("crash", &down), &[("n1", trace)], |facts| {
+    with(&strike("crash", down), &[("n1", trace)], |facts| {
         assert!(facts.traced);
         let leadership = &facts.leaderships[0];
         assert_eq!(
@@ -95,8 +102,7 @@ fn a_crash_ends_the_leadership_it_interrupts() {
 
 #[test]
 fn recovery_counts_from_the_heal_and_silence_while_somebody_waits() {
-    let pause = json!({"hold": {"pause": {"nodes": ["n1"]}}});
-    let mut lines = strike("pause", &pause);
+    let mut lines = strike("pause", NodeOverlay::Pause { nodes: [NodeId(1)].into() });
     for step in 0..9 {
         lines += &ok(1, 100 * step, 100 * step + 50, "tail", "", r#","tail":0"#);
     }

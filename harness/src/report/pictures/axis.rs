@@ -90,7 +90,8 @@ impl Axis {
                 );
                 svg.rect((x, y + 1.0, width, ROW - 4.0), &class, &title);
                 let words = strike.describe.strip_prefix(*kind).unwrap_or(&strike.describe).trim();
-                let targets = strike.targets.join(" ");
+                let targets: Vec<String> = strike.targets.iter().map(ToString::to_string).collect();
+                let targets = targets.join(" ");
                 let room = width - 6.0;
                 let shown = if fit(words, room) == words || fit(&targets, room) != targets {
                     fit(words, room)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use schism_facts::remark::Phase;
 use schism_verify::verdict::Anomaly;
 
 use super::super::facts::Facts;
@@ -86,7 +87,7 @@ pub fn draw(facts: &Facts<'_>, _: Option<&Anomaly>) -> Option<Drawing> {
 /// Median and 99th percentile of ok operations over time, broken where there were none.
 fn quantiles(svg: &mut Svg, facts: &Facts<'_>, axis: Axis, y: &dyn Fn(f64) -> f64) {
     let mut columns: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-    let last = facts.phases.iter().find(|phase| phase.0 == "final-reads");
+    let last = facts.phases.iter().find(|phase| phase.0 == Phase::FinalReads);
     let until = last.map_or(u64::MAX, |phase| phase.1); // final reads are long, and few
     let ok = facts.operations.iter().filter(|op| op.ending() == Ending::Ok && op.from_ns < until);
     for operation in ok {

@@ -98,11 +98,12 @@ fn lanes(facts: &Facts<'_>, axis: Axis, mark: Option<u64>) -> Option<Drawing> {
 
 /// The phases by name along the top. Returns where the rest may begin.
 fn phases(svg: &mut Svg, facts: &Facts<'_>, axis: Axis) -> f64 {
-    for (place, (name, from)) in facts.phases.iter().take(PHASES_MAX).enumerate() {
+    for (place, (phase, from)) in facts.phases.iter().take(PHASES_MAX).enumerate() {
+        let name = phase.name();
         let to = facts.phases.get(place + 1).map_or(facts.end_ns, |next| next.1);
         let (x, end) = (axis.x(*from), axis.x(to));
         svg.line((x, 4.0), (x, 16.0), "base");
-        if fit(name, end - x - 6.0) == *name {
+        if fit(name, end - x - 6.0) == name {
             svg.text((x + 5.0, 14.0), "tick", name);
         }
     }

@@ -5,7 +5,7 @@ mod read_every_node;
 
 use std::rc::Rc;
 
-use serde_json::json;
+use schism_facts::remark::{FinalRead, Remark};
 
 use super::context::Context;
 use super::crew::Crew;
@@ -30,10 +30,8 @@ async fn each_node(
                 Ok(length) => (true, length, None),
                 Err((length, why)) => (false, length, Some(why)),
             };
-            context.remark(
-                "final-read",
-                json!({"node": node, "complete": complete, "length": length, "why": why}),
-            );
+            let length = Some(length);
+            context.remark(Remark::FinalRead(FinalRead { node, complete, length, why }));
         });
     }
     crew.done().await;

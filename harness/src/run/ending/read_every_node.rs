@@ -5,8 +5,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_facts::remark::{Remark, Settled};
 use schism_verify::history::{Type, Value};
-use serde_json::{Map, json};
 
 use super::super::context::{Context, PAUSE};
 use super::super::statuses::delivered;
@@ -70,13 +70,9 @@ pub async fn settle(context: &Context, hurry: Option<Nanos>) -> bool {
         context.clock.sleep(POLL_EVERY).await;
     };
     if converged || deadline == limit || context.memory_lost().is_some() {
-        let lengths: Map<String, serde_json::Value> =
-            last.iter().map(|(node, length)| (node.to_string(), json!(length))).collect();
         let waited_ms = (context.clock.now() - started) / 1_000_000;
-        context.remark(
-            "settled",
-            json!({"converged": converged, "waited_ms": waited_ms, "delivered": lengths}),
-        );
+        let delivered = last.into_iter().collect();
+        context.remark(Remark::Settled(Settled { converged, waited_ms, delivered }));
     }
     converged
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schism_facts::remark::Reason;
 use schism_verify::history::Type;
 
 use super::fake_log::Lie;
-use super::{End, FAULTS, Left, run};
+use super::{FAULTS, Left, PHASES, run};
 
 fn decisions(seed: u64, lie: Lie) -> Left {
     let text = FAULTS.replace("system: fake", "system: decides").replace("30s", "20s");
@@ -17,7 +18,7 @@ fn decisions(seed: u64, lie: Lie) -> Left {
 fn honest_decisions_under_fire_are_valid() {
     for seed in 1..=3 {
         let left = decisions(seed, Lie::Honest);
-        assert_eq!(left.end(), End::Done);
+        assert_eq!(left.end(), Reason::Done);
         assert!(left.verdict().starts_with("valid"), "seed {seed}: {}", left.verdict());
         let checks = left.verdict();
         for name in ["linearizable", "termination", "progress"] {
@@ -26,8 +27,8 @@ fn honest_decisions_under_fire_are_valid() {
         for name in ["durable", "convergence", "total-order"] {
             assert!(!checks.contains(name), "{name} says nothing of decisions: {checks}");
         }
-        assert_eq!(left.said("phase"), ["warm-up", "disturbance", "recovery", "final-reads"]);
-        assert!(left.said("settled").is_empty(), "there is no log to settle");
+        assert_eq!(left.phases(), PHASES);
+        assert!(left.settled().is_empty(), "there is no log to settle");
     }
 }
 
@@ -59,14 +60,14 @@ fn clients_race_for_keys_and_every_node_is_asked_for_all_again() {
 #[test]
 fn a_second_decision_ends_the_disturbance() {
     let left = decisions(1, Lie::DecideAgain(500));
-    assert_eq!(left.end(), End::Violation);
+    assert_eq!(left.end(), Reason::Violation);
     assert!(left.verdict().contains("\"linearizable\", \"violated\""), "{}", left.verdict());
 }
 
 #[test]
 fn a_decision_nobody_asked_for_ends_the_disturbance() {
     let left = decisions(2, Lie::Invent(300));
-    assert_eq!(left.end(), End::Violation);
+    assert_eq!(left.end(), Reason::Violation);
     assert!(left.verdict().contains("\"linearizable\", \"violated\""), "{}", left.verdict());
 }
 
@@ -74,9 +75,9 @@ fn a_decision_nobody_asked_for_ends_the_disturbance() {
 fn who_falls_silent_does_not_terminate() {
     let silent = Lie::FallSilent(Duration::from_secs(4));
     let left = run("system: decides\nduration: 6s\n", 1, silent, |_, _| {});
-    assert_eq!(left.end(), End::Done);
+    assert_eq!(left.end(), Reason::Done);
     assert!(left.verdict().contains("\"termination\", \"violated\""), "{}", left.verdict());
     assert!(left.verdict().contains("\"progress\", \"violated\""), "{}", left.verdict());
-    let ends = left.said("final-read");
-    assert!(ends.iter().all(|end| end.contains("\"complete\":false")), "{ends:?}");
+    let ends = left.final_reads();
+    assert!(ends.iter().all(|end| !end.complete), "{ends:?}");
 }

@@ -2,8 +2,15 @@
 
 use std::time::Duration;
 
+use schism_facts::remark::{Reason, Remark};
+
 use super::fake_log::Lie;
-use super::{End, run};
+use super::{Left, run};
+
+/// Why the system could not go on, each time that changed.
+fn lost(left: &Left) -> Vec<Option<String>> {
+    left.said(|remark| if let Remark::MemoryLost { why } = remark { Some(why) } else { None })
+}
 
 fn crash(target: &str) -> String {
     format!(
@@ -16,18 +23,18 @@ fn crash(target: &str) -> String {
 fn while_a_majority_remembers_everything_is_owed() {
     let left = run(&crash("leader"), 1, Lie::InMemory, |_, _| {});
     assert!(left.verdict().starts_with("valid"), "{}", left.verdict());
-    assert_eq!(left.said("can-progress"), ["true"]);
-    assert!(left.said("memory-lost").is_empty());
+    assert_eq!(left.can_progress(), [true]);
+    assert!(lost(&left).is_empty());
 }
 
 #[test]
 fn a_majority_that_forgot_owes_nothing_and_the_verdict_says_why() {
     for target in ["majority", "all"] {
         let left = run(&crash(target), 1, Lie::InMemory, |_, _| {});
-        assert_eq!(left.end(), End::Done);
-        assert_eq!(left.said("can-progress"), ["true", "false"], "{target}");
-        let [lost] = &left.said("memory-lost")[..] else { panic!("it is said once") };
-        assert!(lost.contains("have forgotten everything"), "{lost}");
+        assert_eq!(left.end(), Reason::Done);
+        assert_eq!(left.can_progress(), [true, false], "{target}");
+        let [Some(why)] = &lost(&left)[..] else { panic!("it is said once") };
+        assert!(why.contains("have forgotten everything"), "{why}");
         let verdict = left.verdict();
         assert!(!verdict.contains("violated"), "{target}: {verdict}");
         assert!(left.ended_at < Duration::from_secs(20), "nobody waits for what cannot come");
@@ -41,5 +48,5 @@ fn a_majority_that_forgot_owes_nothing_and_the_verdict_says_why() {
 fn whoever_keeps_a_disk_owes_progress_after_the_same() {
     let left = run(&crash("all"), 1, Lie::Honest, |_, _| {});
     assert!(left.verdict().starts_with("valid"), "{}", left.verdict());
-    assert_eq!(left.said("can-progress"), ["true", "false", "true"]);
+    assert_eq!(left.can_progress(), [true, false, true]);
 }

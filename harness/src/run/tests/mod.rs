@@ -12,15 +12,16 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_facts::remark::{FinalRead, Phase, Reason, Remark, Settled, Strike};
 use schism_facts::{Catalogue, Progress, SystemRow};
 use schism_verify::checkers::consensus::ConsensusMonitor;
 use schism_verify::checkers::log::LogMonitor;
-use schism_verify::history::{Event, Process, Type, Value};
+use schism_verify::history::{Event, Process, Type, nemesis};
 use schism_verify::{Evidence, History, Monitor};
 
 use self::fake_log::{FakeLog, FakeSystem, Lie};
 use self::virtual_time::Virtual;
-use super::{End, Finished, RunError, Setup};
+use super::{Finished, RunError, Setup};
 use crate::action::NodeId;
 use crate::clock::{Clock, Signal};
 use crate::judge;
@@ -104,7 +105,7 @@ impl Left {
         History::parse(&self.history).unwrap().0
     }
 
-    fn end(&self) -> End {
+    fn end(&self) -> Reason {
         self.result.as_ref().unwrap().end
     }
 
@@ -118,27 +119,55 @@ impl Left {
         format!("{} {:?} {checks:?}", file.verdict, file.reason)
     }
 
-    /// What the nemesis said under this name.
-    fn said(&self, f: &str) -> Vec<String> {
-        let text = |event: &Event| match &event.value {
-            Some(Value::Str(text)) => text.to_string(),
-            other => other.as_ref().map(ToString::to_string).unwrap_or_default(),
-        };
-        self.parsed().nemesis(f).map(text).collect()
+    /// What the nemesis said of one kind, in order. All of it is understood.
+    fn said<T>(&self, pick: impl Fn(Remark) -> Option<T>) -> Vec<T> {
+        let history = self.parsed();
+        let remarks = history.events().iter().filter(|e| e.process() == Process::Nemesis);
+        let remarks = remarks.map(|event| match nemesis::read(event) {
+            (Some(remark), None) => remark,
+            (_, doubt) => panic!("{doubt:?}"),
+        });
+        remarks.filter_map(pick).collect()
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        self.said(|remark| if let Remark::Phase(phase) = remark { Some(phase) } else { None })
+    }
+
+    fn can_progress(&self) -> Vec<bool> {
+        self.said(|remark| if let Remark::CanProgress(can) = remark { Some(can) } else { None })
+    }
+
+    fn settled(&self) -> Vec<Settled> {
+        self.said(|remark| if let Remark::Settled(end) = remark { Some(end) } else { None })
+    }
+
+    fn final_reads(&self) -> Vec<FinalRead> {
+        self.said(|remark| if let Remark::FinalRead(read) = remark { Some(read) } else { None })
+    }
+
+    /// Strikes of this fault.
+    fn strikes(&self, fault: &str) -> Vec<Strike> {
+        self.said(|remark| match remark {
+            Remark::Fault(key, strike) if key == fault => Some(strike),
+            _ => None,
+        })
     }
 }
+
+const PHASES: [Phase; 4] = [Phase::WarmUp, Phase::Disturbance, Phase::Recovery, Phase::FinalReads];
 
 #[test]
 fn an_honest_log_under_fire_is_valid() {
     for seed in 1..=5 {
         let left = run(FAULTS, seed, Lie::Honest, |_, _| {});
-        assert_eq!(left.end(), End::Done);
+        assert_eq!(left.end(), Reason::Done);
         assert!(left.verdict().starts_with("valid"), "seed {seed}: {}", left.verdict());
-        assert_eq!(left.said("phase"), ["warm-up", "disturbance", "recovery", "final-reads"]);
+        assert_eq!(left.phases(), PHASES);
         assert!(left.log.overlays.borrow().active().next().is_none(), "everything was healed");
         assert!(left.log.stopped.get(), "the cluster was stopped");
-        let reads = left.said("final-read");
-        assert!(reads.iter().all(|said| said.contains("\"complete\":true")), "{reads:?}");
+        let reads = left.final_reads();
+        assert!(reads.iter().all(|read| read.complete), "{reads:?}");
         assert_eq!(reads.len(), 5);
     }
 }
@@ -182,19 +211,19 @@ fn every_process_waits_after_a_fail() {
 #[test]
 fn a_lie_ends_the_disturbance_and_the_rest_takes_five_seconds_at_most() {
     let left = run(FAULTS, 1, Lie::ForgetAppend(500), |_, _| {});
-    assert_eq!(left.end(), End::Violation);
+    assert_eq!(left.end(), Reason::Violation);
     assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
     let seen = left.parsed().nemesis("phase").nth(2).and_then(Event::time).unwrap();
     let after = left.ended_at.checked_sub(Duration::from_nanos(seen)).unwrap();
     assert!(after <= Duration::from_secs(5), "{after:?} after the violation");
-    assert_eq!(left.said("final-read").len(), 5, "final reads still happen");
+    assert_eq!(left.final_reads().len(), 5, "final reads still happen");
     assert!(left.log.overlays.borrow().active().next().is_none(), "everything was healed");
 }
 
 #[test]
 fn a_lie_with_keep_going_is_seen_at_the_end() {
     let left = run(FAULTS, 1, Lie::ForgetAppend(500), |setup, _| setup.keep_going = true);
-    assert_eq!(left.end(), End::Done);
+    assert_eq!(left.end(), Reason::Done);
     assert!(left.verdict().starts_with("violated"), "{}", left.verdict());
 }
 
@@ -202,24 +231,23 @@ fn a_lie_with_keep_going_is_seen_at_the_end() {
 fn a_log_that_falls_silent_makes_no_progress() {
     let silent = Lie::FallSilent(Duration::from_secs(4));
     let left = run("system: fake\nduration: 10s\n", 1, silent, |_, _| {});
-    assert_eq!(left.end(), End::Done);
+    assert_eq!(left.end(), Reason::Done);
     assert!(left.verdict().contains("\"progress\", \"violated\""), "{}", left.verdict());
 }
 
 #[test]
 fn nodes_that_never_agree_have_not_converged() {
     let left = run("system: fake\nduration: 5s\n", 1, Lie::NeverAgree, |_, _| {});
-    let settled = left.said("settled");
-    assert!(settled[0].contains("\"converged\":false"), "{settled:?}");
+    assert!(!left.settled()[0].converged);
     assert!(left.ended_at > Duration::from_secs(35), "it was waited for, 30 s");
 }
 
 #[test]
 fn statuses_need_not_say_what_was_delivered() {
     let left = run("system: fake\nduration: 5s\n", 1, Lie::SayLittle, |_, _| {});
-    let settled = left.said("settled");
-    assert!(settled[0].contains("\"converged\":true"), "{settled:?}");
-    assert!(!settled[0].contains("\"n1\":0"), "the tail of a local read stands in: {settled:?}");
+    let settled = &left.settled()[0];
+    assert!(settled.converged, "{settled:?}");
+    assert!(settled.delivered[&NodeId(1)] > 0, "the tail of a local read stands in: {settled:?}");
     assert!(left.verdict().starts_with("valid"), "{}", left.verdict());
 }
 
@@ -232,10 +260,14 @@ fn an_interrupt_cleans_up_and_keeps_the_history() {
             interrupt.set();
         }));
     });
-    assert_eq!(left.end(), End::Interrupted);
+    assert_eq!(left.end(), Reason::Interrupted);
     assert!(left.ended_at < Duration::from_secs(14), "it stopped at once");
     assert!(left.log.overlays.borrow().active().next().is_none() && left.log.stopped.get());
-    assert_eq!(left.said("end"), ["{\"reason\":\"interrupted\"}"]);
+    let end = left.said(|remark| match remark {
+        Remark::End { reason, why } => Some((reason, why)),
+        _ => None,
+    });
+    assert_eq!(end, [(Reason::Interrupted, None)]);
     assert!(left.parsed().operations().len() > 100);
 }
 
@@ -265,9 +297,11 @@ fn a_node_that_dies_later_is_in_the_history() {
             }
         }));
     });
-    let deaths = left.said("death");
-    assert!(deaths[0].contains("\"how\":\"signal 11\",\"excused\":false"), "{deaths:?}");
-    assert!(deaths[1].contains("\"how\":\"exit 74\",\"excused\":true"), "{deaths:?}");
+    let deaths = left.said(|remark| match remark {
+        Remark::Death(death) => Some((death.how, death.excused)),
+        _ => None,
+    });
+    assert_eq!(deaths, [("signal 11".to_owned(), false), ("exit 74".to_owned(), true)]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Spans of a run's time, and those in which the machine itself stood still: what did not happen in
 //! them proves nothing of the system.
 
-use crate::history::nemesis::{self, Stall};
-use crate::history::{History, Value};
+use schism_facts::remark::Stall;
+
+use crate::history::nemesis::Said;
 
 /// A span on the history's clock, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,13 +13,13 @@ pub(crate) struct Span {
 }
 
 /// The spans in which the system could make progress; the last may have no end.
-pub(crate) fn can_progress(history: &History) -> Vec<Span> {
+pub(crate) fn can_progress(said: &Said<'_>) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut since = None;
-    for event in history.nemesis("can-progress") {
-        match (&event.value, since, event.time()) {
-            (Some(Value::Bool(true)), None, time) => since = time,
-            (Some(Value::Bool(false)), Some(from), Some(to)) => {
+    for (event, can) in &said.can_progress {
+        match (can, since, event.time()) {
+            (true, None, time) => since = time,
+            (false, Some(from), Some(to)) => {
                 spans.push(Span { from, to });
                 since = None;
             }
@@ -33,15 +34,20 @@ pub(crate) fn can_progress(history: &History) -> Vec<Span> {
 pub(crate) struct Stalls(Vec<Stall>);
 
 impl Stalls {
-    pub fn of(history: &History) -> Self {
-        let mut stalls = nemesis::all::<Stall>(history, "stall").unwrap_or_default();
+    pub fn of(said: &Said<'_>) -> Self {
+        let mut stalls = said.stalls.clone();
         stalls.sort_unstable_by_key(|stall| stall.from_ns);
         Stalls(stalls)
     }
 
     /// That the machine stood still for longer than this within the span, in words.
     pub fn within(&self, span: Span, most_ns: u64) -> Option<String> {
-        let stalled = nemesis::stalled_ns(&self.0, span.from, span.to);
+        let (mut covered, mut stalled) = (span.from, 0);
+        for stall in &self.0 {
+            let to = stall.to_ns.min(span.to);
+            stalled += to.saturating_sub(stall.from_ns.max(covered));
+            covered = covered.max(to);
+        }
         let told = || format!("the machine stood still for {} ms", ms(stalled));
         (stalled > most_ns).then(told)
     }

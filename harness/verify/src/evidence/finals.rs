@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::nemesis::{self, FinalRead};
-use crate::history::{Event, History, Level, Type, Value};
+use crate::history::nemesis::{Said, final_reads_at};
+use crate::history::{History, Level, Type, Value};
 use crate::models::consensus;
 use crate::models::log::{self, Answered, Asked};
 
@@ -18,17 +18,9 @@ pub(crate) struct FinalLog {
     pub missing: Option<String>,
 }
 
-/// The position of the event that began the final reads.
-pub(crate) fn start(history: &History) -> Option<usize> {
-    let is_start = |event: &Event| {
-        &*event.f == "phase" && event.value == Some(Value::Str("final-reads".into()))
-    };
-    history.events().iter().position(is_start)
-}
-
 /// Whether logs were read at the end. Where decisions are asked for there are none.
 pub(crate) fn of_logs(history: &History) -> bool {
-    start(history).is_some() && !consensus::is_asked(history)
+    final_reads_at(history).is_some() && !consensus::is_asked(history)
 }
 
 /// The log of every node that should have been read. `nodes` may name more than were.
@@ -38,7 +30,7 @@ pub(crate) fn logs(history: &History, nodes: &[String]) -> BTreeMap<String, Fina
         logs.entry(node.clone()).or_default().missing = Some("nobody read it".into());
     }
     let mut pages: BTreeMap<String, BTreeMap<u64, (u64, Vec<Value>)>> = BTreeMap::new();
-    let start = start(history).unwrap_or(usize::MAX);
+    let start = final_reads_at(history).unwrap_or(usize::MAX);
     for op in history.operations().iter().filter(|op| op.invoke() > start) {
         let (invoke, Some(ret)) = (history.invoke(op), history.ret(op)) else { continue };
         let local = invoke.level() == Some(Level::Local) || ret.level() == Some(Level::Local);
@@ -53,10 +45,11 @@ pub(crate) fn logs(history: &History, nodes: &[String]) -> BTreeMap<String, Fina
             pages.entry(node.to_string()).or_default().insert(from, page);
         }
     }
-    for read in nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default() {
-        let log = logs.entry(read.node.clone()).or_default();
+    for read in Said::of(history.events()).final_reads {
+        let node = read.node.to_string();
+        let log = logs.entry(node.clone()).or_default();
         *log = FinalLog::default();
-        for (from, (event, values)) in pages.remove(&read.node).unwrap_or_default() {
+        for (from, (event, values)) in pages.remove(&node).unwrap_or_default() {
             // Pages of a first try that was broken off may overlap those of the second.
             let known = (log.entries.len() as u64).saturating_sub(from) as usize;
             if from <= log.entries.len() as u64 && known < values.len() {

@@ -126,18 +126,6 @@ impl Level {
     }
 }
 
-/// The phases of a run, as the nemesis announces them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    WarmUp,
-    Disturbance,
-    /// Everything is being healed; progress is demanded, then convergence.
-    Recovery,
-    /// Every node is read to the end, locally.
-    FinalReads,
-}
-
 impl Event {
     /// An event with nothing but who, what kind and which operation.
     pub fn new(process: Process, kind: Type, f: impl Into<Name>) -> Self {

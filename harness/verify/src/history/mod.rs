@@ -18,7 +18,7 @@ mod value;
 use std::io::Read;
 
 pub use builder::Builder;
-pub use event::{Event, Level, Phase, Process, Type};
+pub use event::{Event, Level, Process, Type};
 pub use field::Field;
 pub use formats::ReadError;
 use lines::Lines;

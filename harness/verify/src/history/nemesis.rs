@@ -1,181 +1,155 @@
-//! What the nemesis did, as typed facts read from its remarks. It never judges them, and a remark
-//! it cannot read is an error, not a guess.
+//! What the nemesis did, by kind, as its remarks say it. It never judges them, and of a remark that
+//! it cannot read it says so.
 
-use serde::Deserialize;
+use schism_facts::remark::{
+    self, Death, Doubt, FinalRead, Heal, Healed, Misread, Phase, Reason, Remark, Settled, Stall,
+    Start,
+};
 
-use super::{Event, History, Name, Value};
+use super::{Event, History, Name, Process, Type, Value};
 
-/// One fault that held for a while.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Strike {
+/// Everything the nemesis said, in the order it was said.
+#[derive(Clone, Debug, Default)]
+pub struct Said<'a> {
+    /// When each phase began.
+    pub phases: Vec<(&'a Event, Phase)>,
+    /// Every strike that began.
+    pub strikes: Vec<Strike<'a>>,
+    /// From when on progress could be demanded, or no longer.
+    pub can_progress: Vec<(&'a Event, bool)>,
+    /// Who led from then on, and in which epoch; nobody where there is no name.
+    pub leaders: Vec<(&'a Event, Option<String>, u64)>,
+    /// From when on the system could not go on, and why; or could again.
+    pub memory_lost: Vec<(&'a Event, Option<String>)>,
+    /// Nodes that died though nobody killed them.
+    pub deaths: Vec<(&'a Event, Death)>,
+    /// When the machine itself stood still.
+    pub stalls: Vec<Stall>,
+    /// Connections past the proxy.
+    pub bypasses: Vec<(&'a Event, String)>,
+    /// How often it was looked for them.
+    pub bypass_checks: u64,
+    /// When everything was healed.
+    pub healed: Option<&'a Event>,
+    /// The last end of settling.
+    pub settled: Option<(&'a Event, Settled)>,
+    /// What became of reading each node to its end.
+    pub final_reads: Vec<FinalRead>,
+    /// What ended the run, and what could not be done.
+    pub end: Option<(Reason, Option<String>)>,
+    /// What was not understood.
+    pub doubts: Vec<(&'a Event, Doubt)>,
+}
+
+/// One overlay of one strike of a fault.
+#[derive(Clone, Debug)]
+pub struct Strike<'a> {
     /// The fault's key: `partition`, `crash`, ...
-    pub fault: Name,
-    /// Its overlay; it is healed by this number.
-    pub overlay: u64,
-    /// The plan's number of it.
-    pub strike: Option<u64>,
-    /// When it was applied, on the history's clock.
-    pub started_ns: u64,
-    /// When its heal was confirmed. None: it never was.
-    pub healed_ns: Option<u64>,
-    /// What it hit.
-    pub targets: Vec<String>,
-    /// In words.
-    pub describe: String,
+    pub fault: &'a Name,
+    /// When it was applied.
+    pub started: &'a Event,
+    /// What was applied.
+    pub start: Start,
+    /// When its heal was confirmed, and what it had done. None: it never was.
+    pub healed: Option<(&'a Event, Heal)>,
+}
+
+impl Strike<'_> {
     /// Whether it had an effect, as said at its heal.
-    pub effective: Option<bool>,
+    pub fn is_effective(&self) -> bool {
+        self.healed.as_ref().is_some_and(|(_, heal)| heal.is_effective())
+    }
 }
 
-/// A time in which the machine itself stood still.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-pub struct Stall {
-    /// From here, on the history's clock ...
-    pub from_ns: u64,
-    /// ... to here.
-    pub to_ns: u64,
-}
+impl<'a> Said<'a> {
+    /// Reads every remark among these events.
+    pub fn of(events: &'a [Event]) -> Said<'a> {
+        let mut said = Said::default();
+        for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
+            let (remark, doubt) = read(event);
+            said.doubts.extend(doubt.map(|doubt| (event, doubt)));
+            if let Some(remark) = remark {
+                said.hear(event, remark);
+            }
+        }
+        said
+    }
 
-/// A node that died though nobody killed it.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-pub struct Death {
-    /// Which.
-    pub node: String,
-    /// `signal 11`, `exit 74`.
-    pub how: String,
-    /// A fault on it may kill, or its disk refused.
-    #[serde(default)]
-    pub excused: bool,
-    /// Why it is excused.
-    pub why: Option<String>,
-    /// The end of what it wrote to stderr.
-    #[serde(default)]
-    pub last_lines: Vec<String>,
-}
-
-/// What became of reading one node to the end.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-pub struct FinalRead {
-    /// Which node.
-    pub node: String,
-    /// It was read to its end.
-    pub complete: bool,
-    /// The length it said it has.
-    pub length: Option<u64>,
-    /// Why it is not complete.
-    pub why: Option<String>,
-}
-
-/// The end of settling.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-pub struct Settled {
-    /// All nodes said they delivered the same number of entries.
-    pub converged: bool,
-    /// How long that took, in milliseconds.
-    #[serde(default)]
-    pub waited_ms: u64,
-    /// How many entries each node said it delivered.
-    #[serde(default)]
-    pub delivered: std::collections::BTreeMap<String, u64>,
-}
-
-/// Whether so many nodes have forgotten what they knew that no majority can tell them.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-pub struct MemoryLost {
-    /// Why the system cannot go on; None: it can, somebody was back in time.
-    pub why: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Remark {
-    phase: String,
-    overlay: Option<u64>,
-    strike: Option<u64>,
-    #[serde(default)]
-    targets: Vec<String>,
-    #[serde(default)]
-    describe: String,
-    effective: Option<bool>,
-}
-
-/// Every strike, in the order they were applied.
-pub fn strikes(history: &History) -> Vec<Strike> {
-    let mut strikes: Vec<Strike> = Vec::new();
-    let remarks =
-        history.events().iter().filter(|event| event.process() == super::Process::Nemesis);
-    for event in remarks {
-        let Some(remark) = read::<Remark>(event) else { continue };
-        let Some(overlay) = remark.overlay else { continue };
-        let at = event.time().unwrap_or(0);
-        match remark.phase.as_str() {
-            "start" => strikes.push(Strike {
-                fault: event.f.clone(),
-                overlay,
-                strike: remark.strike,
-                started_ns: at,
-                healed_ns: None,
-                targets: remark.targets,
-                describe: remark.describe,
-                effective: None,
-            }),
-            "heal" => {
-                if let Some(strike) = strikes.iter_mut().rfind(|s| s.overlay == overlay) {
-                    strike.healed_ns = Some(at);
-                    strike.effective = remark.effective;
+    fn hear(&mut self, event: &'a Event, remark: Remark) {
+        match remark {
+            Remark::Phase(phase) => self.phases.push((event, phase)),
+            Remark::CanProgress(can) => self.can_progress.push((event, can)),
+            Remark::Leader { node, epoch } => {
+                let node = node.map(|node| node.to_string());
+                self.leaders.push((event, node, epoch.unwrap_or(0)));
+            }
+            Remark::MemoryLost { why } => self.memory_lost.push((event, why)),
+            Remark::Death(death) => self.deaths.push((event, death)),
+            Remark::Stall(stall) => self.stalls.push(stall),
+            Remark::Bypass { what } => self.bypasses.push((event, what)),
+            Remark::BypassCheck { checks } => self.bypass_checks += checks,
+            Remark::Healed { what: Healed::All } => self.healed = Some(event),
+            Remark::Healed { what: Healed::Enough } | Remark::Operator { .. } => {}
+            Remark::Settled(settled) => self.settled = Some((event, settled)),
+            Remark::FinalRead(read) => self.final_reads.push(read),
+            Remark::End { reason, why } => self.end = Some((reason, why)),
+            Remark::Fault(_, remark::Strike::Start(start)) => {
+                let (fault, started) = (&event.f, event);
+                self.strikes.push(Strike { fault, started, start, healed: None });
+            }
+            Remark::Fault(_, remark::Strike::Heal(heal)) => {
+                let is_its = |strike: &&mut Strike<'_>| {
+                    strike.healed.is_none()
+                        && *strike.fault == event.f
+                        && strike.start.overlay == heal.overlay
+                };
+                if let Some(strike) = self.strikes.iter_mut().rfind(is_its) {
+                    strike.healed = Some((event, heal));
                 }
             }
-            _ => {}
+            Remark::Fault(_, remark::Strike::Skip { .. }) => {}
         }
     }
-    strikes
+
+    /// Why a remark of this name could not be read. None: all could.
+    pub fn unreadable(&self, f: &str) -> Option<String> {
+        let wrong = |doubt: &Doubt| doubt.f == f && matches!(doubt.what, Misread::Unreadable(_));
+        let (event, doubt) = self.doubts.iter().find(|(_, doubt)| wrong(doubt))?;
+        Some(format!("event {}: {doubt}", event.index))
+    }
+
+    /// Since when, and why, the system cannot go on whatever is healed, as known at this time.
+    pub fn memory_lost_at(&self, at_ns: u64) -> Option<(u64, &str)> {
+        let known = |event: &Event| event.time().is_none_or(|time| time <= at_ns);
+        let (event, why) = self.memory_lost.iter().rfind(|(event, _)| known(event))?;
+        Some((event.time().unwrap_or(0), why.as_deref()?))
+    }
 }
 
-/// Since when, and why, the system cannot go on whatever is healed, as known at this time.
-pub fn memory_lost(history: &History, at_ns: u64) -> Option<(u64, String)> {
-    let known = |event: &&Event| event.time().is_none_or(|time| time <= at_ns);
-    let last = history.nemesis("memory-lost").filter(known).last()?;
-    Some((last.time().unwrap_or(0), read::<MemoryLost>(last)?.why?))
+/// What an event of the nemesis says, and what of it was not understood.
+pub fn read(event: &Event) -> (Option<Remark>, Option<Doubt>) {
+    let text = event.value.as_ref().map(Value::to_string).unwrap_or_default();
+    Remark::read(&event.f, &serde_json::from_str(&text).unwrap_or_default())
 }
 
-/// When each phase began, in order.
-pub fn phases(history: &History) -> Vec<(String, u64)> {
-    let phase = |event: &Event| match &event.value {
-        Some(Value::Str(name)) => Some((name.to_string(), event.time().unwrap_or(0))),
-        _ => None,
+/// A remark as an event that nobody has stamped yet.
+pub fn event(remark: &Remark) -> Event {
+    let (f, value) = remark.write();
+    let mut event = Event::new(Process::Nemesis, Type::Info, f);
+    event.value = Some(match value {
+        serde_json::Value::String(text) => Value::Str(text.into()),
+        serde_json::Value::Bool(truth) => Value::Bool(truth),
+        other => Value::Other(other.to_string().into()),
+    });
+    event
+}
+
+/// The place of the event from which on every node is read to its end.
+pub fn final_reads_at(history: &History) -> Option<usize> {
+    let begins = |event: &Event| {
+        event.process() == Process::Nemesis
+            && &*event.f == "phase"
+            && read(event).0 == Some(Remark::Phase(Phase::FinalReads))
     };
-    history.nemesis("phase").filter_map(phase).collect()
-}
-
-/// The value of a remark, as a type of its own.
-pub fn read<T: serde::de::DeserializeOwned>(event: &Event) -> Option<T> {
-    let Some(Value::Other(json)) = &event.value else { return None };
-    serde_json::from_str(json).ok()
-}
-
-/// The values of every remark of this kind. An error names one that cannot be read.
-pub fn all<T: serde::de::DeserializeOwned>(history: &History, f: &str) -> Result<Vec<T>, String> {
-    let mut found = Vec::new();
-    for event in history.nemesis(f) {
-        let json = event.value.as_ref().map(Value::to_string).unwrap_or_default();
-        found.push(serde_json::from_str(&json).map_err(|error| {
-            format!("event {}: the nemesis's `{f}` cannot be read: {error}", event.index)
-        })?);
-    }
-    Ok(found)
-}
-
-/// How much of a window the machine itself stood still.
-pub fn stalled_ns(stalls: &[Stall], from_ns: u64, to_ns: u64) -> u64 {
-    let mut parts: Vec<(u64, u64)> = stalls
-        .iter()
-        .map(|stall| (stall.from_ns.max(from_ns), stall.to_ns.min(to_ns)))
-        .filter(|(from, to)| from < to)
-        .collect();
-    parts.sort_unstable();
-    let mut covered = from_ns;
-    let mut total = 0;
-    for (from, to) in parts {
-        total += to.saturating_sub(from.max(covered));
-        covered = covered.max(to);
-    }
-    total
+    history.events().iter().position(begins)
 }

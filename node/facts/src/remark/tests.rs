@@ -24,9 +24,10 @@ fn every() -> Vec<(Remark, &'static str)> {
     let start = Start {
         overlay: Some(4),
         strike: Some(2),
-        targets: vec!["n1".into()],
+        targets: vec![node(1)],
         describe: "pause n1".into(),
         lasts_ms: Some(2_000.5),
+        adaptive: false,
         action: json!({"hold": {"pause": {"nodes": ["n1"]}}}),
     };
     let heal = Heal {
@@ -115,6 +116,33 @@ fn every_name_has_its_remark() {
     written.dedup();
     assert_eq!(written.pop().as_deref(), Some("pause"), "faults are last");
     assert_eq!(written, NAMES);
+}
+
+#[test]
+fn words_have_one_spelling() {
+    for phase in [Phase::WarmUp, Phase::Disturbance, Phase::Recovery, Phase::FinalReads] {
+        assert_eq!(json!(phase), phase.name());
+    }
+    for reason in [Reason::Done, Reason::Violation, Reason::Interrupted, Reason::Trouble] {
+        assert_eq!(json!(reason), reason.name());
+    }
+}
+
+#[test]
+fn an_adversary_is_known_in_either_form() {
+    let start = |rest: &str| match read(&format!(r#"frames {{"phase":"start","overlay":1{rest}}}"#))
+    {
+        (Some(Remark::Fault(_, Strike::Start(start))), None) => start.is_adaptive(),
+        other => panic!("{other:?}"),
+    };
+    assert!(start(r#","adaptive":true"#));
+    let held = |until: &str| {
+        format!(
+            r#","effect":{{"hold":{{"frames":{{"meddling":{{"what":{{"hold":"{until}"}}}}}}}}}}"#
+        )
+    };
+    assert!(start(&held("moved")));
+    assert!(!start(&held("heal")) && !start(""));
 }
 
 #[test]

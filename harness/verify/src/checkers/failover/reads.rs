@@ -4,11 +4,12 @@
 //! offset, or never.
 //! It never asks what became of it: that is `failover-loss`.
 
+use schism_facts::Acks;
+
 use crate::checkers::linearizable::log::{self, LogMonitor};
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings};
 use crate::models;
-use schism_facts::Acks;
 
 pub(crate) const CHECKER: Checker = Checker {
     name: "reads",

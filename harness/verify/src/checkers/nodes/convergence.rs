@@ -3,7 +3,7 @@
 use crate::checkers::time::{Span, Stalls};
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals};
-use crate::history::nemesis::{self, Settled};
+use crate::history::nemesis::Said;
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
@@ -25,17 +25,17 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
-    let stalls = Stalls::of(history);
-    match (nemesis::all::<Settled>(history, "settled"), history.nemesis("settled").last()) {
-        (Err(error), _) => doubts.push(error),
-        (_, None) => doubts.push("the run never waited for its nodes to settle".into()),
-        (Ok(settled), Some(event)) => {
-            let settled = settled.last().expect("there is an event");
+    let said = Said::of(history.events());
+    let stalls = Stalls::of(&said);
+    match (said.unreadable("settled"), &said.settled) {
+        (Some(why), _) => doubts.push(why),
+        (None, None) => doubts.push("the run never waited for its nodes to settle".into()),
+        (None, Some((event, settled))) => {
             let to = event.time().unwrap_or(0);
             let waited = settled.waited_ms.saturating_mul(1_000_000);
             let span = Span { from: to.saturating_sub(waited), to };
             if settled.converged {
-            } else if let Some((_, why)) = nemesis::memory_lost(history, to) {
+            } else if let Some((_, why)) = said.memory_lost_at(to) {
                 doubts.push(format!("the nodes can never hold the same log again: {why}"));
             } else if settled.waited_ms < SETTLE_MS_MIN {
                 doubts.push(format!("settling was cut off after {} ms", settled.waited_ms));

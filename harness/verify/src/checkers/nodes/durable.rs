@@ -8,7 +8,7 @@ use crate::evidence::delivered::{self, Delivered};
 use crate::evidence::finals::{self, FinalLog};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
-use crate::history::nemesis::{self, Settled};
+use crate::history::nemesis::Said;
 use crate::models::log::{Acked, acked};
 use crate::verdict::{Anomaly, Kind};
 
@@ -54,8 +54,8 @@ pub(crate) fn absent<'a>(
     logs: &'a BTreeMap<String, FinalLog>,
     mut tell: impl FnMut(&'a String, usize, &'a FinalLog),
 ) -> Vec<String> {
-    let settled = nemesis::all::<Settled>(history, "settled").unwrap_or_default();
-    let behind_is_fine = settled.last().is_none_or(|settled| !settled.converged);
+    let settled = Said::of(history.events()).settled;
+    let behind_is_fine = settled.is_none_or(|(_, settled)| !settled.converged);
     let holds = |log: &FinalLog, append: &Acked<'_>| log.holds(append.offset, append.value);
     let somewhere = |append: &Acked<'_>| logs.values().any(|log| holds(log, append));
     let mut doubts = Vec::new();

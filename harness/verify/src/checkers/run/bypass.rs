@@ -3,7 +3,7 @@
 
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings};
-use crate::history::nemesis;
+use crate::history::nemesis::Said;
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
@@ -16,31 +16,15 @@ pub(crate) const CHECKER: Checker = Checker {
     run,
 };
 
-#[derive(serde::Deserialize)]
-struct Seen {
-    what: String,
-}
-
-#[derive(serde::Deserialize)]
-struct Looked {
-    checks: u64,
-}
-
 fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
-    let history = &evidence.history;
-    let mut anomalies = Vec::new();
-    for event in history.nemesis("bypass") {
-        let what = nemesis::read::<Seen>(event).map(|seen| seen.what);
-        let what = what.unwrap_or_else(|| "a connection".into());
-        let told = format!("the nodes talked past the proxy: {what}");
-        anomalies.push(Anomaly::at(event, Kind::Bypass, told));
-    }
-    let (looks, mut doubts) = match nemesis::all::<Looked>(history, "bypass-check") {
-        Ok(looked) => (looked.iter().map(|looked| looked.checks).sum(), Vec::new()),
-        Err(error) => (0, vec![error]),
-    };
-    if looks == 0 && doubts.is_empty() {
+    let said = Said::of(evidence.history.events());
+    let told = |what: &str| format!("the nodes talked past the proxy: {what}");
+    let anomalies =
+        said.bypasses.iter().map(|(event, what)| Anomaly::at(event, Kind::Bypass, told(what)));
+    let unreadable = ["bypass", "bypass-check"].into_iter().filter_map(|f| said.unreadable(f));
+    let mut doubts: Vec<String> = unreadable.collect();
+    if said.bypass_checks == 0 && doubts.is_empty() {
         doubts.push("nobody ever looked for connections past the proxy".into());
     }
-    CheckResult::weigh(looks, anomalies, doubts)
+    CheckResult::weigh(said.bypass_checks, anomalies.collect(), doubts)
 }

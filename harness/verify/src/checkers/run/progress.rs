@@ -4,9 +4,9 @@
 
 use crate::checkers::time::{Span, Stalls, can_progress, ms};
 use crate::checkers::{CheckResult, Checker, Sees};
-use crate::evidence::{Evidence, Settings, finals, is_run};
-use crate::history::nemesis::{self, Settled};
-use crate::history::{Event, History, Level, Value};
+use crate::evidence::{Evidence, Settings, is_run};
+use crate::history::nemesis::{Said, final_reads_at};
+use crate::history::{Event, History, Level};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
 
@@ -23,8 +23,9 @@ pub(crate) const CHECKER: Checker = Checker {
 
 fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
-    let spans = demanded(history);
-    let stalls = Stalls::of(history);
+    let said = Said::of(history.events());
+    let spans = demanded(history, &said);
+    let stalls = Stalls::of(&said);
     let oks = Acknowledged::of(history);
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
@@ -67,7 +68,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
         slow(history, &oks, &spans, longest, &stalls, &mut anomalies, &mut doubts);
     }
     let mut finding = CheckResult::weigh(oks.returns.len() as u64, anomalies, doubts);
-    if let Some((since, why)) = nemesis::memory_lost(history, u64::MAX) {
+    if let Some((since, why)) = said.memory_lost_at(u64::MAX) {
         finding.notes.push(format!("from {} ms on nothing is owed: {why}", ms(since)));
     }
     finding
@@ -110,9 +111,9 @@ fn slow(
 }
 
 /// The spans in which the system could make progress and clients were at work.
-fn demanded(history: &History) -> Vec<Span> {
-    let end = end_of_work(history);
-    let spans = can_progress(history).into_iter();
+fn demanded(history: &History, said: &Said<'_>) -> Vec<Span> {
+    let end = end_of_work(history, said);
+    let spans = can_progress(said).into_iter();
     spans
         .map(|Span { from, to }| Span { from, to: to.min(end) })
         .filter(|s| s.from < s.to)
@@ -150,16 +151,13 @@ impl Work {
 }
 
 /// When clients were stopped, or the history ends.
-fn end_of_work(history: &History) -> u64 {
-    let settled = history.nemesis("settled").last().and_then(|event| {
-        let waited = nemesis::read::<Settled>(event)?.waited_ms.saturating_mul(1_000_000);
-        Some(event.time()?.saturating_sub(waited))
+fn end_of_work(history: &History, said: &Said<'_>) -> u64 {
+    let settled = said.settled.as_ref().and_then(|(event, settled)| {
+        Some(event.time()?.saturating_sub(settled.waited_ms.saturating_mul(1_000_000)))
     });
     // Clients are stopped when everything is healed and progress has been demanded.
-    let all = Some(Value::Other("{\"what\":\"all\"}".into()));
-    let healed = history.nemesis("healed").filter(|event| event.value == all).last();
-    let healed = healed.and_then(Event::time);
-    let reads = finals::start(history).and_then(|at| history.events()[at].time());
+    let healed = said.healed.and_then(Event::time);
+    let reads = final_reads_at(history).and_then(|at| history.events()[at].time());
     let last = history.events().last().and_then(Event::time);
     let stopped = [healed, settled, reads].into_iter().flatten().min();
     stopped.or(last).unwrap_or(0)

@@ -1,8 +1,10 @@
 //! No node dies unless someone kills it.
 
+use schism_facts::remark::Death;
+
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, is_run};
-use crate::history::nemesis::{self, Death};
+use crate::history::nemesis::Said;
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
@@ -20,14 +22,13 @@ pub(crate) const CHECKER: Checker = Checker {
 const DISK_REFUSED: &str = "exit 74";
 
 fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
-    let history = &evidence.history;
+    let said = Said::of(evidence.history.events());
+    if let Some(why) = said.unreadable("death") {
+        return CheckResult::unknown(0, why);
+    }
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
-    let deaths = match nemesis::all::<Death>(history, "death") {
-        Ok(deaths) => deaths,
-        Err(error) => return CheckResult::unknown(0, error),
-    };
-    for (event, death) in history.nemesis("death").zip(deaths) {
+    for (event, death) in said.deaths {
         let Death { node, how, excused, why, last_lines } = death;
         if !excused {
             let last = last_lines.last().map(|line| format!("; its last line: {line}"));

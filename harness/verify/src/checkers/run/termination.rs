@@ -8,7 +8,7 @@ use crate::checkers::time::{Span, Stalls, can_progress, ms};
 use crate::checkers::told::Told;
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals, is_run};
-use crate::history::nemesis::{self, FinalRead};
+use crate::history::nemesis::{Said, final_reads_at};
 use crate::history::{Event, History, Type, Value};
 use crate::models::consensus;
 use crate::verdict::{Anomaly, Kind};
@@ -34,15 +34,16 @@ type Place<'a> = (&'a str, Option<&'a Value>);
 
 fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
-    let Some(start) = finals::start(history) else {
+    let Some(start) = final_reads_at(history) else {
         return CheckResult::unknown(0, "no key was proposed for again at the end".into());
     };
     let waits = waits(history, start);
-    let spans = can_progress(history);
-    let stalls = Stalls::of(history);
+    let said = Said::of(history.events());
+    let spans = can_progress(&said);
+    let stalls = Stalls::of(&said);
     let bound = settings.recovery_ns;
     let mut told = Told::default();
-    let mut doubts = missing(history, settings, start, &waits);
+    let mut doubts = missing(history, &said, settings, start, &waits);
     for ((node, key), wait) in &waits {
         let (Some(from), Some(to)) = (wait.first.time(), wait.last.time()) else {
             doubts.push("the history has no times".into());
@@ -97,6 +98,7 @@ fn waits(history: &History, start: usize) -> BTreeMap<Place<'_>, Wait<'_>> {
 /// Why not every key was proposed for again at every node.
 fn missing(
     history: &History,
+    said: &Said<'_>,
     settings: &Settings,
     start: usize,
     waits: &BTreeMap<Place<'_>, Wait<'_>>,
@@ -104,9 +106,8 @@ fn missing(
     let before = history.operations().iter().filter(|operation| operation.invoke() < start);
     let keys: BTreeSet<_> = before.map(|op| history.invoke(op).key()).collect();
     let mut doubts = Vec::new();
-    let ends = nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default();
     for node in settings.nodes.iter().map(String::as_str) {
-        match ends.iter().find(|end| end.node == node) {
+        match said.final_reads.iter().find(|end| end.node.to_string() == node) {
             None => doubts.push(format!("{node} was not asked at the end")),
             Some(end) if !end.complete => {
                 let why = end.why.as_deref().unwrap_or("it was not asked for everything");

@@ -5,13 +5,14 @@
 
 use std::fmt::Write;
 
+use schism_facts::Acks;
+
 use crate::checkers::{CHECKERS, CheckResult};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 use crate::judge::judge;
 use crate::notation;
 use crate::verdict::Verdict;
-use schism_facts::Acks;
 
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 

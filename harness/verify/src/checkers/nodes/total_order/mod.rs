@@ -7,13 +7,13 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
-use schism_facts::Acks;
+use schism_facts::{Acks, NodeId};
 
 use crate::checkers::told::Told;
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::delivered::{self, Entry, Step};
 use crate::evidence::{Evidence, Settings, finals};
-use crate::history::nemesis::{self, Death, FinalRead, Settled};
+use crate::history::nemesis::Said;
 use crate::history::{History, Process, Type, Value};
 use crate::models::consensus;
 use crate::models::log::acked;
@@ -223,8 +223,8 @@ impl<'a> Order<'a> {
     /// At the end every node that lives holds what any node ever delivered, and what was
     /// acknowledged.
     fn end(&mut self, history: &History, settings: &Settings, doubts: &mut Vec<String>) {
-        let settled = nemesis::all::<Settled>(history, "settled").unwrap_or_default();
-        let Some(settled) = settled.into_iter().last().filter(|settled| settled.converged) else {
+        let said = Said::of(history.events());
+        let Some((_, settled)) = said.settled.filter(|(_, settled)| settled.converged) else {
             let reason = "the nodes never settled, so what they lack at the end says nothing";
             doubts.push(reason.into());
             return;
@@ -259,15 +259,15 @@ impl<'a> Order<'a> {
         }
         // What was delivered after the settling may still be on its way to others.
         let reached = |(node, reach): (&&str, &Reach)| {
-            let last = settled.delivered.get(*node).map_or(reach.last, |&d| d.min(reach.last));
+            let told = node.parse().ok().and_then(|node: NodeId| settled.delivered.get(&node));
+            let last = told.map_or(reach.last, |&told| told.min(reach.last));
             reach.before.max(last)
         };
         let demanded = self.reach.iter().map(reached).max().unwrap_or(0);
-        let dead = nemesis::all::<Death>(history, "death").unwrap_or_default();
-        let read = nemesis::all::<FinalRead>(history, "final-read").unwrap_or_default();
         for node in &settings.nodes {
-            let complete = read.iter().any(|read| read.node == *node && read.complete);
-            let died = dead.iter().any(|death| death.node == *node);
+            let is_it = |other: NodeId| other.to_string() == *node;
+            let complete = said.final_reads.iter().any(|read| is_it(read.node) && read.complete);
+            let died = said.deaths.iter().any(|(_, death)| is_it(death.node));
             let reach = self.reach.get(node.as_str()).copied().unwrap_or_default();
             if (died && !complete) || reach.last >= demanded {
                 continue;

@@ -4,15 +4,12 @@
 //! the adversary knows the protocol's messages by their kind and epoch only.
 //! A decision under the adversary is no fault of the system: then the run has shown nothing.
 
-use serde::Deserialize;
-use serde_json::Value as Json;
-
 use crate::checkers::time::{Span, Stalls, ms};
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::trace::{Milestone, milestones};
 use crate::evidence::{Evidence, Settings};
-use crate::history::nemesis;
-use crate::history::{Event, History, Level, Process, Type};
+use crate::history::nemesis::{Said, Strike};
+use crate::history::{Event, History, Level, Type};
 use crate::recovery::Acknowledged;
 use crate::verdict::{Anomaly, Kind};
 
@@ -20,7 +17,9 @@ pub(crate) const CHECKER: Checker = Checker {
     name: "adversary",
     about: "while an adversary holds every message that would decide, nothing is decided; then all is",
     sees: Sees::Outside,
-    applies: |evidence, _| !adversaries(&evidence.history).is_empty(),
+    applies: |evidence, _| {
+        Said::of(evidence.history.events()).strikes.iter().any(|strike| strike.start.is_adaptive())
+    },
     run,
 };
 
@@ -31,64 +30,25 @@ const HOLD_TIMEOUTS: u64 = 10;
 /// Once it lets go, all must be decided within this many T.
 const DECIDED_TIMEOUTS: u64 = 40;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Adversary {
-    started_ns: u64,
-    /// When it began to let go. None: never.
-    lifted: Option<Lifted>,
-}
-
+/// How it let go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Lifted {
+    /// When it began to.
     at_ns: u64,
     epochs: u64,
     longest_hold_ms: u64,
 }
 
-#[derive(Deserialize)]
-struct Remark {
-    phase: String,
-    overlay: Option<u64>,
-    /// Older runs call it the effect.
-    #[serde(default)]
-    action: Json,
-    #[serde(default)]
-    effect: Json,
-    /// What older runs call the effect.
-    #[serde(default)]
-    bit: Json,
-    lifted_ns: Option<u64>,
-}
-
-fn adversaries(history: &History) -> Vec<Adversary> {
-    let mut adversaries: Vec<(u64, Adversary)> = Vec::new();
-    let remarks = history.events().iter().filter(|event| event.process() == Process::Nemesis);
-    for event in remarks {
-        let Some(remark) = nemesis::read::<Remark>(event) else { continue };
-        let (Some(overlay), Some(time)) = (remark.overlay, event.time()) else { continue };
-        let action = if remark.action.is_null() { &remark.effect } else { &remark.action };
-        let adaptive = action.pointer("/hold/frames/meddling/what/hold");
-        match remark.phase.as_str() {
-            "start" if adaptive.is_some_and(|until| until == "moved") => {
-                adversaries.push((overlay, Adversary { started_ns: time, lifted: None }));
-            }
-            "heal" => {
-                let effect = if remark.bit.is_null() { &remark.effect } else { &remark.bit };
-                let number = |name: &str| effect[name].as_u64().unwrap_or(0);
-                if let Some((_, adversary)) =
-                    adversaries.iter_mut().find(|(one, _)| *one == overlay)
-                {
-                    adversary.lifted = Some(Lifted {
-                        at_ns: remark.lifted_ns.unwrap_or(time),
-                        epochs: number("held-epochs"),
-                        longest_hold_ms: number("longest-hold-ms"),
-                    });
-                }
-            }
-            _ => {}
-        }
+impl Lifted {
+    /// None: it never did.
+    fn of(strike: &Strike<'_>) -> Option<Lifted> {
+        let (event, heal) = strike.healed.as_ref()?;
+        Some(Lifted {
+            at_ns: heal.lifted_ns.or(event.time())?,
+            epochs: heal.effect.count("held-epochs"),
+            longest_hold_ms: heal.effect.count("longest-hold-ms"),
+        })
     }
-    adversaries.into_iter().map(|(_, adversary)| adversary).collect()
 }
 
 fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
@@ -98,15 +58,17 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
         Ok(milestones) => milestones,
         Err(error) => return CheckResult::unknown(0, error),
     };
-    for adversary in adversaries(&evidence.history) {
-        let Some(lifted) = adversary.lifted else {
+    let said = Said::of(evidence.history.events());
+    for strike in said.strikes.iter().filter(|strike| strike.start.is_adaptive()) {
+        let Some(started) = strike.started.time() else { continue };
+        let Some(lifted) = Lifted::of(strike) else {
             found.doubts.push("the adversary never let go".into());
             continue;
         };
         epochs += lifted.epochs;
         was_fair(lifted, settings, &mut found);
-        withheld(evidence, &milestones, adversary.started_ns, lifted.at_ns, &mut found);
-        decided_after(evidence, &milestones, lifted.at_ns, settings, &mut found);
+        withheld(evidence, &milestones, started, lifted.at_ns, &mut found);
+        decided_after(evidence, &said, &milestones, lifted.at_ns, settings, &mut found);
     }
     let mut finding = CheckResult::weigh(epochs, found.anomalies, found.doubts);
     finding.notes = found.notes;
@@ -188,6 +150,7 @@ fn withheld(
 /// who only learns of a decision leaves no trace of one.
 fn decided_after(
     evidence: &Evidence,
+    said: &Said<'_>,
     milestones: &[(String, Milestone)],
     lifted: u64,
     settings: &Settings,
@@ -221,7 +184,7 @@ fn decided_after(
     if late.is_empty() {
         found.notes.push(format!("every node had decided {} ms after it let go", ms(last)));
     }
-    let stalled = Stalls::of(history).within(Span { from: lifted, to: deadline }, limit / 10);
+    let stalled = Stalls::of(said).within(Span { from: lifted, to: deadline }, limit / 10);
     let end = history.events().last().and_then(Event::time).unwrap_or(0);
     for (kind, what) in late {
         let told = format!("{what} within {} ms after the adversary let go", ms(limit));

@@ -100,8 +100,13 @@ fn whoever_does_not_decide_once_it_lets_go_is_at_fault() {
 
 #[test]
 fn other_holds_are_no_adversary() {
-    let held = r#"{"time":1,"process":"nemesis","type":"info","f":"frames","value":{"phase":"start","overlay":0,"effect":{"hold":{"frames":{"meddling":{"what":{"hold":"heal"}}}}}}}"#;
-    assert_eq!(adversaries(&History::parse(held.as_bytes()).unwrap().0), []);
+    let applies = |until: &str| {
+        let held = r#"{"time":1,"process":"nemesis","type":"info","f":"frames","value":{"phase":"start","overlay":0,"effect":{"hold":{"frames":{"meddling":{"what":{"hold":"UNTIL"}}}}}}}"#;
+        let (history, _) = History::parse(held.replace("UNTIL", until).as_bytes()).unwrap();
+        let evidence = Evidence { history, ..Evidence::default() };
+        (CHECKER.applies)(&evidence, &Settings::default())
+    };
+    assert!(applies("moved") && !applies("heal"));
 }
 
 #[test]
