@@ -42,13 +42,13 @@ list *WHAT:
 hunt *ARGS:
     {{schism}} hunt {{ARGS}}
 
-# What the nightly job runs: fresh seeds of everything under fire, failed runs kept in runs/
+# Fresh seeds of everything under fire, as the nightly job does; failed runs are kept in runs/
 [group('proof')]
 nightly RUNS="20":
     {{schism}} run raft-under-fire raft-partitions raft-crashes raft-pauses leader-crash \
-        multi-paxos-under-fire vsr-under-fire zab-under-fire sequencer-under-fire \
+        leader-partition multi-paxos-under-fire vsr-under-fire zab-under-fire sequencer-under-fire \
         manual-failover-under-fire paxos-under-fire log-from-consensus-under-fire \
-        consensus-from-log-under-fire --runs {{RUNS}} --seed $(date +%Y%m%d)
+        consensus-from-log-under-fire flp flp-paxos --runs {{RUNS}} --seed $(date +%Y%m%d)
 
 # All tests
 [group('develop')]

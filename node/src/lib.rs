@@ -28,7 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod args;
 mod clients;
-mod control;
+mod clock;
 mod disk;
 mod evidence;
 mod inbox;

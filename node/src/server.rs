@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 
 use crate::clients::Clients;
-use crate::control::now;
+use crate::clock::now;
 use crate::disk::Disk;
 use crate::evidence::Evidence;
 use crate::inbox::{Arrived, Inbox};

@@ -43,7 +43,8 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it holds whatever would decide until that no longer can.
+    /// Whether it is the adaptive adversary, which holds whatever would decide until it no longer
+    /// can.
     pub fn is_adaptive(&self) -> bool {
         let Action::Hold(Overlay::Links(LinkOverlay::Frames { meddling, .. })) = self else {
             return false;

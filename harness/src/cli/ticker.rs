@@ -33,7 +33,7 @@ impl CheckTicker {
         CheckTicker { painter }
     }
 
-    /// From now on it is checked; the check tells its progress here.
+    /// Reading is over: where the check tells its progress. None: nobody looks.
     pub fn check(&self) -> Option<Arc<Progress>> {
         let (checks, _) = self.painter.as_ref()?;
         let progress = Arc::<Progress>::default();

@@ -55,7 +55,7 @@ pub fn text(story: &Story) -> String {
 
 /// What the steps are, and what was left out.
 fn legend(story: &Story) -> String {
-    let mut out = String::from("the steps of the lecture notes:\n");
+    let mut out = String::from("the nine steps (Kleppmann, Distributed Systems, 6.2):\n");
     for (step, name, what) in STEPS {
         let seen = story.first(step);
         let at =

@@ -27,8 +27,8 @@ struct Crash {
     target: Draw<Target>,
 }
 
-/// How spared nodes are told of.
-const SPARED: &str = "more would forget together, for good";
+/// Why fewer nodes than meant are killed where nodes keep nothing on disk.
+const SPARED: &str = "more at once would lose the log: its nodes keep nothing on disk";
 
 impl Spec for Crash {
     type Choice = Aim;

@@ -95,7 +95,7 @@ pub(super) fn plain(value: impl Serialize) -> String {
     }
 }
 
-/// A duration that something may be slow by: `50ms`; `0` needs no unit.
+/// A delay: `50ms`; `0` needs no unit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "String")]
 pub struct Span(pub Duration);
@@ -124,7 +124,7 @@ impl From<Span> for String {
     }
 }
 
-/// A share of a whole.
+/// A probability above 0, up to 1.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "Value")]
 pub struct Share(pub f64);

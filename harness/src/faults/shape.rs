@@ -36,8 +36,8 @@ pub enum Named {
     Random,
 }
 
-/// What is drawn to make pairs of a shape, whether this one needs it or not: the stream then does
-/// not depend on the shape.
+/// All random choices that a shape may need. All of them are always drawn, so that the random
+/// stream does not depend on the shape.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Luck {
     order: Vec<NodeId>,
@@ -84,7 +84,7 @@ impl Shape {
         Ok(())
     }
 
-    /// The pairs of a drawn strike, never none, and the shape in words: `halves {n1,n2 | n3,n4}`.
+    /// The pairs to cut, never none, and the shape in words: `halves {n1,n2 | n3,n4}`.
     /// The error says why there is nobody to cut off. Where nobody ever leads, a drawn node is cut
     /// off in the leader's place.
     pub fn cut(&self, luck: &Luck, nodes: u8, view: &View) -> Result<(Cut, String), String> {
@@ -184,7 +184,7 @@ fn ring(order: &[NodeId]) -> Cut {
     cut
 }
 
-/// Every pair by a coin; if all came up whole, the first pair of the order is cut.
+/// Each pair is cut with probability 1/2; if none was, the first pair of the order is.
 fn random(order: &[NodeId], coins: u64) -> Cut {
     let mut cut = Cut::new();
     let mut coins = coins;

@@ -50,7 +50,8 @@ pub struct CheckFile {
     /// What a reader should know: figures, what was left out, and why. Sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// How many acknowledged appends are gone, promised to stay or not. Absent: it does not look.
+    /// How many acknowledged appends are lost, whether or not the system promised to keep them.
+    /// Absent: it does not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<u64>,
 }

@@ -1,6 +1,5 @@
 //! The systems under test: how a node is launched, how a client talks to it, who leads, and when
-//! progress may be demanded. One file per system; this is their table.
-//! A system says data, never acts on the world.
+//! progress may be demanded. A system says data, never acts on the world.
 
 pub mod builtin;
 pub mod clients;

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_logs_share_is_told_by_where_births_end() {
+    fn what_two_logs_share_is_told_by_where_epochs_end() {
         let mut log = log(&[1, 1, 3, 3, 7]);
         let id = |epoch, index| EntryId { epoch: Epoch(epoch), index: Index(index) };
         assert_eq!(log.ends(9), [id(7, 5), id(3, 4), id(1, 2)]);

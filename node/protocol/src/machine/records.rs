@@ -15,7 +15,7 @@ pub struct Delivery {
     pub value: Bytes,
     /// The session and number it was appended with, if any.
     pub session: Option<Session>,
-    /// The epoch the entry was born in.
+    /// The epoch in which the entry was proposed.
     pub epoch: Epoch,
 }
 

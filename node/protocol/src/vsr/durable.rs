@@ -13,7 +13,7 @@ pub type Disk = crate::common::disk::Disk<HardState, Held>;
 #[derive(Clone, Debug)]
 pub enum Held {
     /// This replica has started for the first time.
-    Born,
+    FirstBoot,
     /// It has moved to this view.
     Left(Epoch),
     /// An acknowledgement to the primary.

@@ -151,7 +151,7 @@ impl LogProtocol for Parts {
 
     fn keep_promise(replica: &mut Vsr, held: Held, out: &mut Out) {
         match held {
-            Held::Born => replica.resume(out),
+            Held::FirstBoot => replica.resume(out),
             Held::Left(view) => replica.on_left(view, out),
             Held::Ack { to, upto, round } => replica.send_ack(to, upto, round, out),
         }
@@ -284,7 +284,7 @@ impl Vsr {
             if first_start {
                 // Whoever finds this on its disk has been here before, and may have forgotten.
                 self.disk.persist_hard(self.state.hard, out);
-                return self.promise(self.disk.hard_mark(), Held::Born, out);
+                return self.promise(self.disk.hard_mark(), Held::FirstBoot, out);
             }
             return self.start_recovery(out);
         }

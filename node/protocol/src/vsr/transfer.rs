@@ -42,7 +42,8 @@ pub(super) struct Fetch {
     patience_ns: u64,
 }
 
-/// Births whose ends are told, of one's own log and of what came of another's. Only the latest are
+/// How many epochs are told of by their last entries, of one's own log and of what came of
+/// another's. Only the latest are
 /// of views that others may not know, and a replica is left out of few views in a row; where none
 /// is shared the transfer begins after what is committed.
 const ENDS_MAX: usize = 32;

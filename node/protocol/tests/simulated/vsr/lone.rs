@@ -36,7 +36,7 @@ impl Keeps for InMemory {
     const MODE: Mode = Mode::Memory;
 }
 
-/// The entries after the one at `prev`, which was born in `prev_epoch`, by their epochs.
+/// The entries after the one at `prev`, which was proposed in `prev_epoch`, by their epochs.
 pub fn suffix(prev: u64, prev_epoch: u64, epochs: &[u64], last: u64) -> Suffix {
     let prev = EntryId { epoch: Epoch(prev_epoch), index: Index(prev) };
     let entries = noops(prev.index.0 + 1, epochs);

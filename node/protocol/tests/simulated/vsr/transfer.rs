@@ -79,7 +79,7 @@ fn values_of_a_snapshot_outlive_it_and_the_view() {
 }
 
 #[test]
-fn the_end_of_a_log_is_sent_from_where_the_births_part() {
+fn the_end_of_a_log_is_sent_from_where_the_epochs_part() {
     let check = |ends: &[(u64, u64)], after: u64, from: u64| {
         let mut lone = primary(&[1, 1, 1]);
         let id =

@@ -1,6 +1,4 @@
-//! What a node does for its operator. Today that is to say how it is (`status`, answered by
-//! `clients` from the machine's own words). Operator commands, failpoints and the clock's offset
-//! belong here. It never changes what a protocol decides.
+//! The node's clock.
 
 use nix::time::{ClockId, clock_gettime};
 use schism_protocol::Time;
