@@ -1,6 +1,6 @@
 //! The nine steps of Raft in M. Kleppmann's lecture notes *Distributed Systems* (University of
-//! Cambridge), 6.2 (1-3: electing a leader; 4-9: processing a request). Other protocols go through the same
-//! steps as far as they have them.
+//! Cambridge), 6.2 (1-3: electing a leader; 4-9: processing a request). Other protocols go through
+//! the same steps as far as they have them.
 
 /// One of the nine, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
