@@ -17,7 +17,7 @@ impl Perform for LinkOverlay {
             return Err(world.unknown(&format!("link from {} to {}", link.from, link.to)));
         }
         match self {
-            LinkOverlay::Frames { meddling, .. } if meddling.met(&world.frames).is_none() => {
+            LinkOverlay::Frames { meddling, .. } if meddling.met(world.frames).is_none() => {
                 Err(WorldError(format!(
                     "no frame `{}` is known on these links; only built-in systems say what their \
                      frames are",
