@@ -165,6 +165,37 @@ fn a_history_that_is_not_there() {
     Bench::new().schism(&["check", "nowhere.jsonl"]).exits(2).says("nowhere.jsonl");
 }
 
+/// A run is judged by its workload, and what is only written in another form by nothing: a flag
+/// that would change nothing is a mistake of whoever gave it.
+#[test]
+fn flags_that_would_be_ignored() {
+    let bench = Bench::new();
+    let line = r#"{"process":0,"type":"invoke","f":"acquire"}"#;
+    let file = bench.write("h.jsonl", line).display().to_string();
+    let folder = bench.path().display().to_string();
+    let flags = [
+        ["--model", "mutex"],
+        ["--initial", "false"],
+        ["--algorithm", "search"],
+        ["--failed-cas", "ignore"],
+        ["--budget", "9s"],
+        ["--memory", "9MiB"],
+    ];
+    for [flag, value] in flags {
+        bench
+            .schism(&["check", &folder, flag, value])
+            .exits(2)
+            .says(&format!("leave out {flag}"))
+            .says(&format!("history.jsonl {flag}"));
+        let written = ["check", &file, "--to", "edn", flag, value];
+        bench.schism(&written).exits(2).says(&format!("leave out {flag}"));
+        bench.schism(&["check", &file, flag, value]).exits(0);
+        bench.schism(&["check", &file, "--to", "porcupine-json", flag, value]).exits(0);
+    }
+    bench.schism(&["check", &folder, "--format", "edn"]).exits(2).says("leave out --format");
+    bench.schism(&["check", &file, "--format", "jsonl", "--to", "edn"]).exits(0);
+}
+
 #[test]
 fn a_cause_is_told_once() {
     let text = Bench::new().schism(&["check", "."]).exits(2).stderr;

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use schism_facts::Catalogue;
 use schism_verify::history::formats::{self, FORMATS, Format};
 use schism_verify::history::{History, Note, ReadError};
 use schism_verify::models::MODELS;
 use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
-use super::convert::{TARGETS, convert};
+use super::convert::{self, TARGETS, convert};
 use super::reports::{pretty, with_report};
 use super::screen;
 use super::ticker::CheckTicker;
@@ -47,12 +47,12 @@ pub struct Args {
     /// Whether a failed cas says that the state differed [default: constrain for Porcupine's logs]
     #[arg(long, value_name = "constrain|ignore", value_parser = ["constrain", "ignore"])]
     failed_cas: Option<String>,
-    /// The longest it may take
-    #[arg(long, value_name = "D", default_value = "60s", value_parser = parse_duration)]
-    budget: Duration,
-    /// The most that a search may hold in memory
-    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size)]
-    memory: u64,
+    /// The longest it may take [default: 60s]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    budget: Option<Duration>,
+    /// The most that a search may hold in memory [default: 2GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<u64>,
     /// Print the verdict as one JSON document
     #[arg(long)]
     json: bool,
@@ -68,9 +68,31 @@ pub struct Args {
     to: Option<String>,
 }
 
+impl Args {
+    /// Those flags that say how a history is judged, of all that were given.
+    fn judging(&self) -> Vec<&'static str> {
+        let given = [
+            ("--model", self.model.is_some()),
+            ("--initial", self.initial.is_some()),
+            ("--algorithm", self.algorithm.is_some()),
+            ("--failed-cas", self.failed_cas.is_some()),
+            ("--budget", self.budget.is_some()),
+            ("--memory", self.memory.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
+    }
+}
+
 /// Judges; for a run directory with what its workload asks.
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     if let Some(to) = &args.to {
+        let flags = args.judging();
+        if !flags.is_empty() && !convert::is_judged(to) {
+            bail!(
+                "`--to {to}` writes the history as it is and judges nothing, so leave out {}",
+                flags.join(", ")
+            );
+        }
         let file = if args.path.is_dir() { args.path.join(HISTORY) } else { args.path.clone() };
         let (_, options, history) = read_file(args, &file)?;
         let failed = |error| anyhow::anyhow!("{}: {error}", file.display());
@@ -80,6 +102,17 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 }
 
 fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
+    let mut flags = args.judging();
+    flags.extend(args.format.as_ref().map(|_| "--format"));
+    if let Some(first) = flags.first() {
+        let run = args.path.display();
+        bail!(
+            "{run}: a run is judged as its own workload says, so leave out {}; to judge its history \
+             alone: `schism check {} {first} ...`",
+            flags.join(", "),
+            args.path.join(HISTORY).display()
+        );
+    }
     let saved = Saved::read(&args.path, catalogue)?;
     let program = std::env::current_exe().unwrap_or_default();
     let (spec, bug) = (&saved.workload.system, saved.workload.bug.as_deref());
@@ -100,7 +133,7 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
 fn check_file(args: &Args) -> Result<u8> {
     let started = Instant::now();
     let shown = args.path.display().to_string();
-    let ticker = CheckTicker::start(args.quiet || args.json, args.budget);
+    let ticker = CheckTicker::start(args.quiet || args.json, budget(args).time);
     let (format, mut options, history) = read_file(args, &args.path)?;
     options.budget.used = started.elapsed();
     options.watcher = ticker.check();
@@ -155,8 +188,18 @@ fn options(args: &Args, format: Format) -> Result<CheckOptions> {
         Some(_) => FailedCas::Ignore,
         None => options.failed_cas,
     };
-    options.budget = Budget { time: args.budget, memory_bytes: args.memory, ..Budget::default() };
+    options.budget = budget(args);
     Ok(options)
+}
+
+fn budget(args: &Args) -> Budget {
+    let usual = Budget::default();
+    let (time, memory) = (args.budget, args.memory);
+    Budget {
+        time: time.unwrap_or(usual.time),
+        memory_bytes: memory.unwrap_or(usual.memory_bytes),
+        ..usual
+    }
 }
 
 fn models() -> impl Iterator<Item = &'static str> {

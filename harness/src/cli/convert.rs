@@ -12,14 +12,25 @@ use crate::judge::EXIT_VALID;
 pub struct Target {
     /// Its name, as in `--to`.
     pub name: &'static str,
+    /// Whether it shows a judgement, so that it matters how the history is judged.
+    is_judged: bool,
     write: fn(&History, &CheckOptions, &mut dyn Write) -> Result<(), ConvertError>,
 }
 
 pub const TARGETS: &[Target] = &[
-    Target { name: "jsonl", write: |history, _, mut out| Ok(write::jsonl(history, &mut out)?) },
-    Target { name: "edn", write: |history, _, mut out| Ok(write::edn(history, &mut out)?) },
+    Target {
+        name: "jsonl",
+        is_judged: false,
+        write: |history, _, mut out| Ok(write::jsonl(history, &mut out)?),
+    },
+    Target {
+        name: "edn",
+        is_judged: false,
+        write: |history, _, mut out| Ok(write::edn(history, &mut out)?),
+    },
     Target {
         name: "porcupine-json",
+        is_judged: true,
         write: |history, options, out| {
             writeln!(out, "{}", porcupine::json(history, options)?)?;
             Ok(())
@@ -37,10 +48,19 @@ pub enum ConvertError {
     Check(#[from] CheckError),
 }
 
+/// Whether the format of this name shows a judgement.
+pub fn is_judged(to: &str) -> bool {
+    target(to).is_judged
+}
+
+fn target(to: &str) -> &'static Target {
+    let target = TARGETS.iter().find(|target| target.name == to);
+    target.expect("the command line knows only the formats of the table")
+}
+
 /// Writes the history to stdout in the format of this name.
 pub fn convert(to: &str, history: &History, options: &CheckOptions) -> Result<u8, ConvertError> {
-    let target = TARGETS.iter().find(|target| target.name == to);
-    let target = target.expect("the command line knows only the formats of the table");
+    let target = target(to);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = (target.write)(history, options, &mut out);
     match written.and_then(|()| Ok(out.flush()?)) {
