@@ -10,6 +10,7 @@
 mod support;
 
 mod cleanup;
+mod cut_off;
 mod faults;
 mod hunt;
 mod life;

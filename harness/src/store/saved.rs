@@ -6,6 +6,7 @@ use std::path::Path;
 use schism_facts::Catalogue;
 use schism_verify::{Evidence, History};
 
+use super::live::LIVE;
 use super::verdict_file::VerdictFile;
 use super::{ENVIRONMENT, HISTORY, PLAN, RunDirectory, StoreError, VERDICT, WORKLOAD};
 use crate::plan::Plan;
@@ -41,6 +42,8 @@ pub enum SavedError {
 impl Saved {
     pub fn read(path: &Path, catalogue: &Catalogue) -> Result<Saved, SavedError> {
         let directory = RunDirectory::open(path)?;
+        // Asked before anything is read: what is over by now is whole.
+        let goes_on = directory.file(LIVE).exists();
         let broken = |name: &str, message: String| SavedError::File {
             file: directory.file(name).display().to_string(),
             message,
@@ -66,6 +69,7 @@ impl Saved {
             delivered: by_node(&directory.file("delivered"))?,
             traces: by_node(&directory.file("trace"))?,
             clock_origin_ns: environment["clock_origin_ns"].as_u64(),
+            goes_on,
         };
         Ok(Saved { directory, workload, plan, environment, evidence, verdict })
     }

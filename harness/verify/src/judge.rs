@@ -7,7 +7,7 @@ use schism_facts::remark::Reason;
 
 use crate::budget::timed;
 use crate::checkers::{CHECKERS, CheckResult, Checker};
-use crate::evidence::{Evidence, Settings, finals, is_run, waives};
+use crate::evidence::{CUT_OFF, Evidence, Settings, finals, is_run, waives};
 use crate::history::nemesis::{Said, Strike, final_reads_at};
 use crate::history::{Event, History, Operation, Type};
 use crate::models::MALFORMED;
@@ -126,7 +126,7 @@ fn unfinished(said: &Said<'_>, final_reads: bool) -> Vec<String> {
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             doubts.push(format!("the run did not come to its end ({}){why}", reason.name()));
         }
-        None => doubts.push("the history has no end: the run was cut off".into()),
+        None => doubts.push(CUT_OFF.into()),
     }
     if !final_reads {
         doubts.push("the nodes were never read to their ends".into());
@@ -148,11 +148,7 @@ pub fn overall(results: &[CheckResult], doubts: &[String]) -> Verdict {
         verdict = verdict.and(result.verdict.clone());
     }
     for doubt in doubts {
-        // A check may have had the same reason.
-        let said = matches!(&verdict, Verdict::Unknown { reason } if reason.contains(doubt));
-        if !said {
-            verdict = verdict.and(Verdict::Unknown { reason: doubt.clone() });
-        }
+        verdict = verdict.and(Verdict::Unknown { reason: doubt.clone() });
     }
     if results.is_empty() {
         verdict = verdict.and(Verdict::Unknown { reason: "no check applied".into() });

@@ -111,6 +111,12 @@ impl Verdict {
             }
             (violated @ Verdict::Violated(_), _) | (_, violated @ Verdict::Violated(_)) => violated,
             (Verdict::Unknown { reason: first }, Verdict::Unknown { reason: second }) => {
+            // Several may have the same reason.
+            (Verdict::Unknown { reason: first }, Verdict::Unknown { reason: second })
+                if first.contains(&second) =>
+            {
+                Verdict::Unknown { reason: first }
+            }
                 Verdict::Unknown { reason: format!("{first}; {second}") }
             }
             (unknown @ Verdict::Unknown { .. }, _) | (_, unknown @ Verdict::Unknown { .. }) => {

@@ -21,6 +21,8 @@ pub struct Evidence {
     pub traces: BTreeMap<String, Vec<u8>>,
     /// The traces' clock at time 0 of the history, where somebody wrote it down.
     pub clock_origin_ns: Option<u64>,
+    /// The files were read while the run went on, each at another moment.
+    pub goes_on: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -76,4 +78,19 @@ pub(crate) fn waives(acks: Acks) -> &'static [&'static str] {
 /// Whether a run wrote this history, and not just anyone.
 pub(crate) fn is_run(history: &History) -> bool {
     history.nemesis("phase").next().is_some()
+impl Evidence {
+    /// Why the files of a run's nodes may say more than its history, or less: the run was cut off,
+    /// or still goes on, and each file was written, and read, up to a moment of its own. What a
+    /// node shows and no client asked for, and what a node lacks, proves nothing then. None: the
+    /// history came to its end.
+    pub(crate) fn cut_off(&self, settings: &Settings) -> Option<&'static str> {
+        let of_a_run = is_run(&self.history) || !settings.nodes.is_empty();
+        let ended = !self.goes_on && self.history.nemesis("end").next().is_some();
+        (of_a_run && !ended).then_some(CUT_OFF)
+    }
+}
+
+/// That a run's history is not whole.
+pub(crate) const CUT_OFF: &str = "the history has no end: the run was cut off, or still goes on";
+
 }

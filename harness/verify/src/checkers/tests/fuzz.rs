@@ -72,6 +72,7 @@ fn judged(history: &[u8], delivered: &[u8], trace: &[u8]) -> Option<&'static str
         delivered: [("n1".to_owned(), delivered.to_vec())].into(),
         traces: [("n1".to_owned(), trace.to_vec())].into(),
         clock_origin_ns: Some(0),
+        ..Evidence::default()
     };
     let early = Settings { acks: Acks::UntilFailover, ..settings.clone() };
     println!("{:?}", overall(&judge(&evidence, &early), &[]));

@@ -55,6 +55,9 @@ impl Excuses {
         let mut excuses = Excuses { origin: evidence.clock_origin_ns, ..Excuses::default() };
         let missing = settings.nodes.iter().find(|node| !evidence.traces.contains_key(*node));
         excuses.trouble = missing.map(|node| format!("trace/{node}.jsonl is missing"));
+        if let Some(why) = evidence.cut_off(settings) {
+            excuses.trouble.get_or_insert_with(|| why.into());
+        }
         let milestones = match milestones(evidence) {
             Ok(milestones) => milestones,
             Err(error) => {

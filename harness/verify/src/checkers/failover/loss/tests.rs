@@ -19,6 +19,9 @@ const NODES: [&str; 3] = ["n1", "n2", "n3"];
 /// Time 0 of the history on the traces' clock, where a case says times.
 const ORIGIN: u64 = 1_000_000_000;
 
+/// Stands before what nodes said where the run was cut off.
+const CUT_OFF: &str = "cut off  ";
+
 /// What clients did, what the nodes held at the end (the others as the last one named), and what
 /// they said.
 fn evidence(did: &str, ends: &[&str], said: &str) -> Evidence {
@@ -46,9 +49,13 @@ fn evidence(did: &str, ends: &[&str], said: &str) -> Evidence {
         let done = format!(r#"{{"node":"{node}","complete":true,"length":{length}}}"#);
         writeln!(lines, "{}800000}}", nemesis("final-read", &done)).unwrap();
     }
+    if !said.starts_with(CUT_OFF) {
+        writeln!(lines, "{}900000}}", nemesis("end", r#"{"reason":"done"}"#)).unwrap();
+    }
     let (history, _) = History::parse(lines.as_bytes()).unwrap();
     let mut evidence = Evidence { history, ..Evidence::default() };
     evidence.traces = NODES.map(|node| (node.to_owned(), b"{\"boot\":1}\n".to_vec())).into();
+    let said = said.strip_prefix(CUT_OFF).unwrap_or(said);
     for sentence in said.split("  ").filter(|sentence| !sentence.is_empty()) {
         hear(&mut evidence, sentence);
     }
@@ -165,6 +172,17 @@ fn nothing_else_does() {
     let before = "n1 opens 1 with 0  n2 opens 2 with 0  n1 opens 3 with 0  n1 tells 0 in 3";
     check("lost-append", "a: append 7 @n1 -> 0", "", before);
     check("valid 1", "a: append 7 @n1 -> 0", "", &format!("{before}  n3 opens 4 with 0"));
+}
+
+#[test]
+fn traces_that_may_go_on_do_not_show_that_nothing_excuses() {
+    let cut_off = |expected: &str, end: &str, said: &str| {
+        check(expected, THREE, end, &format!("{CUT_OFF}{TOLD}  {said}"));
+    };
+    cut_off("unknown: the history has no end", "7,8", "");
+    cut_off("unknown: the history has no end", "7,8", "n2 opens 2 with 3");
+    cut_off("valid 1", "7,8", "n2 opens 2 with 2");
+    cut_off("lost-append", "7,8", "n2 opens 2 with 2  n3 delivers 2 9");
 }
 
 #[test]

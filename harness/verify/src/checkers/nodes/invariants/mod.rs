@@ -50,7 +50,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     }
     let lines = traces.values().map(|said| said.len() as u64).sum();
     let mut world = World::new(&traces, &settings.traces);
-    // A quorum cannot be counted without everybody's trace.
+    doubts.extend(evidence.cut_off(settings).map(String::from));
+    // A quorum cannot be counted without everybody's trace, each up to the same moment.
     world.counts_quorums = doubts.is_empty();
     let mut nodes: Vec<Node> = traces.keys().map(|node| Node::new(names.get(node))).collect();
     for (at, said) in merged(&traces) {

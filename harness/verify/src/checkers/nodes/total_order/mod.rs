@@ -66,6 +66,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     }
     let whole = order.chains(&mut doubts);
     order.sessions(whole);
+    doubts.extend(evidence.cut_off(settings).map(String::from));
     if doubts.is_empty() {
         order.integrity(&evidence.history);
         order.end(&evidence.history, settings, &mut doubts);

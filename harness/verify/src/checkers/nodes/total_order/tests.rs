@@ -15,6 +15,7 @@ const HISTORY: &str = r#"
 {"time":5,"process":1,"type":"invoke","f":"append","value":9}
 {"time":6,"process":1,"type":"fail","f":"append","error":"overloaded"}
 {"time":7,"process":"nemesis","type":"info","f":"settled","value":{"converged":true,"delivered":{"n1":2,"n2":2}}}
+{"time":8,"process":"nemesis","type":"info","f":"end","value":{"reason":"done"}}
 "#;
 
 const GOOD: &str = r#"{"boot":1}
@@ -75,6 +76,33 @@ fn only_what_was_asked_for_is_delivered() {
     check("integrity", &more("5"), &more("5"));
     check("integrity", &more("9"), &more("9"));
     check("integrity", &more("17"), &more("17"));
+}
+
+#[test]
+fn a_history_that_was_cut_off_says_nothing_of_what_it_lacks() {
+    let end = HISTORY.lines().last().unwrap();
+    let cut = HISTORY.replace(end, "");
+    let check = |expected: &str, n1: &str, n2: &str| check_of(Acks::Stay, &cut, expected, n1, n2);
+    let more = format!("{GOOD}\n{{\"offset\":2,\"value\":5,\"epoch\":1}}");
+    check("unknown: the history has no end", &more, &more);
+    check("unknown: the history has no end", GOOD, GOOD.rsplit_once('\n').unwrap().0);
+    let one = GOOD.rsplit_once('\n').unwrap().0;
+    check("unknown: the history has no end", one, one);
+    // So does one whose end was read while nodes went on.
+    let evidence = Evidence {
+        history: History::parse(HISTORY.as_bytes()).unwrap().0,
+        delivered: [("n1".to_owned(), more.into_bytes())].into(),
+        goes_on: true,
+        ..Evidence::default()
+    };
+    let one_node = Settings { nodes: vec!["n1".into()], ..Settings::default() };
+    let found = (CHECKER.run)(&evidence, &one_node).verdict.in_short();
+    assert_eq!(found, "unknown: the history has no end: the run was cut off, or still goes on");
+    // What nodes say against each other stands.
+    check("divergence", GOOD, &GOOD.replace("17", "18"));
+    check("gap", GOOD, &GOOD.replace("\"offset\":1", "\"offset\":2"));
+    let twice = GOOD.replace("\"seq\":1", "\"seq\":2");
+    check("integrity", &twice, &twice);
 }
 
 #[test]

@@ -186,10 +186,14 @@ fn decided_after(
     }
     let stalled = Stalls::of(said).within(Span { from: lifted, to: deadline }, limit / 10);
     let end = history.events().last().and_then(Event::time).unwrap_or(0);
+    // Traces may end before the history does.
+    let cut_off = evidence.cut_off(settings);
     for (kind, what) in late {
         let told = format!("{what} within {} ms after the adversary let go", ms(limit));
         if end < deadline {
             found.doubts.push(format!("{told}; but the run ended before"));
+        } else if let Some(why) = cut_off.filter(|_| kind == Kind::NotConverged) {
+            found.doubts.push(format!("{told}; but {why}"));
         } else if let Some(why) = &stalled {
             found.doubts.push(format!("{told}; but {why}"));
         } else {

@@ -15,9 +15,10 @@ fn judged(effect: (u64, u64), lines: &[&str], trace: &[&str]) -> String {
         r#"505 {frames}:{{"phase":"heal","overlay":0,"lifted_ns":{},"bit":{{"held-epochs":{epochs},"longest-hold-ms":{longest}}}}}"#,
         500 * MS
     );
-    let end = r#"2000 "process":"nemesis","type":"info","f":"end","value":{"reason":"done"}"#;
-    let mut all: Vec<(u64, &str)> =
-        [&*start, &*heal, end].into_iter().chain(lines.iter().copied()).map(timed).collect();
+    // Whoever says how it ends has no end besides.
+    let end = if lines.contains(&CUT_OFF) { None } else { Some(END) };
+    let strike = [&*start, &*heal].into_iter().chain(end);
+    let mut all: Vec<(u64, &str)> = strike.chain(lines.iter().copied()).map(timed).collect();
     all.sort_by_key(|line| line.0);
     let text: Vec<String> =
         all.iter().map(|(time, line)| format!(r#"{{"time":{},{line}}}"#, time * MS)).collect();
@@ -51,6 +52,8 @@ fn check(expected: &str, effect: (u64, u64), lines: &[&str], trace: &[&str]) {
     );
 }
 
+const END: &str = r#"2000 "process":"nemesis","type":"info","f":"end","value":{"reason":"done"}"#;
+const CUT_OFF: &str = r#"2000 "process":"nemesis","type":"info","f":"can-progress","value":true"#;
 const FAIR: (u64, u64) = (20, 100);
 const ASKED: &str = r#"510 "process":1,"type":"invoke","f":"tail","node":"n1""#;
 const ANSWERED: &str = r#"520 "process":1,"type":"ok","f":"tail","tail":0,"node":"n1""#;
@@ -96,6 +99,13 @@ fn whoever_does_not_decide_once_it_lets_go_is_at_fault() {
     check("no-progress not-converged", FAIR, &[ASKED, &at(901, ANSWERED)], &[&at(901, COMMIT)]);
     let stall = r#"950 "process":"nemesis","type":"info","f":"stall","value":{"from_ns":600000000,"to_ns":700000000}"#;
     check("the machine stood still for 100 ms", FAIR, &[stall], &[COMMIT]);
+}
+
+#[test]
+fn traces_that_were_cut_off_say_nothing_by_their_silence() {
+    check("valid", FAIR, &[ASKED, ANSWERED, CUT_OFF], &[COMMIT]);
+    check("the history has no end", FAIR, &[ASKED, ANSWERED, CUT_OFF], &[]);
+    check("no-progress", FAIR, &[CUT_OFF], &[COMMIT]);
 }
 
 #[test]
