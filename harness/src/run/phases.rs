@@ -1,6 +1,6 @@
 //! The phases, one after the other. Read [`run`] first.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use schism_verify::models::Ending;
 use super::context::Context;
 use super::crew::Crew;
 use super::nemesis::{Nemesis, heal_all, heal_enough, promote_someone};
+use super::probe::Probe;
 use super::recorder::Recorder;
 use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
-use super::{Finished, RunError, Setup, ending, probe, progress, statuses, watch};
-use crate::action::ClientId;
+use super::{Finished, RunError, Setup, ending, progress, statuses, watch};
+use crate::action::{ClientId, NodeId};
 use crate::clock::{Nanos, Signal, nanos, within};
 use crate::generate;
 use crate::workload::Workload;
@@ -55,6 +56,7 @@ pub async fn run(setup: Setup) -> Result<Finished, RunError> {
         interrupt: setup.interrupt,
         keep_going: setup.keep_going,
         crew: Crew::default(),
+        probe: Rc::default(),
         phases: Vec::new(),
         hurry: None,
         trouble: None,
@@ -90,6 +92,8 @@ struct Script {
     keep_going: bool,
     /// The clients and the probe.
     crew: Crew,
+    /// The probe, once it has stopped.
+    probe: Rc<RefCell<Option<Probe>>>,
     /// Name, start and end of each phase so far.
     phases: Vec<(String, Nanos, Nanos)>,
     /// After a violation: when everything must be over.
@@ -188,8 +192,12 @@ impl Script {
             );
             self.crew.spawn(&*self.context.clock, worker.work());
         }
-        let probe = probe::probe(Rc::clone(&self.context), generator());
-        self.crew.spawn(&*self.context.clock, probe);
+        let mut probe = Probe::new(Rc::clone(&self.context), generator());
+        let done = Rc::clone(&self.probe);
+        self.crew.spawn(&*self.context.clock, async move {
+            probe.work().await;
+            done.borrow_mut().replace(probe);
+        });
     }
 
     /// What every node holds at the end, as the model's row says.
@@ -199,7 +207,8 @@ impl Script {
         match context.model.ending {
             Ending::ReadEveryNode => {
                 let hurry = self.hurry.map(|at| at - nanos(AFTER_VIOLATION) / 2);
-                ending::settle(&context, hurry).await;
+                let probe = self.probe.borrow_mut().take();
+                ending::settle(&context, probe, hurry).await;
                 self.phase_ends("settle", from);
                 from = context.enter(Phase::FinalReads);
                 ending::read_every_node(&context, self.hurry).await;

@@ -198,6 +198,10 @@ pub struct Settled {
     /// How many entries each node said it delivered.
     #[serde(default)]
     pub delivered: BTreeMap<NodeId, u64>,
+    /// The length of the log with the last append, which was acknowledged before any node was asked
+    /// and which every node was waited for to have. None: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<u64>,
 }
 
 /// What became of reading one node to its end.

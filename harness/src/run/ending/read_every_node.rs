@@ -9,6 +9,7 @@ use schism_facts::remark::{Remark, Settled};
 use schism_verify::history::{Type, Value};
 
 use super::super::context::{Context, PAUSE};
+use super::super::probe::Probe;
 use super::super::statuses::delivered;
 use super::{each_node, running};
 use crate::action::NodeId;
@@ -23,6 +24,9 @@ const POLLS: u32 = 3;
 /// Longer than this is not converged.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
 
+/// Nobody waits longer for the barrier; nodes are compared without one then.
+const BARRIER_MAX: Duration = Duration::from_secs(10);
+
 /// Entries a page: an answer of 1,000 short values stays far below a node's 1 MiB.
 const PAGE: u64 = 1_000;
 
@@ -36,16 +40,20 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
 /// that a node was back in time after all.
 const HOPELESS: Duration = Duration::from_secs(2);
 
-/// Waits until the statuses of all running nodes agree on `delivered` three times in a row, and
-/// records whether they did; not if `hurry` cut the wait short. Whether they agreed.
-pub async fn settle(context: &Context, hurry: Option<Nanos>) -> bool {
+/// Waits until the statuses of all running nodes agree on `delivered` three times in a row, behind a
+/// barrier, and records whether they did; not if `hurry` cut the wait short. Whether they agreed.
+pub async fn settle(context: &Context, probe: Option<Probe>, hurry: Option<Nanos>) -> bool {
     let started = context.clock.now();
     let limit = started + nanos(SETTLE_MAX);
     let deadline = hurry.map_or(limit, |hurry| hurry.min(limit));
+    let barrier = match probe {
+        Some(probe) if hurry.is_none() => barrier(context, probe).await,
+        _ => None,
+    };
     let mut client = context.world.direct();
     let mut agreed = 0;
     let mut last = Vec::new();
-    let mut hope = started;
+    let mut hope = context.clock.now();
     let converged = loop {
         let nodes = running(context);
         match delivered(context, &mut *client, &nodes, deadline).await {
@@ -57,7 +65,8 @@ pub async fn settle(context: &Context, hurry: Option<Nanos>) -> bool {
             }
             None => agreed = 0,
         }
-        if agreed == POLLS {
+        let reached = last.iter().all(|(_, length)| barrier.is_none_or(|place| *length >= place));
+        if agreed >= POLLS && reached {
             break true;
         }
         if context.memory_lost().is_none() {
@@ -65,16 +74,26 @@ pub async fn settle(context: &Context, hurry: Option<Nanos>) -> bool {
         }
         let hopeless = context.clock.now() - hope >= nanos(HOPELESS);
         if context.clock.now() >= deadline || hopeless {
-            break false;
+            break agreed >= POLLS;
         }
         context.clock.sleep(POLL_EVERY).await;
     };
     if converged || deadline == limit || context.memory_lost().is_some() {
         let waited_ms = (context.clock.now() - started) / 1_000_000;
         let delivered = last.into_iter().collect();
-        context.remark(Remark::Settled(Settled { converged, waited_ms, delivered }));
+        context.remark(Remark::Settled(Settled { converged, waited_ms, delivered, barrier }));
     }
     converged
+}
+
+/// An ordinary append after all others, where the model has one and progress can be demanded:
+/// whatever nodes do not agree on behind it is what was never answered, and came late.
+async fn barrier(context: &Context, mut probe: Probe) -> Option<u64> {
+    context.model.barrier?;
+    if !context.system.can_progress(&context.view()) {
+        return None;
+    }
+    probe.barrier(context.clock.now() + nanos(BARRIER_MAX)).await
 }
 
 /// Reads every node to its end, all at once, one process each.

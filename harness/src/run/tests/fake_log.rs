@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use schism_facts::{Progress, SystemRow};
-use schism_verify::history::{Event, Field, Name, Value};
+use schism_verify::history::{Event, Field, List, Name, Value};
 use schism_verify::models::{self, Model};
 
 use super::virtual_time::Virtual;
@@ -62,6 +62,7 @@ pub struct FakeLog {
     appended: Cell<u64>,
     judge_of_progress: CommandSystem,
 }
+    late: RefCell<Option<Value>>,
 
 impl FakeLog {
     pub fn new(rt: &Virtual, nodes: u8, lie: Lie) -> Rc<Self> {
@@ -71,6 +72,7 @@ impl FakeLog {
             _ => Progress::Majority,
         };
         Rc::new_cyclic(|own| FakeLog {
+    kept: Cell<bool>,
             own: own.clone(),
             rt: rt.clone(),
             nodes,
@@ -87,6 +89,7 @@ impl FakeLog {
             appended: Cell::new(0),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
                 .known(&SystemRow { progress, ..SystemRow::new("fake", "") }, &BTreeMap::new()),
+            late: RefCell::default(),
         })
     }
 
@@ -96,6 +99,7 @@ impl FakeLog {
 
     /// The lowest node that runs, if progress is possible at all.
     fn leader(&self) -> Option<NodeId> {
+            kept: Cell::new(false),
         let forgot = self.forgot.borrow();
         let view = View { forgot: forgot.clone(), ..self.view() };
         let able = |node: &NodeId| {
@@ -147,6 +151,17 @@ impl FakeLog {
         }
     }
 
+    /// Whether this append is put aside instead of being done and answered.
+    fn keeps_for_later(&self, node: NodeId, asked: &Event) -> bool {
+        let Lie::AppendLate(at) = self.lie else { return false };
+        let due = asked.f == "append" && self.leader() == Some(node) && self.appended.get() >= at;
+        let is_it = due && !self.kept.replace(true);
+        if is_it {
+            self.late.borrow_mut().clone_from(&asked.value);
+        }
+        is_it
+    }
+
     fn answer(&self, node: NodeId, asked: &Event) -> Said {
         let value = || asked.value.clone().unwrap_or_default();
         match &*asked.f {
@@ -155,10 +170,14 @@ impl FakeLog {
                 leader => Err(Refusal { leader, ..Refusal::certain("not-leader") }),
             },
             "read" => {
-                let entries = self.entries.borrow();
+                let entries = self.shown_by(node);
                 let (length, from) = (entries.len(), asked.from().unwrap_or(0) as usize);
                 let to = asked.limit().map_or(length, |limit| length.min(from + limit as usize));
-                let values = entries.get(from..to).unwrap_or_default().into();
+                let values: List = entries.get(from..to).unwrap_or_default().into();
+                let is_end = asked.limit() == Some(1_000) && from + values.len() >= length;
+                if is_end {
+                    self.entries.borrow_mut().extend(self.late.take());
+                }
                 Ok(vec![(Field::Value, Value::List(values)), number(Field::Tail, length as u64)])
             }
             "tail" => Ok(vec![number(Field::Tail, self.entries.borrow().len() as u64)]),
@@ -189,6 +208,14 @@ impl FakeLog {
                 _ if recovers => "recovering".into(),
                 Some(leader) if leader == node => "leader".into(),
                 _ => "follower".into(),
+    fn shown_by(&self, node: NodeId) -> Vec<Value> {
+        let mut entries = self.entries.borrow().clone();
+        if self.lie == Lie::ShowMore && node == NodeId(2) {
+            entries.push(Value::Int(-1));
+        }
+        entries
+    }
+
             },
             epoch: self.promoted.get().1,
             leader: self.leader(),
@@ -257,6 +284,9 @@ impl Control for FakeClient {
     fn promote(&mut self, node: NodeId) -> Local<'_, Result<u64, Refusal>> {
         Box::pin(async move {
             self.reach(node, false).await?;
+            if reached.is_ok() && self.log.keeps_for_later(node, asked) {
+                std::future::pending::<()>().await;
+            }
             self.log.promote(node)
         })
     }

@@ -243,6 +243,41 @@ fn nodes_that_never_agree_have_not_converged() {
 }
 
 #[test]
+fn nodes_settle_behind_an_append_that_all_have() {
+    let left = run("system: fake\nduration: 5s\n", 1, Lie::Honest, |_, _| {});
+    let settled = &left.settled()[0];
+    let barrier = settled.barrier.expect("the log answers appends");
+    assert!(settled.delivered.values().all(|&length| length == barrier), "{settled:?}");
+    let history = left.parsed();
+    let last = history.events().iter().rfind(|event| event.f == "append").unwrap();
+    assert_eq!((last.process(), last.offset()), (Process::Client(10), Some(barrier - 1)));
+    // Where nobody answers appends any more there is none, and nodes agree all the same.
+    let silent = Lie::FallSilent(Duration::from_secs(4));
+    let left = run("system: fake\nduration: 5s\n", 1, silent, |_, _| {});
+    assert_eq!(left.settled()[0].barrier, None);
+}
+
+#[test]
+fn an_unanswered_append_may_take_effect_while_nodes_are_read() {
+    for seed in 1..=3 {
+        let left = run("system: fake\nduration: 5s\n", seed, Lie::AppendLate(20), |_, _| {});
+        let lengths: Vec<_> = left.final_reads().iter().map(|read| read.length.unwrap()).collect();
+        let (short, long) = (lengths.iter().min().unwrap(), lengths.iter().max().unwrap());
+        assert_eq!(short + 1, *long, "seed {seed}: {lengths:?}");
+        assert!(left.verdict().starts_with("valid"), "seed {seed}: {}", left.verdict());
+    }
+    let left = run("system: fake\nduration: 5s\n", 1, Lie::ShowMore, |_, _| {});
+    assert!(left.verdict().contains("\"convergence\", \"violated\""), "{}", left.verdict());
+}
+
+#[test]
+fn one_node_cannot_fail_to_converge() {
+    let left = run("system: fake\nnodes: 1\nduration: 5s\n", 1, Lie::NeverAgree, |_, _| {});
+    assert!(left.settled()[0].converged, "{:?}", left.settled());
+    assert!(left.verdict().starts_with("valid"), "{}", left.verdict());
+}
+
+#[test]
 fn statuses_need_not_say_what_was_delivered() {
     let left = run("system: fake\nduration: 5s\n", 1, Lie::SayLittle, |_, _| {});
     let settled = &left.settled()[0];

@@ -49,6 +49,7 @@ pub const MODELS: &[Model] = &[
         fits: |history| !oks(history).any(|event| lacks_offset(event) || answers_no_list(event)),
         check: log::check,
         ending: Ending::ReadEveryNode,
+        barrier: Some("append"),
     },
     Model {
         name: "register",
@@ -58,6 +59,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&Register::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "multi-register",
@@ -67,6 +69,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&MultiRegister::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "kv",
@@ -76,6 +79,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&Kv::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "queue",
@@ -85,6 +89,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&Queue::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "stack",
@@ -94,6 +99,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&Queue { is_stack: true, ..Queue::default() }, call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "set",
@@ -106,6 +112,7 @@ pub const MODELS: &[Model] = &[
         },
         check: |call| readable(&Set::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "counter",
@@ -118,6 +125,7 @@ pub const MODELS: &[Model] = &[
         },
         check: |call| readable(&Counter::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "mutex",
@@ -127,6 +135,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&Mutex::default(), call),
         ending: Ending::None,
+        barrier: None,
     },
     Model {
         name: "consensus",
@@ -136,6 +145,7 @@ pub const MODELS: &[Model] = &[
         fits: |_| true,
         check: |call| readable(&Consensus, call),
         ending: Ending::AskEveryKey,
+        barrier: None,
     },
 ];
 

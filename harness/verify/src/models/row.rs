@@ -17,6 +17,9 @@ pub struct Model {
     pub check: fn(&Call<'_>) -> Result<(), String>,
     /// How a run of it ends.
     pub ending: Ending,
+    /// An operation whose ok shows a place that every node must have reached before the nodes are
+    /// compared. None: there is none such.
+    pub barrier: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

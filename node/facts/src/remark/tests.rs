@@ -19,6 +19,7 @@ fn every() -> Vec<(Remark, &'static str)> {
         converged: false,
         waited_ms: 30_000,
         delivered: [(node(2), 8), (node(10), 9)].into(),
+        barrier: Some(8),
     };
     let read = FinalRead { node: node(3), complete: false, length: Some(7), why: None };
     let start = Start {
@@ -65,7 +66,7 @@ fn every() -> Vec<(Remark, &'static str)> {
         (Remark::Healed { what: Healed::Enough }, r#"healed {"what":"enough"}"#),
         (
             Remark::Settled(settled),
-            r#"settled {"converged":false,"waited_ms":30000,"delivered":{"n2":8,"n10":9}}"#,
+            r#"settled {"converged":false,"waited_ms":30000,"delivered":{"n2":8,"n10":9},"barrier":8}"#,
         ),
         (
             Remark::FinalRead(read),

@@ -1,9 +1,15 @@
 //! At the end, with everything healed, all nodes hold the same log.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use schism_facts::remark::Settled;
+
 use crate::checkers::time::{Span, Stalls};
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals};
 use crate::history::nemesis::Said;
+use crate::history::{History, Type, Value};
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
@@ -25,6 +31,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
+    let mut notes = Vec::new();
     let said = Said::of(history.events());
     let stalls = Stalls::of(&said);
     match (said.unreadable("settled"), &said.settled) {
@@ -39,6 +46,9 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                 doubts.push(format!("the nodes can never hold the same log again: {why}"));
             } else if settled.waited_ms < SETTLE_MS_MIN {
                 doubts.push(format!("settling was cut off after {} ms", settled.waited_ms));
+            } else if settings.nodes.len() == 1 {
+                let why = "the one node there is never said how much it had delivered";
+                doubts.push(why.into());
             } else if let Some(why) = stalls.within(span, waited / 10) {
                 doubts.push(format!("{why} while nodes settled"));
             } else {
@@ -53,45 +63,116 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                 anomalies.push(Anomaly::at(event, Kind::NotConverged, told));
             }
             if settled.converged {
-                compare(evidence, settings, &mut anomalies, &mut doubts);
+                let settled = Common::of(history, settled);
+                notes = compare(evidence, settings, &settled, &mut anomalies, &mut doubts);
             }
         }
     }
     let nodes = settings.nodes.len() as u64;
-    CheckResult::weigh(nodes, anomalies, doubts)
+    CheckResult { notes, ..CheckResult::weigh(nodes, anomalies, doubts) }
 }
 
-/// Nodes that said they agree must show the same log.
+/// What all nodes must have in common.
+struct Common<'a> {
+    settled: &'a Settled,
+    /// How many appends of each value were never answered: each may take effect at any time, also
+    /// between the reads of two nodes.
+    unanswered: HashMap<&'a Value, usize, FixedState>,
+    /// The same of those that were acknowledged.
+    acknowledged: HashMap<&'a Value, usize, FixedState>,
+}
+
+impl<'a> Common<'a> {
+    fn of(history: &'a History, settled: &'a Settled) -> Self {
+        let (mut unanswered, mut acknowledged) = (HashMap::default(), HashMap::default());
+        for op in history.operations() {
+            let invoke = history.invoke(op);
+            let Some(value) = invoke.value.as_ref().filter(|_| invoke.f.starts_with("append"))
+            else {
+                continue;
+            };
+            match history.outcome(op) {
+                Type::Ok => *acknowledged.entry(value).or_default() += 1,
+                Type::Info => *unanswered.entry(value).or_default() += 1,
+                Type::Fail | Type::Invoke => {}
+            }
+        }
+        Common { settled, unanswered, acknowledged }
+    }
+
+    /// The length that no log may end below: of the last append before the nodes were read, and
+    /// what they themselves said then. Some count more than clients do; such a length is none.
+    fn length(&self, longest: usize) -> usize {
+        let said = self.settled.delivered.values().min().map_or(0, |&length| length as usize);
+        let barrier = self.settled.barrier.map_or(0, |length| length as usize);
+        barrier.max(if said <= longest { said } else { 0 })
+    }
+
+    /// Whether what stands in this log from there on is nothing but unanswered appends that came
+    /// late.
+    fn explains(&self, log: &[Value], from: usize) -> bool {
+        if from < self.length(log.len()) {
+            return false;
+        }
+        let mut left = self.unanswered.clone();
+        // What acknowledgements do not account for before, unanswered appends do.
+        let mut acknowledged = self.acknowledged.clone();
+        let mut takes = |value: &Value, from_acknowledged: bool| {
+            let take = |of: &mut HashMap<&Value, usize, FixedState>| {
+                let count = of.get_mut(value).filter(|count| **count > 0);
+                count.map(|count| *count -= 1).is_some()
+            };
+            from_acknowledged && take(&mut acknowledged) || take(&mut left)
+        };
+        for value in &log[..from] {
+            takes(value, true);
+        }
+        log[from..].iter().all(|value| takes(value, false))
+    }
+}
+
+/// Nodes that said they agree must show the same log, but for what came late. What that was, in
+/// sentences.
 fn compare(
     evidence: &Evidence,
     settings: &Settings,
+    common: &Common<'_>,
     anomalies: &mut Vec<Anomaly>,
     doubts: &mut Vec<String>,
-) {
+) -> Vec<String> {
+    let mut notes = Vec::new();
     let logs = finals::logs(&evidence.history, &settings.nodes);
     for (node, log) in &logs {
         if let Some(why) = &log.missing {
             doubts.push(finals::unread(node, why));
         }
     }
-    let mut whole = logs.iter().filter(|(_, log)| log.missing.is_none());
-    let Some((first, one)) = whole.next() else {
+    let whole = || logs.iter().filter(|(_, log)| log.missing.is_none());
+    // Against the longest, so that what others lack of it is not left uncompared.
+    let Some((first, one)) = whole().rev().max_by_key(|(_, log)| log.entries.len()) else {
         doubts.push("no node was read to its end".into());
-        return;
+        return notes;
     };
-    for (node, other) in whole {
-        let shorter = one.entries.len().min(other.entries.len());
+    for (node, other) in whole() {
+        let shorter = other.entries.len();
         let differ = (0..shorter).find(|&at| one.entries[at] != other.entries[at]);
         let sentence = match differ {
             Some(at) => format!(
                 "at the end {first} holds {} at offset {at}, and {node} holds {}",
                 one.entries[at], other.entries[at]
             ),
-            None if one.entries.len() == other.entries.len() => continue,
+            None if one.entries.len() == shorter => continue,
+            None if common.explains(&one.entries, shorter) => {
+                notes.push(format!(
+                    "{first} ended with {} entries and {node} with {shorter}: appends that were \
+                     never answered took effect while the nodes were read",
+                    one.entries.len()
+                ));
+                continue;
+            }
             None => format!(
-                "at the end {first} holds {} entries, and {node} holds {}",
-                one.entries.len(),
-                other.entries.len()
+                "at the end {first} holds {} entries, and {node} holds {shorter}",
+                one.entries.len()
             ),
         };
         let at = differ.unwrap_or(shorter) as u64;
@@ -104,4 +185,5 @@ fn compare(
             time_ns: None,
         });
     }
+    notes
 }

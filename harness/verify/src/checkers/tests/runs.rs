@@ -137,6 +137,56 @@ fn convergence_wants_equal_logs_in_time() {
 }
 
 #[test]
+fn convergence_tolerates_what_came_late_and_nothing_more() {
+    // 9 was asked for and never answered; n2 shows it, n1 was read before.
+    let late = |more: &str| {
+        format!(
+            "{APPENDS}6 p2 invoke append \"value\":9\n{more}{SETTLED}{N1}{}",
+            N2.replace("[7,8]", "[7,8,9]").replace(":2,", ":3,")
+        )
+    };
+    let unanswered = "7 p2 info append \"value\":9\n";
+    check("convergence", "valid", &late(unanswered));
+    check("convergence", "valid", &late(""));
+    check("convergence", "not-converged", &late("7 p2 fail append \"value\":9\n"));
+    check("convergence", "not-converged", &late("7 p2 ok append \"offset\":2\n"));
+    check("convergence", "not-converged", &late(unanswered).replace("[7,8,9]", "[7,8,5]"));
+    // Twice is once more than it was asked for.
+    let twice = late(unanswered).replace("[7,8,9]", "[7,8,9,9]").replace(":3,", ":4,");
+    check("convergence", "not-converged", &twice);
+    // It was there before: one that was acknowledged stands for none that came late.
+    let before = late(unanswered).replace("[8]", "[9]").replace("[7,8,9]", "[7,9,9]");
+    check("convergence", "not-converged", &before);
+    // What a node said it had, or what was appended before anybody was read, is never late.
+    let said = late(unanswered).replace("\"n1\":2,\"n2\":2", "\"n1\":3,\"n2\":3");
+    check("convergence", "not-converged", &said);
+    let barrier = |length: u64| {
+        late(unanswered).replace("\"waited_ms\"", &format!("\"barrier\":{length},\"waited_ms\""))
+    };
+    check("convergence", "valid", &barrier(2));
+    check("convergence", "not-converged", &barrier(3));
+    // Nodes that count more than clients do say nothing of the log's length.
+    let more = said.replace("\"n1\":3,\"n2\":3", "\"n1\":9,\"n2\":9");
+    check("convergence", "valid", &more);
+    // Two that came late stand in one order all the same.
+    let both = late(unanswered).replace("6 p2", "6 p3 invoke append \"value\":5\n6 p2");
+    let third = N1.replace("n1", "n3").replace("p8", "p7").replace("61", "81").replace("62", "82");
+    let third = third.replace("63", "83").replace("64", "84").replace("65", "85");
+    let third =
+        third.replace("[8],\"tail\":2", "[8,5],\"tail\":3").replace("\"length\":2", "\"length\":3");
+    check("convergence", "not-converged", &format!("{both}{third}"));
+    check("convergence", "valid", &format!("{both}{}", third.replace("[8,5]", "[8,9]")));
+}
+
+#[test]
+fn one_node_has_nobody_to_differ_from() {
+    let settled = r#"40000 settled {"converged":false,"waited_ms":30000,"delivered":{}}"#;
+    let one = Settings { nodes: vec!["n1".into()], ..settings() };
+    assert!(judged("convergence", settled, &one).contains("never said how much"));
+    assert_eq!(judged("convergence", settled, &settings()), "not-converged");
+}
+
+#[test]
 fn nodes_that_forgot_together_owe_nothing_more() {
     let settled =
         r#"3000 settled {"converged":false,"waited_ms":2000,"delivered":{"n1":0,"n2":7}}"#;
