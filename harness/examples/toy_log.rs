@@ -10,7 +10,9 @@
 //! ```
 //!
 //! `--lie stale-read` answers every tenth read from the past; `--lie lost-append` acknowledges
-//! every hundredth append and forgets it.
+//! every hundredth append and forgets it; `--lie no-json` answers clients' reads with a page of HTML;
+//! `--lie huge-offset` says of one append that it stands at 2^60; `--lie nested` shows the first
+//! entry 100 lists deep; `--lie idle` does nothing that clients ask for.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -48,10 +50,11 @@ fn serve(stream: TcpStream, log: &Mutex<Log>) -> std::io::Result<()> {
     let mut writer = stream.try_clone()?;
     for line in BufReader::new(stream).lines() {
         let mut answer = match serde_json::from_str(&line?) {
-            Ok(request) => log.lock().expect("no request panics").answer(&request),
-            Err(error) => json!({"fail": {"error": "malformed", "detail": error.to_string()}}),
-        }
-        .to_string();
+            Ok(request) => log.lock().expect("no request panics").reply(&request),
+            Err(error) => {
+                json!({"fail": {"error": "malformed", "detail": error.to_string()}}).to_string()
+            }
+        };
         answer.push('\n');
         writer.write_all(answer.as_bytes())?;
     }
@@ -59,6 +62,26 @@ fn serve(stream: TcpStream, log: &Mutex<Log>) -> std::io::Result<()> {
 }
 
 impl Log {
+    /// The line that goes back.
+    fn reply(&mut self, request: &Value) -> String {
+        let op = request["op"].as_str();
+        if self.is_lying("idle") && op != Some("status") {
+            return json!({"id": request["id"], "fail": {"error": "overloaded"}}).to_string();
+        }
+        if self.is_lying("no-json") && op == Some("read") && request["level"] != "local" {
+            return "<html>502 Bad Gateway</html>".into();
+        }
+        let mut answer = self.answer(request);
+        if self.is_lying("huge-offset") && answer["ok"]["offset"] == 50 {
+            answer["ok"]["offset"] = json!(1u64 << 60);
+        }
+        if self.is_lying("nested") && self.entries.len() > 50 && op == Some("read") {
+            let deep = (0..100).fold(json!(1), |value, _| json!([value]));
+            answer["ok"]["value"][0] = deep;
+        }
+        answer.to_string()
+    }
+
     fn answer(&mut self, request: &Value) -> Value {
         self.operations += 1;
         let number = |key: &str| request[key].as_u64();
@@ -95,7 +118,11 @@ impl Log {
         json!({"id": request["id"], word: body})
     }
 
+    fn is_lying(&self, lie: &str) -> bool {
+        self.lie.as_deref() == Some(lie)
+    }
+
     fn lies(&self, lie: &str, every: u64) -> bool {
-        self.lie.as_deref() == Some(lie) && self.operations.is_multiple_of(every)
+        self.is_lying(lie) && self.operations.is_multiple_of(every)
     }
 }

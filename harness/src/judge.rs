@@ -2,6 +2,7 @@
 //! the question and writes down the answer. It never reads a live run.
 
 mod effects;
+mod refusals;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         min_operations: workload.min_operations,
         fault_kinds,
         nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
+        own_protocol: system.own_protocol(),
         writes_evidence: system.writes_evidence(),
         acks: system.acks(),
         traces: system.traces(),
@@ -68,8 +70,12 @@ fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) 
     let verdict = schism_verify::overall(results, &doubts);
     let mut checks: Vec<CheckFile> = results.iter().map(check_file).collect();
     let caveats = effects::caveats(&said);
+    let (refused, unanswered) = refusals::of(&evidence.history);
     let broken = checks.iter_mut().filter(|check| !check.anomalies.is_empty());
     broken.for_each(|check| check.notes.extend_from_slice(&caveats));
+    if let Some(answers) = checks.iter_mut().find(|check| check.name == "answers") {
+        answers.notes.extend(refusals::unlisted(&unanswered));
+    }
     VerdictFile {
         verdict: verdict.word().to_string(),
         reason: reason(&verdict),
@@ -77,6 +83,8 @@ fn summed_up(evidence: &Evidence, settings: &Settings, results: &[CheckResult]) 
         expect: "valid".to_string(),
         exit: exit_code(&verdict, &Expect::Valid),
         operations: operations(&evidence.history),
+        refused,
+        unanswered,
         faults: effects::of(&said, &settings.fault_kinds),
         ..VerdictFile::default()
     }

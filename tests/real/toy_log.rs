@@ -48,6 +48,51 @@ fn a_log_in_memory_loses_what_it_acknowledged_at_a_crash() {
 }
 
 #[test]
+fn answers_out_of_contract_are_violations_that_name_the_node_and_quote_it() {
+    let check = |lie: &str, told: &[&str]| {
+        let bench = Bench::new();
+        bench.write("toy.yaml", &workload(&format!(r#", "--lie", "{lie}""#), ""));
+        let done = bench.schism(&["run", "toy.yaml"]).exits(1);
+        assert_eq!(kinds(&bench.verdict()), ["malformed-answer"]);
+        for told in told {
+            assert!(done.stdout.contains(told), "{lie}: `{told}` is not in {}", done.stdout);
+        }
+        // Whatever was written down is read again.
+        let run = bench.latest();
+        bench.schism(&["check", run.to_str().unwrap()]).exits(1);
+        bench
+    };
+    check("huge-offset", &["1 answer of n1 is none", "from 0 to 2^53", "1152921504606846976"]);
+    check("nested", &["n1", "nested too deep", "[[[["]);
+    let bench = check("no-json", &["why refused, why unanswered", "<html>502 Bad Gateway</html>"]);
+    let verdict = bench.verdict();
+    let row = &verdict["unanswered"][0];
+    assert_eq!((&row["operation"], &row["error"]), (&"read".into(), &"malformed-answer".into()));
+    assert!(row["count"].as_u64() >= Some(3) && row["node"] == "n1", "{row}");
+    // Without its run nobody knows what the client spoke; it is told all the same.
+    let history = bench.latest().join("history.jsonl");
+    let alone = bench.schism(&["check", history.to_str().unwrap(), "--json"]).exits(3);
+    let reason = json(&alone.stdout)["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains(" answers could not be read; the first was n1's"), "{reason}");
+}
+
+#[test]
+fn a_log_that_never_did_anything_is_no_finding() {
+    let bench = Bench::new();
+    bench.write(
+        "toy.yaml",
+        &workload(r#", "--lie", "idle""#, "")
+            .replace("client: lines", "client: lines\n  ready: 2s"),
+    );
+    bench
+        .schism(&["run", "toy.yaml"])
+        .exits(2)
+        .says("the cluster never worked")
+        .says("times overloaded")
+        .says("the last lines of n1");
+}
+
+#[test]
 fn an_expected_violation_is_exit_0_and_a_missing_one_is_1() {
     let bench = Bench::new();
     let expect = "expect: {violation: stale-read}\n";

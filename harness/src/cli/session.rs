@@ -8,6 +8,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result, bail};
 use schism_facts::Catalogue;
 use schism_facts::remark::Reason;
+use schism_verify::checkers::Answers;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::{Budget, CheckOptions, Monitor};
 
@@ -103,6 +104,7 @@ impl Launching<'_> {
             reads_frames: kinds.into_iter().any(|fault| fault.reads_frames),
         };
         let mut monitor = monitor(self.workload, &*system)?;
+        let mut answers = system.own_protocol().then(Answers::default);
         let history = Box::new(self.directory.history()?);
         let progress = self.progress();
         let finished = Rc::new(RefCell::new(None));
@@ -117,7 +119,10 @@ impl Launching<'_> {
                 plan,
                 system,
                 history,
-                monitor: Box::new(move |event| monitor.observe(event)),
+                monitor: Box::new(move |event| {
+                    let broken = monitor.observe(event);
+                    broken.or_else(|| answers.as_mut()?.observe(event))
+                }),
                 ready: announce(directory, world.addresses(), Rc::clone(&announced)),
                 interrupt,
                 keep_going,

@@ -12,6 +12,7 @@
 //! * [`terminal`]: the summary when a run has ended.
 //! * [`html`]: the page; [`compare`]: several systems on one.
 //! * [`junit`], [`markdown`]: for machines.
+//! * [`refusals`]: why operations were refused or unanswered.
 //! * [`words`]: sentences all renderers share.
 
 pub mod compare;
@@ -20,6 +21,7 @@ pub mod html;
 pub mod junit;
 pub mod markdown;
 pub mod pictures;
+pub mod refusals;
 #[cfg(test)]
 mod sample;
 pub mod terminal;

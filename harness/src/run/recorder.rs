@@ -202,7 +202,7 @@ impl Recorder {
         assert_eq!(asked.f, event.f, "a return answers what was asked");
         if let Err(wrong) = self.model.validate(&asked, event) {
             let (index, time, node) = (event.index, event.time(), event.node.take());
-            *event = Completion::refused(asked, Refusal::malformed(&wrong)).event;
+            *event = Completion::refused(asked, Refusal::unreadable(&wrong)).event;
             event.index = index;
             event.set_time(time);
             event.node = node;

@@ -25,6 +25,12 @@ pub struct VerdictFile {
     pub replay: String,
     /// Operations by outcome and their latencies.
     pub operations: OperationsFile,
+    /// Why operations failed for certain, the most frequent first.
+    #[serde(default)]
+    pub refused: Vec<RefusalFile>,
+    /// Why nobody knows what became of operations, the most frequent first.
+    #[serde(default)]
+    pub unanswered: Vec<RefusalFile>,
     /// Every kind of fault with how often it struck and had an effect.
     pub faults: Vec<FaultFile>,
     /// How long each phase of the run took, in milliseconds, by name.
@@ -71,6 +77,20 @@ pub struct OperationsFile {
     pub p99_ms: f64,
     /// The slowest.
     pub max_ms: f64,
+}
+
+/// One reason for which one node did not do one kind of operation.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct RefusalFile {
+    pub operation: String,
+    /// The error's word; empty where none was given.
+    pub error: String,
+    /// Who was asked last, where anybody wrote that down.
+    pub node: Option<String>,
+    pub count: u64,
+    /// The first of these errors in full, where it says more than its word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
 }
 
 /// One kind of fault of the run.

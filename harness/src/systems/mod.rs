@@ -97,6 +97,11 @@ pub trait System {
     fn waits_for_operator(&self) -> bool {
         false
     }
+    /// Whether its clients speak our own protocol, so that an answer outside of it breaks a
+    /// contract.
+    fn own_protocol(&self) -> bool {
+        true
+    }
     /// Whether it writes trace and delivered files.
     fn writes_evidence(&self) -> bool;
     /// What it promises of an append that it acknowledged.

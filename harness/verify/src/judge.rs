@@ -1,16 +1,18 @@
 //! Evidence and settings in, findings out: runs the checks that apply and weighs them together.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
 use schism_facts::remark::Reason;
 
 use crate::budget::timed;
+use crate::checkers::run::answers;
 use crate::checkers::{CHECKERS, CheckResult, Checker};
 use crate::evidence::{CUT_OFF, Evidence, Settings, finals, is_run, waives};
 use crate::history::nemesis::{Said, Strike, final_reads_at};
-use crate::history::{Event, History, Operation, Type};
-use crate::models::MALFORMED;
+use crate::history::{History, Level, Operation, Type};
+use crate::models::{self, Model};
 use crate::verdict::Verdict;
 
 /// Runs every check that is asked for (or, where none is named, every one that applies), in the
@@ -89,25 +91,47 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
         let least = settings.min_operations;
         doubts.push(format!("only {ok} operations were ok; at least {least} were wanted"));
     }
+    doubts.extend(unanswered(history));
     if is_run(history) {
-        doubts.extend(malformed(history));
+        doubts.extend(answers::told_of(history));
         doubts.extend(not_understood(&said));
         doubts.extend(unfinished(&said, reads_at.is_some()));
     }
     doubts
 }
 
-/// Answers of nodes that could not be read.
-fn malformed(history: &History) -> Option<String> {
-    let of = |event: &&Event| event.error().is_some_and(|error| error.starts_with(MALFORMED));
-    let mut answers = history.events().iter().filter(of);
-    let first = answers.next()?;
-    let (node, error) = (first.node.as_deref().unwrap_or("a node"), first.error()?);
-    Some(format!(
-        "{} answers could not be read; the first was {node}'s at event {}: {error}",
-        1 + answers.count(),
-        first.index
-    ))
+/// So many of a kind asked, and none answered, is no chance: nothing was seen of that kind.
+const UNANSWERED_MIN: u64 = 20;
+
+/// Kinds of operation that were asked again and again and never answered. What is read of each
+/// node at the end is apart: it says nothing of what clients were told.
+fn unanswered(history: &History) -> Vec<String> {
+    let reads_at = final_reads_at(history);
+    let model = models::infer(history);
+    let mut kinds: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
+    for op in history.operations() {
+        let invoke = history.invoke(op);
+        let at_the_end = reads_at.is_some_and(|start| op.invoke() > start);
+        if at_the_end && invoke.level() == Some(Level::Local) {
+            continue;
+        }
+        let (asked, answered) = kinds.entry(&invoke.f).or_default();
+        *asked += 1;
+        let row = || model.and_then(|model: &Model| model.operation(&invoke.f));
+        let answers = |ret| match row() {
+            Some(row) => row.is_answered_by(ret),
+            None => ret.kind == Type::Ok,
+        };
+        *answered |= history.ret(op).is_some_and(answers);
+    }
+    let silent =
+        kinds.into_iter().filter(|(_, (asked, answered))| !answered && *asked >= UNANSWERED_MIN);
+    silent
+        .map(|(f, (asked, _))| {
+            let s = if f.ends_with('s') { "" } else { "s" };
+            format!("none of {asked} {f}{s} was answered")
+        })
+        .collect()
 }
 
 /// What the nemesis of a run said that this judge knows nothing of, each once.
@@ -243,6 +267,44 @@ mod tests {
         check_doubts(&[ASK, OK], &two, &["only 1 operations"]);
         check_doubts(&[ASK, OK, ASK, OK], &two, &[]);
         check_doubts(&[ASK, OK, READS, ASK, OK, DONE], &two, &["only 1 operations"]);
+    }
+
+    #[test]
+    fn a_kind_that_was_never_answered_is_a_doubt() {
+        let check = |told: &str, f: &str, answers: &[&str], more: &[&str]| {
+            let mut lines: Vec<String> = vec![PHASE.into()];
+            for (process, answer) in answers.iter().enumerate() {
+                let event = |rest: &str| format!(r#"{{"process":{process},"f":"{f}",{rest}}}"#);
+                lines.push(event(r#""type":"invoke","value":[1,2],"expect":3"#));
+                lines.push(event(answer));
+            }
+            lines.extend([READS, DONE].map(String::from));
+            lines.splice(lines.len() - 1..lines.len() - 1, more.iter().map(|line| (*line).into()));
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let expected = if told.is_empty() { vec![] } else { vec![told] };
+            check_doubts(&lines, &Settings::default(), &expected);
+        };
+        let (lost, refused) = (r#""type":"info""#, r#""type":"fail","error":"overloaded""#);
+        check("none of 20 tails was answered", "tail", &[lost; 20], &[]);
+        check("none of 40 tails was answered", "tail", &[lost, refused].repeat(20), &[]);
+        check("", "tail", &[refused; 19], &[]);
+        let one = [&[refused; 30][..], &[r#""type":"ok","tail":0"#]].concat();
+        check("", "tail", &one, &[]);
+        // A no is an answer where the model's row says so.
+        let no = |word: &str| format!(r#""type":"fail","error":"{word}""#);
+        for (f, word) in [("append-if", "conflict"), ("cas", "state-differs"), ("acquire", "held")]
+        {
+            check("", f, &[&*no(word), lost].repeat(20), &[]);
+            check(&format!("none of 40 {f}"), f, &[&*no("overloaded"), lost].repeat(20), &[]);
+        }
+        check("", "cas", &[r#""type":"fail""#; 20], &[]);
+        check("none of 20 writes", "write", &[r#""type":"fail""#; 20], &[]);
+        // What is read of a node at the end says nothing of what clients were told.
+        let read = |kind: &str, rest: &str| {
+            format!(r#"{{"process":99,"type":"{kind}","f":"read","level":"local"{rest}}}"#)
+        };
+        let end = [read("invoke", ""), read("ok", r#","value":[],"tail":0"#)];
+        check("none of 25 reads", "read", &[lost; 25], &end.each_ref().map(String::as_str));
     }
 
     #[test]

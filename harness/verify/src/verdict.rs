@@ -76,6 +76,7 @@ kinds! {
     NoProgress "no-progress" "nothing acknowledged though a quorum could";
     SlowRecovery "slow-recovery" "recovery took longer than the workload allows";
     NotConverged "not-converged" "nodes still differ after everything was healed";
+    MalformedAnswer "malformed-answer" "an answer that the client protocol does not have";
     Bypass "bypass" "nodes talked past the proxy, so partitions had no meaning";
     UnexplainedDeath "unexplained-death" "a node died though nobody killed it";
     Leftover "leftover" "a process or fault outlived the run";
@@ -110,13 +111,13 @@ impl Verdict {
                 Verdict::Violated(first)
             }
             (violated @ Verdict::Violated(_), _) | (_, violated @ Verdict::Violated(_)) => violated,
-            (Verdict::Unknown { reason: first }, Verdict::Unknown { reason: second }) => {
             // Several may have the same reason.
             (Verdict::Unknown { reason: first }, Verdict::Unknown { reason: second })
                 if first.contains(&second) =>
             {
                 Verdict::Unknown { reason: first }
             }
+            (Verdict::Unknown { reason: first }, Verdict::Unknown { reason: second }) => {
                 Verdict::Unknown { reason: format!("{first}; {second}") }
             }
             (unknown @ Verdict::Unknown { .. }, _) | (_, unknown @ Verdict::Unknown { .. }) => {

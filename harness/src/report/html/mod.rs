@@ -36,6 +36,7 @@ pub fn page(report: &Report<'_>) -> String {
                 (tables::faults(report, &facts))
                 (tables::recovery(&facts))
             }
+            (tables::refusals(report))
             @if header::has_times(report) { (tables::latency(&facts)) }
             @if report.workload.is_some() { (details::section(report)) }
         }

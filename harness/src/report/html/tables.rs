@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::super::facts::Facts;
 use super::super::facts::operations::Ending;
 use super::super::facts::recovery::{Silence, recoveries, silences};
-use super::super::{Report, words};
+use super::super::{Report, refusals, words};
 use crate::draw::text::cut;
 
 /// Rows of strikes and silences: what a reader looks through. The history has them all.
@@ -157,6 +157,38 @@ fn silent(facts: &Facts<'_>, quiet: &[Silence]) -> Markup {
                 }
             } }
             @if quiet.len() > ROWS_MAX { p.note { "The first " (ROWS_MAX) " are shown." } }
+        }
+    }
+}
+
+/// Why operations were no ok.
+pub(super) fn refusals(report: &Report<'_>) -> Markup {
+    let rows = refusals::rows(report);
+    html! {
+        @if !rows.is_empty() {
+            section #refusals {
+                h2 { "Why refused, why unanswered" }
+                p.note { "Refused operations did not happen; of an unanswered one nobody knows." }
+                div.scroll { table {
+                    thead { tr {
+                        th { "Error" } th { "Operation" } th { "Outcome" } th.n { "Times" }
+                        th { "Node" } th { "The first in full" }
+                    } }
+                    tbody {
+                        @for row in rows.iter().take(ROWS_MAX) {
+                            tr {
+                                td { b { (cut(row.error, 80)) } }
+                                td { (cut(row.operation, 40)) }
+                                td { (row.outcome) }
+                                td.n { (words::grouped(row.count)) }
+                                td { (row.nodes) }
+                                td { @if let Some(first) = row.first { (cut(first, 300)) } }
+                            }
+                        }
+                    }
+                } }
+                @if rows.len() > ROWS_MAX { p.note { "The first " (ROWS_MAX) " are shown." } }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use comfy_table::{Cell, CellAlignment, Color};
 use super::facts::Facts;
 use super::facts::recovery::{recoveries, silences};
 use super::words::{grouped, millis, nanos};
-use super::{Report, words};
+use super::{Report, refusals, words};
 use crate::draw::text::cut;
 use crate::store::verdict_file::CheckFile;
 use paint::{NAME, Paint, clean, wrap};
@@ -28,6 +28,7 @@ pub fn summary(report: &Report<'_>, width: usize, colour: bool) -> String {
         out.push('\n');
         out += &faults(report, paint);
     }
+    out += &refusals(report, paint);
     out.push('\n');
     traffic(&mut out, report, &facts, paint);
     violation::violations(&mut out, report, &facts, paint);
@@ -114,6 +115,41 @@ fn faults(report: &Report<'_>, paint: Paint) -> String {
         ]);
     }
     Paint::text(&table)
+}
+
+/// Rows of refusals: the rest is in verdict.json.
+const REFUSALS_MAX: usize = 8;
+
+/// Why operations were no ok, and what nodes said that was no answer.
+fn refusals(report: &Report<'_>, paint: Paint) -> String {
+    let rows = refusals::rows(report);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = paint.table(&["why refused, why unanswered", "operation", "", "times", "node"]);
+    for row in rows.iter().take(REFUSALS_MAX) {
+        table.add_row(vec![
+            Cell::new(cut(row.error, 40)),
+            Cell::new(cut(row.operation, 40)),
+            Cell::new(row.outcome),
+            Cell::new(grouped(row.count)).set_alignment(CellAlignment::Right),
+            Cell::new(clean(&row.nodes)),
+        ]);
+    }
+    let mut out = format!("\n{}", Paint::text(&table));
+    let more = rows.len().saturating_sub(REFUSALS_MAX);
+    if more > 0 {
+        let _ = writeln!(out, " {}", paint.dim(&format!("and {more} more, see verdict.json")));
+    }
+    let mut quoted: Vec<&str> =
+        rows.iter().take(REFUSALS_MAX).filter_map(|row| row.first).collect();
+    quoted.dedup();
+    for first in quoted {
+        for line in wrap(&format!("the first: {first}"), paint.width - 1) {
+            let _ = writeln!(out, " {}", paint.dim(&line));
+        }
+    }
+    out
 }
 
 /// Operations, latency, recovery, silence: a line each.

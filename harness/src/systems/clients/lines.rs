@@ -14,12 +14,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::values::Wire;
-use super::{Answered, Client, Completion, Control, DEFINITE, Dial, NodeStatus, Refusal};
+use super::{Answered, Client, Completion, Control, DEFINITE, Dial, NodeStatus, Refusal, quote};
 use crate::action::NodeId;
 use crate::clock::Local;
 
 /// An answer stays under 1 MiB by contract; twice that is a node gone wrong, not a long answer.
 const LINE_BYTES_MAX: usize = 2 << 20;
+
+/// A name or a word that a node gives: longer ones would stand in every line of the history.
+const WORD_BYTES_MAX: usize = 256;
 
 /// Room for the usual answer (a page of 100 short entries) without growing.
 const READ_BYTES: usize = 8 << 10;
@@ -44,7 +47,13 @@ struct Connection {
 /// Why there is no answer, and whether any byte of the request can have left.
 enum Broken {
     BeforeSending,
-    AfterSending(&'static str),
+    AfterSending(Refusal),
+}
+
+impl Broken {
+    fn lost() -> Self {
+        Broken::AfterSending(Refusal::unknown("connection-lost"))
+    }
 }
 
 impl LinesClient {
@@ -90,8 +99,14 @@ impl LinesClient {
                 said
             }
             Err(Broken::BeforeSending) => Err(Refusal::certain("unreachable")),
-            Err(Broken::AfterSending(why)) => Err(Refusal::unknown(why)),
+            Err(Broken::AfterSending(why)) => Err(why),
         }
+    }
+
+    /// The line that the node answered last, as long as the connection lives.
+    fn last_answer(&self, node: NodeId) -> Option<&[u8]> {
+        let connection = self.connections.get(usize::from(node.0) - 1)?.as_ref()?;
+        Some(connection.last_answer())
     }
 }
 
@@ -102,7 +117,8 @@ impl Client for LinesClient {
         end(&mut self.request);
         Box::pin(async move {
             let said = self.ask::<Body>(node, id).await;
-            Completion::new(self.model, asked, said.map(|body| body.answered))
+            let done = Completion::new(self.model, asked, said.map(|body| body.answered));
+            done.quoting(self.last_answer(node))
         })
     }
 }
@@ -110,15 +126,23 @@ impl Client for LinesClient {
 impl Control for LinesClient {
     fn open(&mut self, node: NodeId) -> Local<'_, Result<Name, Refusal>> {
         Box::pin(async move {
-            let said = self.ask_for::<Opened>(node, "open").await;
-            said.map(|opened| opened.client.into())
+            let said = self.ask_for::<Opened>(node, "open").await?;
+            match said.client {
+                name if name.len() <= WORD_BYTES_MAX => Ok(name.into()),
+                _ => Err(Refusal::unreadable("the name of the session is too long")),
+            }
         })
     }
 
     fn status(&mut self, node: NodeId) -> Local<'_, Result<NodeStatus, Refusal>> {
         Box::pin(async move {
             let said = self.ask_for::<serde_json::Value>(node, "status").await;
-            said.map(|body| status(&body))
+            said.map(|body| status(&body)).map_err(|mut refusal| {
+                if refusal.is_out_of_contract() {
+                    refusal.detail = self.last_answer(node).map(|said| quote(said).into());
+                }
+                refusal
+            })
         })
     }
 
@@ -150,6 +174,12 @@ impl Connection {
         matches!(idle, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// What came last, up to the end of its line.
+    fn last_answer(&self) -> &[u8] {
+        let ends = self.received.iter().position(|&byte| byte == b'\n');
+        &self.received[..ends.unwrap_or(self.received.len())]
+    }
+
     async fn exchange<T: DeserializeOwned>(
         &mut self,
         request: &[u8],
@@ -171,10 +201,12 @@ impl Connection {
             }
             searched = self.received.len();
             if searched > LINE_BYTES_MAX {
-                return Err(Broken::AfterSending("answer-too-long"));
+                let most = LINE_BYTES_MAX >> 20;
+                let wrong = format!("{most} MiB and no end of the line");
+                return Err(Broken::AfterSending(Refusal::malformed(&wrong)));
             }
             match self.stream.read_buf(&mut self.received).await {
-                Ok(0) | Err(_) => return Err(Broken::AfterSending("connection-lost")),
+                Ok(0) | Err(_) => return Err(Broken::lost()),
                 Ok(_) => {}
             }
         }
@@ -186,7 +218,7 @@ impl Connection {
         while sent < request.len() {
             match self.stream.write(&request[sent..]).await {
                 Ok(0) | Err(_) if sent == 0 => return Err(Broken::BeforeSending),
-                Ok(0) | Err(_) => return Err(Broken::AfterSending("connection-lost")),
+                Ok(0) | Err(_) => return Err(Broken::lost()),
                 Ok(bytes) => sent += bytes,
             }
         }
@@ -244,9 +276,11 @@ struct Body {
     detail: Option<Name>,
 }
 
-/// A word, if it is one: what stands in its place otherwise says nothing.
+/// A word, if it is one: what stands in its place otherwise says nothing. Of one that is too long
+/// the beginning.
 fn word(Wire(value): Wire) -> Option<Name> {
     match value {
+        Value::Str(word) if word.len() > WORD_BYTES_MAX => Some(quote(word.as_bytes()).into()),
         Value::Str(word) => Some(word),
         _ => None,
     }
@@ -333,7 +367,18 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> (Option<u64>, Result<T, Refusal>) 
             (id, Err(Refusal::unknown(body.error.as_deref().unwrap_or("unexplained"))))
         }
         Ok(Line { id, .. }) => (id, Err(Refusal::malformed("neither ok nor fail nor info"))),
-        Err(error) => (None, Err(Refusal::malformed(&error.to_string()))),
+        Err(error) => (None, Err(misread(line, &error))),
+    }
+}
+
+/// What is wrong with a line that is no answer. JSON that cannot be read all the same has a number
+/// that is too great, lists that are nested too deep, or letters that there are not.
+fn misread(line: &[u8], error: &serde_json::Error) -> Refusal {
+    let is_json = serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    match error.is_data() {
+        _ if !is_json => Refusal::malformed("it is no JSON"),
+        true => Refusal::malformed(&error.to_string()),
+        false => Refusal::unreadable(&error.to_string()),
     }
 }
 
@@ -361,5 +406,7 @@ fn status(body: &serde_json::Value) -> NodeStatus {
     }
 }
 
+#[cfg(test)]
+mod read_back;
 #[cfg(test)]
 mod tests;

@@ -3,16 +3,18 @@
 //! world decides alike.
 
 pub mod lines;
+mod quote;
 mod values;
 
 use std::io;
 
 use schism_verify::history::{Event, Field, Name, Type, Value};
-use schism_verify::models::{MALFORMED, Model};
+use schism_verify::models::{MALFORMED, Model, UNREADABLE};
 use tokio::net::TcpStream;
 
 use crate::action::NodeId;
 use crate::clock::Local;
+use quote::quote;
 
 /// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
 pub trait Client: Control {
@@ -92,6 +94,10 @@ pub const DEFINITE: &[&str] = &[
     "session-expired",
 ];
 
+/// Errors of which nobody knows: those of the client protocol, and the client's own.
+pub const INDEFINITE: &[&str] =
+    &["leadership-lost", "shutting-down", "too-old", "timeout", "connection-lost", "unexplained"];
+
 impl Refusal {
     /// Nobody knows what became of it.
     pub fn unknown(error: impl Into<Name>) -> Self {
@@ -109,9 +115,20 @@ impl Refusal {
         Refusal::unknown("timeout")
     }
 
-    /// An answer that cannot be read, and what is wrong with it.
+    /// An answer that is none of the protocol's, and what is wrong with it.
     pub fn malformed(wrong: &str) -> Self {
-        Refusal::unknown(format!("{MALFORMED}: {wrong}"))
+        Refusal::unknown(format!("{MALFORMED}: {}", quote(wrong.as_bytes())))
+    }
+
+    /// An answer that has the protocol's form and says what no history can hold or its model cannot
+    /// read, and what that is.
+    pub fn unreadable(wrong: &str) -> Self {
+        Refusal::unknown(format!("{UNREADABLE}: {}", quote(wrong.as_bytes())))
+    }
+
+    /// Whether there was an answer, and it was outside of the protocol.
+    pub fn is_out_of_contract(&self) -> bool {
+        is_out_of_contract(&self.error)
     }
 
     /// In words: the error, and what the node said of it.
@@ -132,7 +149,7 @@ impl Completion {
         let mut event = asked.clone();
         event.kind = if refusal.is_none() { Type::Ok } else { Type::Fail };
         match fill(model, &mut event, answered).and_then(|()| model.validate(asked, &event)) {
-            Err(wrong) => Completion::refused(asked.clone(), Refusal::malformed(&wrong)),
+            Err(wrong) => Completion::refused(asked.clone(), Refusal::unreadable(&wrong)),
             Ok(()) => match refusal {
                 None => Completion { event, leader: None, detail: None },
                 Some(refusal) => Completion::refused(event, refusal),
@@ -147,6 +164,17 @@ impl Completion {
         event.kind = if certain { Type::Fail } else { Type::Info };
         event.set_error(Some(error));
         Completion { event, leader, detail }
+    }
+
+    /// Adds what the node said, where that is none of the protocol's answers.
+    #[must_use]
+    pub fn quoting(mut self, said: Option<&[u8]>) -> Self {
+        let error = self.event.error().filter(|error| is_out_of_contract(error));
+        if let (Some(error), Some(said)) = (error, said) {
+            let whole = format!("{error}: {}", quote(said));
+            self.event.set_error(Some(whole.into()));
+        }
+        self
     }
 
     /// Why it is no ok, in words.
@@ -202,6 +230,11 @@ fn fill(model: &Model, event: &mut Event, answered: Answered) -> Result<(), Stri
         }
     }
     Ok(())
+}
+
+/// Whether this is the error of an answer that is none of the protocol's.
+fn is_out_of_contract(error: &str) -> bool {
+    error.starts_with(MALFORMED) || error.starts_with(UNREADABLE)
 }
 
 fn why(error: Option<&str>, detail: Option<&Name>) -> String {

@@ -18,6 +18,9 @@ impl<'de> Deserialize<'de> for Wire {
 
 struct AnyValue;
 
+/// From 2^53 on several whole numbers are one floating-point number.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 impl<'de> Visitor<'de> for AnyValue {
     type Value = Value;
 
@@ -41,8 +44,10 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(i64::try_from(number).map_or_else(|_| text(number.into()), Value::Int))
     }
 
+    /// One that is whole and exact is the whole number, however it is spelled: `1e2`, `100.0`.
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(text(number.into()))
+        let exact = number.fract() == 0.0 && number.abs() <= EXACT_MAX;
+        Ok(if exact { Value::Int(number as i64) } else { text(number.into()) })
     }
 
     fn visit_str<E>(self, string: &str) -> Result<Value, E> {
@@ -87,6 +92,9 @@ mod tests {
             Value::List([Value::Int(1), Value::List([Value::Str("x".into())].into())].into()),
         );
         check("1.5", Value::Other("1.5".into()));
+        check("1e2", Value::Int(100));
+        check("-100.0", Value::Int(-100));
+        check("1e16", Value::Other("1e+16".into()));
         check("18446744073709551615", Value::Other("18446744073709551615".into()));
         check("{\"b\": 1, \"a\": 2}", Value::Other("{\"b\":1,\"a\":2}".into()));
     }

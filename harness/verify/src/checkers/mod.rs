@@ -4,7 +4,7 @@
 mod failover;
 pub mod linearizable;
 mod nodes;
-mod run;
+pub(crate) mod run;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -18,7 +18,8 @@ use crate::verdict::{Anomaly, Verdict};
 use failover::{loss, reads};
 pub use linearizable::{consensus, log};
 use nodes::{convergence, durable, invariants, total_order};
-use run::{adversary, bypass, progress, survival, termination};
+pub use run::answers::Answers;
+use run::{adversary, answers, bypass, progress, survival, termination};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
 pub trait Monitor {
@@ -110,6 +111,7 @@ pub const CHECKERS: &[Checker] = &[
     durable::CHECKER,
     loss::CHECKER,
     invariants::CHECKER,
+    answers::CHECKER,
     adversary::CHECKER,
     termination::CHECKER,
     progress::CHECKER,

@@ -39,6 +39,8 @@ pub struct Settings {
     pub fault_kinds: Vec<String>,
     /// The nodes of the cluster: `n1`, `n2`, ... Empty for a history without a cluster.
     pub nodes: Vec<String>,
+    /// Whether clients speak our own protocol, so that an answer outside of it breaks a contract.
+    pub own_protocol: bool,
     /// Whether the system writes delivered and trace files, so that their absence is a doubt.
     pub writes_evidence: bool,
     /// What the system promises of an append that it acknowledged.
@@ -59,6 +61,7 @@ impl Default for Settings {
             min_operations: 0,
             fault_kinds: Vec::new(),
             nodes: Vec::new(),
+            own_protocol: false,
             writes_evidence: false,
             acks: Acks::default(),
             traces: Traces::default(),
@@ -75,9 +78,6 @@ pub(crate) fn waives(acks: Acks) -> &'static [&'static str] {
     }
 }
 
-/// Whether a run wrote this history, and not just anyone.
-pub(crate) fn is_run(history: &History) -> bool {
-    history.nemesis("phase").next().is_some()
 impl Evidence {
     /// Why the files of a run's nodes may say more than its history, or less: the run was cut off,
     /// or still goes on, and each file was written, and read, up to a moment of its own. What a
@@ -93,4 +93,7 @@ impl Evidence {
 /// That a run's history is not whole.
 pub(crate) const CUT_OFF: &str = "the history has no end: the run was cut off, or still goes on";
 
+/// Whether a run wrote this history, and not just anyone.
+pub(crate) fn is_run(history: &History) -> bool {
+    history.nemesis("phase").next().is_some()
 }

@@ -110,7 +110,8 @@ impl Event {
             Field::Value => self.value = Some(value),
             Field::Element => self.set_element(Some(value)),
             Field::Offset | Field::Expect | Field::From | Field::Limit | Field::Tail => {
-                let number = number(&value).ok_or_else(|| expected("whole number"))?;
+                let number =
+                    number(&value).ok_or_else(|| expected("whole number from 0 to 2^53"))?;
                 match field {
                     Field::Offset => self.set_offset(number),
                     Field::Expect => self.set_expect(number),
@@ -154,10 +155,29 @@ impl Event {
 fn depth(value: &Value) -> usize {
     match value {
         Value::List(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
-        // Those in strings count too: it is a bound.
-        Value::Other(json) => json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count(),
+        Value::Other(json) => depth_of_text(json),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Str(_) => 0,
     }
+}
+
+/// The same of compact JSON.
+fn depth_of_text(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -197,7 +217,7 @@ mod tests {
             [Value::Int(-1), Value::from("7"), Value::Bool(true), Value::Other("1.5".into())]
         {
             let error = event.answer(Field::Offset, wrong).unwrap_err();
-            assert_eq!(error, "`offset` is no whole number");
+            assert_eq!(error, "`offset` is no whole number from 0 to 2^53");
         }
         assert!(event.answer(Field::Level, Value::from("fresh")).is_err());
         assert!(event.answer(Field::Tail, Value::Null).is_ok(), "null is absence");
@@ -209,7 +229,13 @@ mod tests {
         let deep =
             |levels: usize| (0..levels).fold(Value::Null, |value, _| Value::List([value].into()));
         let mut readable = 0;
-        let odd = [Value::Int(1 << 53), Value::Other("{\"a\":[1.5]}".into())];
+        let wide = format!(
+            "{{{}}}",
+            (0..100).map(|n| format!("\"{n}\":{{}}")).collect::<Vec<_>>().join(",")
+        );
+        let quoted = format!("{{\"a\":\"\\\"{}\"}}", "[".repeat(100));
+        let odd = ["{\"a\":[1.5]}", &wide, &quoted].map(|text| Value::Other(text.into()));
+        let odd = odd.into_iter().chain([Value::Int(1 << 53)]);
         for value in [1, 40, 62, 63, 64, 65, 100].map(deep).into_iter().chain(odd) {
             for &field in Field::ALL {
                 let mut event = Event::new(Process::Client(1), Type::Ok, "read");
@@ -224,6 +250,6 @@ mod tests {
                 }
             }
         }
-        assert!(readable > 15, "{readable}");
+        assert!(readable > 20, "{readable}");
     }
 }

@@ -21,6 +21,7 @@ pub const OPERATIONS: &[Operation] = &[
         .asks(&[Field::Value, Field::Expect, Field::Client, Field::Seq])
         .answers(&[Field::Offset])
         .fails(&[Field::Tail])
+        .noes(&["conflict"])
         .proves(Proves::Progress)
         .led()
         .usually(5),

@@ -5,8 +5,12 @@ use super::spec::{Call, Spec};
 use crate::history::Field;
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation::new("acquire").asks(&[Field::Key]).led(),
-    Operation::new("release").asks(&[Field::Key]).proves(Proves::Progress).led(),
+    Operation::new("acquire").asks(&[Field::Key]).noes(&["held"]).led(),
+    Operation::new("release")
+        .asks(&[Field::Key])
+        .noes(&["not-held"])
+        .proves(Proves::Progress)
+        .led(),
 ];
 
 #[derive(Clone, Debug, Default)]

@@ -7,11 +7,11 @@ use crate::history::{Field, Value};
 
 pub const QUEUE_OPERATIONS: &[Operation] = &[
     Operation::new("enqueue").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
-    Operation::new("dequeue").asks(&[Field::Key]).answers(&[Field::Value]).led(),
+    Operation::new("dequeue").asks(&[Field::Key]).answers(&[Field::Value]).noes(&["empty"]).led(),
 ];
 pub const STACK_OPERATIONS: &[Operation] = &[
     Operation::new("push").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
-    Operation::new("pop").asks(&[Field::Key]).answers(&[Field::Value]).led(),
+    Operation::new("pop").asks(&[Field::Key]).answers(&[Field::Value]).noes(&["empty"]).led(),
 ];
 
 #[derive(Clone, Debug, Default)]

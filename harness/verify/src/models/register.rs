@@ -8,7 +8,11 @@ use crate::history::{Field, Value};
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
     Operation::new("write").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
-    Operation::new("cas").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("cas")
+        .asks(&[Field::Key, Field::Value])
+        .noes(&["conflict", "state-differs"])
+        .proves(Proves::Progress)
+        .led(),
 ];
 
 #[derive(Clone, Debug, Default)]

@@ -34,6 +34,8 @@ pub struct Operation {
     pub may_answer: &'static [Field],
     /// The fields that a fail may carry.
     pub fails: &'static [Field],
+    /// The errors of a fail that are an answer all the same: the node looked, and it is no.
+    pub noes: &'static [&'static str],
     /// What its ok says of progress.
     pub proves: Proves,
     /// It is the leader's business: clients ask the node that they believe to lead, not their own.
@@ -42,9 +44,13 @@ pub struct Operation {
     pub usual: u32,
 }
 
-/// How the error of an operation begins whose answer could not be read. Nobody knows what became of
-/// it, and a run that has one cannot be called valid.
+/// How the error of an operation begins whose answer is none of the client protocol's. Nobody knows
+/// what became of it, and a run that has one cannot be called valid.
 pub const MALFORMED: &str = "malformed-answer";
+
+/// The same, whose answer has the protocol's form and says what no history can hold or its model
+/// cannot read: a number too great, lists nested too deep, an ok without its result.
+pub const UNREADABLE: &str = "unreadable-answer";
 
 /// What the ok of an operation says of progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,6 +123,7 @@ impl Operation {
             answers: &[],
             may_answer: &[],
             fails: &[],
+            noes: &[],
             proves: Proves::Nothing,
             leads: false,
             usual: 0,
@@ -147,6 +154,12 @@ impl Operation {
         Operation { fails, ..self }
     }
 
+    /// The same, of which a fail with one of these errors is an answer.
+    #[must_use]
+    pub const fn noes(self, noes: &'static [&'static str]) -> Self {
+        Operation { noes, ..self }
+    }
+
     /// The same, whose ok proves this.
     #[must_use]
     pub const fn proves(self, proves: Proves) -> Self {
@@ -168,6 +181,19 @@ impl Operation {
     /// Whether it can be repeated within a session and happens once all the same.
     pub fn in_session(&self) -> bool {
         self.asks.contains(&Field::Seq)
+    }
+
+    /// Whether this return answers it: an ok, or a fail that says no and not that nobody looked.
+    /// Where a fail has no error at all, as in Jepsen, what may be answered no is.
+    pub fn is_answered_by(&self, ret: &Event) -> bool {
+        match ret.kind {
+            Type::Ok => true,
+            Type::Fail => match ret.error() {
+                Some(error) => self.noes.contains(&error),
+                None => !self.noes.is_empty(),
+            },
+            Type::Invoke | Type::Info => false,
+        }
     }
 }
 

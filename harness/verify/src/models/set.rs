@@ -7,8 +7,16 @@ use super::spec::{Call, Spec, tree_bytes};
 use crate::history::{Field, Value};
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation::new("add").asks(&[Field::Key, Field::Element]).proves(Proves::Progress).led(),
-    Operation::new("remove").asks(&[Field::Key, Field::Element]).proves(Proves::Progress).led(),
+    Operation::new("add")
+        .asks(&[Field::Key, Field::Element])
+        .noes(&["present"])
+        .proves(Proves::Progress)
+        .led(),
+    Operation::new("remove")
+        .asks(&[Field::Key, Field::Element])
+        .noes(&["absent"])
+        .proves(Proves::Progress)
+        .led(),
     Operation::new("contains").asks(&[Field::Key, Field::Element]).answers(&[Field::Value]),
     Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
 ];

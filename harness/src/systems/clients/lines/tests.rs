@@ -112,32 +112,72 @@ fn every_answer_is_classified() {
     check(a, r#"{"id":1,"fail":{}}"#, "info unexplained");
     check(a, r#"{"id":1,"info":{"error":"leadership-lost"}}"#, "info leadership-lost");
     check(a, r#"{"id":1,"info":{"error":"not-leader"}}"#, "info not-leader");
-    for malformed in [
+    let deep = |field: &str| {
+        let (open, close) = ("[".repeat(999), "]".repeat(999));
+        format!(r#"{{"id":1,"ok":{{"offset":3,"{field}":{open}{close}}}}}"#)
+    };
+    for unreadable in [
         r#"{"id":1,"ok":{}}"#,
         r#"{"id":1,"ok":{"offset":null}}"#,
         r#"{"id":1,"ok":{"offset":-1}}"#,
         r#"{"id":1,"ok":{"offset":"7"}}"#,
         r#"{"id":1,"ok":{"offset":9007199254740993}}"#,
+        r#"{"id":1,"ok":{"offset":1e400}}"#,
+        r#"{"id":1,"ok":{"offset":3,"detail":"\ud800"}}"#,
+        &deep("detail"),
+    ] {
+        check(a, unreadable, "info unreadable-answer");
+    }
+    check(a, &deep("more"), "ok offset:3");
+    for malformed in [
         r#"{"id":1,"ok":{"offset":3,"offset":4}}"#,
         r#"{"id":1,"ok":42}"#,
+        r#"{"id":"1","ok":{"offset":3}}"#,
         r#"{"id":1}"#,
+        r#"{"id":1,"ok":{"offset":3}"#,
         "hello",
+        "",
     ] {
         check(a, malformed, "info malformed-answer");
     }
+    check(a, r#"{"id":1,"ok":{"offset":1e2}}"#, "ok offset:100");
     let read = "read from=0";
     check(read, r#"{"id":4,"ok":{"value":[3,"x"],"tail":45}}"#, "ok value:[3x] tail:45");
     check(read, r#"{"id":4,"ok":{"value":[3,"x"]}}"#, "ok value:[3x]");
     // What the judge could not read is no answer.
-    check(read, r#"{"id":4,"ok":{"value":[1.5]}}"#, "info malformed-answer");
-    check(read, r#"{"id":4,"ok":{"value":7}}"#, "info malformed-answer");
+    check(read, r#"{"id":4,"ok":{"value":[1.5]}}"#, "info unreadable-answer");
+    check(read, r#"{"id":4,"ok":{"value":7}}"#, "info unreadable-answer");
     check("tail", r#"{"id":5,"ok":{"tail":45}}"#, "ok tail:45");
     let propose = r#"propose key="k1" value=5"#;
     check(propose, r#"{"id":7,"ok":{"value":3}}"#, "ok value:3");
-    check(propose, r#"{"id":7,"ok":{}}"#, "info malformed-answer");
-    check(propose, r#"{"id":7,"ok":{"value":null}}"#, "info malformed-answer");
+    check(propose, r#"{"id":7,"ok":{}}"#, "info unreadable-answer");
+    check(propose, r#"{"id":7,"ok":{"value":null}}"#, "info unreadable-answer");
     check(propose, r#"{"id":7,"info":{"error":"timeout"}}"#, "info timeout");
     check("get", r#"{"id":7,"ok":{"value":null}}"#, "ok value:null");
+}
+
+#[test]
+fn an_answer_out_of_contract_is_quoted_once_and_short() {
+    let quoted = |line: &str| {
+        let asked = ask("append value=1");
+        let (_, said) = parse::<Body>(line.as_bytes());
+        let done = Completion::new(model(&asked), &asked, said.map(|body| body.answered));
+        done.quoting(Some(line.as_bytes())).event.error().unwrap_or_default().to_owned()
+    };
+    let html = "<html>502 Bad Gateway</html>";
+    assert_eq!(quoted(html), format!("malformed-answer: it is no JSON: {html}"));
+    let huge = r#"{"id":1,"ok":{"offset":1152921504606846976}}"#;
+    assert_eq!(
+        quoted(huge),
+        format!("unreadable-answer: `offset` is no whole number from 0 to 2^53: {huge}")
+    );
+    let long = format!(r#"{{"id":1,"ok":{{"offset":"{}"}}}}"#, "x".repeat(1 << 20));
+    for long in [&*long, &*long.replace(r#"{"offset":"#, "").replace("}}", "}")] {
+        assert!(quoted(long).len() < 400, "{}", quoted(long));
+    }
+    assert_eq!(quoted(r#"{"id":1,"ok":{"offset":3}}"#), "");
+    let word = format!(r#"{{"id":1,"info":{{"error":"{}"}}}}"#, "y".repeat(1 << 20));
+    assert!(quoted(&word).starts_with("yyy") && quoted(&word).len() < 200, "{}", quoted(&word));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! may, no node dies by itself, and none talks past the proxy.
 
 pub(super) mod adversary;
+pub(crate) mod answers;
 pub(super) mod bypass;
 pub(super) mod progress;
 pub(super) mod survival;

@@ -301,6 +301,32 @@ fn bypass_believes_only_who_looked() {
 }
 
 #[test]
+fn answers_are_those_of_the_protocol() {
+    let ours = Settings { own_protocol: true, ..settings() };
+    let check = |expected: &str, answers: &[&str]| {
+        let mut lines = vec!["1 phase \"warm-up\"".to_owned()];
+        for (at, answer) in answers.iter().enumerate() {
+            let (node, error) = answer.split_once(' ').unwrap();
+            lines.push(format!("{at}2 p{at}@{node} invoke read"));
+            lines.push(format!("{at}3 p{at}@{node} info read \"error\":\"{error}\""));
+        }
+        let found = judged("answers", &lines.join("\n"), &ours);
+        let as_told = found == expected || found.starts_with("unknown") && found.contains(expected);
+        assert!(as_told, "{found}, not {expected}: {answers:?}");
+    };
+    let (html, huge) = ("malformed-answer: it is no JSON: <p>", "unreadable-answer: 2^60: {}");
+    let (first, second) = (format!("n1 {html}"), format!("n2 {html}"));
+    check("valid", &["n1 timeout", "n1 connection-lost", "n2 timeout"]);
+    let told = "2 answers could not be read; the first was n1's at event 2: malformed-answer: it is \
+                no JSON: <p>";
+    check(told, &[&first, &first]);
+    check("could not be read", &[&first, &second, &first, &second]);
+    check("malformed-answer", &[&first, &second, &first, &second, &first]);
+    check("malformed-answer malformed-answer", &[&*first, &*second].repeat(3));
+    check("malformed-answer", &[&format!("n2 {huge}")]);
+}
+
+#[test]
 fn survival_excuses_only_what_is_excused() {
     let death = r#"9 death {"node":"n2","how":"signal 11","excused":false,"why":null,"last_lines":["boom"]}"#;
     check("survival", "valid", "1 phase \"warm-up\"");

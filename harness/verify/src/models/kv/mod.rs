@@ -13,8 +13,12 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new("get").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
     Operation::new("put").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
     Operation::new("append").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
-    Operation::new("delete").asks(&[Field::Key]).proves(Proves::Progress).led(),
-    Operation::new("cas").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("delete").asks(&[Field::Key]).noes(&["absent"]).proves(Proves::Progress).led(),
+    Operation::new("cas")
+        .asks(&[Field::Key, Field::Value])
+        .noes(&["conflict", "state-differs"])
+        .proves(Proves::Progress)
+        .led(),
 ];
 
 #[derive(Clone, Debug, Default)]
