@@ -30,6 +30,7 @@ mod tests;
 mod watch;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
@@ -105,14 +106,30 @@ pub enum RunError {
     },
     /// The nodes did not all answer in time.
     #[error(
-        "{} did not answer `status` within {}; see nodes/*/stderr.log, or raise `ready`",
-        names(silent), format_duration(*limit)
+        "{} did not answer `status` within {}{}; see nodes/*/stderr.log, or raise `ready`",
+        names(silent), format_duration(*limit), quoted(nonsense)
     )]
     NotReady {
         /// Who did not.
         silent: Vec<NodeId>,
         /// The limit.
         limit: Duration,
+        /// What some of them said instead.
+        nonsense: BTreeMap<NodeId, String>,
+    },
+    /// Nothing was broken yet, and no operation succeeded.
+    #[error(
+        "the cluster never worked: within {} no operation of any client was ok, and nothing was \
+        broken yet; clients were told {}\n{}\nsee nodes/*/stderr.log, or raise `ready`",
+        format_duration(*limit), refusals.join(", "), last_words(words)
+    )]
+    NeverWorked {
+        /// How long it was tried.
+        limit: Duration,
+        /// What clients were told instead, the most frequent first.
+        refusals: Vec<String>,
+        /// The last of each node's stderr.
+        words: Vec<(NodeId, Vec<String>)>,
     },
     /// The history could not be written.
     #[error(
@@ -127,6 +144,19 @@ pub enum RunError {
 
 fn names(nodes: &[NodeId]) -> String {
     nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `; n2 said ..., which is no status`.
+fn quoted(nonsense: &BTreeMap<NodeId, String>) -> String {
+    let one = |(node, said): (&NodeId, &String)| format!("; {node} gave no status ({said})");
+    nonsense.iter().map(one).collect()
+}
+
+fn last_words(words: &[(NodeId, Vec<String>)]) -> String {
+    let one = |(node, lines): &(NodeId, Vec<String>)| {
+        format!("the last lines of {node}:\n{}", indented(lines))
+    };
+    words.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn indented(lines: &[String]) -> String {

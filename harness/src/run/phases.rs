@@ -123,6 +123,9 @@ impl Script {
         context.clock.spawn(Box::pin(bypasses));
         let warm = from + nanos(self.plan.warm_up);
         let mut end = if unprepared.is_some() { unprepared } else { self.until(warm).await };
+        if end.is_none() {
+            end = self.first_ok().await?;
+        }
         self.phase_ends("warm-up", from);
 
         if end.is_none() {
@@ -169,10 +172,39 @@ impl Script {
                 return Err(RunError::Interrupted);
             }
             if self.context.clock.now() >= deadline {
-                return Err(RunError::NotReady { silent, limit });
+                let nonsense = readiness.nonsense();
+                return Err(RunError::NotReady { silent, limit, nonsense });
             }
             self.context.clock.sleep(LOOK).await;
         }
+    }
+
+    /// Prolongs the warm-up until something was ok, so that what never worked is not called broken
+    /// by a fault. Not where something is in force already, nor where nothing is owed.
+    async fn first_ok(&self) -> Result<Option<Reason>, RunError> {
+        let context = Rc::clone(&self.context);
+        let limit = context.system.ready();
+        let deadline = context.clock.now() + nanos(limit);
+        let owed =
+            || context.active.borrow().is_empty() && context.system.can_progress(&context.view());
+        while context.recorder.counts().ok == 0 && owed() {
+            if context.clock.now() >= deadline {
+                let why = "no operation was ever ok".to_owned();
+                context.remark(Remark::End { reason: Reason::Trouble, why: Some(why) });
+                return Err(RunError::NeverWorked {
+                    limit: self.plan.warm_up + limit,
+                    refusals: context.recorder.refusals(),
+                    words: NodeId::all(context.nodes)
+                        .map(|node| (node, context.world.last_lines(node)))
+                        .collect(),
+                });
+            }
+            let next = deadline.min(context.clock.now() + nanos(LOOK));
+            if let Some(end) = self.until(next).await {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
     }
 
     fn start_clients(&self, start: Nanos) {

@@ -24,6 +24,9 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// Latencies kept between two looks at the progress; more would not move a percentile visibly.
 const RECENT_MAX: usize = 4_096;
 
+/// A cluster that does not work says few different things; one that does not is not listened to.
+const REFUSALS_MAX: usize = 10;
+
 /// Sees every event as it is recorded and says when a promise is broken for certain.
 pub type Monitor = Box<dyn FnMut(&Event) -> Option<Anomaly>>;
 
@@ -62,6 +65,8 @@ struct Inner {
     monitor: Monitor,
     violations: Vec<Anomaly>,
     error: Option<io::Error>,
+    /// Why there was no ok, as long as there is none: how often, and one in full, by its word.
+    refusals: BTreeMap<String, (u64, String)>,
     recent: Vec<Nanos>,
     from_due: Vec<Nanos>,
 }
@@ -86,6 +91,7 @@ impl Recorder {
                 monitor,
                 violations: Vec::new(),
                 error: None,
+                refusals: BTreeMap::new(),
                 recent: Vec::new(),
                 from_due: Vec::new(),
             }),
@@ -113,6 +119,7 @@ impl Recorder {
         }
         self.validate(&mut inner.open, event);
         self.count(event);
+        self.note_refusal(&mut inner.refusals, event);
         event.to_json_line(&mut inner.buffer);
         if let Some(anomaly) = (inner.monitor)(event) {
             inner.violations.push(anomaly);
@@ -133,6 +140,16 @@ impl Recorder {
     /// Operations so far.
     pub fn counts(&self) -> Counts {
         self.counts.get()
+    }
+
+    /// What clients were told while nothing was ok yet: `7 times not-leader`, the most frequent
+    /// first.
+    pub fn refusals(&self) -> Vec<String> {
+        let inner = self.inner.borrow();
+        let mut told: Vec<&(u64, String)> = inner.refusals.values().collect();
+        told.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        let lines = told.iter().map(|(count, error)| format!("{count} times {error}"));
+        if told.is_empty() { vec!["nothing".into()] } else { lines.collect() }
     }
 
     /// When the latest-asked operation that proves progress was asked.
@@ -221,6 +238,18 @@ impl Recorder {
             Type::Info => counts.info += 1,
         }
         self.counts.set(counts);
+    }
+
+    fn note_refusal(&self, refusals: &mut BTreeMap<String, (u64, String)>, event: &Event) {
+        let refused = matches!(event.kind, Type::Fail | Type::Info) && event.is_client();
+        if !refused || self.counts.get().ok > 0 {
+            return;
+        }
+        let error = event.error().unwrap_or("nothing");
+        let word = error.split(':').next().unwrap_or(error);
+        if refusals.contains_key(word) || refusals.len() < REFUSALS_MAX {
+            refusals.entry(word.to_owned()).or_insert((0, error.to_owned())).0 += 1;
+        }
     }
 
     /// After an error nothing more is written: a gap in the middle would be a lie.

@@ -2,7 +2,7 @@
 //! It never takes part in the workload, and a node that hangs delays no other.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub struct Readiness {
     answered: RefCell<BTreeSet<NodeId>>,
+    nonsense: RefCell<BTreeMap<NodeId, String>>,
 }
 
 impl Readiness {
@@ -32,6 +33,11 @@ impl Readiness {
     pub fn missing(&self, nodes: u8) -> Vec<NodeId> {
         let answered = self.answered.borrow();
         NodeId::all(nodes).filter(|node| !answered.contains(node)).collect()
+    }
+
+    /// What nodes said last that was no answer at all.
+    pub fn nonsense(&self) -> BTreeMap<NodeId, String> {
+        self.nonsense.borrow().clone()
     }
 }
 
@@ -66,26 +72,35 @@ async fn watch_node(context: &Context, node: NodeId, readiness: &Readiness) {
             ready = true;
             readiness.answered.borrow_mut().insert(node);
         }
+        if let Some(nonsense) = said.nonsense.filter(|_| !ready) {
+            readiness.nonsense.borrow_mut().insert(node, nonsense);
+        }
         context.note_status(node, said.status);
         context.clock.sleep(if ready { EVERY } else { EVERY_AT_START }).await;
     }
 }
 
+#[derive(Default)]
 struct Said {
-    /// Anything at all came back.
+    /// An answer came back, whatever it says.
     answered: bool,
     status: Option<NodeStatus>,
+    /// Something came back that is no answer.
+    nonsense: Option<String>,
 }
 
 async fn ask(context: &Context, client: &mut dyn Client, node: NodeId, timeout: Duration) -> Said {
     let deadline = context.clock.now() + nanos(timeout);
     match within(&*context.clock, deadline, client.status(node)).await {
-        Some(Ok(status)) => Said { answered: true, status: Some(status) },
+        Some(Ok(status)) => Said { answered: true, status: Some(status), nonsense: None },
+        Some(Err(refusal)) if refusal.is_out_of_contract() => {
+            Said { nonsense: Some(refusal.why()), ..Said::default() }
+        }
         Some(Err(refusal)) => {
             let silent = ["unreachable", "connection-lost"].contains(&&*refusal.error);
-            Said { answered: !silent, status: None }
+            Said { answered: !silent, ..Said::default() }
         }
-        None => Said { answered: false, status: None },
+        None => Said::default(),
     }
 }
 

@@ -36,6 +36,10 @@ pub trait World {
     fn addresses(&self) -> Vec<SocketAddr>;
     /// Nodes that died though no overlay killed them, since last asked.
     fn deaths(&self) -> Vec<Death>;
+    /// The last lines that a node wrote to its stderr; none where nobody keeps them.
+    fn last_lines(&self, _: NodeId) -> Vec<String> {
+        Vec::new()
+    }
     /// Connections between nodes that avoid the proxy, now. Each a sentence.
     fn bypasses(&self) -> Local<'_, Vec<String>>;
     /// The workload's client of this number: it reaches nodes through links of its own, which

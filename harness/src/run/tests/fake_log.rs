@@ -32,6 +32,17 @@ pub enum Lie {
     FallSilent(Duration),
     /// Nodes say different lengths at the end, for ever.
     NeverAgree,
+    /// Refuses whatever clients ask.
+    RefuseAll,
+    /// No lie: this append (counted from 1) is not answered, and takes effect once one node has
+    /// been read to its end.
+    AppendLate(u64),
+    /// Shows one entry more of n2 at the end, which nobody asked for.
+    ShowMore,
+    /// No lie: it refuses whatever clients ask before this time.
+    WakeUp(Duration),
+    /// Answers `status` with something that is no answer.
+    NoStatus,
     /// No lie: statuses leave out how much was delivered.
     SayLittle,
     /// No lie: n1 leads until another is promoted by hand.
@@ -51,6 +62,7 @@ pub struct FakeLog {
     pub nodes: u8,
     pub lie: Lie,
     pub entries: RefCell<Vec<Value>>,
+    late: RefCell<Option<Value>>,
     pub decided: RefCell<BTreeMap<Value, Value>>,
     proposed: Cell<u64>,
     promoted: Cell<(NodeId, u64)>,
@@ -60,9 +72,9 @@ pub struct FakeLog {
     pub stopped: Cell<bool>,
     asked: Cell<u64>,
     appended: Cell<u64>,
+    kept: Cell<bool>,
     judge_of_progress: CommandSystem,
 }
-    late: RefCell<Option<Value>>,
 
 impl FakeLog {
     pub fn new(rt: &Virtual, nodes: u8, lie: Lie) -> Rc<Self> {
@@ -72,12 +84,12 @@ impl FakeLog {
             _ => Progress::Majority,
         };
         Rc::new_cyclic(|own| FakeLog {
-    kept: Cell<bool>,
             own: own.clone(),
             rt: rt.clone(),
             nodes,
             lie,
             entries: RefCell::default(),
+            late: RefCell::default(),
             decided: RefCell::default(),
             proposed: Cell::new(0),
             promoted: Cell::new((NodeId(1), 1)),
@@ -87,9 +99,9 @@ impl FakeLog {
             stopped: Cell::new(false),
             asked: Cell::new(0),
             appended: Cell::new(0),
+            kept: Cell::new(false),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
                 .known(&SystemRow { progress, ..SystemRow::new("fake", "") }, &BTreeMap::new()),
-            late: RefCell::default(),
         })
     }
 
@@ -99,7 +111,6 @@ impl FakeLog {
 
     /// The lowest node that runs, if progress is possible at all.
     fn leader(&self) -> Option<NodeId> {
-            kept: Cell::new(false),
         let forgot = self.forgot.borrow();
         let view = View { forgot: forgot.clone(), ..self.view() };
         let able = |node: &NodeId| {
@@ -140,17 +151,6 @@ impl FakeLog {
         Ok(vec![number(Field::Offset, length)])
     }
 
-    fn decide(&self, key: &Value, value: &Value) -> Value {
-        let mut decided = self.decided.borrow_mut();
-        let first = decided.entry(key.clone()).or_insert_with(|| value.clone()).clone();
-        self.proposed.set(self.proposed.get() + 1);
-        match self.lie {
-            Lie::DecideAgain(at) if at <= self.proposed.get() && first != *value => value.clone(),
-            Lie::Invent(at) if at == self.proposed.get() => Value::Int(-1),
-            _ => first,
-        }
-    }
-
     /// Whether this append is put aside instead of being done and answered.
     fn keeps_for_later(&self, node: NodeId, asked: &Event) -> bool {
         let Lie::AppendLate(at) = self.lie else { return false };
@@ -162,7 +162,26 @@ impl FakeLog {
         is_it
     }
 
+    fn decide(&self, key: &Value, value: &Value) -> Value {
+        let mut decided = self.decided.borrow_mut();
+        let first = decided.entry(key.clone()).or_insert_with(|| value.clone()).clone();
+        self.proposed.set(self.proposed.get() + 1);
+        match self.lie {
+            Lie::DecideAgain(at) if at <= self.proposed.get() && first != *value => value.clone(),
+            Lie::Invent(at) if at == self.proposed.get() => Value::Int(-1),
+            _ => first,
+        }
+    }
+
     fn answer(&self, node: NodeId, asked: &Event) -> Said {
+        let sleeps = match self.lie {
+            Lie::RefuseAll => true,
+            Lie::WakeUp(at) => self.rt.now() < at.as_nanos() as u64,
+            _ => false,
+        };
+        if sleeps {
+            return Err(Refusal::certain("overloaded"));
+        }
         let value = || asked.value.clone().unwrap_or_default();
         match &*asked.f {
             "append" | "append-if" => match self.leader() {
@@ -189,6 +208,14 @@ impl FakeLog {
         }
     }
 
+    fn shown_by(&self, node: NodeId) -> Vec<Value> {
+        let mut entries = self.entries.borrow().clone();
+        if self.lie == Lie::ShowMore && node == NodeId(2) {
+            entries.push(Value::Int(-1));
+        }
+        entries
+    }
+
     fn promote(&self, node: NodeId) -> Result<u64, Refusal> {
         if self.lie != Lie::ByHand {
             let detail = Some("it elects".into());
@@ -208,14 +235,6 @@ impl FakeLog {
                 _ if recovers => "recovering".into(),
                 Some(leader) if leader == node => "leader".into(),
                 _ => "follower".into(),
-    fn shown_by(&self, node: NodeId) -> Vec<Value> {
-        let mut entries = self.entries.borrow().clone();
-        if self.lie == Lie::ShowMore && node == NodeId(2) {
-            entries.push(Value::Int(-1));
-        }
-        entries
-    }
-
             },
             epoch: self.promoted.get().1,
             leader: self.leader(),
@@ -265,6 +284,9 @@ impl Client for FakeClient {
     fn invoke<'a>(&'a mut self, node: NodeId, asked: &'a Event) -> Local<'a, Completion> {
         Box::pin(async move {
             let reached = self.reach(node, true).await;
+            if reached.is_ok() && self.log.keeps_for_later(node, asked) {
+                std::future::pending::<()>().await;
+            }
             let said = reached.and_then(|()| self.log.answer(node, asked));
             let model = models::knowing([&*asked.f]).unwrap();
             Completion::new(model, asked, said)
@@ -278,15 +300,18 @@ impl Control for FakeClient {
     }
 
     fn status(&mut self, node: NodeId) -> Local<'_, Result<NodeStatus, Refusal>> {
-        Box::pin(async move { self.reach(node, false).await.map(|()| self.log.status(node)) })
+        Box::pin(async move {
+            self.reach(node, false).await?;
+            match self.log.lie {
+                Lie::NoStatus => Err(Refusal::malformed("it is no JSON: <html>")),
+                _ => Ok(self.log.status(node)),
+            }
+        })
     }
 
     fn promote(&mut self, node: NodeId) -> Local<'_, Result<u64, Refusal>> {
         Box::pin(async move {
             self.reach(node, false).await?;
-            if reached.is_ok() && self.log.keeps_for_later(node, asked) {
-                std::future::pending::<()>().await;
-            }
             self.log.promote(node)
         })
     }

@@ -321,6 +321,48 @@ fn a_node_that_dies_at_start_is_named_with_its_last_lines() {
 }
 
 #[test]
+fn what_is_no_status_is_quoted() {
+    let left = run(FAULTS, 1, Lie::NoStatus, |_, _| {});
+    let error = left.result.unwrap_err().to_string();
+    assert!(error.starts_with("n1, n2, n3, n4, n5 did not answer `status` within 1s"), "{error}");
+    assert!(
+        error.contains("n2 gave no status (malformed-answer: it is no JSON: <html>"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_cluster_that_never_worked_is_not_called_slow() {
+    let left = run(FAULTS, 1, Lie::RefuseAll, |_, _| {});
+    let error = left.result.as_ref().unwrap_err().to_string();
+    assert!(error.contains("within 3s no operation of any client was ok"), "{error}");
+    assert!(error.contains(" times overloaded"), "{error}");
+    assert!(error.contains("the last lines of n5:"), "{error}");
+    assert_eq!(left.phases(), [Phase::WarmUp], "nothing was broken");
+    assert!(left.log.stopped.get(), "the cluster was stopped");
+    assert!(left.verdict().starts_with("unknown"), "{}", left.verdict());
+}
+
+#[test]
+fn an_adversary_from_the_start_is_no_cluster_that_never_worked() {
+    let crash = "system: fake\nnodes: 1\nduration: 2s\nrecovery: 1s\nfaults:\n  - crash: {target: n1, at: start, for: 5s}\n";
+    let left = run(crash, 1, Lie::Honest, |_, _| {});
+    assert_eq!(left.end(), Reason::Done);
+    assert_eq!(left.phases(), PHASES);
+}
+
+#[test]
+fn the_warm_up_lasts_until_something_was_ok() {
+    let late = Lie::WakeUp(Duration::from_millis(1_400));
+    let left = run("system: fake\nduration: 5s\n", 1, late, |_, _| {});
+    let phases = left.result.as_ref().unwrap().phases_ms.clone();
+    let (name, lasted) = &phases[1];
+    assert_eq!(name, "warm-up");
+    assert!((900.0..1_500.0).contains(lasted), "{phases:?}");
+    assert!(left.verdict().starts_with("valid"), "{}", left.verdict());
+}
+
+#[test]
 fn a_node_that_dies_later_is_in_the_history() {
     let left = run("system: fake\nduration: 5s\n", 1, Lie::Honest, |_, log| {
         let shared = Rc::clone(log);

@@ -87,11 +87,15 @@ impl World for Processes {
 
     fn deaths(&self) -> Vec<Death> {
         let death = |ended: Ended| Death {
-            last_lines: files::last_lines(&files::stderr(&self.directory, ended.node)),
+            last_lines: self.last_lines(ended.node),
             node: ended.node,
             how: ended.how,
         };
         self.nodes.ended().into_iter().map(death).collect()
+    }
+
+    fn last_lines(&self, node: NodeId) -> Vec<String> {
+        files::last_lines(&files::stderr(&self.directory, node))
     }
 
     fn bypasses(&self) -> Local<'_, Vec<String>> {
