@@ -52,6 +52,12 @@ impl Action {
         meddling.what == FrameFate::Hold(Until::Moved)
     }
 
+    /// Whether the nodes that it hits run no code while it holds.
+    pub fn halts(&self) -> bool {
+        let Action::Hold(Overlay::Nodes(overlay)) = self else { return false };
+        overlay.shape() != NodeShape::default()
+    }
+
     /// The nodes that it hits; of links, those that it cuts off or slows more than others.
     pub fn targets(&self) -> BTreeSet<NodeId> {
         match self {

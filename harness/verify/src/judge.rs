@@ -7,7 +7,7 @@ use std::time::Duration;
 use schism_facts::remark::Reason;
 
 use crate::budget::timed;
-use crate::checkers::run::answers;
+use crate::checkers::run::{answers, halted};
 use crate::checkers::{CHECKERS, CheckResult, Checker};
 use crate::evidence::{CUT_OFF, Evidence, Settings, finals, is_run, waives};
 use crate::history::nemesis::{Said, Strike, final_reads_at};
@@ -95,6 +95,7 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
     if is_run(history) {
         doubts.extend(answers::told_of(history));
         doubts.extend(not_understood(&said));
+        doubts.extend(halted::answers(history, &said));
         doubts.extend(unfinished(&said, reads_at.is_some()));
     }
     doubts
@@ -143,7 +144,11 @@ fn not_understood(said: &Said<'_>) -> Vec<String> {
 }
 
 fn unfinished(said: &Said<'_>, final_reads: bool) -> Vec<String> {
-    let mut doubts = Vec::new();
+    // What ended the run is said with its end.
+    let mut doubts: Vec<String> = said.troubles.iter().map(|(_, what)| what.clone()).collect();
+    if let Some((_, Some(why))) = &said.end {
+        doubts.retain(|what| what != why);
+    }
     match &said.end {
         Some((Reason::Done | Reason::Violation, _)) => {}
         Some((reason, why)) => {

@@ -64,6 +64,12 @@ pub enum Remark {
     Settled(Settled),
     /// What became of reading one node to its end.
     FinalRead(FinalRead),
+    /// Something of the harness's own went wrong: what is seen from then on proves nothing for the
+    /// system, and nothing against it that this could explain.
+    Trouble {
+        /// What, in a sentence.
+        what: String,
+    },
     /// The run is over, but for stopping the cluster.
     End {
         /// What ended it.
@@ -78,7 +84,7 @@ pub enum Remark {
 }
 
 /// Every name of a remark; a fault's key is none of them.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "phase",
     "can-progress",
     "leader",
@@ -91,6 +97,7 @@ pub const NAMES: [&str; 13] = [
     "healed",
     "settled",
     "final-read",
+    "trouble",
     "end",
 ];
 
@@ -256,6 +263,9 @@ pub struct Start {
     /// and Paterson (1985).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub adaptive: bool,
+    /// Its targets run no code while it holds, so none of them answers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub halts: bool,
     /// What is done to the world, in the fault's own form. It was called `effect` once.
     #[serde(alias = "effect", skip_serializing_if = "Json::is_null")]
     pub action: Json,

@@ -35,6 +35,8 @@ pub struct Said<'a> {
     pub settled: Option<(&'a Event, Settled)>,
     /// What became of reading each node to its end.
     pub final_reads: Vec<FinalRead>,
+    /// What of the harness's own went wrong.
+    pub troubles: Vec<(&'a Event, String)>,
     /// What ended the run, and what could not be done.
     pub end: Option<(Reason, Option<String>)>,
     /// What was not understood.
@@ -92,6 +94,7 @@ impl<'a> Said<'a> {
             Remark::Healed { what: Healed::Enough } | Remark::Operator { .. } => {}
             Remark::Settled(settled) => self.settled = Some((event, settled)),
             Remark::FinalRead(read) => self.final_reads.push(read),
+            Remark::Trouble { what } => self.troubles.push((event, what)),
             Remark::End { reason, why } => self.end = Some((reason, why)),
             Remark::Fault(_, remark::Strike::Start(start)) => {
                 let (fault, started) = (&event.f, event);

@@ -29,6 +29,7 @@ fn every() -> Vec<(Remark, &'static str)> {
         describe: "pause n1".into(),
         lasts_ms: Some(2_000.5),
         adaptive: false,
+        halts: true,
         action: json!({"hold": {"pause": {"nodes": ["n1"]}}}),
     };
     let heal = Heal {
@@ -72,6 +73,10 @@ fn every() -> Vec<(Remark, &'static str)> {
             Remark::FinalRead(read),
             r#"final-read {"node":"n3","complete":false,"length":7,"why":null}"#,
         ),
+        (
+            Remark::Trouble { what: "the guard is gone".into() },
+            r#"trouble {"what":"the guard is gone"}"#,
+        ),
         (Remark::End { reason: Reason::Done, why: None }, r#"end {"reason":"done"}"#),
         (
             Remark::End { reason: Reason::Trouble, why: Some("no fork".into()) },
@@ -79,7 +84,7 @@ fn every() -> Vec<(Remark, &'static str)> {
         ),
         (
             pause(Strike::Start(start)),
-            r#"pause {"phase":"start","overlay":4,"strike":2,"targets":["n1"],"describe":"pause n1","lasts_ms":2000.5,"action":{"hold":{"pause":{"nodes":["n1"]}}}}"#,
+            r#"pause {"phase":"start","overlay":4,"strike":2,"targets":["n1"],"describe":"pause n1","lasts_ms":2000.5,"halts":true,"action":{"hold":{"pause":{"nodes":["n1"]}}}}"#,
         ),
         (
             pause(Strike::Heal(heal)),

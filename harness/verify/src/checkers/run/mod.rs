@@ -4,6 +4,7 @@
 pub(super) mod adversary;
 pub(crate) mod answers;
 pub(super) mod bypass;
+pub(crate) mod halted;
 pub(super) mod progress;
 pub(super) mod survival;
 pub(super) mod termination;
