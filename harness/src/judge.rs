@@ -137,19 +137,6 @@ pub fn judge_run(
     file
 }
 
-/// Adds what only the runner knows: something could not be carried out. `valid` becomes `unknown`.
-pub fn doubt(file: &mut VerdictFile, why: &str) {
-    if file.verdict == "violated" {
-        return;
-    }
-    file.verdict = "unknown".to_string();
-    file.exit = EXIT_UNKNOWN;
-    file.reason = Some(match file.reason.take() {
-        Some(before) => format!("{before}; {why}"),
-        None => why.to_string(),
-    });
-}
-
 /// What a system is called in verdicts: its name, or its program.
 pub fn system_name(system: &SystemSpec) -> String {
     match system {

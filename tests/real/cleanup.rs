@@ -1,110 +1,175 @@
-//! Nothing is left behind, however the harness dies: a guard whose parent is killed ends every
-//! process that ever came from its nodes, also those that tried to get away.
+//! Nothing is left behind, whoever of those that hold the nodes is killed: harness, watcher, guard.
+//! Whoever of them lives ends every process that ever came of a node, also those that tried to get
+//! away and took no environment along.
 
 #![allow(clippy::unwrap_used, reason = "all of it is a test, helpers too")]
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Far beyond what any of this takes.
-const LONG: Duration = Duration::from_secs(30);
+use serde_json::Value;
 
-/// The processes that have this in their environment. Zombies have none.
-fn marked(mark: &str) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
-    let has_mark = |pid: &u32| {
-        let all = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        all.split(|&byte| byte == 0).any(|one| one == format!("MARK={mark}").as_bytes())
-    };
-    processes.filter_map(pid).filter(has_mark).collect()
-}
+use crate::support::{Daemon, eventually, is_alive, json, signal};
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < LONG, "not within {LONG:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn is_alive(pid: u32) -> bool {
-    let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    line.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
-}
-
-/// A process that holds the guard's input and nothing else, and the guard.
+/// A process that holds the guard's input and nothing else, and those below it.
 struct Harness {
     holder: Child,
+    watcher: u32,
     guard: u32,
-    /// Kept open, or the guard could not report.
-    _reports: BufReader<std::process::ChildStdout>,
+    keeper: u32,
+    /// Kept open, or nobody could report.
+    reports: BufReader<ChildStdout>,
 }
 
-fn harness(folder: &Path, order: &str) -> Harness {
-    let script = r#"mkfifo input; "$SCHISM" guard < input & echo $!
-        exec 3> input 1>&-; printf '%s\n' "$ORDER" >&3; exec sleep 1000"#;
-    let mut holder = Command::new("sh")
-        .args(["-c", script])
-        .current_dir(folder)
-        .env("SCHISM", env!("CARGO_BIN_EXE_schism"))
-        .env("ORDER", order)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut reports = BufReader::new(holder.stdout.take().unwrap());
-    let mut line = String::new();
-    reports.read_line(&mut line).unwrap();
-    Harness { holder, guard: line.trim().parse().unwrap(), _reports: reports }
-}
-
-#[test]
-fn a_killed_harness_leaves_nothing_also_of_nodes_that_daemonize() {
-    // In the node's group; out of it; out of it and handed to the guard by a parent that is gone.
-    let node = "sleep 1001 & setsid sleep 1002 & sh -c 'setsid sleep 1003 &'; exec sleep 1004";
-    for round in 0..20 {
-        let folder = tempfile::tempdir().unwrap();
-        let mark = format!("{}-{round}", std::process::id());
+impl Harness {
+    /// Starts a node that is this script.
+    fn start(folder: &Path, script: &str) -> Harness {
         let order = serde_json::json!({"spawn": {
-            "node": "n1", "argv": ["sh", "-c", node], "env": {"MARK": mark},
-            "stdout": folder.path().join("out"), "stderr": folder.path().join("err"),
+            "node": "n1", "argv": ["sh", "-c", script], "env": {},
+            "stdout": folder.join("out"), "stderr": folder.join("err"),
         }});
-        let mut harness = harness(folder.path(), &order.to_string());
-        eventually("four processes of the node run", || {
-            let sleeps = marked(&mark).into_iter().filter(|pid| {
-                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
-            });
-            sleeps.count() == 4
-        });
-        // Nothing but the end of its input ends the guard.
-        for signal in ["-INT", "-TERM", "-HUP"] {
-            let sent = Command::new("kill").args([signal, &harness.guard.to_string()]).status();
-            assert!(sent.unwrap().success());
+        let holding = r#"mkfifo input; "$SCHISM" guard < input & echo $!
+            exec 3> input 1>&-; printf '%s\n' "$ORDER" >&3; exec sleep 1000"#;
+        let mut holder = Command::new("sh")
+            .args(["-c", holding])
+            .current_dir(folder)
+            .env("SCHISM", env!("CARGO_BIN_EXE_schism"))
+            .env("ORDER", order.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut reports = BufReader::new(holder.stdout.take().unwrap());
+        let mut line = String::new();
+        reports.read_line(&mut line).unwrap();
+        let watcher = line.trim().parse().unwrap();
+        let mut harness = Harness { holder, watcher, guard: 0, keeper: 0, reports };
+        harness.guard = harness.hear("guard")["pid"].as_u64().unwrap() as u32;
+        harness.keeper = harness.hear("spawned")["keeper"].as_u64().unwrap() as u32;
+        harness
+    }
+
+    /// The next report of this kind.
+    fn hear(&mut self, kind: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            assert!(self.reports.read_line(&mut line).unwrap() > 0, "no report of {kind}");
+            if let Some(report) = json(&line).get(kind) {
+                return report.clone();
+            }
         }
-        assert!(is_alive(harness.guard));
-        harness.holder.kill().unwrap();
-        harness.holder.wait().unwrap();
-        eventually("the guard has ended", || !is_alive(harness.guard));
-        assert_eq!(marked(&mark), [0; 0], "round {round}");
+    }
+
+    fn pid(&self, who: &str) -> u32 {
+        match who {
+            "harness" => self.holder.id(),
+            "watcher" => self.watcher,
+            "guard" => self.guard,
+            _ => self.keeper,
+        }
+    }
+
+    /// Nobody is left, and nobody stays behind in the test.
+    fn ends(&mut self, nodes: &Daemon) {
+        for who in ["watcher", "guard", "keeper"] {
+            eventually(&format!("the {who} has ended"), || !is_alive(self.pid(who)));
+        }
+        assert_eq!(nodes.processes(), [0; 0]);
+        let _ = self.holder.kill();
+        self.holder.wait().unwrap();
     }
 }
 
 #[test]
-fn a_killed_guard_takes_its_nodes_along() {
-    let folder = tempfile::tempdir().unwrap();
-    let mark = format!("{}-guard", std::process::id());
-    let order = serde_json::json!({"spawn": {
-        "node": "n1", "argv": ["sleep", "1000"], "env": {"MARK": mark},
-        "stdout": folder.path().join("out"), "stderr": folder.path().join("err"),
-    }});
-    let mut harness = harness(folder.path(), &order.to_string());
-    eventually("the node runs", || marked(&mark).len() == 1);
-    let guard = harness.guard.to_string();
-    assert!(Command::new("kill").args(["-KILL", &guard]).status().unwrap().success());
-    eventually("the node has died with it", || marked(&mark).is_empty());
-    harness.holder.kill().unwrap();
-    harness.holder.wait().unwrap();
+fn whoever_is_killed_of_those_that_hold_the_nodes_nobody_survives() {
+    let everybody = ["harness", "watcher", "guard"];
+    let mut sequences: Vec<Vec<&str>> = Vec::new();
+    for first in everybody {
+        sequences.push(vec![first]);
+        for second in everybody.into_iter().filter(|who| *who != first) {
+            sequences.push(vec![first, second]);
+            sequences.extend(
+                everybody
+                    .into_iter()
+                    .filter(|who| *who != first && *who != second)
+                    .map(|third| vec![first, second, third]),
+            );
+        }
+    }
+    assert_eq!(sequences.len(), 3 + 6 + 6);
+    for victims in sequences {
+        let (folder, nodes) = (tempfile::tempdir().unwrap(), Daemon::new());
+        let mut harness = Harness::start(folder.path(), &nodes.script());
+        eventually("all of the node runs", || nodes.processes().len() == 4);
+        for who in &victims {
+            signal(harness.pid(who), "KILL");
+        }
+        eventually(&format!("nobody is left after {victims:?}"), || nodes.processes().is_empty());
+        harness.ends(&nodes);
+    }
+}
+
+#[test]
+fn nothing_but_the_end_of_its_input_ends_the_guard() {
+    let (folder, nodes) = (tempfile::tempdir().unwrap(), Daemon::new());
+    let mut harness = Harness::start(folder.path(), &nodes.script());
+    eventually("all of the node runs", || nodes.processes().len() == 4);
+    for who in ["watcher", "guard", "keeper"] {
+        for name in ["INT", "TERM", "HUP", "QUIT"] {
+            signal(harness.pid(who), name);
+        }
+    }
+    for who in ["watcher", "guard", "keeper"] {
+        assert!(is_alive(harness.pid(who)), "{who}");
+    }
+    assert_eq!(nodes.processes().len(), 4);
+    signal(harness.pid("harness"), "KILL");
+    harness.ends(&nodes);
+}
+
+#[test]
+fn a_node_whose_keeper_is_killed_is_ended_and_named_by_the_guard() {
+    let (folder, nodes) = (tempfile::tempdir().unwrap(), Daemon::new());
+    let mut harness = Harness::start(folder.path(), &nodes.script());
+    eventually("all of the node runs", || nodes.processes().len() == 4);
+    let gone: Vec<u64> = nodes.processes().iter().map(|&pid| u64::from(pid)).collect();
+    signal(harness.keeper, "KILL");
+    let orphans = harness.hear("orphans");
+    let said = orphans["gone"].as_str().unwrap();
+    let keeper = harness.keeper;
+    assert_eq!(said, format!("the keeper of n1 (process {keeper}) is gone (signal 9)"));
+    // The node's own process dies with its keeper, before anybody could kill it.
+    for one in orphans["killed"].as_array().unwrap() {
+        assert!(gone.contains(&one["pid"].as_u64().unwrap()) && one["name"] == "sleep", "{one}");
+    }
+    assert!(orphans["killed"].as_array().unwrap().len() >= 2, "{orphans}");
+    assert_eq!(nodes.processes(), [0; 0], "it says so once they are gone");
+    assert!(is_alive(harness.guard), "it goes on");
+    signal(harness.pid("harness"), "KILL");
+    harness.ends(&nodes);
+}
+
+#[test]
+fn a_dead_guard_is_told_of_with_those_that_it_left() {
+    let (folder, nodes) = (tempfile::tempdir().unwrap(), Daemon::new());
+    let mut harness = Harness::start(folder.path(), &nodes.script());
+    eventually("all of the node runs", || nodes.processes().len() == 4);
+    let mut left = nodes.processes();
+    left.sort_unstable();
+    signal(harness.guard, "KILL");
+    // By the keeper, which lives, and by the watcher.
+    let mut told = Vec::new();
+    loop {
+        let orphans = harness.hear("orphans");
+        let killed = orphans["killed"].as_array().unwrap().iter();
+        told.extend(killed.map(|one| one["pid"].as_u64().unwrap() as u32));
+        if let Some(gone) = orphans["gone"].as_str() {
+            assert_eq!(gone, format!("the guard (process {}) is gone (signal 9)", harness.guard));
+            break;
+        }
+    }
+    told.retain(|pid| *pid != harness.keeper);
+    told.sort_unstable();
+    assert_eq!(told, left);
+    harness.ends(&nodes);
 }

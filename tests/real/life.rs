@@ -3,37 +3,32 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
 
-use crate::support::{Bench, Done, json};
-
-/// Far longer than anything here takes on a busy machine; reaching it is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Bench, Done, commanded, eventually, json, signal};
 
 #[test]
 fn ctrl_c_cleans_up_saves_and_judges() {
     let bench = Bench::new();
     let child = start(&bench);
-    wait_until("operations are recorded", || recorded(bench.path()) > 100);
-    signal(&child, "INT");
+    eventually("operations are recorded", || bench.recorded() > 100);
+    signal(child.id(), "INT");
     Done::from(child.wait_with_output().unwrap()).exits(130);
     let verdict = bench.verdict();
     assert_eq!(verdict["exit"], 130);
     assert!(verdict["operations"]["ok"].as_u64().unwrap() > 0, "{verdict}");
-    wait_until("no node is left", || processes_of(bench.path()).is_empty());
+    eventually("no node is left", || processes_of(bench.path()).is_empty());
 }
 
 #[test]
 fn a_killed_harness_leaves_no_process_and_a_history_that_can_be_judged() {
     let bench = Bench::new();
     let mut child = start(&bench);
-    wait_until("operations are recorded", || recorded(bench.path()) > 100);
+    eventually("operations are recorded", || bench.recorded() > 100);
     assert!(processes_of(bench.path()).len() >= 5, "five nodes are running");
     child.kill().unwrap();
     child.wait().unwrap();
-    wait_until("no node is left", || processes_of(bench.path()).is_empty());
+    eventually("no node is left", || processes_of(bench.path()).is_empty());
     let history = bench.latest().join("history.jsonl");
     // Nothing wrong with what was recorded, but a run that was cut off is no proof: undecided.
     let done = bench.schism(&["check", history.to_str().unwrap(), "--json"]).exits(3);
@@ -73,35 +68,7 @@ fn start(bench: &Bench) -> Child {
     bench.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
-    assert!(status.success());
-}
-
-/// Operations that were ok in the newest history in this folder.
-fn recorded(folder: &Path) -> usize {
-    let history = fs::read_to_string(folder.join("runs/latest/history.jsonl"));
-    history.map_or(0, |text| text.matches(r#""type":"ok""#).count())
-}
-
 /// Processes whose command line names this folder: each node's names its data folder.
 fn processes_of(folder: &Path) -> Vec<u32> {
-    let folder = fs::canonicalize(folder).unwrap().display().to_string();
-    let pids = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str().and_then(|name| name.parse().ok()));
-    let names = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(&folder)
-    };
-    pids.filter(names).collect()
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        sleep(Duration::from_millis(20));
-    }
+    commanded(&fs::canonicalize(folder).unwrap().display().to_string())
 }

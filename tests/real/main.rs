@@ -12,6 +12,7 @@ mod support;
 mod cleanup;
 mod cut_off;
 mod faults;
+mod guard;
 mod hunt;
 mod life;
 mod promote;

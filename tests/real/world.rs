@@ -128,10 +128,11 @@ fn a_crash_kills_the_whole_node_and_only_the_last_heal_starts_it_again() {
         assert_eq!(processes_at(&at(folder, N1)), [0; 0], "also the child that left the group");
         let both = world.apply(down(&[N1, N2])).await.unwrap();
         assert!(world.view().nodes.iter().all(|node| !node.running));
-        assert_eq!(world.heal(one).await.unwrap().count(KILLED), 1);
+        assert!(world.heal(one).await.unwrap().count(KILLED) >= 2, "it and its child");
         assert!(!world.view().nodes[0].running, "the other crash lasts");
         let effect = world.heal(both).await.unwrap();
-        assert_eq!(effect.count(KILLED), 1, "n1 was down already");
+        // The script, its child, and perhaps the `sleep` that it waits for.
+        assert!((2..=3).contains(&effect.count(KILLED)), "n1 was down already: {effect:?}");
         eventually("n1 runs anew", || {
             let now = pid(folder, N1);
             !now.trim().is_empty() && now != first
@@ -151,28 +152,29 @@ fn a_pause_stops_every_process_and_only_the_last_heal_lets_them_go_on() {
         assert_eq!(states(folder), stopped);
         let before = beats(folder, N1);
         let second = world.apply(pause(&[N1])).await.unwrap();
-        assert_eq!(world.heal(first).await.unwrap().count(STOPPED), 1);
+        assert!(world.heal(first).await.unwrap().count(STOPPED) >= 2);
         assert_eq!(states(folder), stopped, "the other pause lasts");
         assert!(world.view().nodes[0].paused);
         assert_eq!(beats(folder, N1), before);
-        assert_eq!(world.heal(second).await.unwrap().count(STOPPED), 1);
+        assert!(world.heal(second).await.unwrap().count(STOPPED) >= 2, "they were seen again");
         eventually("it goes on", || beats(folder, N1) > before).await;
         assert!(!world.view().nodes[0].paused);
     });
 }
 
 #[test]
-fn a_crash_beats_a_pause_and_what_starts_paused_stays_so() {
+fn a_crash_beats_a_pause_and_who_is_paused_is_not_started_before_that_is_over() {
     with_world(&[BEATS], async |world, folder| {
         eventually("it runs", || beats(folder, N1) > 0).await;
         let paused = world.apply(pause(&[N1])).await.unwrap();
         let crashed = world.apply(down(&[N1])).await.unwrap();
         assert_eq!(processes_at(folder), [0; 0]);
-        assert_eq!(world.heal(crashed).await.unwrap().count(KILLED), 1);
-        assert_eq!(states(folder), BTreeSet::from(['T']), "started again, and stopped");
         let before = beats(folder, N1);
+        assert!(world.heal(crashed).await.unwrap().count(KILLED) >= 2);
+        assert_eq!(processes_at(folder), [0; 0], "it runs no code before the pause is over");
         world.heal(paused).await.unwrap();
         eventually("it goes on", || beats(folder, N1) > before).await;
+        assert_eq!(world.deaths(), [], "all deaths were ordered");
     });
 }
 

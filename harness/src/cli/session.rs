@@ -62,6 +62,9 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     if let Some(late) = plan.left_out() {
         screen::remark(&format!("{} seed {}: {late}", workload.name, request.seed));
     }
+    for told in worlds::clean_up(request.out) {
+        screen::remark(&told);
+    }
     let place = worlds::claim()?;
 
     let started = jiff::ZonedDateTime::now();
@@ -199,9 +202,6 @@ fn judge_and_report(
     verdict.phases_ms.push(("judge".to_string(), began.elapsed().as_secs_f64() * 1e3));
     if workload.rate.is_some() {
         judge::set_latencies(&mut verdict.operations, &finished.from_due);
-    }
-    if let Some(trouble) = &finished.trouble {
-        judge::doubt(&mut verdict, trouble);
     }
     if finished.end == Reason::Interrupted {
         verdict.exit = EXIT_INTERRUPTED;

@@ -41,6 +41,8 @@ pub struct Context {
     pub clients_stop: Signal,
     /// Everything else stops.
     pub over: Signal,
+    /// The world cannot be changed any more.
+    pub broken: Signal,
     /// What every node said of itself last; a node that does not answer is not in it.
     pub statuses: RefCell<BTreeMap<NodeId, NodeStatus>>,
     /// Overlays that hold now, each with the words for it.
@@ -55,6 +57,7 @@ pub struct Context {
     /// Nodes that were stopped and have not said since that they are recovering no longer.
     forgot: RefCell<BTreeSet<NodeId>>,
     memory_lost: RefCell<Option<String>>,
+    troubles: RefCell<Vec<String>>,
     can_progress: Cell<Option<bool>>,
     names: Vec<Name>,
 }
@@ -89,6 +92,7 @@ impl Context {
             model,
             clients_stop: Signal::default(),
             over: Signal::default(),
+            broken: Signal::default(),
             statuses: RefCell::default(),
             active: RefCell::default(),
             dead: RefCell::default(),
@@ -97,6 +101,7 @@ impl Context {
             leader: Cell::new(None),
             forgot: RefCell::default(),
             memory_lost: RefCell::default(),
+            troubles: RefCell::default(),
             can_progress: Cell::new(None),
             names: NodeId::all(nodes).map(|node| node.to_string().into()).collect(),
         }
@@ -146,6 +151,19 @@ impl Context {
             self.recorder.note_progress(invoked);
         }
         returned
+    }
+
+    /// Records that something of the harness's own went wrong, once.
+    pub fn trouble(&self, what: String) {
+        if !self.troubles.borrow().contains(&what) {
+            self.remark(Remark::Trouble { what: what.clone() });
+            self.troubles.borrow_mut().push(what);
+        }
+    }
+
+    /// What went wrong first.
+    pub fn first_trouble(&self) -> Option<String> {
+        self.troubles.borrow().first().cloned()
     }
 
     /// Announces a phase.

@@ -86,8 +86,6 @@ pub struct Finished {
     /// In an open loop: latencies of ok operations counted from when each was due, ascending. The
     /// history knows only when an operation was asked.
     pub from_due: Vec<Nanos>,
-    /// What could not be carried out, in a sentence. Such a run cannot be called valid.
-    pub trouble: Option<String>,
 }
 
 /// Why a run could not be carried out. The history so far is on disk, and the cluster has been
@@ -137,6 +135,9 @@ pub enum RunError {
         what was recorded before is kept"
     )]
     History(io::Error),
+    /// The world broke before anything was asked of the system.
+    #[error("{0}; run again")]
+    Broken(String),
     /// It was interrupted before anything was asked of the system.
     #[error("interrupted before the system was ready")]
     Interrupted,

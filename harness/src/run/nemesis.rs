@@ -122,6 +122,7 @@ impl Nemesis {
             describe: words.clone(),
             lasts_ms: Some(strike.lasts.as_secs_f64() * 1e3),
             adaptive: action.is_adaptive(),
+            halts: action.halts(),
             action: serde_json::to_value(&action).expect("an action is JSON"),
         });
         let started = self.context.remark(Remark::Fault(strike.fault.clone(), start));

@@ -46,6 +46,7 @@ pub async fn run(setup: Setup) -> Result<Finished, RunError> {
     let clock = Rc::clone(&context.clock);
     clock.spawn(Box::pin(watch::flush(Rc::clone(&context))));
     clock.spawn(Box::pin(watch::stalls(Rc::clone(&context))));
+    clock.spawn(Box::pin(watch::world(Rc::clone(&context))));
     if let Some(viewer) = setup.progress {
         clock.spawn(Box::pin(progress::show(Rc::clone(&context), viewer)));
     }
@@ -59,28 +60,26 @@ pub async fn run(setup: Setup) -> Result<Finished, RunError> {
         probe: Rc::default(),
         phases: Vec::new(),
         hurry: None,
-        trouble: None,
         bypass_checks,
     };
     let played = script.play(&readiness, setup.ready).await;
     context.clients_stop.set();
     context.over.set();
     let stopping = context.clock.now();
-    let stopped = context.world.stop().await;
+    if let Err(error) = context.world.stop().await {
+        context.trouble(error.to_string());
+    }
     script.phases.push(("stop".to_string(), stopping, context.clock.now()));
     context.recorder.close();
     if let Some(error) = context.recorder.take_error() {
         return Err(RunError::History(error));
     }
     let end = played?;
-    let trouble = [script.trouble, stopped.err().map(|error| error.to_string())];
-    let trouble: Vec<String> = trouble.into_iter().flatten().collect();
     let phases_ms = script.phases.into_iter();
     Ok(Finished {
         end,
         phases_ms: phases_ms.map(|(name, from, to)| (name, (to - from) as f64 / 1e6)).collect(),
         from_due: context.recorder.take_from_due(),
-        trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     })
 }
 
@@ -98,8 +97,6 @@ struct Script {
     phases: Vec<(String, Nanos, Nanos)>,
     /// After a violation: when everything must be over.
     hurry: Option<Nanos>,
-    /// What the world could not do.
-    trouble: Option<String>,
     bypass_checks: Rc<Cell<u64>>,
 }
 
@@ -145,13 +142,18 @@ impl Script {
         self.or_trouble(recovered, ());
         self.phase_ends("recovery", from);
 
-        if self.trouble.is_none() && end != Reason::Interrupted && !self.broken() {
-            self.ask_everyone().await;
+        if context.first_trouble().is_none() && end != Reason::Interrupted && !self.broken() {
+            tokio::select! {
+                biased;
+                () = context.broken.wait() => {}
+                () = self.ask_everyone() => {}
+            }
         }
         context.note_deaths();
         context.remark(Remark::BypassCheck { checks: self.bypass_checks.get() });
-        let reason = if self.trouble.is_some() { Reason::Trouble } else { end };
-        context.remark(Remark::End { reason, why: self.trouble.clone() });
+        let why = context.first_trouble();
+        let reason = if why.is_some() { Reason::Trouble } else { end };
+        context.remark(Remark::End { reason, why });
         Ok(end)
     }
 
@@ -170,6 +172,9 @@ impl Script {
             }
             if self.interrupt.is_set() {
                 return Err(RunError::Interrupted);
+            }
+            if let Some(why) = self.context.first_trouble() {
+                return Err(RunError::Broken(why));
             }
             if self.context.clock.now() >= deadline {
                 let nonsense = readiness.nonsense();
@@ -296,7 +301,11 @@ impl Script {
         let longest = context.clock.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
         let deadline =
             self.hurry.map_or(longest, |at| longest.min(at - nanos(AFTER_VIOLATION) / 5 * 4));
-        within(&*context.clock, deadline, wait).await;
+        tokio::select! {
+            biased;
+            () = context.broken.wait() => {}
+            _ = within(&*context.clock, deadline, wait) => {}
+        }
         Ok(())
     }
 
@@ -319,16 +328,17 @@ impl Script {
         tokio::select! {
             biased;
             () = self.interrupt.wait() => Some(Reason::Interrupted),
+            () = self.context.broken.wait() => Some(Reason::Trouble),
             () = recorder.failed.wait() => Some(Reason::Interrupted),
             () = recorder.violated.wait(), if !self.keep_going => Some(Reason::Violation),
             () = self.context.clock.sleep_until(at) => None,
         }
     }
 
-    /// The result, or this instead and a note of what could not be done.
-    fn or_trouble<T>(&mut self, result: Result<T, WorldError>, instead: T) -> T {
+    /// The result, or this instead and a remark of what could not be done.
+    fn or_trouble<T>(&self, result: Result<T, WorldError>, instead: T) -> T {
         result.unwrap_or_else(|error| {
-            self.trouble.get_or_insert_with(|| error.to_string());
+            self.context.trouble(error.to_string());
             instead
         })
     }

@@ -44,6 +44,19 @@ pub async fn bypasses(context: Rc<Context>, checks: Rc<Cell<u64>>) {
     }
 }
 
+/// Waits for the end of the world: what nobody can change any more is not disturbed on.
+pub async fn world(context: Rc<Context>) {
+    tokio::select! {
+        why = context.world.broken() => {
+            context.trouble(why.to_string());
+            // Nobody owes anything who was ended.
+            context.note_progress(false);
+            context.broken.set();
+        }
+        () = context.over.wait() => {}
+    }
+}
+
 /// Records when the machine stood still.
 pub async fn stalls(context: Rc<Context>) {
     while !context.over.is_set() {

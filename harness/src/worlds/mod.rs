@@ -8,7 +8,7 @@ pub mod processes;
 pub mod simulated;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use schism_verify::models::Model;
@@ -47,6 +47,11 @@ pub trait World {
     fn client(&self, client: ClientId) -> Box<dyn Client>;
     /// One who reaches nodes past every fault: for statuses, the probe and the end of a run.
     fn direct(&self) -> Box<dyn Client>;
+    /// Ends when the world cannot be changed any more, whatever is asked of it: why, and what
+    /// became of its nodes, which are gone by then.
+    fn broken(&self) -> Local<'_, WorldError> {
+        Box::pin(std::future::pending())
+    }
     /// Ends every node and says what would not end.
     fn stop(&self) -> Local<'_, Result<(), WorldError>>;
 }
@@ -79,6 +84,19 @@ pub struct Start {
     pub node_seeds: Vec<u64>,
     /// Whether anybody will look at the frames between nodes.
     pub reads_frames: bool,
+}
+
+/// Ends what runs below `out` left that were killed with everybody who held their nodes, and says
+/// so in sentences.
+#[cfg(target_os = "linux")]
+pub fn clean_up(out: &Path) -> Vec<String> {
+    processes::abandoned(out)
+}
+
+/// Nothing was ever left here.
+#[cfg(not(target_os = "linux"))]
+pub fn clean_up(_: &Path) -> Vec<String> {
+    Vec::new()
 }
 
 /// Takes a place in the world of real processes.

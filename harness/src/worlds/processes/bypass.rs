@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::action::NodeId;
 
-use super::procfs;
+use super::procfs::{self, Table};
 
 /// `st` of an established connection in /proc/net/tcp (include/net/tcp_states.h).
 const ESTABLISHED: &str = "01";
@@ -20,15 +20,14 @@ struct Row {
     inode: u64,
 }
 
-/// Looks now; each connection is a sentence. `nodes` are the groups of the nodes' processes under
-/// `guard`, `node_at` says whose own address that is.
+/// Looks now; each connection is a sentence. `keepers` say whose descendants belong to which node,
+/// `node_at` says whose own address that is.
 pub(super) fn look(
-    guard: i32,
-    nodes: &BTreeMap<NodeId, i32>,
+    keepers: &BTreeMap<i32, NodeId>,
     node_at: impl Fn(SocketAddr) -> Option<NodeId>,
 ) -> Vec<String> {
     let mut owners = BTreeMap::new();
-    for (node, process) in procfs::of_nodes(guard, nodes) {
+    for (node, process) in Table::now().of_nodes(keepers) {
         // Gone between two looks: it has no connections any more.
         for inode in procfs::sockets(process.pid).unwrap_or_default() {
             owners.insert(inode, node);

@@ -57,7 +57,9 @@ impl World for Processes {
     }
 
     fn view(&self) -> View {
-        let lives = |node| self.nodes.pid(node).is_some();
+        // Once nobody holds the nodes, they are being ended.
+        let held = self.nodes.alarm.why().is_none();
+        let lives = |node| held && self.nodes.pid(node).is_some();
         self.overlays.borrow().view(self.launches.len() as u8, lives)
     }
 
@@ -100,12 +102,15 @@ impl World for Processes {
 
     fn bypasses(&self) -> Local<'_, Vec<String>> {
         Box::pin(async {
-            let guard = self.nodes.guard;
-            let nodes = self.nodes.pids.lock().expect("no panic while looking").clone();
+            let keepers = self.nodes.lives.lock().expect("no panic while looking").keepers.clone();
             let addresses = self.net.nodes();
-            let look = move || bypass::look(guard, &nodes, |address| addresses.owner(address));
+            let look = move || bypass::look(&keepers, |address| addresses.owner(address));
             spawn_blocking(look).await.expect("looking does not panic")
         })
+    }
+
+    fn broken(&self) -> Local<'_, WorldError> {
+        Box::pin(self.nodes.broken())
     }
 
     fn stop(&self) -> Local<'_, Result<(), WorldError>> {

@@ -2,6 +2,7 @@
 //! It never travels further than the pipe between them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -38,31 +39,51 @@ pub(super) enum NodeSignal {
     Continue,
 }
 
-/// What the guard reports. Every order is answered, in order; exits come when they happen.
+/// What is reported, by the guard and by those above and below it. Every order is answered, in
+/// order; all else comes when it happens.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Report {
-    Spawned {
-        node: NodeId,
-        pid: i32,
-    },
+    /// The guard is there.
+    Guard { pid: i32 },
+    /// By its keeper, as is `Failed` and `Exited`.
+    Spawned { node: NodeId, pid: i32, keeper: i32 },
     /// Not spawned, and why.
-    Failed {
-        node: NodeId,
-        error: String,
-    },
-    /// So many processes got the signal.
-    Signalled {
-        processes: usize,
-    },
-    /// The process that was spawned has been reaped: `exit 1`, `signal 9`.
-    Exited {
-        node: NodeId,
-        pid: i32,
-        how: String,
-    },
+    Failed { node: NodeId, error: String },
+    /// The process that was spawned has been reaped: `exit 1`, `signal 9`. `left`: processes that
+    /// it started and that live on.
+    Exited { node: NodeId, pid: i32, how: String, left: u64 },
+    /// So many processes are confirmed to be gone, stopped or told to go on; these are not.
+    Signalled { processes: u64, unconfirmed: Vec<i32> },
+    /// A keeper has nobody left to keep.
+    Kept { keeper: i32 },
+    /// Whoever kept these has ended before its time, and they were killed for it.
+    Orphans(Orphans),
     /// At the end: these would not die.
-    Left {
-        pids: Vec<i32>,
-    },
+    Left { processes: Vec<Named> },
+}
+
+/// What became of processes whose keeper, guard or watcher is gone.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Orphans {
+    /// Who is gone, and how it ended; None: who tells this does not know.
+    pub(super) gone: Option<String>,
+    pub(super) killed: Vec<Named>,
+    /// They did not die.
+    pub(super) left: Vec<Named>,
+    /// Killed too, and not named here.
+    pub(super) more: u64,
+}
+
+/// A process as people look for it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) struct Named {
+    pub(super) pid: i32,
+    pub(super) name: String,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.pid)
+    }
 }

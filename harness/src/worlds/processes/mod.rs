@@ -1,22 +1,24 @@
 //! The real world: node processes under a guard, joined by the proxy.
 //! It never waits for a node to be ready, and never asks one anything.
 
+mod alarm;
 mod bypass;
 mod claim;
 mod cluster;
 mod files;
 pub mod guard;
+mod held;
 mod messages;
 mod nodes;
 mod on_links;
 mod on_nodes;
 mod procfs;
 mod real_time;
-mod spawn;
+mod sweep;
 mod watch;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -38,6 +40,7 @@ use watch::Watch;
 
 pub use files::layouts;
 pub use real_time::RealTime;
+pub use sweep::abandoned;
 
 /// Makes a client that dials so.
 pub type MakeClient = Box<dyn Fn(Rc<dyn Dial>) -> Box<dyn Client>>;
@@ -79,6 +82,9 @@ pub struct Processes {
     overlays: RefCell<Overlays>,
     /// What active overlays did when they were put on.
     effects: RefCell<BTreeMap<OverlayId, Effect>>,
+    /// Nodes to be started once no overlay pauses them any more: what is stopped before its first
+    /// step and what is not there are the same to everybody.
+    waiting: RefCell<BTreeSet<NodeId>>,
     /// Held while processes are being changed, so that changes happen one after the other. Links
     /// change at once, whatever the processes do.
     changing: Mutex<()>,
@@ -123,8 +129,8 @@ impl Processes {
         let links = all_links(count, clients);
         let proxy = Proxy::start(&net, &links, seed, frames)
             .map_err(|error| WorldError(error.to_string()))?;
-        let nodes = Nodes::start(&guard)?;
-        let watch = Watch::start(nodes.pids.clone())
+        let nodes = Nodes::start(&guard, &directory)?;
+        let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
         let world = Processes {
             clock,
@@ -138,6 +144,7 @@ impl Processes {
             directory,
             overlays: RefCell::default(),
             effects: RefCell::default(),
+            waiting: RefCell::default(),
             changing: Mutex::default(),
             net,
         };

@@ -1,9 +1,9 @@
 //! The nodes' processes as the harness knows them: orders to the guard, and what it reported.
 //! It never decides what should run: the overlays do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex as StdMutex};
@@ -11,39 +11,57 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OnceCell};
 use tokio::task::{spawn_blocking, spawn_local};
-use tokio::time::{Instant, timeout};
+use tokio::time::{sleep, timeout};
 
-use super::messages::{NodeSignal, Order, Report, Spawn};
-use super::procfs;
+use super::alarm::Alarm;
+use super::held::Held;
+use super::messages::{Named, NodeSignal, Order, Orphans, Report, Spawn};
+use super::procfs::{self, Process};
+use super::sweep;
 use crate::action::NodeId;
 use crate::worlds::WorldError;
 
-/// The guard answers within milliseconds; a machine that takes longer than this is stuck.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// A stopped process is stopped as soon as it leaves the kernel; this is for a disk that is slow.
-const STOP_MAX: Duration = Duration::from_secs(2);
-/// Between looks whether all threads have stopped.
-const STOP_PAUSE: Duration = Duration::from_millis(1);
-/// The guard gives up on what will not die after 10 s; it needs a moment more to say so.
-const END_MAX: Duration = Duration::from_secs(15);
+/// The guard gives up on what will not die after 30 s; a machine that takes longer than this is
+/// stuck.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// How whoever we killed has ended.
 const KILLED: &str = "signal 9";
 
-/// Each running node's process, shared with the watch; it leads the node's group.
-pub(super) type Pids = Arc<StdMutex<BTreeMap<NodeId, i32>>>;
+/// What lives of the nodes, shared with the watch.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    /// The process of each running node that was spawned.
+    pub(super) pids: BTreeMap<NodeId, i32>,
+    /// Whose descendants belong to which node.
+    pub(super) keepers: BTreeMap<i32, NodeId>,
+    /// Who is above the keepers, and how to call it.
+    pub(super) chain: BTreeMap<i32, &'static str>,
+}
+
+pub(super) type Shared = Arc<StdMutex<Lives>>;
 
 /// The guard and what it spawned.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    pub(super) guard: i32,
-    pub(super) pids: Pids,
-    child: RefCell<Option<Child>>,
+    pub(super) lives: Shared,
+    pub(super) alarm: Alarm,
+    /// What the harness started: everything else is below it.
+    watcher: Process,
+    /// The run's.
+    directory: PathBuf,
+    child: Mutex<Child>,
+    /// Says that somebody holds the nodes.
+    held: RefCell<Option<Held>>,
     /// None: the guard has been told to end.
     orders: Mutex<Option<ChildStdin>>,
     known: Rc<Known>,
+    /// What became of everybody once the alarm was raised.
+    swept: OnceCell<Swept>,
+    /// Somebody was told of it.
+    told: Cell<bool>,
 }
 
 /// A node that ended though nobody had ordered it.
@@ -51,6 +69,12 @@ pub(super) struct Nodes {
 pub(super) struct Ended {
     pub(super) node: NodeId,
     pub(super) how: String,
+}
+
+#[derive(Clone, Debug)]
+struct Swept {
+    sentence: String,
+    left: Vec<Named>,
 }
 
 #[derive(Debug, Default)]
@@ -66,14 +90,16 @@ struct Table {
     ended: Vec<Ended>,
     /// Answers to orders that nobody has taken yet.
     answers: Vec<Report>,
-    left: Vec<i32>,
-    /// The guard's output has ended.
+    orphans: Vec<Orphans>,
+    /// The guard was told to end.
+    ending: bool,
+    /// The reports have ended.
     silent: bool,
 }
 
 impl Nodes {
     /// Starts the guard.
-    pub(super) fn start(program: &Path) -> Result<Nodes, WorldError> {
+    pub(super) fn start(program: &Path, directory: &Path) -> Result<Nodes, WorldError> {
         let spawned =
             Command::new(program).arg("guard").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.map_err(|error| {
@@ -83,23 +109,40 @@ impl Nodes {
             ))
         })?;
         let pid = child.id().expect("it has not been waited for").cast_signed();
+        let watcher = procfs::process(pid).unwrap_or(Process { pid, started: 0 });
+        let held = Held::mark(directory, watcher).map_err(|error| {
+            let place = directory.display();
+            WorldError(format!("the nodes' files cannot be written below {place}: {error}"))
+        })?;
         let orders = child.stdin.take().expect("its input is a pipe");
         let reports = child.stdout.take().expect("its output is a pipe");
-        let known = Rc::<Known>::default();
-        let pids = Pids::default();
-        spawn_local(listen(reports, known.clone(), pids.clone()));
+        let (known, alarm) = (Rc::<Known>::default(), Alarm::new());
+        let chain = BTreeMap::from([(pid, "the watcher")]);
+        let lives = Arc::new(StdMutex::new(Lives { chain, ..Lives::default() }));
+        let listener = Listener {
+            watcher: pid,
+            known: known.clone(),
+            lives: lives.clone(),
+            alarm: alarm.clone(),
+        };
+        spawn_local(listener.listen(reports));
         Ok(Nodes {
-            guard: pid,
-            pids,
-            child: RefCell::new(Some(child)),
+            lives,
+            alarm,
+            watcher,
+            directory: directory.to_path_buf(),
+            child: Mutex::new(child),
+            held: RefCell::new(Some(held)),
             orders: Mutex::new(Some(orders)),
             known,
+            swept: OnceCell::new(),
+            told: Cell::new(false),
         })
     }
 
     /// The node's process, if it runs.
     pub(super) fn pid(&self, node: NodeId) -> Option<i32> {
-        self.pids.lock().expect("no panic while looking").get(&node).copied()
+        self.lives.lock().expect("no panic while looking").pids.get(&node).copied()
     }
 
     /// Nodes that ended unordered, since last asked.
@@ -124,161 +167,243 @@ impl Nodes {
         }
     }
 
-    /// Kills nodes and waits until they have been reaped: how many there were.
+    /// Kills every process of these nodes: how many are confirmed to be gone.
     pub(super) async fn kill(&self, nodes: &[NodeId]) -> Result<u64, WorldError> {
-        let killed = self.running(nodes);
-        self.known.table.borrow_mut().doomed.extend(&killed);
-        self.signal(nodes, NodeSignal::Kill).await?;
-        for (&node, &pid) in &killed {
-            let reaped = self.wait_until(|_| self.pid(node) != Some(pid));
-            if !reaped.await {
-                return Err(WorldError(format!(
-                    "{node} (process {pid}) was killed and has not ended within {ANSWER_MAX:?}; \
-                     look at /proc/{pid}/stack for what the kernel waits for"
-                )));
-            }
-        }
-        Ok(killed.len() as u64)
+        let running = |&node| Some((node, self.pid(node)?));
+        self.known.table.borrow_mut().doomed.extend(nodes.iter().filter_map(running));
+        let what = "was killed and has not ended; look at /proc/PID/stack for what it waits for";
+        self.signal(nodes, NodeSignal::Kill, what).await
     }
 
-    /// Stops nodes and waits until every thread of theirs has been seen stopped: how many.
+    /// Stops every process of these nodes: how many were seen stopped in every thread.
     pub(super) async fn stop(&self, nodes: &[NodeId]) -> Result<u64, WorldError> {
-        let start = Instant::now();
-        loop {
-            // Again each time: what was forked meanwhile has to hear it too.
-            self.signal(nodes, NodeSignal::Stop).await?;
-            let (guard, groups) = (self.guard, self.running(nodes));
-            let count = groups.len() as u64;
-            let look = move || first_not_stopped(guard, &groups);
-            let Some(node) = spawn_blocking(look).await.expect("looking does not panic") else {
-                return Ok(count);
-            };
-            // A node that has died meanwhile is not waited for.
-            if start.elapsed() > STOP_MAX && self.pid(node).is_some() {
-                return Err(WorldError(format!(
-                    "{node} was sent SIGSTOP and still runs after {STOP_MAX:?}; look at \
-                     /proc/PID/task/*/stat of its processes"
-                )));
-            }
-            tokio::time::sleep(STOP_PAUSE).await;
-        }
+        let what = "was sent SIGSTOP and still runs; look at /proc/PID/task/*/stat";
+        self.signal(nodes, NodeSignal::Stop, what).await
     }
 
     /// Lets stopped nodes go on.
     pub(super) async fn resume(&self, nodes: &[NodeId]) -> Result<(), WorldError> {
-        self.signal(nodes, NodeSignal::Continue).await.map(drop)
-    }
-
-    /// The processes of those of these nodes that run.
-    fn running(&self, nodes: &[NodeId]) -> BTreeMap<NodeId, i32> {
-        nodes.iter().filter_map(|&node| Some((node, self.pid(node)?))).collect()
+        self.signal(nodes, NodeSignal::Continue, "").await.map(drop)
     }
 
     /// Ends every node and the guard itself.
     pub(super) async fn end(&self) -> Result<(), WorldError> {
-        for (&node, &pid) in self.pids.lock().expect("no panic while looking").iter() {
-            self.known.table.borrow_mut().doomed.insert(node, pid);
-        }
-        drop(self.orders.lock().await.take());
-        let Some(mut guard) = self.child.borrow_mut().take() else { return Ok(()) };
-        let ended = timeout(END_MAX, guard.wait()).await;
-        if ended.is_ok_and(|status| status.is_ok_and(|status| status.success())) {
+        self.let_end().await;
+        let mut child = self.child.lock().await;
+        let well = tokio::select! {
+            status = timeout(ANSWER_MAX, child.wait()) => {
+                status.is_ok_and(|status| status.is_ok_and(|status| status.success()))
+            }
+            _ = self.alarm.raised() => false,
+        };
+        drop(child);
+        if well {
+            drop(self.held.take());
             return Ok(());
         }
-        self.wait_until(|table| table.silent).await;
-        let left = &self.known.table.borrow().left;
-        Err(WorldError(format!(
-            "the guard (process {}) did not end every node; still there: {left:?}; end them by \
-                hand",
-            self.guard
-        )))
+        self.alarm.raise("the guard did not end every node");
+        let told = self.told.replace(true);
+        let Swept { sentence, left } = self.swept().await;
+        if left.is_empty() {
+            drop(self.held.take());
+        }
+        if told && left.is_empty() { Ok(()) } else { Err(WorldError(sentence.clone())) }
     }
 
-    /// One order at a time: whoever changes processes holds `Processes::changing`.
-    async fn signal(&self, nodes: &[NodeId], signal: NodeSignal) -> Result<(), WorldError> {
+    /// Ends when the nodes cannot be held any more, whatever was asked: why, and what became of
+    /// those that were left.
+    pub(super) async fn broken(&self) -> WorldError {
+        self.alarm.raised().await;
+        self.told.set(true);
+        WorldError(self.swept().await.sentence.clone())
+    }
+
+    /// Ends everybody by descent, as the guard cannot be relied upon.
+    async fn swept(&self) -> &Swept {
+        self.swept.get_or_init(|| self.sweep()).await
+    }
+
+    async fn sweep(&self) -> Swept {
+        let why = self.alarm.why().unwrap_or_default();
+        let (watcher, directory) = (self.watcher, self.directory.clone());
+        let below = spawn_blocking(move || sweep::below(watcher.pid)).await;
+        let mut below = below.expect("killing does not panic");
+        self.let_end().await;
+        let mut child = self.child.lock().await;
+        // It may be gone already.
+        let _ = child.start_kill();
+        let _ = timeout(ANSWER_MAX, child.wait()).await;
+        // All between us and the nodes may have been killed at once.
+        let strays = spawn_blocking(move || sweep::of_run(&directory, watcher)).await;
+        let strays = strays.expect("killing does not panic");
+        below.killed.extend(strays.killed);
+        below.left.extend(strays.left);
+        let silent = self.wait(|table| table.silent);
+        // Whoever has said what it killed has said so by then.
+        let _ = timeout(ANSWER_MAX, silent).await;
+        let mut more = 0;
+        for orphans in &self.known.table.borrow().orphans {
+            below.killed.extend(orphans.killed.iter().cloned());
+            below.left.extend(orphans.left.iter().cloned());
+            more += orphans.more;
+        }
+        let lives = self.lives.lock().expect("no panic while looking");
+        let ours = |one: &Named| {
+            lives.chain.contains_key(&one.pid) || lives.keepers.contains_key(&one.pid)
+        };
+        below.killed.retain(|one| !ours(one));
+        below.left.retain(|one| sweep::lives(one.pid));
+        let mut sentence = below.say(&why);
+        if more > 0 {
+            sentence = format!("{sentence}; {more} more were killed");
+        }
+        Swept { sentence, left: below.left.into_iter().collect() }
+    }
+
+    /// Tells the guard to end, and takes whatever ends now for ordered.
+    async fn let_end(&self) {
+        {
+            let mut table = self.known.table.borrow_mut();
+            table.ending = true;
+            table.doomed.extend(&self.lives.lock().expect("no panic while looking").pids);
+        }
+        drop(self.orders.lock().await.take());
+    }
+
+    /// One order at a time: whoever changes processes holds `Processes::changing`. An error that
+    /// says what a process did, if one is not confirmed to have obeyed.
+    async fn signal(
+        &self,
+        nodes: &[NodeId],
+        signal: NodeSignal,
+        what: &str,
+    ) -> Result<u64, WorldError> {
         self.send(&Order::Signal { nodes: nodes.to_vec(), signal }).await?;
-        self.answer(|report| matches!(report, Report::Signalled { .. })).await.map(drop)
+        let answer = self.answer(|report| matches!(report, Report::Signalled { .. })).await?;
+        let Report::Signalled { processes, unconfirmed } = answer else {
+            unreachable!("it was asked for")
+        };
+        let Some(pid) = unconfirmed.first() else { return Ok(processes) };
+        let nodes = nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ");
+        Err(WorldError(format!("process {pid} of {nodes} {what}").replace("PID", &pid.to_string())))
     }
 
     async fn send(&self, order: &Order) -> Result<(), WorldError> {
         let mut line = serde_json::to_vec(order).expect("an order is plain data");
         line.push(b'\n');
         let mut orders = self.orders.lock().await;
-        let Some(pipe) = orders.as_mut() else {
-            return Err(WorldError("the world has been stopped; start another".into()));
-        };
-        pipe.write_all(&line).await.map_err(|error| self.gone(&error.to_string()))
+        let Some(pipe) = orders.as_mut() else { return Err(stopped()) };
+        // A pipe that nobody reads is full one day.
+        tokio::select! {
+            written = pipe.write_all(&line) => if written.is_ok() { return Ok(()) },
+            _ = self.alarm.raised() => {}
+        }
+        drop(orders);
+        Err(self.broken().await)
     }
 
     /// The first report of this kind that nobody has taken.
     async fn answer(&self, wanted: impl Fn(&Report) -> bool) -> Result<Report, WorldError> {
         let found = |table: &Table| table.answers.iter().position(&wanted);
-        self.wait_until(|table| found(table).is_some() || table.silent).await;
-        let mut table = self.known.table.borrow_mut();
-        match found(&table) {
-            Some(at) => Ok(table.answers.remove(at)),
-            None => Err(self.gone("it does not answer")),
+        tokio::select! {
+            biased;
+            () = self.wait(|table| found(table).is_some() || table.ending) => {}
+            error = self.broken() => return Err(error),
+            () = sleep(ANSWER_MAX) => self.alarm.raise("the guard does not answer"),
+        }
+        let place = found(&self.known.table.borrow());
+        match place {
+            Some(at) => Ok(self.known.table.borrow_mut().answers.remove(at)),
+            None if self.alarm.why().is_some() => Err(self.broken().await),
+            None => Err(stopped()),
         }
     }
 
-    /// Whether it came true in time.
-    async fn wait_until(&self, holds: impl Fn(&Table) -> bool) -> bool {
-        let waiting = async {
-            loop {
-                let changed = self.known.changed.notified();
-                if holds(&self.known.table.borrow()) {
-                    return;
-                }
-                changed.await;
+    async fn wait(&self, holds: impl Fn(&Table) -> bool) {
+        loop {
+            let changed = self.known.changed.notified();
+            if holds(&self.known.table.borrow()) {
+                return;
             }
-        };
-        timeout(ANSWER_MAX, waiting).await.is_ok()
-    }
-
-    fn gone(&self, why: &str) -> WorldError {
-        let guard = self.guard;
-        WorldError(format!(
-            "the guard (process {guard}) is gone: {why}; its nodes died with it, so run again"
-        ))
+            changed.await;
+        }
     }
 }
 
-/// A node of which some thread runs. One that has no process at all is not stopped: it is gone,
-/// and its end will be reported.
-fn first_not_stopped(guard: i32, groups: &BTreeMap<NodeId, i32>) -> Option<NodeId> {
-    let processes = procfs::of_nodes(guard, groups);
-    groups.keys().copied().find(|&node| {
-        let mut own = processes.iter().filter(|&&(of, _)| of == node).peekable();
-        own.peek().is_none() || !own.all(|(_, process)| procfs::is_stopped(process.pid))
-    })
+fn stopped() -> WorldError {
+    WorldError("the world has been stopped; start another".into())
 }
 
-/// Takes down what the guard reports, until it is gone.
-async fn listen(reports: ChildStdout, known: Rc<Known>, pids: Pids) {
-    let mut lines = BufReader::new(reports).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let Ok(report) = serde_json::from_str(&line) else { continue };
-        let mut table = known.table.borrow_mut();
-        let mut pids = pids.lock().expect("no panic while looking");
+/// Takes down what is reported, until everybody is gone who could.
+struct Listener {
+    watcher: i32,
+    known: Rc<Known>,
+    lives: Shared,
+    alarm: Alarm,
+}
+
+impl Listener {
+    async fn listen(self, reports: ChildStdout) {
+        let mut lines = BufReader::new(reports).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let Ok(report) = serde_json::from_str(&line) else { continue };
+            self.hear(report);
+            self.known.changed.notify_waiters();
+        }
+        let mut table = self.known.table.borrow_mut();
+        table.silent = true;
+        if !table.ending {
+            self.alarm.raise(&format!("the watcher (process {}) is gone", self.watcher));
+        }
+        drop(table);
+        self.known.changed.notify_waiters();
+    }
+
+    fn hear(&self, report: Report) {
+        let mut table = self.known.table.borrow_mut();
+        let mut lives = self.lives.lock().expect("no panic while looking");
         match report {
-            Report::Exited { node, pid, how } => {
-                pids.remove(&node);
+            Report::Guard { pid } => drop(lives.chain.insert(pid, "the guard")),
+            Report::Exited { node, pid, how, left } => {
+                if lives.pids.get(&node) == Some(&pid) {
+                    lives.pids.remove(&node);
+                }
                 // One that died of something else a moment before the kill died by itself.
-                let ordered = table.doomed.remove(&node) == Some(pid) && how == KILLED;
-                if !ordered {
+                let doomed = table.doomed.get(&node) == Some(&pid);
+                if doomed {
+                    table.doomed.remove(&node);
+                }
+                let ordered = doomed && how == KILLED;
+                // Whatever dies after the alarm dies of that.
+                let follows = self.alarm.why().is_some();
+                if !ordered && !follows {
+                    let how = if how == "exit 0" && left > 0 { in_background(left) } else { how };
                     table.ended.push(Ended { node, how });
                 }
             }
-            Report::Left { pids } => table.left = pids,
-            Report::Spawned { node, pid } => {
-                pids.insert(node, pid);
-                table.answers.push(Report::Spawned { node, pid });
+            Report::Spawned { node, pid, keeper } => {
+                lives.pids.insert(node, pid);
+                lives.keepers.insert(keeper, node);
+                table.answers.push(Report::Spawned { node, pid, keeper });
+            }
+            Report::Kept { keeper } => drop(lives.keepers.remove(&keeper)),
+            Report::Orphans(orphans) => {
+                if let Some(gone) = &orphans.gone
+                    && !table.ending
+                {
+                    self.alarm.raise(gone);
+                }
+                table.orphans.push(orphans);
             }
             answer => table.answers.push(answer),
         }
-        drop((table, pids));
-        known.changed.notify_waiters();
     }
-    known.table.borrow_mut().silent = true;
-    known.changed.notify_waiters();
+}
+
+fn in_background(left: u64) -> String {
+    let live = if left == 1 { "a process".into() } else { format!("{left} processes") };
+    format!(
+        "exit 0, while {live} that it started went on: it went into the background; start it with \
+         the option that keeps it in the foreground"
+    )
 }

@@ -44,7 +44,13 @@ impl Perform for NodeOverlay {
                 }
                 NodeOverlay::Pause { nodes } => {
                     let free = nodes.iter().copied().filter(|&node| !world.shape(node).paused);
-                    world.nodes.resume(&free.collect::<Vec<_>>()).await?;
+                    let free: Vec<NodeId> = free.collect();
+                    world.nodes.resume(&free).await?;
+                    for node in free {
+                        if world.waiting.borrow().contains(&node) {
+                            world.start_again(node).await?;
+                        }
+                    }
                 }
                 NodeOverlay::Nothing { .. } => {}
             }
@@ -54,16 +60,19 @@ impl Perform for NodeOverlay {
 }
 
 impl Processes {
-    /// Starts a node that no overlay keeps down any more; one that is paused begins paused.
+    /// Starts a node that no overlay keeps down any more; one that is paused waits for the end of
+    /// that.
     async fn start_again(&self, node: NodeId) -> Result<(), WorldError> {
-        if self.shape(node).down || self.nodes.pid(node).is_some() {
+        let shape = self.shape(node);
+        if shape.down || self.nodes.pid(node).is_some() {
             return Ok(());
         }
-        self.spawn(node).await?;
-        if self.shape(node).paused {
-            self.nodes.stop(&[node]).await?;
+        if shape.paused {
+            self.waiting.borrow_mut().insert(node);
+            return Ok(());
         }
-        Ok(())
+        self.waiting.borrow_mut().remove(&node);
+        self.spawn(node).await
     }
 
     fn shape(&self, node: NodeId) -> NodeShape {

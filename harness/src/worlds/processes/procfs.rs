@@ -7,60 +7,120 @@ use std::io;
 
 use crate::action::NodeId;
 
-/// In the environment of every process of a node: what daemonizes takes it along.
-pub(super) const NODE_VARIABLE: &str = "SCHISM_GUARDED_NODE";
-
 /// One process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Process {
     pub(super) pid: i32,
+    /// When it began, in ticks since the machine did: a pid that is given again is another process.
+    pub(super) started: u64,
+}
+
+/// What the threads of a process do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Threads {
+    /// There is none: the process is gone, or waits to be reaped.
+    Gone,
+    /// Every one of them is in state T.
+    Stopped,
+    /// Some one runs, or might.
+    Running,
+    /// So it is, and one is in state D: it does not stop before it has left the kernel.
+    Waiting,
+}
+
+/// All processes in one look.
+pub(super) struct Table(Vec<Row>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Row {
+    process: Process,
     parent: i32,
-    group: i32,
+    session: i32,
     /// R, S, D, T, Z, ...
     state: u8,
 }
 
-/// Every process below `root`, without `root` itself; parents before their children.
-pub(super) fn descendants(root: i32) -> Vec<Process> {
-    let all = all();
-    let mut found: Vec<Process> = Vec::new();
-    let mut parents = vec![root];
-    while let Some(parent) = parents.pop() {
-        for process in all.iter().filter(|process| process.parent == parent) {
-            parents.push(process.pid);
-            found.push(*process);
+impl Table {
+    pub(super) fn now() -> Table {
+        let Ok(entries) = fs::read_dir("/proc") else { return Table(Vec::new()) };
+        let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+        Table(entries.flatten().filter_map(pid).filter_map(row).collect())
+    }
+
+    /// Every process below `root` that lives, without `root` itself; parents before their children.
+    pub(super) fn below(&self, root: i32) -> Vec<Process> {
+        let mut found = Vec::new();
+        let mut parents = vec![root];
+        while let Some(parent) = parents.pop() {
+            for row in self.0.iter().filter(|row| row.parent == parent) {
+                parents.push(row.process.pid);
+                if lives(row) {
+                    found.push(row.process);
+                }
+            }
         }
+        found
     }
-    found
+
+    /// Every living process of these nodes, by their keepers.
+    pub(super) fn of_nodes(&self, keepers: &BTreeMap<i32, NodeId>) -> Vec<(NodeId, Process)> {
+        let of = |(&keeper, &node)| self.below(keeper).into_iter().map(move |one| (node, one));
+        keepers.iter().flat_map(of).collect()
+    }
+
+    /// All that live.
+    pub(super) fn living(&self) -> impl Iterator<Item = Process> {
+        self.0.iter().filter(|row| lives(row)).map(|row| row.process)
+    }
+
+    /// The living children of a process.
+    pub(super) fn children(&self, parent: i32) -> impl Iterator<Item = Process> {
+        let own = self.0.iter().filter(move |row| row.parent == parent && lives(row));
+        own.map(|row| row.process)
+    }
 }
 
-/// Every living process of these nodes under `guard`, in one look: the node's process group,
-/// whatever has left it but carries the node's mark, and what is below these (a process between
-/// two programs shows no mark).
-pub(super) fn of_nodes(guard: i32, groups: &BTreeMap<NodeId, i32>) -> Vec<(NodeId, Process)> {
-    let mut found: Vec<(NodeId, Process)> = Vec::new();
-    for process in descendants(guard) {
-        let by_group = groups.iter().find(|&(_, &group)| group == process.group);
-        let by_parent = || found.iter().find(|(_, one)| one.pid == process.parent);
-        let node = by_group
-            .map(|(&node, _)| node)
-            .or_else(|| by_parent().map(|&(node, _)| node))
-            .or_else(|| mark(process.pid).filter(|node| groups.contains_key(node)));
-        found.extend(node.map(|node| (node, process)));
+/// What the threads of a process do now.
+pub(super) fn threads(pid: i32) -> Threads {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Threads::Gone };
+    let state = |task: fs::DirEntry| {
+        Some(parse(&fs::read_to_string(task.path().join("stat")).ok()?)?.state)
+    };
+    let states: Vec<u8> = tasks.flatten().filter_map(state).filter(|&s| !is_dead(s)).collect();
+    if states.is_empty() {
+        Threads::Gone
+    } else if states.iter().all(|state| matches!(state, b'T' | b't')) {
+        Threads::Stopped
+    } else if states.contains(&b'D') {
+        Threads::Waiting
+    } else {
+        Threads::Running
     }
-    found.retain(|(_, process)| !process.is_dead());
-    found
 }
 
-/// Whether every thread of the process has stopped. A process that is gone runs no thread.
+/// The process that has this number now.
+pub(super) fn process(pid: i32) -> Option<Process> {
+    row(pid).map(|row| row.process)
+}
+
+/// Whether exactly this process is there.
+pub(super) fn is(known: Process) -> bool {
+    row(known.pid).is_some_and(|row| row.process == known && lives(&row))
+}
+
+/// Who began the session that a process belongs to.
+pub(super) fn session(pid: i32) -> Option<i32> {
+    row(pid).map(|row| row.session)
+}
+
+/// Whether somebody stopped the process with a signal.
 pub(super) fn is_stopped(pid: i32) -> bool {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
-    tasks.flatten().all(|task| {
-        fs::read_to_string(task.path().join("stat"))
-            .ok()
-            .and_then(|line| parse(&line))
-            .is_none_or(|task| matches!(task.state, b'T' | b't') || task.is_dead())
-    })
+    row(pid).is_some_and(|row| row.state == b'T')
+}
+
+/// What a process is called; None: it is gone.
+pub(super) fn name(pid: i32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
 /// How long each thread of the process has waited for a CPU since it began, in nanoseconds.
@@ -84,40 +144,31 @@ pub(super) fn sockets(pid: i32) -> io::Result<Vec<u64>> {
     Ok(links.filter_map(inode).collect())
 }
 
-fn all() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let process = |entry: fs::DirEntry| {
-        entry.file_name().to_str()?.parse::<i32>().ok()?;
-        parse(&fs::read_to_string(entry.path().join("stat")).ok()?)
-    };
-    entries.flatten().filter_map(process).collect()
+fn row(pid: i32) -> Option<Row> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// `123 (name) S 1 123 ...`; the name may hold anything, also parentheses.
-fn parse(line: &str) -> Option<Process> {
+fn parse(line: &str) -> Option<Row> {
+    /// Where field 22 is, `starttime` in proc(5), counted from the state.
+    const STARTED: usize = 22 - 3;
     let (front, back) = line.rsplit_once(") ")?;
     let pid = front.split(' ').next()?.parse().ok()?;
-    let mut fields = back.split(' ');
-    let state = *fields.next()?.as_bytes().first()?;
-    let parent = fields.next()?.parse().ok()?;
-    let group = fields.next()?.parse().ok()?;
-    Some(Process { pid, parent, group, state })
+    let fields: Vec<&str> = back.split_ascii_whitespace().collect();
+    let state = *fields.first()?.as_bytes().first()?;
+    let parent = fields.get(1)?.parse().ok()?;
+    let session = fields.get(3)?.parse().ok()?;
+    let started = fields.get(STARTED)?.parse().ok()?;
+    Some(Row { process: Process { pid, started }, parent, session, state })
 }
 
-/// The node whose mark a process carries.
-fn mark(pid: i32) -> Option<NodeId> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let value = environment.split(|&byte| byte == 0).find_map(|assignment| {
-        let assignment = str::from_utf8(assignment).ok()?;
-        assignment.strip_prefix(NODE_VARIABLE)?.strip_prefix('=')
-    });
-    value?.parse().ok()
+/// The first thread of a process may be dead while others live on.
+fn lives(row: &Row) -> bool {
+    !is_dead(row.state) || threads(row.process.pid) != Threads::Gone
 }
 
-impl Process {
-    fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
-    }
+fn is_dead(state: u8) -> bool {
+    matches!(state, b'Z' | b'X' | b'x')
 }
 
 #[cfg(test)]
@@ -126,16 +177,21 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name() {
-        let process = parse("77 (a) S (1) b) T 12 77 77 0 -1 4194560 91\n").unwrap();
-        assert_eq!(process, Process { pid: 77, parent: 12, group: 77, state: b'T' });
+        let line = "77 (a) S (1) b) T 12 77 70 0 -1 4194560 91 0 0 0 1 2 0 0 20 0 1 0 4711 9 8\n";
+        let process = Process { pid: 77, started: 4711 };
+        assert_eq!(parse(line), Some(Row { process, parent: 12, session: 70, state: b'T' }));
         assert_eq!(parse("nonsense"), None);
     }
 
     #[test]
-    fn this_process_is_found_below_its_parent_and_is_not_stopped() {
+    fn this_process_is_found_below_its_parent_and_runs() {
         let pid = std::process::id().cast_signed();
         let parent = std::os::unix::process::parent_id().cast_signed();
-        assert!(descendants(parent).iter().any(|process| process.pid == pid));
+        let table = Table::now();
+        assert!(table.below(parent).iter().any(|process| process.pid == pid));
+        assert!(table.children(parent).any(|process| process.pid == pid));
         assert!(!is_stopped(pid));
+        assert!(matches!(threads(pid), Threads::Running | Threads::Waiting));
+        assert!(name(pid).is_some());
     }
 }

@@ -1,4 +1,5 @@
-//! The machine's own stalls: when the harness or a node stood still for want of a CPU.
+//! The machine's own stalls, when the harness or a node stood still for want of a CPU; and whether
+//! somebody stopped those who hold the nodes.
 //! It never touches the cluster.
 
 use std::collections::BTreeMap;
@@ -7,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::nodes::Pids;
-use super::procfs;
+use super::alarm::Alarm;
+use super::nodes::{Lives, Shared};
+use super::procfs::{self, Table};
 use crate::action::NodeId;
 
 /// A tick is cheap, and a tenth of what counts as a stall.
@@ -18,6 +20,8 @@ const STALL_MIN: Duration = Duration::from_millis(100);
 /// A node's thread that waited so long for a CPU within a second: less than a quarter is everyday
 /// where there are more nodes than cores.
 const STARVED_MIN: Duration = Duration::from_millis(250);
+/// A guard that is stopped obeys nobody: within a second it is noticed, also on a busy machine.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Reading /proc for a handful of nodes takes about a millisecond.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,13 +47,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(pids: Pids) -> std::io::Result<Watch> {
+    pub(super) fn start(lives: Shared, alarm: Alarm) -> std::io::Result<Watch> {
         let seen = Arc::<Mutex<Vec<Stall>>>::default();
         let (end, ended) = mpsc::channel();
         let into = seen.clone();
         let thread = std::thread::Builder::new()
             .name("watch".into())
-            .spawn(move || run(&into, &ended, &pids))?;
+            .spawn(move || run(&into, &ended, &lives, &alarm))?;
         Ok(Watch { seen, end: Some(end), thread: Some(thread) })
     }
 
@@ -69,10 +73,10 @@ impl Drop for Watch {
     }
 }
 
-fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, pids: &Pids) {
+fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, lives: &Mutex<Lives>, alarm: &Alarm) {
     let note = |stall| seen.lock().expect("no panic while watching").push(stall);
     let mut last = Instant::now();
-    let mut sampled = last;
+    let (mut sampled, mut looked) = (last, last);
     let mut starved = Starved::default();
     while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         let now = Instant::now();
@@ -80,15 +84,35 @@ fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, pids: &Pids) {
             note(stall);
         }
         last = now;
+        if now - looked >= LOOK_EVERY {
+            looked = now;
+            if let Some(who) = stopped(lives) {
+                alarm.raise(&format!("{who} was stopped by a signal, and holds no node any more"));
+            }
+        }
         if now - sampled >= SAMPLE_EVERY {
             sampled = now;
-            let nodes = pids.lock().expect("no panic while looking").clone();
-            let waits = nodes.into_iter().flat_map(|(node, pid)| {
-                procfs::starved_ns(pid).into_iter().map(move |(thread, ns)| ((node, thread), ns))
+            let keepers = lives.lock().expect("no panic while looking").keepers.clone();
+            let waits = Table::now().of_nodes(&keepers).into_iter().flat_map(|(node, process)| {
+                let threads = procfs::starved_ns(process.pid).into_iter();
+                threads.map(move |(thread, ns)| ((node, thread), ns))
             });
             starved.sample(now, waits.collect()).into_iter().for_each(note);
         }
     }
+}
+
+/// One of those who hold the nodes whom somebody stopped: we never do.
+fn stopped(lives: &Mutex<Lives>) -> Option<String> {
+    let (chain, keepers) = {
+        let lives = lives.lock().expect("no panic while looking");
+        (lives.chain.clone(), lives.keepers.clone())
+    };
+    let above = chain.into_iter().map(|(pid, who)| (pid, who.to_owned()));
+    let mut all =
+        above.chain(keepers.into_iter().map(|(pid, n)| (pid, format!("the keeper of {n}"))));
+    let (pid, who) = all.find(|(pid, _)| procfs::is_stopped(*pid))?;
+    Some(format!("{who} (process {pid})"))
 }
 
 /// The harness itself did not run between two ticks.

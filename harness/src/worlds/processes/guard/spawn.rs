@@ -1,26 +1,47 @@
-//! What happens in a node's process between fork and exec. The one place of the guard that needs
-//! `unsafe`: only async-signal-safe calls are allowed there, and the compiler cannot see that.
+//! Processes are made here: by fork alone, and by fork and exec. The one place of the guard that
+//! needs `unsafe`.
 #![allow(unsafe_code)]
 
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{getpid, getppid};
+use nix::unistd::{ForkResult, Pid, getpid, getppid};
 
-/// Gives the child a process group of its own, no blocked signals, and death with the guard.
+/// Runs `child` in a process of its own, which leaves with 0 if it returns true. It hears by
+/// SIGTERM when its parent ends, and does not begin if that has happened already.
+pub(super) fn fork(child: impl FnOnce(Pid) -> bool) -> io::Result<Pid> {
+    let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    assert_eq!(threads, 1, "whoever forks has one thread");
+    let parent = getpid();
+    // SAFETY: fork copies the calling thread alone. There is no other, so nothing is locked by, or
+    // half done in, a thread that the child does not have.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let told = set_pdeathsig(Signal::SIGTERM).is_ok() && getppid() == parent;
+            // A panic must not unwind into what the parent was doing.
+            let child = AssertUnwindSafe(|| told && child(parent));
+            std::process::exit(i32::from(!catch_unwind(child).unwrap_or(false)))
+        }
+    }
+}
+
+/// Gives the child a process group of its own, no blocked signals, and death with its keeper.
 pub(super) fn prepare(command: &mut Command) {
-    let guard = getpid();
+    let keeper = getpid();
     let between_fork_and_exec = move || -> io::Result<()> {
         set_pdeathsig(Signal::SIGKILL)?;
-        // The guard may have died before the line above.
-        if getppid() != guard {
+        // The keeper may have died before the line above.
+        if getppid() != keeper {
             return Err(Errno::ESRCH.into());
         }
-        // The guard blocks signals, and exec keeps them blocked.
+        // The keeper blocks signals, and exec keeps them blocked.
         SigSet::empty().thread_set_mask()?;
         Ok(())
     };
