@@ -5,7 +5,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use schism_verify::history::{Event, Level, Name, Process, Type, Value};
 
-use super::{Generator, Mix, Values};
+use super::{Generator, Mix, Values, Weights};
 
 /// Reads ask for at most so many entries, and start at most so far before the known end: enough to
 /// compare neighbours, and no O(log) work per read.
@@ -14,8 +14,7 @@ const READ_ENTRIES_MAX: u64 = 100;
 /// Draws operations on a log. One per client.
 #[derive(Clone, Debug)]
 pub struct LogGenerator {
-    operations: Vec<(Name, u32)>,
-    total: u32,
+    weights: Weights,
     append: Name,
     values: Values,
     level: Level,
@@ -25,13 +24,8 @@ pub struct LogGenerator {
 impl LogGenerator {
     /// With a workload's weights, size of values and level of reads.
     pub fn new(mix: &Mix) -> Self {
-        let weighted = |(name, weight): &(String, u32)| (name.into(), *weight);
-        let operations: Vec<_> = mix.operations.iter().map(weighted).collect();
-        let total = operations.iter().map(|(_, weight)| weight).sum();
-        assert!(total > 0, "a workload has an operation to try");
         LogGenerator {
-            operations,
-            total,
+            weights: Weights::new(&mix.operations),
             append: "append".into(),
             values: Values::new(mix.value_bytes),
             level: mix.level,
@@ -47,17 +41,6 @@ impl LogGenerator {
     /// One past the last offset anyone was seen to know of.
     pub fn known_tail(&self) -> u64 {
         self.known_tail
-    }
-
-    fn draw(&self, rng: &mut ChaCha8Rng) -> Name {
-        let mut left = rng.random_range(0..self.total);
-        for (name, weight) in &self.operations {
-            match left.checked_sub(*weight) {
-                None => return name.clone(),
-                Some(less) => left = less,
-            }
-        }
-        unreachable!("the draw is below the sum of the weights")
     }
 
     /// Mostly among the last entries, sometimes from the beginning or beyond the end.
@@ -90,7 +73,7 @@ pub fn local_read(process: u64, from: u64, limit: u64) -> Event {
 
 impl Generator for LogGenerator {
     fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Event {
-        let f = self.draw(rng);
+        let f = self.weights.draw(rng);
         let mut event = Event::new(Process::Client(process), Type::Invoke, f.clone());
         match &*f {
             "append" => event.value = Some(self.value(process)),

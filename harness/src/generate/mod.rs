@@ -3,13 +3,16 @@
 
 mod consensus;
 mod log;
+mod register;
 
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use schism_verify::history::{Event, Level, Value};
+use schism_verify::history::{Event, Level, Name, Value};
 use schism_verify::models::{self, Model};
 
 pub use consensus::ConsensusGenerator;
 pub use log::{LogGenerator, local_read};
+pub use register::RegisterGenerator;
 
 /// Draws operations for one client.
 pub trait Generator {
@@ -42,6 +45,7 @@ type Make = fn(&Mix) -> Box<dyn Generator>;
 const GENERATORS: &[(&str, Make)] = &[
     ("log", |mix| Box::new(LogGenerator::new(mix))),
     ("consensus", |mix| Box::new(ConsensusGenerator::new(mix.value_bytes, mix.keys))),
+    ("register", |mix| Box::new(RegisterGenerator::new(mix))),
 ];
 
 /// The models that a run can drive.
@@ -54,6 +58,36 @@ pub fn generator(model: &Model, mix: &Mix) -> Box<dyn Generator> {
     let row = GENERATORS.iter().find(|(name, _)| *name == model.name);
     let (_, make) = row.expect("a workload asks for what a run can drive");
     make(mix)
+}
+
+/// Operations by weight.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    operations: Vec<(Name, u32)>,
+    total: u32,
+}
+
+impl Weights {
+    /// Of a workload that has something to try.
+    pub fn new(operations: &[(String, u32)]) -> Self {
+        let weighted = |(name, weight): &(String, u32)| (name.into(), *weight);
+        let operations: Vec<_> = operations.iter().map(weighted).collect();
+        let total = operations.iter().map(|(_, weight)| weight).sum();
+        assert!(total > 0, "a workload has an operation to try");
+        Weights { operations, total }
+    }
+
+    /// The next operation.
+    pub fn draw(&self, rng: &mut ChaCha8Rng) -> Name {
+        let mut left = rng.random_range(0..self.total);
+        for (name, weight) in &self.operations {
+            match left.checked_sub(*weight) {
+                None => return name.clone(),
+                Some(less) => left = less,
+            }
+        }
+        unreachable!("the draw is below the sum of the weights")
+    }
 }
 
 /// Values are process x this + counter. 10^8 leaves 90 million processes within JSON's 2^53, and a

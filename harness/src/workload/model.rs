@@ -110,6 +110,8 @@ mod tests {
         let own = "system: {command: [./n, \"{client}\"]}\n";
         assert_eq!(asks(own), log);
         assert_eq!(asks(&format!("{own}operations: {{propose: 1}}")), consensus);
+        let register = ("register", "write read cas".to_owned());
+        assert_eq!(asks(&format!("{own}operations: {{write: 1, read: 2, cas: 1}}")), register);
         let seven = vec!["operations.propose=7".to_owned()];
         let seven = Overrides { set: seven, ..Overrides::default() };
         let seven = from_text("w.yaml", "system: paxos", &seven, &catalogue()).unwrap();

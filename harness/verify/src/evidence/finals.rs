@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::history::nemesis::{Said, final_reads_at};
 use crate::history::{History, Level, Type, Value};
-use crate::models::consensus;
 use crate::models::log::{self, Answered, Asked};
+use crate::models::{self, Ending};
 
 /// The log of one node at the end.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -18,9 +18,10 @@ pub(crate) struct FinalLog {
     pub missing: Option<String>,
 }
 
-/// Whether logs were read at the end. Where decisions are asked for there are none.
+/// Whether nodes were read at the end, as the model's row says.
 pub(crate) fn of_logs(history: &History) -> bool {
-    final_reads_at(history).is_some() && !consensus::is_asked(history)
+    let reads = |model: &models::Model| model.ending == Ending::ReadEveryNode;
+    final_reads_at(history).is_some() && models::asked(history).is_none_or(reads)
 }
 
 /// The log of every node that should have been read. `nodes` may name more than were.

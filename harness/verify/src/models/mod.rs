@@ -161,15 +161,26 @@ pub fn knowing<'a>(operations: impl IntoIterator<Item = &'a str>) -> Option<&'st
     if used.is_empty() { None } else { MODELS.iter().find(knows_all) }
 }
 
-/// The first model that knows every operation of the history and that it looks like. None: no
-/// model does, or there is not enough to tell.
-pub fn infer(history: &History) -> Option<&'static Model> {
+/// The operations of a history, each once.
+fn used(history: &History) -> Vec<&str> {
     let mut used: Vec<&str> = Vec::new();
     for event in history.events() {
         if event.process() != Process::Nemesis && !used.contains(&&*event.f) {
             used.push(&event.f);
         }
     }
+    used
+}
+
+/// The first model that knows all operations of the history, whatever their answers look like.
+pub fn asked(history: &History) -> Option<&'static Model> {
+    knowing(used(history))
+}
+
+/// The first model that knows every operation of the history and that it looks like. None: no
+/// model does, or there is not enough to tell.
+pub fn infer(history: &History) -> Option<&'static Model> {
+    let used = used(history);
     let knows_all = |model: &&Model| used.iter().all(|f| model.operation(f).is_some());
     let fits = |model: &&Model| (model.fits)(history);
     if used.is_empty() { None } else { MODELS.iter().filter(knows_all).find(fits) }

@@ -3,16 +3,21 @@
 
 use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
-use crate::history::{Field, Value};
+use crate::history::{Field, Level, Value};
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
-    Operation::new("write").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]).usually(50),
+    Operation::new("write")
+        .asks(&[Field::Key, Field::Value])
+        .proves(Proves::Progress)
+        .led()
+        .usually(30),
     Operation::new("cas")
         .asks(&[Field::Key, Field::Value])
         .noes(&["conflict", "state-differs"])
         .proves(Proves::Progress)
-        .led(),
+        .led()
+        .usually(20),
 ];
 
 #[derive(Clone, Debug, Default)]
@@ -61,6 +66,8 @@ impl Spec for Register {
                 }
                 Ok(Some(Op::Cas(from.clone(), to.clone())))
             }
+            // What one node holds, however old.
+            "read" if call.asked.level() == Some(Level::Local) => Ok(None),
             "read" => {
                 let answer = call.answer();
                 let says = |value: &&Value| !(self.null_says_nothing && **value == Value::Null);

@@ -337,3 +337,19 @@ fn survival_excuses_only_what_is_excused() {
     check("survival", "n2 left with exit 74: its disk refused", &disk.replace("false", "true"));
     check("survival", "cannot be read", "9 death {\"node\":7}");
 }
+
+#[test]
+fn where_no_log_is_read_at_the_end_nobody_asks_for_one() {
+    let run = r#"
+        1 phase "warm-up"
+        2 p1 invoke write "value":7
+        3 p1 ok write "value":7
+        4 phase "final-reads"
+        5 end {"reason":"done"}
+    "#;
+    let evidence = Evidence { history: history(run), ..Evidence::default() };
+    let asked = CHECKERS.iter().filter(|check| (check.applies)(&evidence, &settings()));
+    let asked: Vec<&str> = asked.map(|check| check.name).collect();
+    assert!(asked.contains(&"linearizable") && asked.contains(&"progress"), "{asked:?}");
+    assert!(!asked.contains(&"durable") && !asked.contains(&"convergence"), "{asked:?}");
+}
