@@ -2,7 +2,7 @@
 //!
 //! Each line is one history, drawn from a seed: how many operations, which algorithm judged it,
 //! and the median time of several runs. With `SCHISM_CORPUS` the etcd histories of Porcupine's
-//! tests are judged too: the sum of the medians.
+//! tests are judged too: the sum of the medians. `-- ways` compares the ways to search instead.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods)] // a program
 
@@ -20,6 +20,9 @@ type Effect = fn(&mut Vec<i64>, &mut Event);
 type Ask = fn(&mut ChaCha8Rng, i64, &mut Event);
 
 fn main() {
+    if std::env::args().any(|arg| arg == "ways") {
+        return ways();
+    }
     etcd();
     println!("{:<62} {:>10} {:>10} {:>10}", "history", "operations", "verdict", "median");
     let unique: Ask = |rng, n, event| ask_register(rng, Some(n), event);
@@ -122,6 +125,40 @@ fn family(name: &str, clients: u64, operations: usize, lost: f64, ask: Ask, effe
     let early = early.filter(|event| told(&&**event)).find(|event| event.value != later);
     early.unwrap().value = later;
     run(&format!("{name}, a lie"), &History::from_events(events).unwrap(), "search");
+}
+
+/// Registers with few values and lost answers, by each way to search alone and by both in turns.
+fn ways() {
+    const WAYS: [&str; 3] = ["configurations", "depth-first", "search"];
+    let budget = Budget { time: Duration::from_secs(5), ..Budget::default() };
+    let ask: Ask = |rng, _, event| ask_register(rng, None, event);
+    println!("{:<40} {:>14} {:>14} {:>14}  times the better", "register, values 0..5", "configurations", "depth-first", "in turns");
+    for clients in [5, 20, 50] {
+        for lost in [0.03, 0.1, 0.2] {
+            for operations in [1_000, 2_000, 5_000, 10_000] {
+                let history = history(clients, operations, lost, ask, register);
+                let times = WAYS.map(|way| {
+                    let algorithm = Some(way.to_owned());
+                    let options = CheckOptions { algorithm, budget, ..CheckOptions::default() };
+                    let result = check(&history, &options).unwrap();
+                    (result.verdict.word() != "unknown").then_some(result.elapsed)
+                });
+                let told = |time: Option<Duration>| {
+                    time.map_or("undecided".to_owned(), |time| format!("{time:.1?}"))
+                };
+                let better = times[0].into_iter().chain(times[1]).min();
+                let ratio = better.zip(times[2]).map(|(b, t)| t.as_secs_f64() / b.as_secs_f64());
+                println!(
+                    "{:<40} {:>14} {:>14} {:>14}  {}",
+                    format!("{clients} clients, {:.0} % lost, {operations} operations", lost * 100.0),
+                    told(times[0]),
+                    told(times[1]),
+                    told(times[2]),
+                    ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"))
+                );
+            }
+        }
+    }
 }
 
 /// Operations whose answer says something.

@@ -74,6 +74,16 @@ impl Meter {
         if spent >= self.budget.time { Err(Spent::Time(self.budget.time)) } else { Ok(()) }
     }
 
+    /// How long it has been spent.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The bytes that all searches together may hold.
+    pub fn memory(&self) -> u64 {
+        self.budget.memory_bytes
+    }
+
     /// An account of what one search holds in memory.
     pub fn account(&self) -> Account {
         Account { held: Arc::clone(&self.held), most: self.budget.memory_bytes, bytes: 0 }

@@ -8,7 +8,7 @@ use super::fast::Certificate;
 use super::judged::Judged;
 use super::object::Object;
 use super::open::of_key;
-use super::search::{Ended, Searched, search_plainly};
+use super::search::{Ended, Searched, Way, search_plainly};
 use crate::budget::Meter;
 use crate::history::{Event, History, Operation, Process, Type, Value};
 use crate::minimize::minimize;
@@ -44,7 +44,7 @@ pub(super) fn explain<S: Spec>(
     let mut proof = completed;
     if object.ops.len() <= MINIMIZE_OPS_MAX {
         proof = minimize(proof, &mut |kept: &[u32]| {
-            let violated = |ops| matches!(judged.search(ops, &meter).ended, Ended::Stuck { .. });
+            let violated = |ops| matches!(judged.search(ops, Way::Turns, &meter).ended, Ended::Stuck { .. });
             meter.time().is_ok() && violated(&weakened(&judged.spec, &object.ops, rank, Some(kept)))
         });
     }
@@ -114,7 +114,8 @@ fn first_stuck<S: Spec>(
     returns.sort_unstable();
     // None: not known in time.
     let stuck =
-        |rank: u32| match judged.search(&weakened(&judged.spec, ops, rank, None), meter).ended {
+        |rank: u32| match judged.search(&weakened(&judged.spec, ops, rank, None), Way::Turns, meter).ended
+        {
             Ended::Spent { .. } => None,
             Ended::Explained => Some(false),
             Ended::Stuck { .. } => Some(true),

@@ -8,7 +8,7 @@ use super::judged::Judged;
 use super::object::{Object, objects};
 use super::open::of_key;
 use super::options::{CheckError, CheckOptions};
-use super::search::Ended;
+use super::search::{Ended, Way};
 use crate::budget::{Meter, Spent};
 use crate::checkers::CheckResult;
 use crate::history::History;
@@ -34,7 +34,8 @@ where
     S: Spec<State: Send + Sync, Op: Send + Sync> + Sync,
 {
     let fast = judged.fast_path();
-    let known: Vec<&str> = fast.map(|(name, _)| name).into_iter().chain(["search"]).collect();
+    let searches = Way::ALL.map(|(name, _)| name);
+    let known: Vec<&str> = fast.map(|(name, _)| name).into_iter().chain(searches).collect();
     if let Some(name) = options.algorithm.as_deref().filter(|name| !known.contains(name)) {
         let (algorithm, known) = (name.into(), known.join(", "));
         return Err(CheckError::NoSuchAlgorithm { algorithm, known });
@@ -64,8 +65,11 @@ where
     let found = found.ok_or_else(wrong)?;
 
     let mut finding = CheckResult::new(history.operations().len() as u64);
-    let searched = found.iter().filter(|found| found.algorithm == "search").count();
-    finding.algorithm = Some("search");
+    let is_fast = |found: &Found| fast.is_some_and(|(name, _)| name == found.algorithm);
+    let searched = found.iter().filter(|found| !is_fast(found)).count();
+    let by = found.iter().map(|found| found.algorithm);
+    let alike = |name| by.clone().all(|by| by == name).then_some(name);
+    finding.algorithm = by.clone().next().and_then(alike).or(Some("search"));
     if let Some((name, _)) = fast.filter(|_| searched == 0 || searched < found.len()) {
         if searched == 0 {
             finding.algorithm = Some(name);
@@ -105,19 +109,21 @@ fn judge_object<S: Spec>(
     meter: &Meter,
 ) -> Option<Found> {
     let forced = options.algorithm.as_deref();
+    let way = forced.and_then(|name| Way::ALL.into_iter().find(|(way, _)| *way == name));
     let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
     let mut told = 0;
-    if forced != Some("search")
+    if way.is_none()
         && let Some((name, _)) = judged.fast_path()
         && let Some(fast) = judged.fast(&object.ops)
     {
         found.algorithm = name;
         let name = |certificate| name_certificate(history, object, &certificate);
         found.anomaly = fast.err().map(name);
-    } else if forced.is_some_and(|name| name != "search") {
+    } else if way.is_none() && forced.is_some() {
         return None;
     } else {
-        told = search_object(judged, history, object, options, meter, &mut found);
+        let way = way.map_or(Way::Turns, |(_, way)| way);
+        told = search_object(judged, history, object, options, way, meter, &mut found);
     }
     if let Some(progress) = meter.progress() {
         progress.explained((2 * object.ops.len() as u64).saturating_sub(told));
@@ -132,6 +138,7 @@ fn search_object<S: Spec>(
     history: &History,
     object: &Object<S::Op>,
     options: &CheckOptions,
+    way: Way,
     meter: &Meter,
     found: &mut Found,
 ) -> u64 {
@@ -141,7 +148,10 @@ fn search_object<S: Spec>(
         found.gave_up = Some(gave_up(history, object, rank, spent, 0));
         return 0;
     }
-    let searched = judged.search(&object.ops, meter);
+    let searched = judged.search(&object.ops, way, meter);
+    if searched.by == Way::DepthFirst {
+        found.algorithm = "depth-first";
+    }
     match searched.ended {
         Ended::Explained => {}
         Ended::Stuck { rank, late, .. } => {

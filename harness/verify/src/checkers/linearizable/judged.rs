@@ -1,7 +1,7 @@
 //! Which algorithms can judge the objects of each model.
 
 use super::fast::{self, Certificate};
-use super::search::{LineSpace, RegisterSpace, Searched, search, search_space};
+use super::search::{LineSpace, RegisterSpace, Searched, Way, search, search_space};
 use crate::budget::Meter;
 use crate::models::counter::Counter;
 use crate::models::kv::Kv;
@@ -19,7 +19,7 @@ pub(super) struct Judged<S: Spec> {
     fast: Option<Fast<S>>,
 }
 
-type Search<S> = fn(&S, &[Timed<<S as Spec>::Op>], &Meter) -> Searched;
+type Search<S> = fn(&S, &[Timed<<S as Spec>::Op>], Way, &Meter) -> Searched;
 type Judge<S> = fn(&S, &[Timed<<S as Spec>::Op>]) -> Option<Result<(), Certificate>>;
 
 /// What judges some histories without a search.
@@ -35,15 +35,15 @@ struct Fast<S: Spec> {
 impl<S: Spec> Judged<S> {
     /// Any model: by search alone.
     pub fn plain(spec: S) -> Self {
-        Judged { spec, search: |spec, ops, meter| search(spec, ops.to_vec(), meter), fast: None }
+        Judged { spec, search: |spec, ops, way, meter| search(spec, ops.to_vec(), way, meter), fast: None }
     }
 
     fn with(spec: S, name: &'static str, takes: &'static str, judge: Judge<S>) -> Self {
         Judged { fast: Some(Fast { name, takes, judge }), ..Judged::plain(spec) }
     }
 
-    pub fn search(&self, ops: &[Timed<S::Op>], meter: &Meter) -> Searched {
-        (self.search)(&self.spec, ops, meter)
+    pub fn search(&self, ops: &[Timed<S::Op>], way: Way, meter: &Meter) -> Searched {
+        (self.search)(&self.spec, ops, way, meter)
     }
 
     /// None: there is no fast path, or it does not fit these operations.
@@ -62,9 +62,9 @@ pub(super) fn register(spec: Register) -> Judged<Register> {
                  included, and no failed cas says anything";
     let judge = |spec: &Register, ops: &[_]| fast::zones::judge_register(&spec.initial, ops);
     Judged {
-        search: |spec, ops, meter| {
+        search: |spec, ops, way, meter| {
             let (mut space, pieces) = RegisterSpace::new(&spec.initial, ops);
-            search_space(&mut space, pieces, meter)
+            search_space(&mut space, pieces, way, meter)
         },
         ..Judged::with(spec, "zones", takes, judge)
     }
@@ -82,9 +82,9 @@ pub(super) fn queue(spec: Queue) -> Judged<Queue> {
         if spec.is_stack { None } else { fast::fifo::judge(&spec.initial, ops) }
     };
     Judged {
-        search: |spec, ops, meter| {
+        search: |spec, ops, way, meter| {
             let (mut space, pieces) = LineSpace::new(spec, ops);
-            search_space(&mut space, pieces, meter)
+            search_space(&mut space, pieces, way, meter)
         },
         ..Judged::with(spec, "fifo", takes, judge)
     }

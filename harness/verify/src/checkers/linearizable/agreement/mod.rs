@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use super::fast::Certificate;
 use super::judged::Judged;
 use crate::budget::{Budget, Meter};
-use crate::checkers::linearizable::search::Ended;
 use crate::checkers::linearizable::search::brute::{Drawer, draw, linearizable, pick};
+use crate::checkers::linearizable::search::{Ended, Way};
 use crate::history::Value;
 use crate::models::spec::{Spec, Timed};
 
@@ -80,7 +80,7 @@ fn agree_when_large<S: Spec>(name: &str, judged: &Judged<S>, drawer: &Drawer<S>)
 
 /// None: it gave up.
 fn searched<S: Spec>(judged: &Judged<S>, ops: &[Timed<S::Op>], meter: &Meter) -> Option<bool> {
-    match judged.search(ops, meter).ended {
+    match judged.search(ops, Way::Turns, meter).ended {
         Ended::Explained => Some(true),
         Ended::Stuck { .. } => Some(false),
         Ended::Spent { .. } => None,

@@ -80,7 +80,7 @@ fn agree<S: Spec>(model: &str, judged: &Judged<S>, drawer: &Drawer<S>, say: Say<
         let (history, _) =
             History::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
         valid += u64::from(truth);
-        for algorithm in [None, Some("search"), fast_path] {
+        for algorithm in [None, Some("search"), Some("depth-first"), fast_path] {
             options.algorithm = algorithm.map(Into::into);
             let found = match check(&history, &options) {
                 Err(CheckError::Algorithm { .. }) if algorithm == fast_path => continue,

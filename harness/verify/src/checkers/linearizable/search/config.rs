@@ -2,7 +2,7 @@
 //! A set never holds two configurations of which one can do all that the other can.
 
 /// One way to explain everything so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Config<const W: usize, const I: usize> {
     pub state: u32,
     /// Open operations that change states and have taken effect, by slot.

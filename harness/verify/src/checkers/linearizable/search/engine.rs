@@ -4,7 +4,7 @@
 
 use super::config::{Config, Front, clear, has, put};
 use super::plan::{Piece, Step};
-use super::purse::Purse;
+use super::purse::{Purse, Stop};
 use super::space::Space;
 use crate::budget::Spent;
 
@@ -108,7 +108,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         step: Step,
         rank: u32,
         purse: &mut Purse<'_>,
-    ) -> Result<bool, Spent> {
+    ) -> Result<bool, Stop> {
         let alive = match step {
             Step::Invoke(at) => {
                 self.invoke(space, &pieces[at as usize]);
@@ -144,7 +144,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
     }
 
     /// Notes work, and looks at the budget when it is time.
-    fn spend(&mut self, space: &impl Space, purse: &mut Purse<'_>, work: u64) -> Result<(), Spent> {
+    fn spend(&mut self, space: &impl Space, purse: &mut Purse<'_>, work: u64) -> Result<(), Stop> {
         let compared = self.met.take_work() + self.survivors.take_work() + self.front.take_work();
         if !purse.note(work + compared) {
             return Ok(());
@@ -233,7 +233,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         piece: &Piece,
         rank: u32,
         purse: &mut Purse<'_>,
-    ) -> Result<bool, Spent> {
+    ) -> Result<bool, Stop> {
         let explained = |config: &Config<W, I>| {
             let bits = if piece.only_reads { &config.done } else { &config.open };
             has(bits, piece.slot)
@@ -310,7 +310,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         rank: u32,
         purse: &mut Purse<'_>,
         explained: impl Fn(&Config<W, I>) -> bool,
-    ) -> Result<(), Spent> {
+    ) -> Result<(), Stop> {
         self.met.clear();
         self.survivors.clear();
         for level in &mut self.todo {
@@ -366,7 +366,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
                 if !self.mode.endless {
                     if used == u8::MAX {
                         // A byte counts them; nobody has seen a history that needs more.
-                        return Err(Spent::Room { open: 0, lost: lost.available });
+                        return Err(Spent::Room { open: 0, lost: lost.available }.into());
                     }
                     next.used[lost.slot as usize] = used + 1;
                 }

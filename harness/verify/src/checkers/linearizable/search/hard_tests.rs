@@ -4,7 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::brute::{Drawer, draw_losing, linearizable, pick};
-use super::{Ended, LineSpace, Online, RegisterSpace, Space, Told, search_space};
+use super::{Ended, LineSpace, Online, RegisterSpace, Space, Told, Way, search_space};
 use crate::budget::{Budget, Meter};
 use crate::history::Value;
 use crate::models::queue::{self, Queue};
@@ -35,10 +35,13 @@ fn agree<S: Spec, P: Space>(
         let ops = draw_losing(spec, drawer, seed, OPS_MAX, 2 + seed as usize % 4, losses);
         let truth = linearizable(spec, &ops);
         valid += u64::from(truth);
-        let (mut space, pieces) = space(&ops);
-        let found = search_space(&mut space, pieces, &meter).ended;
-        assert!(!matches!(found, Ended::Spent { .. }), "seed {seed} gave up: {found:?}");
-        assert_eq!(found == Ended::Explained, truth, "seed {seed}: {found:?}\n{ops:#?}");
+        for (name, way) in Way::ALL {
+            let (mut space, pieces) = space(&ops);
+            let found = search_space(&mut space, pieces, way, &meter).ended;
+            assert!(!matches!(found, Ended::Spent { .. }), "seed {seed}, {name}: {found:?}");
+            let explained = found == Ended::Explained;
+            assert_eq!(explained, truth, "seed {seed}, {name}: {found:?}\n{ops:#?}");
+        }
         live(spec, drawer, seed, &ops, &meter);
     }
     let share = valid * 100 / HISTORIES;

@@ -35,6 +35,7 @@ struct Fact {
     take_ret: u32,
 }
 
+#[derive(Clone)]
 pub struct LineSpace {
     is_stack: bool,
     initial: Vec<u32>,

@@ -5,6 +5,7 @@
 #[cfg(test)]
 pub mod brute;
 mod config;
+mod depth;
 mod engine;
 #[cfg(test)]
 mod hard_tests;
@@ -14,8 +15,10 @@ mod plan;
 mod purse;
 mod register;
 mod space;
+mod waiting;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
@@ -27,9 +30,10 @@ pub use space::{Numbered, Space};
 
 use crate::budget::{Meter, Spent};
 use crate::models::spec::{Spec, Timed};
+use depth::Depth;
 use engine::{Engine, Mode};
 use plan::{Plan, Step};
-use purse::Purse;
+use purse::{Purse, Rival, Stop};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ended {
@@ -57,37 +61,61 @@ pub struct Searched {
     pub most: usize,
     /// How many events were told to whoever watches.
     pub told: u64,
+    /// Who decided it.
+    pub by: Way,
+}
+
+/// How a search goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The two below in turns; the first that ends decides.
+    Turns,
+    /// All configurations are carried along, event by event.
+    Configurations,
+    /// One configuration is followed at a time.
+    DepthFirst,
+}
+
+impl Way {
+    /// Every way, by the name that `--algorithm` takes.
+    pub const ALL: [(&str, Way); 3] = [
+        ("search", Way::Turns),
+        ("configurations", Way::Configurations),
+        ("depth-first", Way::DepthFirst),
+    ];
 }
 
 /// So many states are named when a search is stuck.
 const STATES_SHOWN: usize = 6;
 
 /// Searches one object of any model. Operations are in the order of invocation.
-pub fn search<S: Spec>(spec: &S, mut ops: Vec<Timed<S::Op>>, meter: &Meter) -> Searched {
+pub fn search<S: Spec>(spec: &S, mut ops: Vec<Timed<S::Op>>, way: Way, meter: &Meter) -> Searched {
     spec.refine(&mut ops);
-    search_plainly(spec, &ops, meter)
+    let (pieces, classes) = classify(spec, &ops);
+    search_space(&mut Numbered::new(spec.clone(), classes), pieces, way, meter)
 }
 
 /// The same without looking ahead: it gets stuck exactly where nothing explains the history so
 /// far, and names every state that was possible until then.
 pub fn search_plainly<S: Spec>(spec: &S, ops: &[Timed<S::Op>], meter: &Meter) -> Searched {
     let (pieces, classes) = classify(spec, ops);
-    search_space(&mut Numbered::new(spec.clone(), classes), pieces, meter)
+    let mut space = Numbered::new(spec.clone(), classes);
+    search_space(&mut space, pieces, Way::Configurations, meter)
 }
 
 /// Searches one object whose operations have classes already.
-pub fn search_space<S: Space>(space: &mut S, pieces: Vec<Piece>, meter: &Meter) -> Searched {
+pub fn search_space<S: Space>(
+    space: &mut S,
+    pieces: Vec<Piece>,
+    way: Way,
+    meter: &Meter,
+) -> Searched {
     let plan = Plan::new(pieces, |class| space.useful_until(class));
     let mut purse = Purse::new(meter);
     let mut far = Far { most: 1, rank: plan.steps.first().map_or(0, |step| step.0) };
-    let ended = sized(space, &plan, &mut purse, &mut far);
-    let states = match &ended {
-        Ended::Stuck { states, .. } => {
-            states.iter().take(STATES_SHOWN).map(|&state| space.show(state)).collect()
-        }
-        _ => Vec::new(),
-    };
-    Searched { ended, states, most: far.most, told: purse.told() }
+    let (ended, mut states, by) = sized(space, &plan, way, &mut purse, &mut far);
+    states.truncate(STATES_SHOWN);
+    Searched { ended, states, most: far.most, told: purse.told(), by }
 }
 
 struct Far {
@@ -95,19 +123,68 @@ struct Far {
     rank: u32,
 }
 
-/// Runs the engine with the smallest configurations that have room for everything.
-fn sized<S: Space>(space: &mut S, plan: &Plan, purse: &mut Purse<'_>, far: &mut Far) -> Ended {
+/// What was found, with the states that were possible until then in words, and by whom.
+type Outcome = (Ended, Vec<String>, Way);
+
+/// Runs with the smallest configurations that have room for everything.
+fn sized<'a, S: Space + 'a>(
+    space: &mut S,
+    plan: &'a Plan,
+    way: Way,
+    purse: &mut Purse<'a>,
+    far: &mut Far,
+) -> Outcome {
     let bits = plan.open_slots.max(plan.done_slots);
     match (bits, plan.lost_slots) {
-        (0..=64, 0..=8) => widen::<S, 1, 8>(space, plan, purse, far),
-        (0..=64, 0..=32) => widen::<S, 1, 32>(space, plan, purse, far),
-        (0..=256, 0..=128) => widen::<S, 4, 128>(space, plan, purse, far),
-        (0..=1024, 0..=2048) => widen::<S, 16, 2048>(space, plan, purse, far),
+        (0..=64, 0..=8) => take_turns::<S, 1, 8>(space, plan, way, purse, far),
+        (0..=64, 0..=32) => take_turns::<S, 1, 32>(space, plan, way, purse, far),
+        (0..=256, 0..=128) => take_turns::<S, 4, 128>(space, plan, way, purse, far),
+        (0..=1024, 0..=2048) => take_turns::<S, 16, 2048>(space, plan, way, purse, far),
         // More than that at once is far beyond any search; say so before it is tried.
-        _ => Ended::Spent {
-            rank: far.rank,
-            spent: Spent::Room { open: bits, lost: plan.lost_slots },
-        },
+        _ => {
+            let spent = Spent::Room { open: bits, lost: plan.lost_slots };
+            (Ended::Spent { rank: far.rank, spent }, Vec::new(), Way::Turns)
+        }
+    }
+}
+
+/// More operations than this are not followed one way at a time: what waits at each return would
+/// take too much memory.
+const DEPTH_FIRST_MAX: usize = 1 << 17;
+
+fn take_turns<'a, S: Space + 'a, const W: usize, const I: usize>(
+    space: &mut S,
+    plan: &'a Plan,
+    way: Way,
+    purse: &mut Purse<'a>,
+    far: &mut Far,
+) -> Outcome {
+    if way != Way::Configurations && plan.pieces.len() <= DEPTH_FIRST_MAX {
+        let space = space.clone();
+        purse.rival(Box::new(move || {
+            let depth = Depth::<S, W, I>::new(space, plan)?;
+            Some(Box::new(depth) as Box<dyn Rival + 'a>)
+        }));
+    }
+    let spent = if way == Way::DepthFirst {
+        Spent::Room { open: plan.open_slots, lost: plan.lost_slots }
+    } else {
+        match widen::<S, W, I>(space, plan, purse, far) {
+            Ok(ended) => {
+                let mut words = Vec::new();
+                if let Ended::Stuck { states, .. } = &ended {
+                    let shown = states.iter().take(STATES_SHOWN);
+                    words = shown.map(|&state| space.show(state)).collect();
+                }
+                return (ended, words, Way::Configurations);
+            }
+            Err(Stop::Spent(spent)) => spent,
+            Err(Stop::Decided) => Spent::Time(Duration::ZERO), // not told: it is decided
+        }
+    };
+    match purse.rival_alone() {
+        Some((ended, words)) => (ended, words, Way::DepthFirst),
+        None => (Ended::Spent { rank: far.rank, spent }, Vec::new(), way),
     }
 }
 
@@ -119,7 +196,7 @@ fn widen<S: Space, const W: usize, const I: usize>(
     plan: &Plan,
     purse: &mut Purse<'_>,
     far: &mut Far,
-) -> Ended {
+) -> Result<Ended, Stop> {
     for (at, &mode) in MODES.iter().enumerate() {
         if mode.endless && plan.lost_slots == 0 {
             continue; // the same as the last
@@ -128,8 +205,8 @@ fn widen<S: Space, const W: usize, const I: usize>(
             space.restart();
         }
         let engine = Engine::<W, I>::new(mode);
-        if let Some(ended) = run(engine, space, plan, purse, far) {
-            return ended;
+        if let Some(ended) = run(engine, space, plan, purse, far)? {
+            return Ok(ended);
         }
     }
     unreachable!("the last mode drops nothing")
@@ -163,30 +240,33 @@ fn run<S: Space, const W: usize, const I: usize>(
     plan: &Plan,
     purse: &mut Purse<'_>,
     far: &mut Far,
-) -> Option<Ended> {
+) -> Result<Option<Ended>, Stop> {
     let endless = engine.mode.endless;
     for (at, &(rank, step)) in plan.steps.iter().enumerate() {
         match engine.step(space, &plan.pieces, step, rank, purse) {
             Ok(true) => far.most = far.most.max(engine.alive()),
-            Ok(false) if engine.dropped => return None,
+            Ok(false) if engine.dropped => return Ok(None),
             Ok(false) => {
                 let Step::Return(at) = step else { unreachable!("only returns fail") };
                 let id = plan.pieces[at as usize].id;
-                return Some(Ended::Stuck { id, rank, states: engine.states(), late: endless });
+                let states = engine.states();
+                return Ok(Some(Ended::Stuck { id, rank, states, late: endless }));
             }
-            Err(spent) => {
-                let rank = if endless { far.rank } else { far.rank.max(rank) };
-                return Some(Ended::Spent { rank, spent });
+            Err(stop) => {
+                if !endless {
+                    far.rank = far.rank.max(rank);
+                }
+                return Err(stop);
             }
         }
         if !endless {
             far.rank = far.rank.max(rank);
             purse.reached(at as u64 + 1);
         } else if engine.dropped {
-            return None; // nothing can come of it any more
+            return Ok(None); // nothing can come of it any more
         }
     }
-    (!endless).then_some(Ended::Explained)
+    Ok((!endless).then_some(Ended::Explained))
 }
 
 fn classify<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> (Vec<Piece>, Vec<S::Op>) {

@@ -33,6 +33,7 @@ struct Fact {
     until: u32,
 }
 
+#[derive(Clone)]
 pub struct RegisterSpace {
     classes: Vec<Class>,
     facts: Vec<Fact>,

@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use crate::models::spec::Spec;
 
 /// An object whose states and kinds of operation have numbers. Equal operations have one class.
-pub trait Space {
+pub trait Space: Clone {
     /// The state after an operation of this class; None: impossible here.
     fn step(&mut self, state: u32, class: u32) -> Option<u32>;
 
@@ -56,6 +56,7 @@ pub trait Space {
 }
 
 /// Any model, with its states numbered as they are met and its steps remembered.
+#[derive(Clone)]
 pub struct Numbered<S: Spec> {
     spec: S,
     classes: Vec<S::Op>,
