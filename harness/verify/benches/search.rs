@@ -132,7 +132,9 @@ fn ways() {
     const WAYS: [&str; 3] = ["configurations", "depth-first", "search"];
     let budget = Budget { time: Duration::from_secs(5), ..Budget::default() };
     let ask: Ask = |rng, _, event| ask_register(rng, None, event);
-    println!("{:<40} {:>14} {:>14} {:>14}  times the better", "register, values 0..5", "configurations", "depth-first", "in turns");
+    let [carried, deep, turns] = ["configurations", "depth-first", "in turns"];
+    let name = "register, values 0..5";
+    println!("{name:<40} {carried:>14} {deep:>14} {turns:>14}  times the better");
     for clients in [5, 20, 50] {
         for lost in [0.03, 0.1, 0.2] {
             for operations in [1_000, 2_000, 5_000, 10_000] {
@@ -150,7 +152,10 @@ fn ways() {
                 let ratio = better.zip(times[2]).map(|(b, t)| t.as_secs_f64() / b.as_secs_f64());
                 println!(
                     "{:<40} {:>14} {:>14} {:>14}  {}",
-                    format!("{clients} clients, {:.0} % lost, {operations} operations", lost * 100.0),
+                    format!(
+                        "{clients} clients, {:.0} % lost, {operations} operations",
+                        lost * 100.0
+                    ),
                     told(times[0]),
                     told(times[1]),
                     told(times[2]),

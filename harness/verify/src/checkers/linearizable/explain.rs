@@ -44,7 +44,8 @@ pub(super) fn explain<S: Spec>(
     let mut proof = completed;
     if object.ops.len() <= MINIMIZE_OPS_MAX {
         proof = minimize(proof, &mut |kept: &[u32]| {
-            let violated = |ops| matches!(judged.search(ops, Way::Turns, &meter).ended, Ended::Stuck { .. });
+            let violated =
+                |ops| matches!(judged.search(ops, Way::Turns, &meter).ended, Ended::Stuck { .. });
             meter.time().is_ok() && violated(&weakened(&judged.spec, &object.ops, rank, Some(kept)))
         });
     }
@@ -113,13 +114,14 @@ fn first_stuck<S: Spec>(
         ops.iter().map(|op| op.ret).filter(|ret| (from..u32::MAX).contains(ret)).collect();
     returns.sort_unstable();
     // None: not known in time.
-    let stuck =
-        |rank: u32| match judged.search(&weakened(&judged.spec, ops, rank, None), Way::Turns, meter).ended
-        {
-            Ended::Spent { .. } => None,
-            Ended::Explained => Some(false),
-            Ended::Stuck { .. } => Some(true),
-        };
+    let stuck = |rank: u32| match judged
+        .search(&weakened(&judged.spec, ops, rank, None), Way::Turns, meter)
+        .ended
+    {
+        Ended::Spent { .. } => None,
+        Ended::Explained => Some(false),
+        Ended::Stuck { .. } => Some(true),
+    };
     // The cut is near where the search got stuck: try ever longer steps from there.
     let mut low = 0;
     let mut step = 1;

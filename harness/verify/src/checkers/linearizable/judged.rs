@@ -35,7 +35,11 @@ struct Fast<S: Spec> {
 impl<S: Spec> Judged<S> {
     /// Any model: by search alone.
     pub fn plain(spec: S) -> Self {
-        Judged { spec, search: |spec, ops, way, meter| search(spec, ops.to_vec(), way, meter), fast: None }
+        Judged {
+            spec,
+            search: |spec, ops, way, meter| search(spec, ops.to_vec(), way, meter),
+            fast: None,
+        }
     }
 
     fn with(spec: S, name: &'static str, takes: &'static str, judge: Judge<S>) -> Self {

@@ -10,12 +10,12 @@ use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 
+use super::Ended;
 use super::config::{Config, clear, has, put};
 use super::plan::{Plan, Step};
 use super::purse::{Rival, Turn};
 use super::space::{Space, table_bytes};
 use super::waiting::Waiting;
-use super::Ended;
 
 /// Where a return is to be explained.
 struct Layer<const W: usize> {

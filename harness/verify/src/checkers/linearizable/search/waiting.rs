@@ -1,4 +1,5 @@
-//! The operations that wait to take effect at some moment: what a configuration can be gone on with.
+//! The operations that wait to take effect at some moment: what a configuration can be gone on
+//! with.
 //! It knows operations by slot and class, never a state.
 
 use super::config::{clear, put};
