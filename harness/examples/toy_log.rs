@@ -10,9 +10,9 @@
 //! ```
 //!
 //! `--lie stale-read` answers every tenth read from the past; `--lie lost-append` acknowledges
-//! every hundredth append and forgets it; `--lie no-json` answers clients' reads with a page of HTML;
-//! `--lie huge-offset` says of one append that it stands at 2^60; `--lie nested` shows the first
-//! entry 100 lists deep; `--lie idle` does nothing that clients ask for.
+//! every hundredth append and forgets it; `--lie no-json` answers the reads of clients with a page
+//! of HTML; `--lie huge-offset` says of one append that it stands at 2^60; `--lie nested` shows the
+//! first entry 100 lists deep; `--lie idle` does nothing that clients ask for.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -76,8 +76,8 @@ impl Log {
             answer["ok"]["offset"] = json!(1u64 << 60);
         }
         if self.is_lying("nested") && self.entries.len() > 50 && op == Some("read") {
-            let deep = (0..100).fold(json!(1), |value, _| json!([value]));
-            answer["ok"]["value"][0] = deep;
+            let first = answer["ok"]["value"].get_mut(0);
+            first.map(|first| *first = (0..100).fold(json!(1), |value, _| json!([value])));
         }
         answer.to_string()
     }

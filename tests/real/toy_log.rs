@@ -53,7 +53,7 @@ fn answers_out_of_contract_are_violations_that_name_the_node_and_quote_it() {
         let bench = Bench::new();
         bench.write("toy.yaml", &workload(&format!(r#", "--lie", "{lie}""#), ""));
         let done = bench.schism(&["run", "toy.yaml"]).exits(1);
-        assert_eq!(kinds(&bench.verdict()), ["malformed-answer"]);
+        assert_eq!(kinds(&bench.verdict()), ["malformed-answer"], "{lie}: {}", done.stdout);
         for told in told {
             assert!(done.stdout.contains(told), "{lie}: `{told}` is not in {}", done.stdout);
         }

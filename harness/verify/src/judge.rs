@@ -11,7 +11,7 @@ use crate::checkers::run::{answers, halted};
 use crate::checkers::{CHECKERS, CheckResult, Checker};
 use crate::evidence::{CUT_OFF, Evidence, Settings, finals, is_run, waives};
 use crate::history::nemesis::{Said, Strike, final_reads_at};
-use crate::history::{History, Level, Operation, Type};
+use crate::history::{Event, History, Level, Operation, Type};
 use crate::models::{self, Model};
 use crate::verdict::Verdict;
 
@@ -91,7 +91,7 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
         let least = settings.min_operations;
         doubts.push(format!("only {ok} operations were ok; at least {least} were wanted"));
     }
-    doubts.extend(unanswered(history));
+    doubts.extend(unanswered(history, &said));
     if is_run(history) {
         doubts.extend(answers::told_of(history));
         doubts.extend(not_understood(&said));
@@ -105,15 +105,24 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
 const UNANSWERED_MIN: u64 = 20;
 
 /// Kinds of operation that were asked again and again and never answered. What is read of each
-/// node at the end is apart: it says nothing of what clients were told.
-fn unanswered(history: &History) -> Vec<String> {
+/// node at the end is apart: it says nothing of what clients were told. So is what was asked under
+/// an adversary that withholds every decision: that none is answered is its purpose.
+fn unanswered(history: &History, said: &Said<'_>) -> Vec<String> {
+    let withheld: Vec<_> = said.strikes.iter().filter(|s| s.start.is_adaptive()).collect();
+    let is_withheld = |asked: &Event| {
+        withheld.iter().any(|strike| {
+            let healed = strike.healed.as_ref().and_then(|(event, _)| event.time());
+            let (from, at) = (strike.started.time(), asked.time());
+            from <= at && healed.is_none_or(|healed| at < Some(healed))
+        })
+    };
     let reads_at = final_reads_at(history);
     let model = models::infer(history);
     let mut kinds: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
     for op in history.operations() {
         let invoke = history.invoke(op);
         let at_the_end = reads_at.is_some_and(|start| op.invoke() > start);
-        if at_the_end && invoke.level() == Some(Level::Local) {
+        if is_withheld(invoke) || at_the_end && invoke.level() == Some(Level::Local) {
             continue;
         }
         let (asked, answered) = kinds.entry(&invoke.f).or_default();
@@ -304,6 +313,27 @@ mod tests {
         }
         check("", "cas", &[r#""type":"fail""#; 20], &[]);
         check("none of 20 writes", "write", &[r#""type":"fail""#; 20], &[]);
+        let frames = |phase: &str| {
+            let what = format!(r#"{{"phase":"{phase}","overlay":1,"adaptive":true}}"#);
+            format!(r#"{{"process":"nemesis","type":"info","f":"frames","value":{what}}}"#)
+        };
+        let (start, heal) = (frames("start"), frames("heal").replace(r#","adaptive":true"#, ""));
+        let asked: Vec<String> = (0..20)
+            .map(|process| format!(r#"{{"process":{process},"type":"invoke","f":"tail"}}"#))
+            .collect();
+        let timed = |lines: &[&str]| {
+            let times = lines.iter().enumerate();
+            let lines = times.map(|(at, line)| line.replacen('{', &format!("{{\"time\":{at},"), 1));
+            lines.collect::<Vec<_>>()
+        };
+        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+        let under = [&[PHASE, &start][..], &asked, &[&heal, READS, DONE]].concat();
+        let after = [&[PHASE, &start, &heal][..], &asked, &[READS, DONE]].concat();
+        for (lines, expected) in [(under, &[][..]), (after, &["none of 20 tails"])] {
+            let lines = timed(&lines);
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            check_doubts(&lines, &Settings::default(), expected);
+        }
         // What is read of a node at the end says nothing of what clients were told.
         let read = |kind: &str, rest: &str| {
             format!(r#"{{"process":99,"type":"{kind}","f":"read","level":"local"{rest}}}"#)

@@ -40,8 +40,8 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
 /// that a node was back in time after all.
 const HOPELESS: Duration = Duration::from_secs(2);
 
-/// Waits until the statuses of all running nodes agree on `delivered` three times in a row, behind a
-/// barrier, and records whether they did; not if `hurry` cut the wait short. Whether they agreed.
+/// Waits until the statuses of all running nodes agree on `delivered` three times in a row, behind
+/// a barrier, and records whether they did; not if `hurry` cut the wait short. Whether they agreed.
 pub async fn settle(context: &Context, probe: Option<Probe>, hurry: Option<Nanos>) -> bool {
     let started = context.clock.now();
     let limit = started + nanos(SETTLE_MAX);
