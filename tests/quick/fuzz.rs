@@ -152,3 +152,9 @@ fn workload() {
 fn wire() {
     check("wire", MUTATIONS);
 }
+
+#[test]
+fn judge() {
+    // A judgement costs a hundred times what reading does.
+    check("judge", MUTATIONS / 20);
+}

@@ -17,6 +17,9 @@ use crate::verdict::{Anomaly, Kind, Verdict};
 /// The model's name, and the algorithm's.
 pub(super) const NAME: &str = "consensus";
 
+/// What follows where a decision was asked for once it was made.
+const LATER: &str = " before; it was asked for only later";
+
 #[derive(Default)]
 pub struct ConsensusMonitor {
     open: open::Open<Open>,
@@ -40,8 +43,17 @@ struct Decision {
     asked: HashMap<Value, Asked, FixedState>,
     first: Option<Answer>,
     by_node: Vec<(Name, Value, u64)>,
-    /// The anomaly that says that nobody had asked for what was decided, where there is one.
-    unasked: Option<usize>,
+    unasked: Option<Unasked>,
+}
+
+/// Nobody had asked for what was decided.
+struct Unasked {
+    /// The anomaly that says so.
+    anomaly: Anomaly,
+    /// Where it is told. None: enough of them are told already.
+    told: Option<usize>,
+    /// Somebody asked for it since.
+    later: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -72,11 +84,12 @@ impl ConsensusMonitor {
             let (key, value) = (event.key().cloned(), asked(event)?.clone());
             let decision = self.keys.entry(key.clone()).or_default();
             let in_time = decision.asks(&value, event.index);
-            if let (Some(at), Some(first)) = (decision.unasked, &decision.first)
+            if let (Some(unasked), Some(first)) = (&mut decision.unasked, &decision.first)
                 && first.value == value
+                && !std::mem::replace(&mut unasked.later, true)
+                && let Some(at) = unasked.told
             {
-                self.told.refine(at, Kind::Validity, " before; it was asked for only later");
-                decision.unasked = None;
+                self.told.refine(at, Kind::Validity, LATER);
             }
             self.open.invoke(process, Open { key, value, in_time });
             return Ok(Vec::new());
@@ -104,14 +117,18 @@ impl ConsensusMonitor {
         let mut first = None;
         for anomaly in found {
             let unasked = anomaly.kind == Kind::Integrity && anomaly.events == [event.index];
-            let place = self.told.add(anomaly.clone());
-            let decision = self.keys.get_mut(&key.cloned());
-            if let (true, Some(decision)) = (unasked, decision)
-                && decision.first.as_ref().is_some_and(|first| first.index == event.index)
-            {
-                decision.unasked = place;
-            }
-            if place.is_some() {
+            let decision = self.keys.get_mut(&key.cloned()).filter(|decision| {
+                decision.first.as_ref().is_some_and(|first| unasked && first.index == event.index)
+            });
+            let told = if let Some(decision) = decision {
+                let told = self.told.add_open(anomaly.clone());
+                let anomaly = anomaly.clone();
+                decision.unasked = Some(Unasked { anomaly, told, later: false });
+                told
+            } else {
+                self.told.add(anomaly.clone())
+            };
+            if told.is_some() {
                 first.get_or_insert(anomaly);
             }
         }
@@ -132,7 +149,18 @@ impl Monitor for ConsensusMonitor {
         }
     }
 
-    fn finish(self: Box<Self>) -> Verdict {
+    fn finish(mut self: Box<Self>) -> Verdict {
+        let unasked = self.keys.into_values().filter_map(|decision| decision.unasked);
+        let mut untold: Vec<_> = unasked.filter(|unasked| unasked.told.is_none()).collect();
+        untold.sort_unstable_by(|one, other| one.anomaly.events.cmp(&other.anomaly.events));
+        self.told.settle();
+        for Unasked { mut anomaly, later, .. } in untold {
+            if later {
+                anomaly.kind = Kind::Validity;
+                anomaly.explanation.push_str(LATER);
+            }
+            self.told.add(anomaly);
+        }
         open::verdict(self.told.into_anomalies(), self.malformed)
     }
 }

@@ -96,6 +96,34 @@ fn an_answer_is_a_proposed_value_and_no_node_changes_it() {
 }
 
 #[test]
+fn decisions_that_nobody_had_asked_for_are_all_told_or_counted() {
+    // So many keys; for so many of them somebody asks later for what was decided; and so many
+    // more are answered twice by one node, which is an integrity too.
+    for (keys, later, twice) in [(11, 11, 0), (25, 25, 1), (25, 11, 3), (30, 0, 0), (11, 10, 20)] {
+        let mut text = String::new();
+        for key in 0..keys {
+            writeln!(text, "p{key}/{key} invoke 1\np{key}/{key} ok 7").unwrap();
+        }
+        for key in 100..100 + twice {
+            writeln!(text, "p{key}/{key} invoke 1\np{key}/{key} ok 1 n1").unwrap();
+            writeln!(text, "p{key}/{key} invoke 2\np{key}/{key} ok 2 n1").unwrap();
+        }
+        for key in 0..later {
+            writeln!(text, "p{key}/{key} invoke 7\np{key}/{key} info ?").unwrap();
+        }
+        let found = found(&text);
+        for (kind, all) in [("validity", later), ("integrity", keys - later + twice)] {
+            let told: Vec<_> = found.iter().filter(|one| one.kind.name() == kind).collect();
+            let more = told.last().and_then(|last| last.explanation.split_once("(and "));
+            let more = more.map_or("0", |(_, more)| more.split_once(' ').unwrap().0);
+            let counted = told.len() + more.parse::<usize>().unwrap();
+            assert_eq!(counted, all, "{keys} {later} {twice}: {found:?}");
+            assert!((all.min(10)..=20).contains(&told.len()), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn a_proof_names_two_events() {
     let found = found("p1 invoke 1\np2 invoke 2\np1 ok 1\np2 ok 2");
     assert_eq!(found[0].events, [2, 3]);

@@ -12,11 +12,33 @@ use crate::verdict::{Anomaly, Kind};
 #[derive(Default)]
 pub(super) struct Reporter {
     told: Told,
-    /// Phantoms by the value nobody had asked for; should someone do so later, they are future
-    /// reads.
-    phantoms: Vec<(usize, Value)>,
+    /// Should someone ask for their values later, they are future reads.
+    phantoms: Vec<Phantom>,
     /// How many were handed out by [`Reporter::fresh`].
     handed_out: usize,
+}
+
+/// A value shown before anyone had asked for it.
+struct Phantom {
+    /// Where it is told. None: enough of them are told already.
+    told: Option<usize>,
+    by: OpId,
+    at: u64,
+    value: Value,
+    time_ns: Option<u64>,
+}
+
+impl Phantom {
+    fn anomaly(&self, ops: &Ops) -> Anomaly {
+        let explanation = format!(
+            "{} was shown {} at offset {}, which nobody had asked to append",
+            Who(ops).name(self.by),
+            self.value,
+            self.at
+        );
+        let (events, time_ns) = (events(ops, &[self.by]), self.time_ns);
+        Anomaly { kind: Kind::Phantom, explanation, events, time_ns }
+    }
 }
 
 impl Reporter {
@@ -35,12 +57,26 @@ impl Reporter {
         self.told.into_anomalies()
     }
 
-    /// Values that were shown before anyone asked for them, and asked for since.
-    pub fn refine_phantoms(&mut self, content: &Content) {
-        for (at, value) in std::mem::take(&mut self.phantoms) {
-            if content.uses_of(&value).is_some_and(|uses| uses.asked + uses.failed > 0) {
-                self.told.refine(at, Kind::FutureRead, "; it was only asked for afterwards");
+    /// Values that were shown before anyone asked for them: were they asked for since?
+    pub fn settle_phantoms(&mut self, ops: &Ops, content: &Content) {
+        const LATER: &str = "; it was only asked for afterwards";
+        let phantoms = std::mem::take(&mut self.phantoms);
+        let asked = |phantom: &Phantom| {
+            content.uses_of(&phantom.value).is_some_and(|uses| uses.asked + uses.failed > 0)
+        };
+        for phantom in &phantoms {
+            if let Some(at) = phantom.told.filter(|_| asked(phantom)) {
+                self.told.refine(at, Kind::FutureRead, LATER);
             }
+        }
+        self.told.settle();
+        for phantom in phantoms.iter().filter(|phantom| phantom.told.is_none()) {
+            let mut anomaly = phantom.anomaly(ops);
+            if asked(phantom) {
+                anomaly.kind = Kind::FutureRead;
+                anomaly.explanation.push_str(LATER);
+            }
+            self.told.add(anomaly);
         }
     }
 
@@ -119,12 +155,12 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn report(&mut self, kind: Kind, explanation: String, others: &[OpId]) -> Option<usize> {
+    fn report(&mut self, kind: Kind, explanation: String, others: &[OpId]) {
         let mut involved = vec![self.subject];
         involved.extend(others);
         let events = events(self.ops, &involved);
         let time_ns = self.time_ns;
-        self.report.told.add(Anomaly { kind, explanation, events, time_ns })
+        self.report.told.add(Anomaly { kind, explanation, events, time_ns });
     }
 
     fn who(&self) -> Who<'_> {
@@ -222,11 +258,10 @@ impl Case<'_> {
     pub fn unexplained(&mut self, at: u64, value: &Value, uses: &Uses) {
         let me = self.who().name(self.subject);
         if uses.asked + uses.failed == 0 {
-            let sentence =
-                format!("{me} was shown {value} at offset {at}, which nobody had asked to append");
-            if let Some(at) = self.report(Kind::Phantom, sentence, &[]) {
-                self.report.phantoms.push((at, value.clone()));
-            }
+            let (by, time_ns, value) = (self.subject, self.time_ns, value.clone());
+            let mut phantom = Phantom { told: None, by, at, value, time_ns };
+            phantom.told = self.report.told.add_open(phantom.anomaly(self.ops));
+            self.report.phantoms.push(phantom);
         } else if let Some(failure) = uses.failure {
             self.failed_yet_visible(self.subject, at, value, failure);
         } else {

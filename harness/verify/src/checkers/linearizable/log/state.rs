@@ -86,7 +86,7 @@ impl Core {
 
     /// What can only be said once every append that could explain the log has been seen.
     pub fn finish(&mut self) {
-        self.report.refine_phantoms(&self.content);
+        self.report.settle_phantoms(&self.ops, &self.content);
         // With other anomalies the content is disputed, and what is missing follows from them.
         if self.report.is_clean() {
             let (local, by) = self.local_length.unzip();

@@ -208,6 +208,27 @@ fn a_broken_run_is_told_ten_times_of_a_kind() {
 }
 
 #[test]
+fn values_shown_before_they_were_asked_for_are_all_told_or_counted() {
+    // So many are shown; of these so many are asked for later.
+    for (shown, later) in [(10, 10), (11, 11), (25, 25), (25, 0), (25, 11), (11, 10), (12, 2)] {
+        let values: Vec<String> = (1..=shown).map(|value| value.to_string()).collect();
+        let appends = (1..=later).map(|value| format!("  a: append {value} -> {}", value - 1));
+        let text = format!("b: read -> [{}]{}", values.join(" "), appends.collect::<String>());
+        let Verdict::Violated(found) = verdict(&read(&text).unwrap()) else { panic!("{text}") };
+        for (kind, all) in [("future-read", later), ("phantom", shown - later)] {
+            let told: Vec<_> = found.iter().filter(|one| one.kind.name() == kind).collect();
+            let more = told.last().map_or("", |last| &last.explanation);
+            let more = if all > told.len() {
+                more.ends_with(&format!("(and {} more like it)", all - told.len()))
+            } else {
+                !more.contains("more like it")
+            };
+            assert!((all.min(10)..=20).contains(&told.len()) && more, "{shown} {later}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn lies_of_huge_offsets_cost_nothing() {
     let append = |k: u64| format!("a: append {k} -> {}\n", k * 1_000_000_007);
     let text: String = (1..2000).map(append).collect();
