@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::explain::told;
-use super::open::of_key;
+use super::open::{Open, of_key};
 use super::search::{Online, Told};
 use crate::budget::{Budget, Meter};
 use crate::checkers::Monitor;
@@ -20,8 +20,8 @@ pub(super) struct SearchMonitor<S: Spec> {
     keys: HashMap<Option<Value>, usize, FixedState>,
     /// Each with whether it was said that it is broken, or given up.
     objects: Vec<(Online<S>, bool)>,
-    /// By process: the question, its ticket and its object.
-    open: HashMap<u64, (Event, u64, usize), FixedState>,
+    /// The question, its ticket and its object. None: it could not be read.
+    open: Open<Option<(Event, u64, usize)>>,
     /// Counts events; also gives tickets.
     events: u32,
     anomalies: Vec<Anomaly>,
@@ -37,7 +37,7 @@ impl<S: Spec> SearchMonitor<S> {
             meter: Meter::start(Budget::of_memory(memory_bytes)),
             keys: HashMap::default(),
             objects: Vec::new(),
-            open: HashMap::default(),
+            open: Open::default(),
             events: 0,
             anomalies: Vec::new(),
             doubts: Vec::new(),
@@ -58,14 +58,17 @@ impl<S: Spec> SearchMonitor<S> {
             Ok(op) => {
                 let (at, ticket) = (self.object(event.key()), u64::from(self.events));
                 self.objects[at].0.invoke(ticket, self.events, op);
-                self.open.insert(process, (event.clone(), ticket, at));
+                self.open.invoke(process, Some((event.clone(), ticket, at)));
             }
-            Err(why) => self.doubt(event, &why),
+            Err(why) => {
+                self.open.invoke(process, None);
+                self.doubt(event, &why);
+            }
         }
     }
 
     fn ret(&mut self, process: u64, event: &Event) -> Option<Anomaly> {
-        let (asked, ticket, at) = self.open.remove(&process)?;
+        let (asked, ticket, at) = self.open.ret(process).ok()??;
         let object = &mut self.objects[at].0;
         let call = Call { asked: &asked, answered: Some(event) };
         let found = if event.kind == Type::Info {
@@ -139,5 +142,33 @@ impl<S: Spec> Monitor for SearchMonitor<S> {
         } else {
             Verdict::Valid
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::History;
+    use crate::models::register::Register;
+
+    fn told(answer: u64) -> Verdict {
+        // At one time a process is answered and asks again, so both are open for a moment.
+        let lines = [
+            r#""type":"invoke","f":"write","value":1"#,
+            r#""type":"ok","f":"write","value":1"#,
+            r#""type":"invoke","f":"read""#,
+            &format!(r#""type":"ok","f":"read","value":{answer}"#),
+        ];
+        let lines = lines.map(|line| format!("{{\"process\":0,\"time\":5,{line}}}\n"));
+        let (history, _) = History::parse(lines.concat().as_bytes()).unwrap();
+        let mut monitor = Box::new(SearchMonitor::new(Register::default(), 1 << 20));
+        history.events().iter().for_each(|event| drop(monitor.observe(event)));
+        monitor.finish()
+    }
+
+    #[test]
+    fn an_answer_belongs_to_the_operation_that_was_asked_first() {
+        assert_eq!(told(1), Verdict::Valid);
+        assert_eq!(told(2).in_short(), "non-linearizable");
     }
 }
