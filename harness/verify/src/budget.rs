@@ -93,6 +93,12 @@ impl Meter {
         self.progress.as_deref()
     }
 
+    /// Half of what is left, for work that may spare the rest: nobody watches it.
+    #[must_use]
+    pub fn half(&self) -> Meter {
+        self.slice(self.budget.time.saturating_sub(self.budget.used + self.started.elapsed()) / 2)
+    }
+
     /// A part of what is left, for work that only makes the answer nicer: nobody watches it.
     #[must_use]
     pub fn slice(&self, most: Duration) -> Meter {

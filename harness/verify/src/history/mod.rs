@@ -33,6 +33,8 @@ pub struct History {
     /// empty where both orders agree.
     by_index: Vec<u32>,
     lines: Lines,
+    /// Some process asks again at the very time at which it was answered.
+    touches: bool,
 }
 
 /// Histories are equal if they say the same, on whatever lines.
@@ -121,6 +123,28 @@ impl History {
     /// Whether the indexes grow in the order of real time.
     pub(crate) fn counts_up(&self) -> bool {
         self.by_index.is_empty()
+    }
+
+    /// Whether some process asks again at the very time at which it was answered. Only then do
+    /// positions not tell that its first operation came before its second.
+    pub(crate) fn touches(&self) -> bool {
+        self.touches
+    }
+
+    /// For each event a rank in an order that keeps the file's where times are equal. It is one of
+    /// the orders that the times and the processes allow; positions allow all of them.
+    pub(crate) fn file_ranks(&self) -> Vec<u32> {
+        let mut places: Vec<u32> = (0..self.events.len() as u32).collect();
+        if self.events.iter().any(|event| event.time().is_none()) {
+            return places; // the order of the file is the order
+        }
+        let event = |at: &u32| &self.events[*at as usize];
+        places.sort_by_key(|at| (event(at).time(), event(at).index));
+        let mut ranks = vec![0; places.len()];
+        for (rank, at) in (0..).zip(places) {
+            ranks[at as usize] = rank;
+        }
+        ranks
     }
 
     /// Every operation, in the order of invocation.

@@ -26,7 +26,7 @@ pub(super) fn order(
         return Err(ParseError { line: lines.line(EVENTS_MAX), column: None, message });
     }
     let mut notes = Vec::new();
-    let mut operations = pair(&events, &lines, &mut notes)?;
+    let (mut operations, touches) = pair(&events, &lines, &mut notes)?;
     number(&mut events, &mut notes);
 
     // Without a time on every event, file order is the order.
@@ -37,7 +37,8 @@ pub(super) fn order(
     }
     let key = |event: &Event| (event.time(), event.kind != Type::Invoke);
     if !timed || events.is_sorted_by_key(key) {
-        return Ok((History { events, operations, by_index: Vec::new(), lines }, notes));
+        let by_index = Vec::new();
+        return Ok((History { events, operations, by_index, lines, touches: false }, notes));
     }
     // The sort is stable, so events that tie keep the file's order.
     let mut places: Vec<u32> = (0..events.len() as u32).collect();
@@ -52,7 +53,7 @@ pub(super) fn order(
     }
     operations.sort_by_key(|op| op.invoke);
     permute(&mut events, rank.clone());
-    Ok((History { events, operations, by_index: rank, lines }, notes))
+    Ok((History { events, operations, by_index: rank, lines, touches }, notes))
 }
 
 /// Positions are 32 bits wide, and the last stands for none.
@@ -69,12 +70,14 @@ fn permute(events: &mut [Event], mut rank: Vec<u32>) {
     }
 }
 
-/// Operations with file positions, in the order of invocation in the file.
+/// Operations with file positions, in the order of invocation in the file; and whether a process
+/// asks again at the very time at which it was answered.
 fn pair(
     events: &[Event],
     lines: &Lines,
     notes: &mut Vec<Note>,
-) -> Result<Vec<Operation>, ParseError> {
+) -> Result<(Vec<Operation>, bool), ParseError> {
+    let mut touches = false;
     let mut threads: HashMap<u64, Thread, FixedState> = HashMap::default();
     let mut operations: Vec<Operation> = Vec::with_capacity(events.len() / 2);
     for (at, event) in events.iter().enumerate() {
@@ -89,8 +92,9 @@ fn pair(
                  process must be in order"
             )));
         }
-        thread.time = event.time().or(thread.time);
         if event.kind == Type::Invoke {
+            touches |= thread.time.is_some() && thread.time == event.time();
+            thread.time = event.time().or(thread.time);
             if let Some(first) = thread.open {
                 let first = operations[first].invoke();
                 return Err(error(format!(
@@ -115,6 +119,7 @@ fn pair(
             operations.push(Operation { process, invoke: at as u32, ret: u32::MAX });
             continue;
         }
+        thread.time = event.time().or(thread.time);
         let Some(number) = thread.open.take() else {
             return Err(error(format!(
                 "process {process} returns from `{}` but has no open operation; expected an \
@@ -134,7 +139,7 @@ fn pair(
         thread.retired = event.kind == Type::Info;
         operations[number].ret = at as u32;
     }
-    Ok(operations)
+    Ok((operations, touches))
 }
 
 /// Keeps the indexes the file gives if they grow, and counts the events otherwise.

@@ -59,9 +59,15 @@ pub struct Timed<Op> {
     pub invoke: u32,
     /// When it returned. `u32::MAX`: its outcome is not known.
     pub ret: u32,
+    /// Whose it is: where two of a process overlap, its first comes first all the same. It asked
+    /// the second at the very time at which the first was answered. [`Timed::NOBODY`]: none do.
+    pub process: u32,
 }
 
 impl<Op> Timed<Op> {
+    /// Stands for every process, where ranks alone tell their order.
+    pub const NOBODY: u32 = u32::MAX;
+
     /// Nobody knows whether it took effect.
     pub fn is_lost(&self) -> bool {
         self.ret == u32::MAX

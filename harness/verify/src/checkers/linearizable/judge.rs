@@ -8,6 +8,7 @@ use super::judged::Judged;
 use super::object::{Object, objects};
 use super::open::of_key;
 use super::options::{CheckError, CheckOptions};
+use super::own;
 use super::search::{Ended, Way};
 use crate::budget::{Meter, Spent};
 use crate::checkers::CheckResult;
@@ -19,6 +20,15 @@ struct Found {
     algorithm: &'static str,
     anomaly: Option<Anomaly>,
     gave_up: Option<String>,
+}
+
+/// Why an algorithm that was asked for cannot judge an object.
+#[derive(Clone, Copy)]
+enum Unfit {
+    /// It takes no such operations.
+    Takes,
+    /// It cannot tell what follows from the order of one process.
+    Touches,
 }
 
 /// Starting threads for less than this many operations costs more than it saves.
@@ -40,9 +50,12 @@ where
         let (algorithm, known) = (name.into(), known.join(", "));
         return Err(CheckError::NoSuchAlgorithm { algorithm, known });
     }
-    let wrong = || {
+    let wrong = |why| {
         let (algorithm, takes) = fast.expect("a search takes any history");
-        CheckError::Algorithm { algorithm, takes }
+        match why {
+            Unfit::Takes => CheckError::Algorithm { algorithm, takes },
+            Unfit::Touches => CheckError::Touches { algorithm },
+        }
     };
     let objects = objects(&judged.spec, history)?;
     if let Some(progress) = meter.progress() {
@@ -52,17 +65,19 @@ where
     // The small ones first, so that a hopeless one takes no time from them.
     let mut order: Vec<usize> = (0..objects.len()).collect();
     order.sort_by_key(|&at| objects[at].ops.len());
-    let one = |&at: &usize| (at, judge_object(judged, history, &objects[at], options, meter));
+    let ranks = history.touches().then(|| history.file_ranks());
+    let one = |&at: &usize| {
+        (at, judge_object(judged, history, &objects[at], ranks.as_deref(), options, meter))
+    };
     let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
-    let mut found: Vec<(usize, Option<Found>)> = if parallel {
+    let mut found: Vec<(usize, Result<Found, Unfit>)> = if parallel {
         order.par_iter().map(one).collect()
     } else {
         order.iter().map(one).collect()
     };
     found.sort_by_key(|(at, _)| *at);
     let found = found.into_iter().map(|(_, found)| found);
-    let found: Option<Vec<Found>> = found.collect();
-    let found = found.ok_or_else(wrong)?;
+    let found: Vec<Found> = found.collect::<Result<_, _>>().map_err(wrong)?;
 
     let mut finding = CheckResult::new(history.operations().len() as u64);
     let is_fast = |found: &Found| fast.is_some_and(|(name, _)| name == found.algorithm);
@@ -100,43 +115,57 @@ where
     Ok(finding)
 }
 
-/// None: the algorithm that is forced does not fit.
+/// An error: the algorithm that is forced does not fit. `ranks` keep the order of the file where
+/// times are equal: one of the orders that the times allow.
 fn judge_object<S: Spec>(
     judged: &Judged<S>,
     history: &History,
     object: &Object<S::Op>,
+    ranks: Option<&[u32]>,
     options: &CheckOptions,
     meter: &Meter,
-) -> Option<Found> {
+) -> Result<Found, Unfit> {
     let forced = options.algorithm.as_deref();
     let way = forced.and_then(|name| Way::ALL.into_iter().find(|(way, _)| *way == name));
+    let in_file = ranks.filter(|_| own::touches(&object.ops));
+    let in_file = in_file.map(|ranks| own::ranked(&object.ops, ranks));
     let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
+    let fast = judged.fast_path().filter(|_| way.is_none());
+    let fast = fast.and_then(|(name, _)| Some((name, judged.fast(&object.ops)?)));
+    let mut unfit = Unfit::Takes;
+    // Ranks alone ask less than the processes' own orders do, so a violation stays one, and the
+    // file's order asks more, so what it explains is explained.
+    let fast = fast.filter(|(_, by_ranks)| {
+        let explained = in_file.as_ref().is_none_or(|ops| judged.fast(ops) == Some(Ok(())));
+        unfit = if explained { unfit } else { Unfit::Touches };
+        by_ranks.is_err() || explained
+    });
     let mut told = 0;
-    if way.is_none()
-        && let Some((name, _)) = judged.fast_path()
-        && let Some(fast) = judged.fast(&object.ops)
-    {
+    if let Some((name, fast)) = fast {
         found.algorithm = name;
         let name = |certificate| name_certificate(history, object, &certificate);
         found.anomaly = fast.err().map(name);
     } else if way.is_none() && forced.is_some() {
-        return None;
+        return Err(unfit);
     } else {
         let way = way.map_or(Way::Turns, |(_, way)| way);
-        told = search_object(judged, history, object, options, way, meter, &mut found);
+        let in_file = in_file.as_deref();
+        told = search_object(judged, history, object, in_file, options, way, meter, &mut found);
     }
     if let Some(progress) = meter.progress() {
         progress.explained((2 * object.ops.len() as u64).saturating_sub(told));
         progress.decided();
     }
-    Some(found)
+    Ok(found)
 }
 
-/// Returns how many events were told to whoever watches.
+/// Returns how many events were told to whoever watches. If the file's order explains all, it need
+/// not be asked what other orders do.
 fn search_object<S: Spec>(
     judged: &Judged<S>,
     history: &History,
     object: &Object<S::Op>,
+    in_file: Option<&[Timed<S::Op>]>,
     options: &CheckOptions,
     way: Way,
     meter: &Meter,
@@ -146,6 +175,10 @@ fn search_object<S: Spec>(
     if let Err(spent) = meter.time() {
         let rank = object.ops[0].invoke;
         found.gave_up = Some(gave_up(history, object, rank, spent, 0));
+        return 0;
+    }
+    let explains = |ops| judged.search(ops, way, &meter.half()).ended == Ended::Explained;
+    if in_file.is_some_and(explains) {
         return 0;
     }
     let searched = judged.search(&object.ops, way, meter);

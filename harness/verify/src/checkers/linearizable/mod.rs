@@ -16,6 +16,7 @@ mod online;
 mod open;
 mod options;
 mod order;
+mod own;
 mod search;
 
 use std::time::Duration;

@@ -8,6 +8,8 @@ use crate::history::{Event, History, Type, Value};
 use crate::models::ModelError;
 use crate::models::spec::{Call, Spec, Timed};
 
+const NOBODY: u32 = Timed::<()>::NOBODY;
+
 pub(super) struct Object<Op> {
     pub key: Option<Value>,
     pub ops: Vec<Timed<Op>>,
@@ -20,6 +22,12 @@ pub(crate) fn objects<S: Spec>(
 ) -> Result<Vec<Object<S::Op>>, ModelError> {
     let mut objects: Vec<Object<S::Op>> = Vec::new();
     let mut places: HashMap<Option<&Value>, usize, FixedState> = HashMap::default();
+    let mut processes: HashMap<u64, u32, FixedState> = HashMap::default();
+    let mut process_of = |number: u64| {
+        let next = processes.len() as u32;
+        *processes.entry(number).or_insert(next)
+    };
+    let touches = history.touches();
     for (id, operation) in history.operations().iter().enumerate() {
         let asked = history.invoke(operation);
         let answered = history.ret(operation).filter(|event| event.kind != Type::Info);
@@ -35,12 +43,9 @@ pub(crate) fn objects<S: Spec>(
             objects.len() - 1
         });
         let ret = operation.ret().filter(|_| answered.is_some()).map_or(u32::MAX, |at| at as u32);
-        objects[place].ops.push(Timed {
-            op,
-            id: id as u32,
-            invoke: operation.invoke() as u32,
-            ret,
-        });
+        let process = if touches { process_of(operation.process) } else { NOBODY };
+        let (id, invoke) = (id as u32, operation.invoke() as u32);
+        objects[place].ops.push(Timed { op, id, invoke, ret, process });
     }
     Ok(objects)
 }

@@ -32,6 +32,11 @@ impl<T> Open<T> {
         Ok(open.remove(0))
     }
 
+    /// Those of this process that are still open, in the order of invocation.
+    pub fn rest(&mut self, process: u64) -> impl Iterator<Item = &mut T> {
+        self.0.get_mut(&process).into_iter().flatten()
+    }
+
     pub fn into_all(self) -> impl Iterator<Item = T> {
         self.0.into_values().flatten()
     }

@@ -70,6 +70,11 @@ pub enum CheckError {
     NoSuchAlgorithm { algorithm: String, known: String },
     #[error("`{algorithm}` cannot judge this history: it takes {takes}; `search` takes any")]
     Algorithm { algorithm: &'static str, takes: &'static str },
+    #[error(
+        "`{algorithm}` cannot judge this history: a process asks again at the very time at which \
+         it was answered, and what follows from its own order only `search` can tell"
+    )]
+    Touches { algorithm: &'static str },
 }
 
 fn names() -> String {

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use foldhash::fast::FixedState;
 
 use super::object::objects;
+use super::own;
 use crate::history::History;
 use crate::models::spec::{Spec, Timed};
 
@@ -41,7 +42,8 @@ fn longest<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> Vec<(u32, String)> {
     let mut done = vec![0u64; ops.len().div_ceil(64)];
     let mut seen: HashSet<(Vec<u64>, S::State), FixedState> = HashSet::default();
     let (mut best, mut best_count, mut count) = (Vec::new(), 0, 0);
-    let mut options = enabled(ops, &done);
+    let before = own::before(ops);
+    let mut options = enabled(ops, &before, &done);
     let mut tries = 0;
     loop {
         if count > best_count {
@@ -66,7 +68,7 @@ fn longest<S: Spec>(spec: &S, ops: &[Timed<S::Op>]) -> Vec<(u32, String)> {
         if let Some((op, state)) = next {
             count += usize::from(!ops[op].is_lost());
             path.push(Choice { op, state, instead: options });
-            options = enabled(ops, &done);
+            options = enabled(ops, &before, &done);
         } else if let Some(choice) = path.pop() {
             flip(&mut done, choice.op);
             count -= usize::from(!ops[choice.op].is_lost());
@@ -82,21 +84,24 @@ fn flip(done: &mut [u64], op: usize) {
     done[op / 64] ^= 1 << (op % 64);
 }
 
-/// What may come next: whatever was invoked before any of the rest returned. The last is tried
-/// first: the one that returns first, and lost ones only when nothing else goes.
-fn enabled<Op>(ops: &[Timed<Op>], done: &[u64]) -> Vec<usize> {
+/// What may come next: whatever was invoked before any of the rest returned, and after what comes
+/// before it in its process. The last is tried first: the one that returns first, and lost ones
+/// only when nothing else goes.
+fn enabled<Op>(ops: &[Timed<Op>], before: &[u32], done: &[u64]) -> Vec<usize> {
+    let is_done = |at: usize| done[at / 64] >> (at % 64) & 1 == 1;
     let mut first_return = u32::MAX;
     let mut open = Vec::new();
     for (at, op) in ops.iter().enumerate() {
         if op.invoke > first_return {
             break;
         }
-        if done[at / 64] >> (at % 64) & 1 == 0 {
+        if !is_done(at) {
             first_return = first_return.min(op.ret);
             open.push(at);
         }
     }
-    open.retain(|&at| ops[at].invoke < first_return);
+    let waits = |at: usize| ops.get(before[at] as usize).is_some() && !is_done(before[at] as usize);
+    open.retain(|&at| ops[at].invoke < first_return && !waits(at));
     open.sort_by_key(|&at| std::cmp::Reverse((ops[at].ret, at)));
     open
 }

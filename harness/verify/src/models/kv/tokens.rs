@@ -210,7 +210,8 @@ mod tests {
     fn refined(initial: Value, ops: &[Op]) -> Vec<Op> {
         let timed = |(id, op): (usize, &Op)| {
             let id = id as u32;
-            Timed { op: op.clone(), id, invoke: 2 * id, ret: 2 * id + 1 }
+            let (invoke, ret, process) = (2 * id, 2 * id + 1, id);
+            Timed { op: op.clone(), id, invoke, ret, process }
         };
         let mut timed: Vec<_> = ops.iter().enumerate().map(timed).collect();
         refine(&initial, &mut timed);

@@ -17,6 +17,9 @@ use crate::verdict::{Anomaly, Kind, Verdict};
 /// The model's name, and the algorithm's.
 pub(super) const NAME: &str = "consensus";
 
+/// Why a proposal cannot be what was decided: its process knew the decision.
+const BEHIND: &str = "came after an answer to the process that made it";
+
 /// What follows where a decision was asked for once it was made.
 const LATER: &str = " before; it was asked for only later";
 
@@ -33,6 +36,7 @@ pub struct ConsensusMonitor {
 struct Open {
     key: Option<Value>,
     value: Value,
+    index: u64,
     /// It was asked before the first answer for its key returned.
     in_time: bool,
 }
@@ -63,6 +67,8 @@ struct Asked {
     /// Events: the first proposal, and the last that failed.
     first: Option<u64>,
     failed: Option<u64>,
+    /// The last whose process had been answered before, though at the time at which it asked.
+    behind: Option<u64>,
 }
 
 struct Answer {
@@ -91,10 +97,10 @@ impl ConsensusMonitor {
             {
                 self.told.refine(at, Kind::Validity, LATER);
             }
-            self.open.invoke(process, Open { key, value, in_time });
+            self.open.invoke(process, Open { key, value, index: event.index, in_time });
             return Ok(Vec::new());
         }
-        let Open { key, value, in_time } = self.open.ret(process)?;
+        let Open { key, value, in_time, .. } = self.open.ret(process)?;
         let decision = self.keys.get_mut(&key).expect("a proposal was noted when it was asked");
         Ok(match event.kind {
             Type::Ok => {
@@ -102,7 +108,14 @@ impl ConsensusMonitor {
                 if answer == Value::Null {
                     return Err("the ok propose answers null, which is no decision".into());
                 }
-                decision.answers(event, answer)
+                let mut found = Vec::new();
+                for open in self.open.rest(process).filter(|open| open.key == key) {
+                    if std::mem::take(&mut open.in_time) {
+                        found.extend(decision.answered_before(event, &open.value, open.index));
+                    }
+                }
+                found.extend(decision.answers(event, answer));
+                found
             }
             Type::Fail => decision.fails(event, &value, in_time).into_iter().collect(),
             Type::Invoke | Type::Info => Vec::new(),
@@ -210,14 +223,15 @@ impl Decision {
             }
             Some(_) => {}
             None => {
-                if asked.in_time == 0
-                    && let Some(failed) = asked.failed
-                {
+                let late = asked.failed.map(|failed| (failed, "had failed for certain"));
+                let late = late.or(asked.behind.map(|behind| (behind, BEHIND)));
+                if let Some((late, why)) = late.filter(|_| asked.in_time == 0) {
                     let told = format!(
-                        "{} {answer}, though every proposal of it had failed for certain",
+                        "{} {answer}, though every proposal of it {why}",
                         by(event.process())
                     );
-                    found.push(says(Kind::Validity, told, vec![failed, event.index]));
+                    let events = [late.min(event.index), late.max(event.index)];
+                    found.push(says(Kind::Validity, told, events.into()));
                 }
                 self.first = Some(Answer {
                     value: answer.clone(),
@@ -251,14 +265,27 @@ impl Decision {
         let asked = self.asked.get_mut(value)?;
         asked.failed = Some(event.index);
         asked.in_time -= u64::from(in_time);
+        let is_last = in_time && asked.in_time == 0;
+        is_last.then(|| self.without_source(event, value, "by then failed for certain"))?
+    }
+
+    /// One that asks for this value, in an event of this index, comes after an answer to its own
+    /// process: it cannot be what was decided.
+    fn answered_before(&mut self, event: &Event, value: &Value, index: u64) -> Option<Anomaly> {
+        let asked = self.asked.get_mut(value)?;
+        asked.behind = Some(index);
+        asked.in_time -= 1;
+        let is_last = asked.in_time == 0;
+        is_last.then(|| self.without_source(event, value, BEHIND))?
+    }
+
+    /// No proposal of this value is left that can be what was decided.
+    fn without_source(&self, event: &Event, value: &Value, why: &str) -> Option<Anomaly> {
         let first = self.first.as_ref().filter(|first| first.value == *value)?;
-        if !in_time || asked.in_time > 0 {
-            return None;
-        }
         Some(Anomaly {
             kind: Kind::Validity,
             explanation: format!(
-                "{} was told {value}, though every proposal of it by then failed for certain",
+                "{} was told {value}, though every proposal of it {why}",
                 first.process
             ),
             events: vec![first.index, event.index],

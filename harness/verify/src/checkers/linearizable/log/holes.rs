@@ -1,6 +1,6 @@
 //! Positions that no acknowledged append explains must be filled by appends that nobody knows the
-//! outcome of, each early enough. Greedy is exact, because deadlines grow with the position
-//! (docs/internals/checkers.md).
+//! outcome of, each early enough: asked for before anyone had seen the log longer than that. Greedy
+//! is exact, because each fits all positions from one on (docs/internals/checkers.md).
 
 use std::collections::HashMap;
 
@@ -19,7 +19,8 @@ pub(super) struct Pending {
     pub expect: Option<u64>,
     /// It was acknowledged, which promises little here.
     pub told: bool,
-    pub invoke_rank: u32,
+    /// The length that the log had before it was asked for: it stands at no position below.
+    pub least: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -44,8 +45,7 @@ pub(super) fn fill(
     content: &mut Content,
     bounds: &Bounds,
 ) -> Result<(), Box<Hole>> {
-    pending.sort_by_key(|append| append.invoke_rank);
-    let rank = |at: u64| bounds.deadline(at + 1).map_or(u32::MAX, |step| step.rank);
+    pending.sort_by_key(|append| (append.least, append.op));
     let mut used = vec![false; pending.len()];
     let mut conditional: HashMap<u64, Vec<usize>, FixedState> = HashMap::default();
     for (number, append) in pending.iter().enumerate() {
@@ -66,7 +66,7 @@ pub(super) fn fill(
         let candidates = conditional.get(&at).map_or(&[][..], Vec::as_slice);
         let fits = |&&number: &&usize| {
             let append = &pending[number];
-            append.invoke_rank < rank(at) && value.is_none_or(|value| *value == append.value)
+            append.least <= at && value.is_none_or(|value| *value == append.value)
         };
         match (candidates.iter().find(fits), value) {
             (Some(&number), _) => used[number] = true,
@@ -88,7 +88,8 @@ pub(super) fn fill(
         })
     };
 
-    // Per value: the latest-invoked append that is early enough, so that the earliest stay.
+    // Per value: of the appends that are early enough the one with the least choice, so that those
+    // stay that fit more positions.
     let mut plain: HashMap<&Value, Vec<usize>, FixedState> = HashMap::default();
     for (number, append) in pending.iter().enumerate() {
         if append.expect.is_none() && known.contains_key(&append.value) {
@@ -101,7 +102,7 @@ pub(super) fn fill(
         let mut coming = plain.remove(value).unwrap_or_default().into_iter().peekable();
         let mut early = Vec::new();
         for &at in holes {
-            while let Some(number) = coming.next_if(|&n| pending[n].invoke_rank < rank(at)) {
+            while let Some(number) = coming.next_if(|&n| pending[n].least <= at) {
                 early.push(number);
             }
             let Some(number) = early.pop() else {
@@ -118,7 +119,7 @@ pub(super) fn fill(
     let mut rest = (0..pending.len()).filter(|&n| !used[n] && pending[n].expect.is_none());
     for at in unknown {
         let number = rest.next();
-        if number.is_none_or(|number| pending[number].invoke_rank >= rank(at)) {
+        if number.is_none_or(|number| pending[number].least > at) {
             return Err(empty(at, None, number));
         }
     }

@@ -78,7 +78,12 @@ impl LogMonitor {
             return Ok(at);
         }
         let (at, open) = self.open.ret(process)?;
-        self.logs[at].1.ret(open, event, self.rank)?;
+        if let Some(saw) = self.logs[at].1.ret(open, event, self.rank)? {
+            // It asked again at this very time: that came after all the same.
+            for (_, open) in self.open.rest(process).filter(|(log, _)| *log == at) {
+                open.after(saw);
+            }
+        }
         Ok(at)
     }
 

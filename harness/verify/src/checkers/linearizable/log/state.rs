@@ -16,8 +16,19 @@ pub(super) struct Open {
     pub asked: Asked,
     /// The last step of the bounds when it was invoked: it must not fall behind that.
     seen: Option<usize>,
+    /// Nor behind what its process saw before it, though it asked at the time of that answer.
+    own: Option<Step>,
     /// It is a session's, so there may be several tries of it.
     session: bool,
+}
+
+impl Open {
+    /// Its process saw this before it.
+    pub fn after(&mut self, saw: Step) {
+        if self.own.is_none_or(|own| own.length < saw.length) {
+            self.own = Some(saw);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -34,6 +45,8 @@ pub(super) struct Core {
     local_length: Option<(u64, OpId)>,
     /// Refused append-ifs whose length is not used: they did not say it, or it promises nothing.
     pub silent_conflicts: u64,
+    /// The greatest length that the operation saw which returned last.
+    saw: Option<Step>,
     acks: Acks,
 }
 
@@ -51,11 +64,13 @@ impl Core {
             uses.asked += 1;
             uses.asker = Some(op);
         }
-        Open { op, asked, seen: self.bounds.last(), session: event.session().is_some() }
+        let (seen, session) = (self.bounds.last(), event.session().is_some());
+        Open { op, asked, seen, own: None, session }
     }
 
-    /// An operation returned. An error says what the event lacks.
-    pub fn ret(&mut self, open: Open, event: &Event, rank: u32) -> Result<(), String> {
+    /// An operation returned: the greatest length that it saw. An error says what the event lacks.
+    pub fn ret(&mut self, open: Open, event: &Event, rank: u32) -> Result<Option<Step>, String> {
+        self.saw = None;
         self.ops.close(open.op, event, rank);
         let local = log::is_local(&open.asked, event);
         match event.kind {
@@ -72,15 +87,15 @@ impl Core {
             Type::Fail => self.failed(&open, event),
             _ => self.lost(open),
         }
-        Ok(())
+        Ok(self.saw)
     }
 
     /// It never returned, or nobody knows: an append may take effect at any later time.
     pub fn lost(&mut self, open: Open) {
+        let least = self.least(&open);
         if let Asked::Append { value, expect } = open.asked {
-            let invoke_rank = self.ops.get(open.op).invoke_rank;
             let told = false;
-            self.pending.push(Pending { op: open.op, value, expect, told, invoke_rank });
+            self.pending.push(Pending { op: open.op, value, expect, told, least });
         }
     }
 
@@ -132,9 +147,8 @@ impl Core {
             self.case(open.op, event).misplaced(at, expect);
         }
         let expect = (!open.session).then_some(at);
-        let invoke_rank = self.ops.get(open.op).invoke_rank;
         let (op, value, told) = (open.op, value.clone(), true);
-        self.pending.push(Pending { op, value, expect, told, invoke_rank });
+        self.pending.push(Pending { op, value, expect, told, least: self.least(open) });
     }
 
     fn read(
@@ -257,17 +271,28 @@ impl Core {
         }
     }
 
+    /// The steps that it must not fall behind.
+    fn seen(&self, open: &Open) -> impl Iterator<Item = Step> {
+        open.seen.map(|at| self.bounds.step(at)).into_iter().chain(open.own)
+    }
+
     /// The step that shows that the log was longer than this before the operation was asked.
     fn behind(&self, open: &Open, length: u64) -> Option<Step> {
-        let step = self.bounds.step(open.seen?);
-        (step.length > length).then_some(step)
+        self.seen(open).find(|step| step.length > length)
+    }
+
+    /// The length that the log had before the operation was asked, at least.
+    fn least(&self, open: &Open) -> u64 {
+        self.seen(open).map(|step| step.length).max().unwrap_or(0)
     }
 
     /// The log had at least this length before this return.
     fn claim(&mut self, op: OpId, event: &Event, length: u64) {
+        let rank = self.ops.get(op).ret_rank;
+        let step = Step { length, op, rank, time_ns: event.time() };
+        self.saw = Some(step);
         if length > self.bounds.length() {
-            let rank = self.ops.get(op).ret_rank;
-            self.bounds.claim(Step { length, op, rank, time_ns: event.time() });
+            self.bounds.claim(step);
             // After other anomalies a length too great says nothing new.
             if length > self.asked && self.report.is_clean() {
                 let asked = self.asked;

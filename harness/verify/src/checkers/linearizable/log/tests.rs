@@ -70,9 +70,28 @@ fn nobody_falls_behind_what_was_seen_before_it_asked() {
 fn events_at_equal_times_are_concurrent() {
     check("valid", "a: append 1 -> 0  =b> tail  b< 0");
     check("stale-read", "a: append 1 -> 0  b> tail  b< 0");
-    check("valid", "a: append 1 -> 0  =a> tail  a< 0");
     check("valid", "a> append 1  =a< 0  =b> tail  =b< 0");
     check("valid", "a: append 1 -> 1  =b> append 2  =b< 0");
+}
+
+#[test]
+fn a_process_keeps_its_own_order_at_equal_times() {
+    check("stale-read", "a: append 1 -> 0  =a> tail  a< 0");
+    check("stale-read", "a> append 1  =a< 0  =a> tail  =a< 0");
+    check("valid", "a> append 1  =a< 0  =a> tail  =a< 1");
+    check("real-time-order", "c> append 7  a> append 1  =a< 1  =a> append 2  =a< 0");
+    // What lies between may say nothing of the length.
+    check("stale-read", "a> append 1  =a< 0  =a> local tail  =a< 0  =a> tail  =a< 0");
+    check("valid", "a> append 1  =a< 0  =a> local tail  =a< 0  =a> tail  =a< 1");
+    // It is an edge and no rank: each process saw the other's append missing, all at one time.
+    check("valid", "a> append 1  =a< 0  =b> tail  =b< 0  =b> append 2  =b< 1");
+    check("valid", "a> tail  =b> tail  =a< 0  =b< 0  =a> append 1  =b> append 2  =a< 1  =b< 0");
+    // A lost append comes after what its process saw before it.
+    check("valid", "a> append 1  =a< 1  =b> append 2  =b< ?");
+    check("gap", "a> append 1  =a< 1  =a> append 2  =a< ?");
+    check("valid", "a> append 1  =a< 0  =a> append 2  =a< ?  b: tail -> 2");
+    // A lost append has no end, so nothing comes after it.
+    check("valid", "a> append 1  =a< ?  =a> tail  =a< 0  b: tail -> 1");
 }
 
 #[test]

@@ -18,7 +18,11 @@ fn some_order<S: Spec>(spec: &S, state: &S::State, left: &[&Timed<S::Op>]) -> bo
     }
     let first_return = left.iter().map(|op| op.ret).min().expect("some are left");
     (0..left.len()).any(|at| {
-        if left[at].invoke > first_return {
+        let comes_later = |other: &&Timed<S::Op>| {
+            let own = other.process == left[at].process && other.process != Timed::<()>::NOBODY;
+            own && !other.is_lost() && other.invoke < left[at].invoke
+        };
+        if left[at].invoke > first_return || left.iter().any(comes_later) {
             return false;
         }
         let Some(next) = spec.step(state, &left[at].op) else { return false };
@@ -86,7 +90,7 @@ pub fn draw_losing<S: Spec>(
                 let op = (drawer.honest)(rng, &state);
                 let id = ops.len() as u32;
                 open[process] = Some(Open { at: ops.len(), took_effect: None });
-                ops.push(Timed { op, id, invoke: rank, ret: u32::MAX });
+                ops.push(Timed { op, id, invoke: rank, ret: u32::MAX, process: process as u32 });
             }
             None => {
                 if open.iter().all(Option::is_none) {
@@ -110,6 +114,36 @@ pub fn draw_losing<S: Spec>(
                     ops[at].ret = rank;
                 }
             }
+        }
+    }
+}
+
+/// The same on a clock so coarse that this many ranks are one time: events at one time overlap,
+/// though each process keeps its own order.
+pub fn tie<Op>(ops: &mut [Timed<Op>], coarse: u32) {
+    let mut events: Vec<(u32, bool, u32, &mut u32)> = Vec::new();
+    for op in ops.iter_mut() {
+        events.push((op.invoke / coarse, false, op.invoke, &mut op.invoke));
+        if op.ret != u32::MAX {
+            events.push((op.ret / coarse, true, op.ret, &mut op.ret));
+        }
+    }
+    events.sort_unstable();
+    for (at, (.., rank)) in (1..).zip(events) {
+        *rank = at;
+    }
+    ops.sort_by_key(|op| op.invoke);
+}
+
+/// Whoever never heard of an operation goes on under another number, as in histories.
+pub fn renumber<Op>(ops: &mut [Timed<Op>]) {
+    const PROCESSES: u32 = 10; // more than are ever drawn
+    let mut numbers: [u32; PROCESSES as usize] = std::array::from_fn(|process| process as u32);
+    for op in ops {
+        let number = &mut numbers[op.process as usize];
+        op.process = *number;
+        if op.ret == u32::MAX {
+            *number += PROCESSES;
         }
     }
 }

@@ -59,6 +59,8 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
                 Step::Invoke(piece) => waiting.invoke(&space, &plan.pieces[piece as usize]),
                 Step::Lost(piece) => waiting.lose(&plan.pieces[piece as usize]),
                 Step::Retire(slot) => waiting.retire(slot),
+                // Not where operations of one process touch.
+                Step::Join(_) => return None,
                 Step::Return(piece) => {
                     layers_bytes += waiting.bytes();
                     if layers_bytes > LAYERS_BYTES_MAX {
@@ -103,7 +105,7 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
                         }
                     }
                     Step::Retire(slot) => config.used[slot as usize] = 0,
-                    Step::Lost(_) | Step::Return(_) => {}
+                    Step::Lost(_) | Step::Return(_) | Step::Join(_) => {}
                 }
             }
             let Step::Return(piece) = self.plan.steps[*at].1 else {

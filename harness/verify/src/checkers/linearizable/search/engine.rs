@@ -3,19 +3,57 @@
 //! for those that only read, and it knows nothing of what is still to come.
 
 use super::config::{Config, Front, clear, has, put};
-use super::plan::{Piece, Step};
+use super::plan::{NONE, Piece, Step};
 use super::purse::{Purse, Stop};
 use super::space::Space;
 use crate::budget::Spent;
 
-/// An open operation that changes states.
+/// What must have taken effect before an operation can: the one of its process before it, where
+/// both are open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Nothing,
+    /// The operation of this slot, which changes states.
+    Open(u32),
+    /// The operation of this slot, which only reads.
+    Done(u32),
+}
+
+impl After {
+    fn allows<const W: usize, const I: usize>(self, config: &Config<W, I>) -> bool {
+        match self {
+            After::Nothing => true,
+            After::Open(slot) => has(&config.open, slot),
+            After::Done(slot) => has(&config.done, slot),
+        }
+    }
+
+    fn lift(&mut self, returned: After) {
+        if *self == returned {
+            *self = After::Nothing;
+        }
+    }
+}
+
+/// An open operation that changes states, or a lost one that waits for the one before it.
 #[derive(Clone, Copy)]
 struct Pending<const W: usize> {
     slot: u32,
     class: u32,
     ret: u32,
+    after: After,
+    /// Another waits for it.
+    leads: bool,
     /// Slots of pending operations that go before it, if any order explains anything.
     before: [u64; W],
+}
+
+/// An open operation that only reads.
+#[derive(Clone, Copy)]
+struct Read {
+    slot: u32,
+    class: u32,
+    after: After,
 }
 
 /// A class of lost operations.
@@ -41,6 +79,11 @@ pub(super) struct Mode {
 /// others get one: more would crowd out other states.
 const ALIKE_MAX: u32 = 4;
 
+/// What waits for this piece waits for that.
+fn slot(piece: &Piece) -> After {
+    if piece.only_reads { After::Done(piece.slot) } else { After::Open(piece.slot) }
+}
+
 pub(super) struct Engine<const W: usize, const I: usize> {
     front: Front<W, I>,
     /// Configurations met while one return is being explained.
@@ -50,8 +93,10 @@ pub(super) struct Engine<const W: usize, const I: usize> {
     todo: Vec<Vec<u32>>,
     pending: Vec<Pending<W>>,
     lost: Vec<Lost<W>>,
-    /// Open operations that only read: slot and class.
-    reads: Vec<(u32, u32)>,
+    /// Open operations that only read, in the order of invocation.
+    reads: Vec<Read>,
+    /// Some of them wait for others.
+    reads_wait: bool,
     /// Per state, which open reads it explains, and for which set of reads that was computed.
     explains: Vec<(u32, [u64; W])>,
     reads_epoch: u32,
@@ -75,6 +120,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             pending: Vec::new(),
             lost: Vec::new(),
             reads: Vec::new(),
+            reads_wait: false,
             explains: Vec::new(),
             reads_epoch: 1,
             mode,
@@ -94,6 +140,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             pending: self.pending.clone(),
             lost: self.lost.clone(),
             reads: self.reads.clone(),
+            reads_wait: self.reads_wait,
             dropped: self.dropped,
             is_fork: true,
             ..Engine::new(self.mode)
@@ -111,11 +158,21 @@ impl<const W: usize, const I: usize> Engine<W, I> {
     ) -> Result<bool, Stop> {
         let alive = match step {
             Step::Invoke(at) => {
-                self.invoke(space, &pieces[at as usize]);
+                let piece = &pieces[at as usize];
+                let after = match pieces.get(piece.after as usize) {
+                    None => After::Nothing,
+                    Some(before) => slot(before),
+                };
+                self.invoke(space, piece, after);
                 true
             }
             Step::Lost(at) => {
-                self.lose(&pieces[at as usize]);
+                let piece = &pieces[at as usize];
+                self.lose(piece.slot, piece.class);
+                true
+            }
+            Step::Join(at) => {
+                self.join(&pieces[at as usize])?;
                 true
             }
             Step::Retire(slot) => {
@@ -168,13 +225,15 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         self.explains.clear();
     }
 
-    fn invoke(&mut self, space: &mut impl Space, piece: &Piece) {
+    fn invoke(&mut self, space: &mut impl Space, piece: &Piece, after: After) {
         if piece.only_reads {
-            self.reads.push((piece.slot, piece.class));
+            self.reads.push(Read { slot: piece.slot, class: piece.class, after });
+            self.reads_wait |= after != After::Nothing;
             self.reads_epoch += 1;
             for config in self.front.iter_mut() {
-                // Within one state this makes no new dominance: all of them get the bit.
-                if space.step(config.state, piece.class).is_some() {
+                // Of those alike but for the reads that they explained, all get the bit, or all
+                // that explained the one before it: this makes no new dominance.
+                if after.allows(config) && space.step(config.state, piece.class).is_some() {
                     put(&mut config.done, piece.slot);
                 }
             }
@@ -182,32 +241,60 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         }
         let place = self.pending.partition_point(|other| other.ret <= piece.ret);
         let mut before = [0; W];
+        // Two change places only where the one that goes first then waits for nobody, and nobody
+        // waits for the other.
+        let waits = after != After::Nothing;
         for other in &mut self.pending {
             if other.ret <= piece.ret {
-                if space.precedes(other.class, piece.class) {
+                let free = other.after == After::Nothing && !piece.leads;
+                if free && space.precedes(other.class, piece.class) {
                     put(&mut before, other.slot);
                 }
-            } else if space.precedes(piece.class, other.class) {
+            } else if !waits && !other.leads && space.precedes(piece.class, other.class) {
                 put(&mut other.before, piece.slot);
             }
         }
-        if let Some(lost) = self.lost.iter_mut().find(|lost| lost.class == piece.class) {
+        let alike = self.lost.iter_mut().find(|lost| lost.class == piece.class && !waits);
+        if let Some(lost) = alike {
             put(&mut lost.alike, piece.slot);
         }
-        let pending = Pending { slot: piece.slot, class: piece.class, ret: piece.ret, before };
-        self.pending.insert(place, pending);
+        let Piece { slot, class, ret, leads, .. } = *piece;
+        self.pending.insert(place, Pending { slot, class, ret, after, leads, before });
     }
 
-    fn lose(&mut self, piece: &Piece) {
-        if let Some(lost) = self.lost.iter_mut().find(|lost| lost.slot == piece.slot) {
+    /// A lost operation has waited for the one before it.
+    fn join(&mut self, piece: &Piece) -> Result<(), Spent> {
+        self.pending.retain(|pending| pending.slot != piece.slot);
+        let endless = self.mode.endless;
+        if piece.joins == NONE {
+            self.rebuild(|config| clear(&mut config.open, piece.slot));
+            return Ok(());
+        }
+        self.lose(piece.joins, piece.class);
+        let count = piece.joins as usize;
+        let used = |config: &Config<W, I>| has(&config.open, piece.slot) && !endless;
+        if self.front.iter().any(|config| used(config) && config.used[count] == u8::MAX) {
+            return Err(Spent::Room { open: 0, lost: u32::from(u8::MAX) });
+        }
+        self.rebuild(|config| {
+            config.used[count] += u8::from(used(config));
+            clear(&mut config.open, piece.slot);
+        });
+        Ok(())
+    }
+
+    /// One more lost operation of this class, whose count has this slot.
+    fn lose(&mut self, slot: u32, class: u32) {
+        if let Some(lost) = self.lost.iter_mut().find(|lost| lost.slot == slot) {
             lost.available += 1;
             return;
         }
         let mut alike = [0; W];
-        for pending in self.pending.iter().filter(|pending| pending.class == piece.class) {
+        let first = |one: &&Pending<W>| one.class == class && one.after == After::Nothing;
+        for pending in self.pending.iter().filter(first) {
             put(&mut alike, pending.slot);
         }
-        self.lost.push(Lost { slot: piece.slot, class: piece.class, available: 1, alike });
+        self.lost.push(Lost { slot, class, available: 1, alike });
     }
 
     fn retire(&mut self, slot: u32) {
@@ -245,8 +332,11 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             }
             std::mem::swap(&mut self.front, &mut self.survivors);
         }
+        if piece.leads {
+            self.lift(slot(piece));
+        }
         if piece.only_reads {
-            self.reads.retain(|(slot, _)| *slot != piece.slot);
+            self.reads.retain(|read| read.slot != piece.slot);
             self.reads_epoch += 1;
             self.rebuild(|config| clear(&mut config.done, piece.slot));
         } else {
@@ -265,6 +355,13 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             self.trim();
         }
         Ok(true)
+    }
+
+    /// Nobody has to wait for this one any more.
+    fn lift(&mut self, returned: After) {
+        self.pending.iter_mut().for_each(|pending| pending.after.lift(returned));
+        self.reads.iter_mut().for_each(|read| read.after.lift(returned));
+        self.reads_wait = self.reads.iter().any(|read| read.after != After::Nothing);
     }
 
     /// Lost operations that every configuration has used are gone: counts stay small.
@@ -292,9 +389,9 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             return known;
         }
         let mut bits = [0; W];
-        for &(slot, class) in &self.reads {
-            if space.step(state, class).is_some() {
-                put(&mut bits, slot);
+        for read in &self.reads {
+            if space.step(state, read.class).is_some() {
+                put(&mut bits, read.slot);
             }
         }
         self.explains[at] = (self.reads_epoch, bits);
@@ -343,12 +440,13 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             for at in 0..self.pending.len() {
                 let pending = self.pending[at];
                 let earlier = pending.before.iter().zip(&config.open).any(|(b, o)| b & !o != 0);
-                if has(&config.open, pending.slot) || earlier {
+                let taken = has(&config.open, pending.slot);
+                if taken || earlier || !pending.after.allows(&config) {
                     continue;
                 }
-                let next = self.next(space, &config, pending.class, rank);
-                let Some(mut next) = next else { continue };
-                put(&mut next.open, pending.slot);
+                let mut now = config;
+                put(&mut now.open, pending.slot);
+                let Some(next) = self.next(space, &now, pending.class, rank) else { continue };
                 self.reach(next, &explained);
             }
             for at in 0..self.lost.len() {
@@ -402,6 +500,14 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         }
         let mut next = Config { state, ..*config };
         let explains = self.explains(space, state);
+        if self.reads_wait {
+            for read in &self.reads {
+                if has(&explains, read.slot) && read.after.allows(&next) {
+                    put(&mut next.done, read.slot);
+                }
+            }
+            return Some(next);
+        }
         for (done, more) in next.done.iter_mut().zip(explains) {
             *done |= more;
         }

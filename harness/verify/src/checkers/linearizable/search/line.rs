@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 
 use super::space::table_bytes;
 use super::{Piece, Space};
+use crate::checkers::linearizable::own;
 use crate::history::Value;
 use crate::models::queue::{Op, Queue};
 use crate::models::spec::Timed;
@@ -33,6 +34,8 @@ struct Fact {
     /// When the last operation that took it was invoked and returned.
     take_invoke: u32,
     take_ret: u32,
+    /// One of these comes before or after another of its process although they overlap.
+    ordered: bool,
 }
 
 #[derive(Clone)]
@@ -95,6 +98,14 @@ impl LineSpace {
                 }
                 Op::Empty => Class::Empty,
             });
+        }
+        for (at, before) in own::before(ops).into_iter().enumerate() {
+            let before = ops.get(before as usize).map(|_| before as usize);
+            for place in before.into_iter().flat_map(|before| [before, at]) {
+                if let Class::Put(value) | Class::Took(value) = raw[place] {
+                    facts[value as usize].ordered = true;
+                }
+            }
         }
         some.sort_unstable();
         for fact in &mut facts {
@@ -194,7 +205,8 @@ impl LineSpace {
 impl Fact {
     fn new(value: &Value) -> Fact {
         let value = value.clone();
-        Fact { value, puts: 0, takes: 0, put_ret: 0, take_invoke: 0, take_ret: 0 }
+        let (puts, takes, put_ret, take_invoke, take_ret) = (0, 0, 0, 0, 0);
+        Fact { value, puts, takes, put_ret, take_invoke, take_ret, ordered: false }
     }
 
     /// It is put in once, and it is known which operation takes it: no other can.
@@ -248,7 +260,8 @@ impl Space for LineSpace {
             return first == second;
         };
         let (fact, other) = (&self.facts[a as usize], &self.facts[b as usize]);
-        if a == b || !fact.is_sure() || !other.is_sure() {
+        let ordered = fact.ordered || other.ordered;
+        if a == b || ordered || !fact.is_sure() || !other.is_sure() {
             return a == b;
         }
         if self.is_stack {

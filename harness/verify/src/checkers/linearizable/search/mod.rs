@@ -159,6 +159,8 @@ fn take_turns<'a, S: Space + 'a, const W: usize, const I: usize>(
     purse: &mut Purse<'a>,
     far: &mut Far,
 ) -> Outcome {
+    // One that waits for another of its process is for the configurations to explain.
+    let way = if plan.waits() { Way::Configurations } else { way };
     if way != Way::Configurations && plan.pieces.len() <= DEPTH_FIRST_MAX {
         let space = space.clone();
         purse.rival(Box::new(move || {

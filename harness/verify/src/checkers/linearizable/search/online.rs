@@ -264,7 +264,8 @@ impl Live {
             }
             let class = space.class(op);
             let ret = if is_lost { u32::MAX } else { ret };
-            let timed = Timed { op: (), id: 0, invoke: moment.rank, ret };
+            let process = Timed::<()>::NOBODY;
+            let timed = Timed { op: (), id: 0, invoke: moment.rank, ret, process };
             let mut piece = Piece::new(&timed, class, only_reads);
             let (slot, step) = if is_lost {
                 let next = self.lost.len() as u32;

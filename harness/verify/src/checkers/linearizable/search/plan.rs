@@ -1,5 +1,6 @@
 //! One object's operations as steps for the search, with slots given out beforehand.
 
+use crate::checkers::linearizable::own;
 use crate::models::spec::Timed;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,13 +15,31 @@ pub struct Piece {
     pub ret: u32,
     /// Its bit, or the count of its class where it is lost.
     pub slot: u32,
+    /// Whose it is, where ranks do not tell the order of its operations.
+    process: u32,
+    /// Nobody knows when it returned, even if it is known to have taken effect before `ret`.
+    is_lost: bool,
+    /// The piece of its process that comes before it although they overlap; `NONE`.
+    pub after: u32,
+    /// It is that piece of another.
+    pub leads: bool,
+    /// Where it is lost, and waits for the piece before it in a bit of its own: the count of its
+    /// class that it joins then; `NONE` if by then nobody can tell whether it happened.
+    pub joins: u32,
 }
 
 impl Piece {
     /// A piece of this class, without a slot yet.
     pub fn new<Op>(timed: &Timed<Op>, class: u32, only_reads: bool) -> Self {
-        let Timed { id, invoke, ret, .. } = *timed;
-        Piece { class, only_reads, id, invoke, ret, slot: 0 }
+        let Timed { id, invoke, ret, process, .. } = *timed;
+        let is_lost = timed.is_lost();
+        let (slot, after, leads, joins) = (0, NONE, false, NONE);
+        Piece { class, only_reads, id, invoke, ret, slot, process, is_lost, after, leads, joins }
+    }
+
+    /// It may never happen, and if so only once the piece before it did.
+    pub fn waits(&self) -> bool {
+        self.ret == u32::MAX && self.after != NONE
     }
 }
 
@@ -32,6 +51,8 @@ pub(super) enum Step {
     Return(u32),
     /// A lost operation may take effect from now on, or never.
     Lost(u32),
+    /// A lost operation waited for the one before it, which has returned: it is as any other now.
+    Join(u32),
     /// Nobody can tell any more whether lost operations of this slot happened.
     Retire(u32),
 }
@@ -69,20 +90,31 @@ impl Pool {
 }
 
 impl Plan {
+    /// Whether some operation waits for the one before it of its process.
+    pub fn waits(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.after != NONE)
+    }
+
     /// Orders the pieces' events. Lost operations that only read, or that come when nobody can
     /// tell whether they happened, are left out.
     pub fn new(mut pieces: Vec<Piece>, useful_until: impl Fn(u32) -> u32) -> Plan {
         pieces.retain(|piece| {
             piece.ret != u32::MAX || (!piece.only_reads && piece.invoke < useful_until(piece.class))
         });
-        // A retirement comes right after the event of its rank.
-        let mut events: Vec<(u32, bool, u32)> = Vec::with_capacity(2 * pieces.len());
+        keep_own_order(&mut pieces);
+        let mut events: Vec<(u32, Moment, u32)> = Vec::with_capacity(2 * pieces.len());
         for (at, piece) in pieces.iter().enumerate() {
-            events.push((piece.invoke, false, at as u32));
+            let at = at as u32;
+            events.push((piece.invoke, Moment::Event, at));
             if piece.ret != u32::MAX {
-                events.push((piece.ret, false, at as u32));
-            } else if useful_until(piece.class) != u32::MAX {
-                events.push((useful_until(piece.class), true, at as u32));
+                events.push((piece.ret, Moment::Event, at));
+                continue;
+            }
+            if piece.waits() {
+                events.push((pieces[piece.after as usize].ret, Moment::Join, at));
+            }
+            if useful_until(piece.class) != u32::MAX {
+                events.push((useful_until(piece.class), Moment::Retire, at));
             }
         }
         events.sort_unstable();
@@ -92,18 +124,27 @@ impl Plan {
         let classes = pieces.iter().map(|piece| piece.class + 1).max().unwrap_or(0);
         let mut slot_of = vec![NONE; classes as usize];
         let mut steps = Vec::with_capacity(events.len());
-        for (rank, retires, at) in events {
+        for (rank, moment, at) in events {
             let piece = &mut pieces[at as usize];
             let slot_of = &mut slot_of[piece.class as usize];
             let pool = if piece.only_reads { &mut done } else { &mut open };
-            let step = if retires {
+            let step = if moment == Moment::Retire {
                 if *slot_of == NONE {
                     continue; // with another of its class
                 }
                 let slot = std::mem::replace(slot_of, NONE);
                 lost.give(slot);
                 Step::Retire(slot)
-            } else if piece.ret == u32::MAX {
+            } else if moment == Moment::Join {
+                pool.give(piece.slot);
+                if useful_until(piece.class) >= rank {
+                    if *slot_of == NONE {
+                        *slot_of = lost.take();
+                    }
+                    piece.joins = *slot_of;
+                }
+                Step::Join(at)
+            } else if piece.ret == u32::MAX && !piece.waits() {
                 if *slot_of == NONE {
                     *slot_of = lost.take();
                 }
@@ -122,4 +163,26 @@ impl Plan {
     }
 }
 
-const NONE: u32 = u32::MAX;
+/// What comes at a rank: a retirement right after the event, and after who joins then.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Event,
+    Join,
+    Retire,
+}
+
+/// Finds which piece comes after which although they overlap.
+fn keep_own_order(pieces: &mut [Piece]) {
+    let times = pieces.iter().map(|piece| {
+        let ret = if piece.is_lost { u32::MAX } else { piece.ret };
+        (piece.process, piece.invoke, ret)
+    });
+    for (at, after) in own::places(times).into_iter().enumerate() {
+        pieces[at].after = after;
+        if after != NONE {
+            pieces[after as usize].leads = true;
+        }
+    }
+}
+
+pub(super) const NONE: u32 = u32::MAX;

@@ -15,12 +15,20 @@ use crate::verdict::Verdict;
 /// Whether some order of the operations, each at a moment of its closed interval, explains every
 /// answer. Lost appends may take effect at any later moment or never.
 fn explainable(history: &History) -> bool {
-    let ops: Vec<Op> = history.operations().iter().map(|op| Op::new(history, op)).collect();
+    let processes: Vec<u64> = history.operations().iter().map(|op| op.process).collect();
+    explainable_by(history, &processes)
+}
+
+/// The same, where these are the processes whose operations keep their order.
+fn explainable_by(history: &History, processes: &[u64]) -> bool {
+    let ops = history.operations().iter().zip(processes);
+    let ops: Vec<Op> = ops.map(|(op, process)| Op::new(history, op, *process)).collect();
     let mut used = vec![false; ops.len()];
     search(&ops, &mut used, &[])
 }
 
 struct Op {
+    process: u64,
     invoke: usize,
     /// Past everything for one that may take effect at any later time.
     ret: usize,
@@ -30,11 +38,11 @@ struct Op {
 }
 
 impl Op {
-    fn new(history: &History, op: &crate::history::Operation) -> Self {
+    fn new(history: &History, op: &crate::history::Operation, process: u64) -> Self {
         let kind = history.outcome(op);
         let ret = op.ret().filter(|_| kind != Type::Info).unwrap_or(usize::MAX);
         let answer = history.ret(op).cloned();
-        Op { invoke: op.invoke(), ret, kind, asked: history.invoke(op).clone(), answer }
+        Op { process, invoke: op.invoke(), ret, kind, asked: history.invoke(op).clone(), answer }
     }
 
     fn is_append(&self) -> bool {
@@ -122,6 +130,12 @@ fn search(ops: &[Op], used: &mut [bool], log: &[Value]) -> bool {
     let first_return = (0..ops.len()).filter(|&at| waiting(used, at)).map(|at| ops[at].ret).min();
     for at in 0..ops.len() {
         if used[at] || !ops[at].may() || first_return.is_some_and(|first| ops[at].invoke > first) {
+            continue;
+        }
+        let comes_first = |&other: &usize| {
+            ops[other].process == ops[at].process && ops[other].invoke < ops[at].invoke
+        };
+        if (0..ops.len()).filter(comes_first).any(|other| waiting(used, other)) {
             continue;
         }
         let Some(next) = ops[at].apply(log) else { continue };
