@@ -100,8 +100,10 @@ impl<H: Hard, P> Disk<H, P> {
         out.push(Output::Persist { mark: self.last, record });
     }
 
-    /// Forgets that entries from `from` on are, or will be, durable: they were removed.
-    pub fn removed(&mut self, from: Index) {
+    /// From `from` on the log in memory is another one than what was written so far, so that none
+    /// of it vouches for anything there: entries were removed or replaced, or a snapshot has taken
+    /// their place.
+    pub(in crate::common) fn vouches_only_before(&mut self, from: Index) {
         let before = Index(from.0.saturating_sub(1));
         self.upto = self.upto.min(before);
         for (_, wrote) in &mut self.under_way {
@@ -167,7 +169,9 @@ impl<H: Hard, P> Disk<H, P> {
         self.hard_mark
     }
 
-    /// The last durable index of the log as it is in memory.
+    /// The last durable index of the log as it is in memory: up to there the disk holds that log,
+    /// and no other, whatever a crash leaves of what is under way. Where memory and disk part,
+    /// [`Ordered`](super::ordered::Ordered) says so with every change that it makes.
     #[must_use]
     pub fn upto(&self) -> Index {
         self.upto

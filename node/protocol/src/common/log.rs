@@ -1,5 +1,6 @@
 //! A protocol's own log in memory: the entries after a snapshot's prefix, each with its chain.
-//! It never writes to disk and never decides what may be removed.
+//! It never writes to disk and never decides what may be removed. Only [`super::ordered`] changes it,
+//! which tells the disk.
 
 use std::collections::VecDeque;
 
@@ -127,7 +128,7 @@ impl Log {
 
     /// Puts an entry at its index, which is at most one past the last, and returns its chain.
     /// It removes nothing after it.
-    pub fn put(&mut self, entry: LogEntry) -> Chain {
+    pub(in crate::common) fn put(&mut self, entry: LogEntry) -> Chain {
         assert!(entry.index > self.base.index, "what is summed up is never written again");
         assert!(entry.index <= self.last_index().next(), "a log has no holes");
         let before = Index(entry.index.0 - 1);
@@ -143,12 +144,12 @@ impl Log {
     }
 
     /// Removes every entry with an index of at least `from`.
-    pub fn truncate(&mut self, from: Index) {
+    pub(in crate::common) fn truncate(&mut self, from: Index) {
         self.slots.truncate(self.at(from).unwrap_or(0));
     }
 
     /// Drops entries up to `upto`, which becomes the base. Nothing happens when it is not here.
-    pub fn compact(&mut self, upto: Index) {
+    pub(in crate::common) fn compact(&mut self, upto: Index) {
         let Some(base) = self.position(upto) else { return };
         self.slots.drain(..(upto.0 - self.base.index.0) as usize);
         self.base = base;

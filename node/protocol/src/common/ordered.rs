@@ -147,6 +147,9 @@ impl Ordered {
         out: &mut Outputs<M>,
     ) {
         let (i, epoch) = (entry.index, entry.epoch);
+        if i <= self.log.last_index() {
+            self.part_from_disk(i, disk);
+        }
         let chain = self.log.put(entry.clone());
         out.push(Output::Trace(TraceEvent::Append { i, epoch, chain }));
         disk.persist(Record::Append(entry), out);
@@ -178,11 +181,21 @@ impl Ordered {
         disk: &mut Disk<H, P>,
         out: &mut Outputs<M>,
     ) {
+        self.part_from_disk(from, disk);
         self.log.truncate(from);
-        disk.removed(from);
         out.push(Output::Trace(TraceEvent::Truncate { from, epoch }));
         if durably {
             disk.persist(Record::Truncate { from }, out);
+        }
+    }
+
+    /// From `from` on the log becomes another one than the disk's: neither the disk nor the trace
+    /// vouches any more for what they held there.
+    fn part_from_disk<H: Hard, P>(&mut self, from: Index, disk: &mut Disk<H, P>) {
+        disk.vouches_only_before(from);
+        let before = Index(from.0.saturating_sub(1));
+        if let Some(chain) = self.log.chain(before).filter(|_| self.on_disk.0 > before) {
+            self.on_disk = (before, chain);
         }
     }
 
@@ -300,7 +313,8 @@ impl Ordered {
 
     /// Everything up to the staged snapshot is as it says, by authority of `epoch`. What follows
     /// in the log stays where the log holds the snapshot's last entry, and goes otherwise; it goes
-    /// first, so that a crash in between leaves no tail behind a prefix it does not belong to.
+    /// first, so that a crash in between leaves no tail behind a prefix it does not belong to. What
+    /// the disk holds of such a log is known to be of this one only as far as it was committed.
     pub fn install<H: Hard, P, M>(
         &mut self,
         epoch: Epoch,
@@ -310,8 +324,11 @@ impl Ordered {
     ) {
         let (index, made_in, chain) = (snapshot.index, snapshot.epoch, snapshot.chain);
         let agrees = self.log.epoch(index) == Some(made_in);
-        if !agrees && self.log.last_index() > index {
-            self.cut(index.next(), epoch, true, disk, out);
+        if !agrees {
+            if self.log.last_index() > index {
+                self.cut(index.next(), epoch, true, disk, out);
+            }
+            self.part_from_disk(self.commit.next(), disk);
         }
         let staging = self.staging.take().expect("a snapshot is installed from its staging");
         let from = self.replica.length();
@@ -356,3 +373,6 @@ fn replay(snapshot: &Snapshot, entries: Vec<LogEntry>) -> Result<Log, BootError>
     }
     Ok(log)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use schism_protocol::{
 };
 
 use crate::world::lone as world;
-use crate::world::lone::{N1, N2, N3, noop, noops};
+use crate::world::lone::{N1, N2, N3, noop, noops, persisted_with_sum, sum_of};
 
 type Lone = world::Lone<Failover>;
 
@@ -116,6 +116,43 @@ fn what_goes_goes_from_the_disk_before_the_log_is_said_to_be_whole() {
         })
         .collect();
     assert_eq!(written, ["truncate", "state"]);
+}
+
+/// Logs that a snapshot up to entry 3 of epoch 2 parts from: shorter, as long, and longer.
+const OTHERS: [&[u64]; 4] = [&[1], &[1, 1], &[1, 1, 1], &[1, 1, 1, 1, 1]];
+
+/// Such a snapshot, which does not yet make a log whole.
+fn summed_up() -> Body {
+    let (snapshot, open, from) = (sum_of(3, 2), Index(9), Offset(0));
+    Body::Values { snapshot, open, round: 0, from, values: Vec::new() }
+}
+
+#[test]
+fn a_snapshot_over_another_log_is_acknowledged_when_it_is_on_the_disk() {
+    let matched = |index| Body::Matched { matched: Index(index), whole: false, round: 0 };
+    for epochs in OTHERS {
+        let mut n1 = deposed(N2, epochs);
+        n1.hears(N2, 2, summed_up());
+        assert!(n1.sent().is_empty(), "{epochs:?}: {:?}", n1.sent());
+        n1.hears(N2, 2, summed_up());
+        assert!(n1.sent().is_empty(), "{epochs:?}, once more: {:?}", n1.sent());
+        let prev = EntryId { index: Index(3), epoch: Epoch(2) };
+        let (commit, open, entries) = (Index(3), Index(9), Vec::new());
+        n1.hears(N2, 2, Body::Append { prev, commit, open, round: 0, entries });
+        assert_eq!(n1.sent(), [&matched(0)], "{epochs:?}: a heartbeat says what is durable");
+        assert_eq!(n1.durable().sent().last(), Some(&&matched(3)), "{epochs:?}");
+    }
+}
+
+#[test]
+fn the_trace_says_what_the_disk_holds_and_not_what_a_snapshot_will_make_of_it() {
+    for epochs in OTHERS {
+        let mut n1 = deposed(N2, epochs);
+        n1.hears(N2, 3, Body::Fence).hears(N2, 3, summed_up());
+        let [before, after] = n1.durable_in_two();
+        assert_eq!(persisted_with_sum(&before), [0; 0], "{epochs:?}");
+        assert_eq!(persisted_with_sum(&after), [3], "{epochs:?}");
+    }
 }
 
 fn append(value: &'static str) -> Request {

@@ -11,6 +11,7 @@ use schism_protocol::{
 };
 
 use super::lone::{Lone, N1, N2, N3, PLAIN, accepted, ballot, boot, command, lone};
+use crate::world::lone::sum_of;
 
 fn append(text: &'static str) -> Request {
     let value = Bytes::from_static(text.as_bytes());
@@ -248,4 +249,22 @@ fn a_disk_with_a_hole_in_what_was_chosen_is_refused() {
     let log = [accepted(2, ballot(1, N2), "2")];
     let error = MultiPaxos::recover(boot(3, hard, &log, &[]), &Paper, &mut Vec::new()).err();
     assert!(matches!(error, Some(BootError::Disk(_))), "{error:?}");
+}
+
+#[test]
+fn what_a_snapshot_sums_up_is_accepted_when_it_is_on_the_disk() {
+    // Older ballots left values in the slots that the snapshot sums up, and behind it.
+    let (old, new) = (ballot(1, N3), ballot(2, N2));
+    let log: Vec<_> = (1..=5).map(|slot| accepted(slot, old, "old")).collect();
+    for held in 0..=log.len() {
+        let mut node = lone(new, &log[..held], PLAIN);
+        let (snapshot, from, values) = (sum_of(3, 0), Offset(0), Vec::new());
+        let catch_up = CatchUp::Snapshot { snapshot, from, values };
+        node.hears(N2, new, Body::CatchUp { catch_up });
+        assert!(matches!(node.records()[..], [Record::Snapshot { .. }]), "{:?}", node.records());
+        node.accept(new, 2, 0, &["two", "three"]);
+        let says = (N2, new, acknowledged(2, 2));
+        assert!(!node.sent().contains(&says), "{held} slots held: {:?}", node.sent());
+        assert!(node.durable().sent().contains(&says), "{held} slots held: {:?}", node.sent());
+    }
 }

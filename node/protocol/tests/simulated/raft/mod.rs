@@ -4,5 +4,6 @@ mod bugs;
 mod codec;
 mod directed;
 mod flp;
+mod installed;
 mod lone;
 mod sweep;

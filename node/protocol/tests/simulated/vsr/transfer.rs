@@ -7,6 +7,7 @@ use schism_protocol::{EntryId, Epoch, Index, Offset, Record, Role, Snapshot};
 
 use super::directed::primary;
 use super::lone::{Durable, N2, N3, change, new_state, suffix};
+use crate::world::lone::{persisted_with_sum, sum_of};
 
 /// The GetState among what was sent: where its sender's logs end, the snapshot that is arriving,
 /// and how many values are here.
@@ -144,4 +145,18 @@ fn what_came_with_late_prepares_is_not_asked_for() {
     assert_eq!(after, Some(8));
     lone.hears(N2, 1, new_state(8, suffix(8, 1, &[1, 1], 10)));
     assert_eq!(lone.last(), 10);
+}
+
+#[test]
+fn the_trace_says_what_the_disk_holds_and_not_what_a_snapshot_will_make_of_it() {
+    // The view is written down in front of the snapshot, which does not wait for it.
+    for epochs in [&[1][..], &[1, 1], &[1, 1, 1], &[1, 1, 1, 1, 1]] {
+        let mut lone = Durable::new(Some((1, 1)), epochs);
+        lone.prepare(N3, 5, 90, &[]);
+        let (snapshot, from, values) = (sum_of(3, 4), Offset(0), Vec::new());
+        lone.hears(N3, 5, Body::NewSnapshot { snapshot, from, values, more: false });
+        let [before, after] = lone.durable_in_two();
+        assert_eq!(persisted_with_sum(&before), [0; 0], "{epochs:?}");
+        assert_eq!(persisted_with_sum(&after), [3], "{epochs:?}");
+    }
 }

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use schism_protocol::{
-    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record, Reply,
-    Request, Status, Ticket, Time, TraceEvent,
+    Boot, Chain, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Record,
+    Reply, Request, Snapshot, Status, Ticket, Time, TraceEvent,
 };
 
 pub const N1: NodeId = NodeId(1);
@@ -40,6 +40,22 @@ pub fn noop(index: u64, epoch: u64) -> LogEntry {
 /// Entries of these epochs, from `first` on.
 pub fn noops(first: u64, epochs: &[u64]) -> Vec<LogEntry> {
     epochs.iter().zip(first..).map(|(epoch, index)| noop(index, *epoch)).collect()
+}
+
+/// A snapshot of a log whose entry at `index` is of this epoch, and nothing was delivered. No node
+/// has computed its chain.
+pub fn sum_of(index: u64, epoch: u64) -> Snapshot {
+    let (index, epoch) = (Index(index), Epoch(epoch));
+    Snapshot { index, epoch, chain: Chain(77), ..Snapshot::default() }
+}
+
+/// How far the trace says that the disk holds the log with such a snapshot.
+pub fn persisted_with_sum<M>(said: &[Output<M>]) -> Vec<u64> {
+    let persisted = said.iter().filter_map(|output| match output {
+        Output::Trace(TraceEvent::Persist { upto, chain: Chain(77), .. }) => Some(upto.0),
+        _ => None,
+    });
+    persisted.collect()
 }
 
 pub fn value(text: &'static str) -> Request {
@@ -86,6 +102,21 @@ impl<P: Protocol, X> Lone<P, X> {
 
     pub fn durable(&mut self) -> &mut Self {
         self.input(Input::Durable(self.mark))
+    }
+
+    /// It installed a snapshot just now. Its disk is done with all that it was asked for before,
+    /// and then with the snapshot too: what each of the two let out.
+    pub fn durable_in_two(&mut self) -> [Vec<Output<P::Message>>; 2]
+    where
+        P::Message: Clone,
+    {
+        let snapshot = self.said.iter().find_map(|output| match output {
+            Output::Persist { mark, record: Record::Snapshot { .. } } => Some(*mark),
+            _ => None,
+        });
+        let Mark(mark) = snapshot.expect("a snapshot was installed");
+        let before = self.input(Input::Durable(Mark(mark - 1))).said.clone();
+        [before, self.durable().said.clone()]
     }
 
     pub fn waits(&mut self, ms: u64) -> &mut Self {

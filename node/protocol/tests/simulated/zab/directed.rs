@@ -9,6 +9,7 @@ use schism_protocol::{
     Request, Role, Snapshot, TraceEvent,
 };
 
+use crate::world::lone::{persisted_with_sum, sum_of};
 use crate::zab::lone::{
     Lone, N1, N2, N3, acked, hard, lone, lone_with, propose, standing, value, zxid,
 };
@@ -248,6 +249,32 @@ fn a_snapshot_is_installed_when_it_is_whole() {
     assert_eq!(node.reports(), [Report::Last { about: 4, last: zxid(4, 9) }]);
     node.told(5, Order::Trunc { to: zxid(4, 9) }).told(5, Order::NewLeader).durable();
     assert_eq!(node.reports(), [acked(9, 0)]);
+}
+
+#[test]
+fn the_trace_says_what_the_disk_holds_and_not_what_a_snapshot_will_make_of_it() {
+    for epochs in [&[1][..], &[1, 1], &[1, 1, 1], &[1, 1, 1, 1, 1]] {
+        let mut node = promised(epochs);
+        let (snapshot, from, values) = (sum_of(3, 4), Offset(0), Vec::new());
+        node.told(5, Order::Snap { snapshot, from, values });
+        let [before, after] = node.durable_in_two();
+        assert_eq!(persisted_with_sum(&before), [0; 0], "{epochs:?}");
+        assert_eq!(persisted_with_sum(&after), [3], "{epochs:?}");
+    }
+}
+
+#[test]
+fn nothing_of_a_snapshot_is_acknowledged_before_it_is_on_the_disk() {
+    for epochs in [&[1][..], &[1, 1], &[1, 1, 1], &[1, 1, 1, 1, 1]] {
+        let mut node = promised(epochs);
+        let (snapshot, from, values) = (sum_of(3, 4), Offset(0), Vec::new());
+        node.told(5, Order::Snap { snapshot, from, values });
+        node.told(5, Order::Trunc { to: zxid(4, 3) }).told(5, Order::Ping { round: 0 });
+        let held = |upto| Report::Ack { upto: Index(upto), synced: false, round: 0 };
+        assert_eq!(node.reports(), [held(0)], "{epochs:?}: while it synchronises");
+        assert_eq!(node.told(5, Order::NewLeader).reports(), [], "{epochs:?}");
+        assert_eq!(node.durable().reports(), [acked(3, 0)], "{epochs:?}");
+    }
 }
 
 // Broadcast, and who may answer what.
