@@ -14,7 +14,7 @@ mod states;
 use serde::{Deserialize, Serialize};
 
 use crate::common::disk::Hard;
-use crate::common::node::{LogProtocol, Node};
+use crate::common::node::{LogProtocol, Node, not_leader};
 use crate::common::options::{Options, after, option};
 use crate::common::ordered::Ordered;
 use crate::common::progress::{Piece, ReplicationProgress};
@@ -72,7 +72,10 @@ pub struct HardState {
 
 impl Hard for HardState {}
 
-/// What only the sequencer itself has.
+/// The disk as seen from a node.
+pub type Disk = crate::common::disk::Disk<HardState, Index>;
+
+/// What only the sequencer itself has, from when it numbers entries on.
 pub struct Parts(Option<Lead>);
 
 struct Lead {
@@ -104,11 +107,7 @@ impl LogProtocol for Parts {
         let mut node = Node::new(boot, rules, options, hard, ordered, (), Parts(None));
         let last = node.state.ordered.log.last_index();
         if leads {
-            let receiver = |id| ReplicationProgress::new(id, last.next(), node.now);
-            let receivers = node.others().map(receiver).collect();
-            node.parts = Parts(Some(Lead { receivers, heartbeat_at: node.now }));
             node.enter(hard.epoch.next(), out);
-            node.set_role(Role::Leader, out);
         }
         // What the sequencer's disk holds is the order; what another's holds came from there.
         node.commit(last, out);
@@ -120,10 +119,10 @@ impl LogProtocol for Parts {
             node.enter(message.epoch, out);
         }
         match message.body {
-            Body::Run { before, entries } if node.parts.0.is_none() => {
+            Body::Run { before, entries } if !node.is_sequencer() => {
                 node.on_run(before, entries, out);
             }
-            Body::Snapshot { snapshot, from: offset, values } if node.parts.0.is_none() => {
+            Body::Snapshot { snapshot, from: offset, values } if !node.is_sequencer() => {
                 let index = snapshot.index;
                 if index <= node.state.ordered.commit {
                     return node.acknowledge_when_durable(index, out);
@@ -171,12 +170,15 @@ impl LogProtocol for Parts {
         }
     }
 
-    /// The sequencer's fsync makes an entry part of the order; a receiver's is acknowledged.
+    /// The sequencer's fsync makes an entry part of the order, and begins an incarnation; a
+    /// receiver's is acknowledged.
     fn on_disk_progress(node: &mut Sequencer, out: &mut Out) {
         let (upto, HardState { epoch }) = (node.disk.upto(), *node.disk.hard());
         node.state.ordered.trace_persist(upto, epoch, None, out);
         if node.parts.0.is_some() {
             node.commit(node.may_leave(), out);
+        } else if node.is_sequencer() && node.disk.has(node.rules.before_numbering(&node.disk)) {
+            node.begin(out);
         }
         let released = std::iter::from_fn(|| node.disk.release());
         if let Some(upto) = released.max() {
@@ -236,12 +238,30 @@ impl LogProtocol for Parts {
         reply_to(ticket, Reply::Fail(refusal), out);
     }
 
+    /// Who is asked before it has begun knows nobody else.
+    fn not_leader(node: &Sequencer) -> Reply {
+        not_leader(Self::leader(node).filter(|leader| *leader != node.state.id))
+    }
+
     fn picture(node: &Sequencer) -> &'static str {
-        if node.parts.0.is_some() { states::SEQUENCER } else { states::RECEIVER }
+        if node.is_sequencer() { states::SEQUENCER } else { states::RECEIVER }
     }
 }
 
 impl Sequencer {
+    fn is_sequencer(&self) -> bool {
+        Parts::leader(self) == Some(self.state.id)
+    }
+
+    /// From now on it numbers what it is asked for.
+    fn begin(&mut self, out: &mut Out) {
+        let next = self.state.ordered.log.last_index().next();
+        let receiver = |id| ReplicationProgress::new(id, next, self.now);
+        let receivers = self.others().map(receiver).collect();
+        self.parts = Parts(Some(Lead { receivers, heartbeat_at: self.now }));
+        self.set_role(Role::Leader, out);
+    }
+
     fn may_leave(&self) -> Index {
         self.rules.may_leave(self.disk.upto(), self.state.ordered.log.last_index())
     }

@@ -5,9 +5,10 @@
 //!
 //! A planted bug overrides exactly one of them.
 
+use super::Disk;
 use crate::common::ordered::Ordered;
 use crate::common::session::{Lookup, Sessions};
-use crate::machine::{Index, Session};
+use crate::machine::{Index, Mark, Session};
 
 /// Where an entry that arrives belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +25,12 @@ pub trait Rules: Sync {
     /// A restarted sequencer goes on where its disk ends: a number is given once.
     fn resume(&self, kept: Ordered) -> Ordered {
         kept
+    }
+
+    /// A sequencer numbers entries when it is on its disk that this incarnation began: otherwise the
+    /// next one would take the same epoch, and what both numbered could not be told apart.
+    fn before_numbering(&self, disk: &Disk) -> Mark {
+        disk.hard_mark()
     }
 
     /// An entry is part of the order, and may leave the sequencer, when its disk holds it: the

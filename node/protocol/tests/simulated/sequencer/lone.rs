@@ -4,8 +4,11 @@ use bytes::Bytes;
 use schism_protocol::sequencer::message::{Body, Message};
 use schism_protocol::sequencer::{FixedSequencer, Sequencer};
 use schism_protocol::{
-    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Output, Protocol, Time,
+    Boot, Command, Epoch, Index, Input, LogEntry, Mark, NodeId, Offset, Output, Protocol, Record,
+    Refusal, Reply, Role, Snapshot, Time,
 };
+
+use crate::world::lone::{Lone, sum_of, value};
 
 const N1: NodeId = NodeId(1);
 
@@ -52,4 +55,42 @@ fn nothing_is_acknowledged_before_its_incarnation_is_on_the_disk() {
     assert_eq!(acks(node, run(3, 2, Vec::new())), none);
     assert_eq!(acks(node, Input::Durable(Mark(4))), none);
     assert_eq!(acks(node, Input::Durable(Mark(5))), [(Epoch(3), Index(2))]);
+}
+
+#[test]
+fn a_snapshot_is_acknowledged_when_it_is_on_the_disk() {
+    let members = (1..=2).map(NodeId).collect();
+    let boot = Boot { id: NodeId(2), members, ..Boot::default() };
+    let node =
+        &mut Sequencer::recover(boot, &FixedSequencer, &mut Vec::new()).expect("an empty disk");
+    let none: [(Epoch, Index); 0] = [];
+    // Mark 1: incarnation 1. Marks 2 and 3: its entries. Mark 4: the snapshot of five.
+    assert_eq!(acks(node, run(1, 0, vec![entry(1, 1), entry(2, 1)])), none);
+    assert_eq!(acks(node, Input::Durable(Mark(3))), [(Epoch(1), Index(2))]);
+    let summed_up = || {
+        let values = vec![Bytes::from_static(b"1"); 3];
+        let snapshot = Snapshot { length: Offset(5), ..sum_of(5, 1) };
+        let body = Body::Snapshot { snapshot, from: Offset(2), values };
+        Input::Receive { from: N1, message: Message { epoch: Epoch(1), body } }
+    };
+    assert_eq!(acks(node, summed_up()), none);
+    assert_eq!(acks(node, summed_up()), none, "once more");
+    assert_eq!(acks(node, run(1, 5, Vec::new())), none, "a heartbeat");
+    assert_eq!(acks(node, run(1, 1, vec![entry(2, 1), entry(3, 1)])), none, "what it sums up");
+    assert_eq!(acks(node, Input::Durable(Mark(4))), [(Epoch(1), Index(5))]);
+}
+
+#[test]
+fn nothing_is_numbered_before_the_incarnation_is_on_the_disk() {
+    let members = (1..=2).map(NodeId).collect();
+    let boot = Boot { id: N1, members, ..Boot::default() };
+    let mut n1 = Lone::<Sequencer>::start(boot, &FixedSequencer, ());
+    n1.asks(value("1"));
+    assert_eq!(n1.replies(), [Reply::Fail(Refusal::NotLeader(None))]);
+    assert_eq!((n1.records(), n1.status().role), (vec![], Role::Follower));
+    n1.durable();
+    assert_eq!((n1.status().epoch, n1.status().role), (Epoch(1), Role::Leader));
+    n1.asks(value("1"));
+    assert_eq!(n1.records(), [Record::Append(entry(1, 1))]);
+    assert_eq!(n1.durable().replies().len(), 1, "{:?}", n1.said);
 }
