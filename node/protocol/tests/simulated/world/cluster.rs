@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use schism_protocol::{
-    Boot, Build, Input, Machine, Mark, NodeId, Output, Record, Reply, Request, Role, States,
-    Status, Ticket, Time,
+    Boot, Build, CommitQuorum, Input, Machine, Mark, NodeId, Output, Record, Reply, Request, Role,
+    States, Status, Ticket, Time, TraceEvent,
 };
 
 use super::adversary::Holds;
@@ -40,7 +40,6 @@ pub struct Node {
     pub paused: bool,
     pub inbox: Vec<Input<Bytes>>,
     alarm: u64,
-    flushing: bool,
 }
 
 pub struct Cluster {
@@ -53,6 +52,8 @@ pub struct Cluster {
     pub loud: bool,
     build: Build,
     states: States,
+    /// Whether nodes keep the log that they trace on their disks.
+    log_on_disk: bool,
     rng: ChaCha8Rng,
     queue: BinaryHeap<Queued>,
     queued: u64,
@@ -95,7 +96,6 @@ impl Cluster {
             paused: false,
             inbox: Vec::new(),
             alarm: 0,
-            flushing: false,
         };
         let mut cluster = Cluster {
             now: 1_000 * MS,
@@ -106,6 +106,8 @@ impl Cluster {
             loud,
             build: subject.build,
             states: drawn::states(subject),
+            log_on_disk: row.facts.traces.commit_quorum != CommitQuorum::Acceptors
+                && !row.facts.traces.without.contains(&6),
             rng: ChaCha8Rng::seed_from_u64(seed),
             queue: BinaryHeap::new(),
             queued: 0,
@@ -257,14 +259,13 @@ impl Cluster {
         node.disk.crash(kept, &node.delivered);
         node.inbox.clear();
         node.paused = false;
-        node.flushing = false;
         node.alarm += 1;
     }
 
     fn flush(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        node.flushing = false;
-        let Some(mark) = node.disk.flush(&node.delivered) else { return };
+        let mark = node.disk.flush(&node.delivered);
+        self.write(at);
         self.input(at, Input::Durable(mark));
     }
 
@@ -305,6 +306,7 @@ impl Cluster {
                     if self.loud {
                         println!("{} n{} {event:?}", self.now, at + 1);
                     }
+                    self.believes(at, &event);
                     self.observer.sees(at, Time(self.now), event);
                 }
                 Output::WakeAt(time) => {
@@ -315,6 +317,7 @@ impl Cluster {
                 }
             }
         }
+        self.write(at);
     }
 
     fn persist(&mut self, at: usize, mark: Mark, record: Record) {
@@ -324,11 +327,28 @@ impl Cluster {
             self.observer.ships(*from, values);
         }
         self.nodes[at].disk.write(mark, record);
-        if !self.nodes[at].flushing && !self.nodes[at].disk.idle() {
-            self.nodes[at].flushing = true;
+    }
+
+    /// The disk writes what it was asked for, unless it is writing.
+    fn write(&mut self, at: usize) {
+        if self.nodes[at].disk.begins() {
             let after = 50_000 + self.below(self.profile.flush_us * 1_000);
             let incarnation = self.nodes[at].incarnation;
             self.schedule(after, Event::Flush { node: at, incarnation });
+        }
+    }
+
+    /// I6, where a node's log is on its disk: what it says of the disk is so, by the disk itself.
+    fn believes(&mut self, at: usize, event: &TraceEvent) {
+        let (index, chain) = match event {
+            TraceEvent::Persist { upto, chain, .. } => (*upto, *chain),
+            TraceEvent::AckSent { i, chain, .. } => (*i, *chain),
+            _ => return,
+        };
+        let disk = &self.nodes[at].disk;
+        if self.log_on_disk && !disk.holds(index, chain) {
+            let why = format!("n{}: {event:?}, which its disk does not hold", at + 1);
+            self.observer.fail("acked-durability", why);
         }
     }
 

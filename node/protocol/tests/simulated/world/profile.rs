@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::cluster::Cluster;
-use super::nemesis::Strike;
+use super::nemesis::Strike::{self, CrashAll, CrashLeader, IsolateLeader};
 
 /// What a sweep varies.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Profile {
     pub link_bytes_per_ms: u64,
     /// The least size of an appended value.
     pub value_bytes: usize,
+    /// How long a client waits between an answer and its next request, at most.
+    pub think_ms: u64,
 }
 
 /// Told the cluster, sender, receiver (counted from 0), and the frame's kind and epoch.
@@ -96,6 +98,7 @@ impl Default for Profile {
             keys: 0,
             link_bytes_per_ms: 0,
             value_bytes: 0,
+            think_ms: 8,
         }
     }
 }
@@ -105,6 +108,22 @@ impl Profile {
     pub fn under(nodes: u8, strikes: &[Strike]) -> Self {
         let strikes = strikes.to_vec();
         Profile { nodes, clients: nodes as usize, strikes, ..Profile::default() }
+    }
+
+    /// Logs that part while others are summed up: many clients who try again at every node, leaders
+    /// that are cut off for less than a second and go on taking what clients ask for, and a kill
+    /// before things have settled. It takes snapshots every few entries beside.
+    pub fn parting_logs() -> Self {
+        Profile {
+            clients: 100,
+            think_ms: 500,
+            strike_ms: 400,
+            strike_lasts_ms: 1_000,
+            disturbed_ms: 5_000,
+            flush_us: 4_000,
+            lost_answers: 50,
+            ..Profile::under(3, &[IsolateLeader, IsolateLeader, CrashLeader, CrashAll])
+        }
     }
 
     /// The same with an option of the protocol.

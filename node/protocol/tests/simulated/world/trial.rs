@@ -5,6 +5,7 @@ use schism_protocol::{BUGS, Build, ProtocolRow, States};
 
 use super::clients::Clients;
 use super::cluster::{Cluster, MS};
+use super::observer::Observer;
 use super::profile::Profile;
 
 /// 20 * 2T (docs/internals/protocols.md, "Liveness"): how long after the heal everyone must have
@@ -56,6 +57,8 @@ pub struct Seen {
     pub served: usize,
     pub elections: usize,
     pub restores: usize,
+    /// Of them, over a log that parted from the snapshot and went at least as far.
+    pub parted: usize,
     /// Acknowledged appends that are gone, as the row allows.
     pub gone: usize,
 }
@@ -105,8 +108,8 @@ pub fn trial(subject: &Subject, seed: u64, loud: bool) -> Result<Seen, Finding> 
         return Err(("progress", "nobody was served after the heal".into()));
     }
     let gone = Clients::settled(&cluster)?;
-    let (elections, restores) = (cluster.observer.elections, cluster.observer.restores);
-    Ok(Seen { served, elections, restores, gone })
+    let Observer { elections, restores, parted, .. } = cluster.observer;
+    Ok(Seen { served, elections, restores, parted, gone })
 }
 
 /// Runs until the heal, which it says the time of.
@@ -132,18 +135,20 @@ pub fn sweep(name: &str, seeds: u64, subject: &Subject) -> Seen {
     let mut sum = Seen::default();
     for seed in seeds {
         let seen = trial(subject, seed, only.is_some());
-        let Seen { served, elections, restores, gone } = seen.unwrap_or_else(|(found, why)| {
-            panic!("{protocol}, {name}, seed {seed}: {found}: {why}; {:?}", subject.profile)
-        });
+        let Seen { served, elections, restores, parted, gone } =
+            seen.unwrap_or_else(|(found, why)| {
+                panic!("{protocol}, {name}, seed {seed}: {found}: {why}; {:?}", subject.profile)
+            });
         sum.served += served;
         sum.elections += elections;
         sum.restores += restores;
+        sum.parted += parted;
         sum.gone += gone;
     }
-    let Seen { served, elections, restores, gone } = sum;
+    let Seen { served, elections, restores, parted, gone } = sum;
     println!(
         "{protocol}, {name}: {count} seeds, {served} requests served, {elections} elections, \
-         {restores} snapshots installed, {gone} acknowledged appends gone as the row allows"
+         {restores} snapshots installed, {parted} of them over another log, {gone} acknowledged appends gone as the row allows"
     );
     let Expect { served: served_least, elections: elections_least } = subject.expect;
     assert!(served >= served_least * count, "{protocol}, {name}: too little traffic to judge");

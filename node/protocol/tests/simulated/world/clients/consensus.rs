@@ -131,7 +131,7 @@ impl Clients {
                 all.each[c].under_way = None;
                 all.answered += 1;
                 all.decides(key, &value);
-                let think = MS / 2 + cluster.below(8 * MS);
+                let think = MS / 2 + cluster.below(cluster.profile.think_ms * MS);
                 cluster.wake_client(c, think);
             }
             Reply::Ok(answer) => {

@@ -213,7 +213,7 @@ impl Clients {
             Reply::Ok(answer) => {
                 let call = client.under_way.take().expect("it was just seen");
                 Self::succeeded(cluster, c, call, answer);
-                let think = MS / 2 + cluster.below(8 * MS);
+                let think = MS / 2 + cluster.below(cluster.profile.think_ms * MS);
                 cluster.wake_client(c, think);
             }
             Reply::Fail(Refusal::Conflict(length)) => {

@@ -14,7 +14,7 @@ mod log;
 const PATIENCE: u64 = 300 * MS;
 
 /// A ticket is a count times this, plus the client's number, so that an answer finds its way back.
-const SLOTS: u64 = 64;
+const SLOTS: u64 = 128;
 
 /// The ticket of whoever promotes. No client counts so far.
 pub const OPERATOR: Ticket = Ticket(u64::MAX);

@@ -30,6 +30,8 @@ pub struct Observer {
     openings: Vec<(Epoch, Offset)>,
     pub elections: usize,
     pub restores: usize,
+    /// Of them, those over a log that parted from the snapshot and went as far, or farther.
+    pub parted: usize,
     entries: BTreeMap<(Index, Epoch), Chain>,
     settled: BTreeMap<Index, Chain>,
     /// The lowest epoch of any commit of an index.
@@ -52,6 +54,7 @@ impl Observer {
             openings: Vec::new(),
             elections: 0,
             restores: 0,
+            parted: 0,
             entries: BTreeMap::new(),
             settled: BTreeMap::new(),
             committed: BTreeMap::new(),

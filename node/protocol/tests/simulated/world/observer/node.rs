@@ -211,9 +211,13 @@ impl Observer {
         self.settle(at, i, chain);
         self.restores += 1;
         let node = &mut self.nodes[at];
+        // What went beyond it was cut off just before.
+        self.parted += usize::from(node.last() >= i && node.chain(i) != Some(chain));
         let suffix = if node.chain(i) == Some(chain) {
             node.log.split_off((i.0 - node.base.0.0) as usize)
         } else {
+            // What its disk held is known to be of this log only as far as it was committed.
+            node.persisted = node.persisted.min(node.commit.max(node.base.0));
             Vec::new()
         };
         let newer = i > node.applied;

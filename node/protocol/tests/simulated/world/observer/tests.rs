@@ -174,3 +174,28 @@ fn epochs_grow_for_ever_or_within_an_incarnation() {
     check(Traces::ALL, &lost, Some("acked-durability"));
     check(Traces { without: &[6, 8], ..Traces::ALL }, &lost, None);
 }
+
+#[test]
+fn a_snapshot_over_another_log_is_not_on_the_disk_that_held_that_log() {
+    let append = |i, chain| {
+        (1, Some(TraceEvent::Append { i: Index(i), epoch: Epoch(1), chain: Chain(chain) }))
+    };
+    let persist = |i, chain| {
+        let (upto, chain, epoch) = (Index(i), Chain(chain), Epoch(2));
+        (1, Some(TraceEvent::Persist { upto, chain, epoch, promise: None }))
+    };
+    let cut = (1, Some(TraceEvent::Truncate { from: Index(3), epoch: Epoch(2) }));
+    let restore = |chain| {
+        (1, Some(TraceEvent::Restore { i: Index(2), chain: Chain(chain), epoch: Epoch(2) }))
+    };
+    let ack = |chain| {
+        let (kind, i, chain, epoch) = ("append", Index(2), Chain(chain), Epoch(2));
+        (1, Some(TraceEvent::AckSent { kind, i, chain, epoch, offset: None }))
+    };
+    let is = |said: &[Said], expected| check(Traces::ALL, said, expected);
+    let held = [append(1, 7), append(2, 8), append(3, 9), persist(3, 9)];
+    let and = |more: &[Said]| [&held[..], more].concat();
+    is(&and(&[cut.clone(), restore(80), ack(80)]), Some("acked-durability"));
+    is(&and(&[cut, restore(80), persist(2, 80), ack(80)]), None);
+    is(&and(&[restore(8), ack(8)]), None);
+}
