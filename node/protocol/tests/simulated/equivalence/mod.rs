@@ -66,3 +66,21 @@ fn decisions_from_a_log_where_much_is_lost_or_late() {
     run(&DECISIONS, "hostile", 50, 2, hostile());
     run(&DECISIONS, "slow disks", 50, 2, slow_disks());
 }
+
+#[test]
+fn a_log_from_decisions_that_is_summed_up_while_some_lag() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("snapshot-every", every);
+        let seen = run(&LOG, "parting logs", 40, 100, profile);
+        assert!(seen.restores > 0, "no node was ever so far behind");
+    }
+}
+
+#[test]
+fn decisions_from_logs_that_part_while_others_are_summed_up() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("check-quorum", "false");
+        let seen = run(&DECISIONS, "parting logs", 40, 300, profile.with("snapshot-every", every));
+        assert!(seen.parted > 0, "no snapshot ever came over another log");
+    }
+}

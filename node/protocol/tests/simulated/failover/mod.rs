@@ -61,8 +61,23 @@ fn disks_slower_than_a_promotion() {
         "stalled disks",
         200,
         0,
-        Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() },
+        Profile { flush_us: 125_000, strike_ms: 400, ..Profile::default() },
     );
+}
+
+#[test]
+fn logs_that_part_while_others_are_summed_up() {
+    let operator = [Promote, PromoteWhileLeaderLives, PromoteWhileLeaderLives];
+    let profile = Profile::parting_logs();
+    let strikes = [&profile.strikes[..], &operator].concat();
+    // Few are served while the operator looks elsewhere.
+    let profile = Profile { strike_ms: 200, strikes, ..profile };
+    for (mode, every) in [("sync", "20"), ("sync", "50"), ("async", "20")] {
+        let profile = profile.clone().with("mode", mode).with("snapshot-every", every);
+        let subject = Subject::of(&failover::ROW, profile).served(100);
+        let seen = sweep("parting logs", 80, &subject);
+        assert!(seen.parted > 0, "no snapshot ever came over another log");
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn disks_slower_than_the_network() {
 #[test]
 fn disks_slower_than_a_change_of_leader() {
     // Promises and acceptances then wait on disks while ballots pass.
-    let stalled = Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() };
+    let stalled = Profile { flush_us: 125_000, strike_ms: 400, ..Profile::default() };
     multi_paxos("stalled disks", 200, 0, stalled);
 }
 
@@ -66,6 +66,15 @@ fn every_size_of_cluster() {
 #[test]
 fn minorities_crash() {
     multi_paxos("minorities", 100, 50, Profile::under(5, &[CrashMinority, CrashFollower]));
+}
+
+#[test]
+fn logs_that_part_while_others_are_summed_up() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("check-quorum", "false");
+        let seen = multi_paxos("parting logs", 80, 300, profile.with("snapshot-every", every));
+        assert!(seen.restores > 0, "no acceptor was ever so far behind");
+    }
 }
 
 #[test]

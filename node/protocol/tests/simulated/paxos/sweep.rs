@@ -44,7 +44,7 @@ fn disks_slower_than_the_network() {
 
 #[test]
 fn disks_slower_than_a_proposers_patience() {
-    let stalled = Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() };
+    let stalled = Profile { flush_us: 125_000, strike_ms: 400, ..Profile::default() };
     paxos("stalled disks", 100, 0, stalled);
 }
 

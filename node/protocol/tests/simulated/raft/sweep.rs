@@ -55,7 +55,7 @@ fn disks_slower_than_an_election() {
         "stalled disks",
         200,
         0,
-        Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() },
+        Profile { flush_us: 125_000, strike_ms: 400, ..Profile::default() },
     );
 }
 
@@ -70,6 +70,15 @@ fn every_size_of_cluster() {
 #[test]
 fn minorities_crash() {
     raft("minorities", 100, 50, Profile::under(5, &[CrashMinority, CrashFollower]));
+}
+
+#[test]
+fn logs_that_part_while_others_are_summed_up() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("check-quorum", "false");
+        let seen = raft("parting logs", 80, 300, profile.with("snapshot-every", every));
+        assert!(seen.parted > 0, "no snapshot ever came over another log");
+    }
 }
 
 #[test]

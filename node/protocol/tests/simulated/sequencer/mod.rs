@@ -51,6 +51,15 @@ fn every_size_of_cluster() {
 }
 
 #[test]
+fn receivers_that_fall_behind_what_is_summed_up() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("snapshot-every", every);
+        let seen = sequencer("parting logs", 80, 300, profile);
+        assert!(seen.restores > 0, "no receiver was ever so far behind");
+    }
+}
+
+#[test]
 #[rustfmt::skip] // a table
 fn every_planted_bug_is_caught_and_its_control_is_clean() {
     let on = Profile::under;

@@ -69,7 +69,7 @@ fn disks_slower_than_the_network() {
 #[test]
 fn disks_slower_than_a_view_change() {
     // Views and acknowledgements then wait on disks while views pass.
-    let stalled = Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() };
+    let stalled = Profile { flush_us: 125_000, strike_ms: 400, ..Profile::default() };
     durable("stalled disks", 200, 0, stalled);
 }
 
@@ -79,6 +79,16 @@ fn every_size_of_cluster() {
         let profile = Profile { nodes, strike_ms: 600, ..Profile::default() };
         durable(&format!("{nodes} nodes"), 30, 10, profile);
     }
+}
+
+#[test]
+fn logs_that_part_while_others_are_summed_up() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("snapshot-every", every);
+        let seen = durable("parting logs", 80, 300, profile);
+        assert!(seen.restores > 0, "no backup was ever so far behind");
+    }
+    memory("parting logs", 80, 300, Profile::parting_logs());
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn disks_slower_than_the_network() {
 #[test]
 fn disks_slower_than_an_election() {
     // Promises and acknowledgements then wait on disks while leaders come and go.
-    let stalled = Profile { flush_us: 250_000, strike_ms: 400, ..Profile::default() };
+    let stalled = Profile { flush_us: 125_000, strike_ms: 400, ..Profile::default() };
     zab("stalled disks", 200, 0, stalled);
 }
 
@@ -60,6 +60,15 @@ fn every_size_of_cluster() {
 #[test]
 fn minorities_crash() {
     zab("minorities", 100, 50, Profile::under(5, &[CrashMinority, CrashFollower]));
+}
+
+#[test]
+fn logs_that_part_while_others_are_summed_up() {
+    for every in ["20", "50"] {
+        let profile = Profile::parting_logs().with("snapshot-every", every);
+        let seen = zab("parting logs", 80, 300, profile);
+        assert!(seen.restores > 0, "no follower was ever so far behind");
+    }
 }
 
 #[test]
