@@ -48,7 +48,9 @@ nightly RUNS="20":
     {{schism}} run raft-under-fire raft-partitions raft-crashes raft-pauses leader-crash \
         leader-partition multi-paxos-under-fire vsr-under-fire zab-under-fire sequencer-under-fire \
         manual-failover-under-fire paxos-under-fire log-from-consensus-under-fire \
-        consensus-from-log-under-fire flp flp-paxos --runs {{RUNS}} --seed $(date +%Y%m%d)
+        consensus-from-log-under-fire flp flp-paxos hard/raft hard/multi-paxos hard/vsr \
+        hard/vsr-memory hard/zab hard/sequencer hard/manual-failover hard/log-from-consensus \
+        hard/consensus-from-log --runs {{RUNS}} --seed $(date +%Y%m%d)
 
 # All tests
 [group('develop')]

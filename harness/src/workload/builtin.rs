@@ -81,7 +81,7 @@ pub(super) fn list() -> Vec<Listed> {
             Listed { name: name_of(path), about }
         })
         .collect();
-    // Planted bugs after the workloads that ask a question.
+    // Those of a folder, such as planted bugs, after the workloads that ask a question.
     listed.sort_by_key(|listed| (listed.name.contains('/'), listed.name.clone()));
     listed
 }
@@ -109,15 +109,18 @@ fn built_in(path: &str) -> Option<&'static str> {
     BUILT_IN.get_file(path)?.contents_utf8()
 }
 
-/// `workloads/planted/r13.yaml` is `planted/r13`; any other path gives its last part.
+/// `workloads/planted/r13.yaml` is `planted/r13`, and so for every folder that the binary has below
+/// workloads/; any other path gives its last part.
 fn name_of(file: &str) -> String {
     let bare = file.strip_suffix(".yaml").or(file.strip_suffix(".yml")).unwrap_or(file);
     let bare = bare.strip_prefix("./").unwrap_or(bare);
     let bare = bare.strip_prefix("workloads/").unwrap_or(bare);
-    if bare.starts_with("planted/") {
-        return bare.to_owned();
+    match bare.split_once('/') {
+        Some((folder, name)) if !name.contains('/') && BUILT_IN.get_dir(folder).is_some() => {
+            bare.to_owned()
+        }
+        _ => bare.rsplit('/').next().unwrap_or(bare).to_owned(),
     }
-    bare.rsplit('/').next().unwrap_or(bare).to_owned()
 }
 
 fn read(path: &str) -> Result<Source, WorkloadError> {
@@ -171,6 +174,10 @@ mod tests {
         check("workloads/quiet.yaml", "quiet");
         check("./workloads/planted/r13-ack-on-append.yaml", "planted/r13-ack-on-append");
         check("planted/r13.yaml", "planted/r13");
+        check("workloads/hard/raft.yaml", "hard/raft");
+        check("hard/mine.yaml", "hard/mine");
+        check("mine/hard/raft.yaml", "raft");
+        check("mine/raft.yaml", "raft");
         check("/tmp/x/mine.yml", "mine");
         check("mine", "mine");
     }
