@@ -75,9 +75,9 @@ impl Log {
         if self.is_lying("huge-offset") && answer["ok"]["offset"] == 50 {
             answer["ok"]["offset"] = json!(1u64 << 60);
         }
-        if self.is_lying("nested") && self.entries.len() > 50 && op == Some("read") {
-            let first = answer["ok"]["value"].get_mut(0);
-            first.map(|first| *first = (0..100).fold(json!(1), |value, _| json!([value])));
+        let is_due = self.is_lying("nested") && self.entries.len() > 50 && op == Some("read");
+        if is_due && let Some(first) = answer["ok"]["value"].get_mut(0) {
+            *first = (0..100).fold(json!(1), |value, _| json!([value]));
         }
         answer.to_string()
     }

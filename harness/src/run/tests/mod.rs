@@ -345,7 +345,8 @@ fn a_cluster_that_never_worked_is_not_called_slow() {
 
 #[test]
 fn an_adversary_from_the_start_is_no_cluster_that_never_worked() {
-    let crash = "system: fake\nnodes: 1\nduration: 2s\nrecovery: 1s\nfaults:\n  - crash: {target: n1, at: start, for: 5s}\n";
+    let crash = "system: fake\nnodes: 1\nduration: 2s\nrecovery: 1s\n\
+                 faults:\n  - crash: {target: n1, at: start, for: 5s}\n";
     let left = run(crash, 1, Lie::Honest, |_, _| {});
     assert_eq!(left.end(), Reason::Done);
     assert_eq!(left.phases(), PHASES);
