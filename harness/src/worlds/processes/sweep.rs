@@ -121,11 +121,11 @@ fn end(find: impl Fn(&Table) -> Vec<Process>) -> Swept {
         // Who forks and ends during one look may hide from it.
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
         if quiet == 2 || start.elapsed() > END_MAX {
-            let left: BTreeSet<Named> = found.iter().map(named).collect();
+            let left: BTreeSet<Named> = found.iter().filter_map(named).collect();
             return Swept { killed: seen.difference(&left).cloned().collect(), left };
         }
         // Names first: a death may bring about others.
-        seen.extend(found.iter().map(named));
+        seen.extend(found.iter().filter_map(named));
         for process in found {
             let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
         }
@@ -133,7 +133,7 @@ fn end(find: impl Fn(&Table) -> Vec<Process>) -> Swept {
     }
 }
 
-fn named(process: &Process) -> Named {
-    let name = procfs::name(process.pid).unwrap_or_else(|| "a process".into());
-    Named { pid: process.pid, name }
+/// None: somebody else has ended it meanwhile.
+fn named(process: &Process) -> Option<Named> {
+    Some(Named { pid: process.pid, name: procfs::name(process.pid)? })
 }

@@ -21,6 +21,8 @@ use crate::worlds::processes::procfs::{self, Process, Table};
 pub(super) const END_MAX: Duration = Duration::from_secs(30);
 /// Between looks at who is still dying.
 pub(super) const END_PAUSE: Duration = Duration::from_millis(2);
+/// A keeper that has nobody left ends at once.
+const SPARED_MAX: Duration = Duration::from_secs(10);
 /// What a keeper is called.
 pub(super) const KEEPER: &CStr = c"schism-keeper";
 /// So many processes are named in a report, the rest is counted: a line below PIPE_BUF is written
@@ -78,7 +80,9 @@ impl Ended {
     /// Kills these, of which it takes the names first.
     pub(super) fn kill(&mut self, processes: &[Process]) {
         for process in processes {
-            self.killed.entry(*process).or_insert_with(|| named(process));
+            if let Some(named) = named(process) {
+                self.killed.entry(*process).or_insert(named);
+            }
         }
         for process in processes {
             let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
@@ -87,7 +91,7 @@ impl Ended {
 
     /// These did not die.
     pub(super) fn give_up(&mut self, living: &[Process]) {
-        self.left = living.iter().map(named).collect();
+        self.left = living.iter().filter_map(named).collect();
         self.killed.retain(|process, _| !living.contains(process));
     }
 
@@ -97,12 +101,6 @@ impl Ended {
 
     pub(super) fn is_nobody(&self) -> bool {
         self.left.is_empty() && self.killed.is_empty()
-    }
-
-    /// But for these, whom nobody asks for.
-    pub(super) fn but(mut self, apart: impl Fn(i32) -> bool) -> Self {
-        self.killed.retain(|process, _| !apart(process.pid));
-        self
     }
 
     /// As it is reported.
@@ -116,12 +114,17 @@ impl Ended {
     }
 }
 
-/// Kills and reaps every descendant, wherever it hid.
-pub(super) fn end_all() -> Ended {
+/// Kills and reaps every descendant, wherever it hid. Those below us who are spared end by
+/// themselves once nobody is below them; until then they can go on where we are killed.
+pub(super) fn end_all(spared: impl Fn(i32) -> bool) -> Ended {
     let (start, own) = (Instant::now(), getpid().as_raw());
     let mut ended = Ended::default();
     loop {
-        ended.kill(&Table::now().below(own));
+        let mut below = Table::now().below(own);
+        if start.elapsed() < SPARED_MAX {
+            below.retain(|one| !spared(one.pid) || procfs::is_stopped(one.pid));
+        }
+        ended.kill(&below);
         // Orphans become our children: without children there is no descendant.
         if !reap(|_, _| {}) {
             return ended;
@@ -134,7 +137,7 @@ pub(super) fn end_all() -> Ended {
     }
 }
 
-fn named(process: &Process) -> Named {
-    let name = procfs::name(process.pid).unwrap_or_else(|| "a process".into());
-    Named { pid: process.pid, name }
+/// None: somebody else has ended it meanwhile.
+fn named(process: &Process) -> Option<Named> {
+    Some(Named { pid: process.pid, name: procfs::name(process.pid)? })
 }

@@ -229,7 +229,7 @@ impl Guard {
 
     /// Ends everybody. `gone`: it was not the harness who wanted it.
     fn end(&self, gone: Option<String>) -> bool {
-        let ended = end_all().but(|pid| self.keepers.contains_key(&pid));
+        let ended = end_all(|pid| self.keepers.contains_key(&pid));
         let nothing_is_left = ended.nothing_is_left();
         if gone.is_some() || !nothing_is_left {
             report(&Report::Orphans(ended.orphans(gone)));

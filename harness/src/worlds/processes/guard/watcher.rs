@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::{getpid, setsid};
+use nix::unistd::setsid;
 
-use super::chain::{END_MAX, END_PAUSE, KEEPER, end_all, join, reap, report, take};
+use super::chain::{END_MAX, KEEPER, end_all, join, reap, report, take};
 use super::orders;
 use super::spawn::fork;
 use crate::worlds::processes::messages::Report;
-use crate::worlds::processes::procfs::{self, Table};
+use crate::worlds::processes::procfs;
 
 /// The guard gives up on what will not die after `END_MAX`; it needs a moment more to say so.
 const GUARD_MAX: Duration = END_MAX.saturating_add(Duration::from_secs(5));
@@ -67,22 +67,10 @@ pub(super) fn main() -> io::Result<bool> {
 /// Ends everybody who is left; whether all went as it should.
 fn end(gone: Option<String>) -> bool {
     // Keepers end what they keep when their guard is gone, and say whom.
-    let start = Instant::now();
-    while reap(|_, _| {}) && start.elapsed() < END_MAX && a_keeper_runs() {
-        std::thread::sleep(END_PAUSE);
-    }
-    let ended = end_all();
+    let ended = end_all(|pid| procfs::name(pid).is_some_and(|name| KEEPER.to_str() == Ok(&name)));
     let well = gone.is_none() && ended.nothing_is_left();
     if gone.is_some() || !ended.is_nobody() {
         report(&Report::Orphans(ended.orphans(gone)));
     }
     well
-}
-
-/// Whether one of those that the guard left is a keeper that can still do its work.
-fn a_keeper_runs() -> bool {
-    let is_keeper = |pid| procfs::name(pid).is_some_and(|name| KEEPER.to_str() == Ok(&name));
-    let table = Table::now();
-    let mut children = table.children(getpid().as_raw());
-    children.any(|child| is_keeper(child.pid) && !procfs::is_stopped(child.pid))
 }
