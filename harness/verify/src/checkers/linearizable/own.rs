@@ -1,5 +1,5 @@
-//! A process's own order where ranks do not tell it: it asked again at the very time at which it was
-//! answered, so its operations overlap, and yet the first comes before the second.
+//! A process's own order where ranks do not tell it: it asked again at the very time at which it
+//! was answered, so its operations overlap, and yet the first comes before the second.
 //!
 //! This is an edge between two operations and no rank: if `a` and `b` of one process touch at the
 //! time at which `c` and `d` of another do, then neither is `a` before `d` nor `c` before `b`, and

@@ -48,6 +48,14 @@ struct Pending<const W: usize> {
     before: [u64; W],
 }
 
+impl<const W: usize> Pending<W> {
+    /// It can change places with an equal one that would go before it: it waits for nobody, and is
+    /// none of those that may never happen.
+    fn goes_first(&self) -> bool {
+        self.after == After::Nothing && self.ret != u32::MAX
+    }
+}
+
 /// An open operation that only reads.
 #[derive(Clone, Copy)]
 struct Read {
@@ -246,8 +254,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         let waits = after != After::Nothing;
         for other in &mut self.pending {
             if other.ret <= piece.ret {
-                let free = other.after == After::Nothing && !piece.leads;
-                if free && space.precedes(other.class, piece.class) {
+                if other.goes_first() && !piece.leads && space.precedes(other.class, piece.class) {
                     put(&mut before, other.slot);
                 }
             } else if !waits && !other.leads && space.precedes(piece.class, other.class) {
@@ -290,7 +297,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             return;
         }
         let mut alike = [0; W];
-        let first = |one: &&Pending<W>| one.class == class && one.after == After::Nothing;
+        let first = |one: &&Pending<W>| one.class == class && one.goes_first();
         for pending in self.pending.iter().filter(first) {
             put(&mut alike, pending.slot);
         }
