@@ -17,6 +17,7 @@ use schism::workload::{Overrides, from_text};
 use schism_facts::{BugRow, Catalogue, SystemRow};
 use schism_protocol::raft::message::Message;
 use schism_protocol::wire::Wire;
+use schism_verify::history::formats::meaning::Meaning;
 use schism_verify::history::formats::{self, Format, write};
 use schism_verify::history::{Event, Field, Process, Type, Value};
 use schism_verify::models::{MODELS, Model, Operation};
@@ -51,7 +52,8 @@ pub fn jsonl(bytes: &[u8]) {
 pub fn edn(bytes: &[u8]) {
     if let Some(history) = parsed(Format::Edn, bytes) {
         let mut text = Vec::new();
-        write::edn(&history, &mut text).expect("memory takes everything");
+        let meaning = Meaning::of_format(Format::Edn);
+        write::edn(&history, &meaning, &mut text).expect("memory takes everything");
         let (again, _) = formats::edn::parse(&text).expect("what we write can be read");
         assert_eq!(again.operations(), history.operations(), "no operation is lost or changed");
     }
@@ -222,7 +224,8 @@ fn parsed(format: Format, bytes: &[u8]) -> Option<History> {
         }
     };
     let mut text = Vec::new();
-    write::jsonl(&history, &mut text).expect("memory takes everything");
+    let meaning = Meaning::of_format(Format::Jsonl);
+    write::jsonl(&history, &meaning, &mut text).expect("memory takes everything");
     let (again, _) = History::parse(&text).expect("what we write can be read");
     assert_eq!(again, history, "a history reads back the same");
     Some(history)

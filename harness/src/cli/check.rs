@@ -166,7 +166,8 @@ fn read_file(args: &Args, file: &Path) -> Result<(Format, CheckOptions, History)
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{}{line}: {}", file.display(), note.message));
     }
-    Ok((format, options(args, format)?, history))
+    let options = options(args, format, &history)?;
+    Ok((format, options, history))
 }
 
 /// `:LINE` of the operation that the model cannot read.
@@ -176,8 +177,8 @@ fn place(error: &CheckError, history: &History) -> String {
 }
 
 /// What the format means by itself, changed by what was asked for.
-fn options(args: &Args, format: Format) -> Result<CheckOptions> {
-    let mut options = CheckOptions::for_format(format);
+fn options(args: &Args, format: Format, history: &History) -> Result<CheckOptions> {
+    let mut options = CheckOptions::for_history(format, history)?;
     if let Some(text) = &args.initial {
         options = options.with_initial(format, text)?;
     }

@@ -21,12 +21,12 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "jsonl",
         is_judged: false,
-        write: |history, _, mut out| Ok(write::jsonl(history, &mut out)?),
+        write: |history, options, mut out| Ok(write::jsonl(history, &options.meaning(), &mut out)?),
     },
     Target {
         name: "edn",
         is_judged: false,
-        write: |history, _, mut out| Ok(write::edn(history, &mut out)?),
+        write: |history, options, mut out| Ok(write::edn(history, &options.meaning(), &mut out)?),
     },
     Target {
         name: "porcupine-json",

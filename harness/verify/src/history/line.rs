@@ -3,7 +3,7 @@
 
 use super::json::{field, plain};
 use super::order::{NO_INDEX, Names};
-use super::scan::{INTEGER_MAX, ScanError, Scanner};
+use super::scan::{INTEGER_MAX, ScanError, Scanner, TIME_MAX};
 use super::{Event, Field, Level, Process, Type};
 
 impl Event {
@@ -67,9 +67,6 @@ impl Name {
         }
     }
 }
-
-/// A time beyond this is refused: the number after it stands for no time.
-const TIME_MAX: u64 = u64::MAX - 1;
 
 /// Reads an event from a line.
 #[cfg(test)]

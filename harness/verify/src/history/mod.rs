@@ -9,6 +9,7 @@ mod json;
 mod line;
 mod lines;
 pub mod nemesis;
+mod number;
 pub(crate) mod order;
 pub(crate) mod scan;
 #[cfg(test)]
@@ -118,11 +119,6 @@ impl History {
     pub(crate) fn in_file_order(&self) -> impl Iterator<Item = &Event> {
         let places = 0..if self.by_index.is_empty() { self.events.len() } else { 0 };
         places.chain(self.by_index.iter().map(|&at| at as usize)).map(|at| &self.events[at])
-    }
-
-    /// Whether the indexes grow in the order of real time.
-    pub(crate) fn counts_up(&self) -> bool {
-        self.by_index.is_empty()
     }
 
     /// Whether some process asks again at the very time at which it was answered. Only then do

@@ -6,6 +6,7 @@ use schism_facts::remark::{
     Start,
 };
 
+use super::formats::meaning;
 use super::{Event, History, Name, Process, Type, Value};
 
 /// Everything the nemesis said, in the order it was said.
@@ -67,7 +68,9 @@ impl<'a> Said<'a> {
     /// Reads every remark among these events.
     pub fn of(events: &'a [Event]) -> Said<'a> {
         let mut said = Said::default();
-        for event in events.iter().filter(|event| event.process() == Process::Nemesis) {
+        let remarks = events.iter().filter(|event| event.process() == Process::Nemesis);
+        // That one is about the file and not about the run.
+        for event in remarks.filter(|event| &*event.f != meaning::REMARK) {
             let (remark, doubt) = read(event);
             said.doubts.extend(doubt.map(|doubt| (event, doubt)));
             if let Some(remark) = remark {

@@ -56,6 +56,26 @@ pub(super) fn order(
     Ok((History { events, operations, by_index: rank, lines, touches }, notes))
 }
 
+/// Forgets the times of foreign events where they can give no order: some are missing while others
+/// are there, or those of a process go back. Then the order of the file is the order, and a note
+/// says why.
+pub(super) fn times_that_hold(events: &mut [Event], lines: &Lines) -> Option<Note> {
+    if events.iter().all(|event| event.time().is_none()) {
+        return None;
+    }
+    let mut last: HashMap<u64, u64, FixedState> = HashMap::default();
+    let wrong = events.iter().enumerate().find_map(|(at, event)| {
+        let Some(time) = event.time() else { return Some((at, "this event has no time".into())) };
+        let Process::Client(process) = event.process() else { return None };
+        let before = last.insert(process, time).filter(|before| *before > time)?;
+        Some((at, format!("here process {process} goes back in time, from {before} to {time}")))
+    });
+    let (at, why) = wrong?;
+    events.iter_mut().for_each(|event| event.set_time(None));
+    let message = format!("{why}, so no times are used: the file's order is taken as the order");
+    Some(Note { line: Some(lines.line(at)), message })
+}
+
 /// Positions are 32 bits wide, and the last stands for none.
 const EVENTS_MAX: usize = u32::MAX as usize;
 
@@ -134,6 +154,15 @@ fn pair(
                 event.f,
                 lines.line(invoke),
                 events[invoke].f
+            )));
+        }
+        if let (Some(asked), Some(answered)) = (events[invoke].key(), event.key())
+            && asked != answered
+        {
+            return Err(error(format!(
+                "process {process} is answered for key {answered}, but line {} asked for key \
+                 {asked}",
+                lines.line(invoke)
             )));
         }
         thread.retired = event.kind == Type::Info;

@@ -16,6 +16,9 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// excludes it.
 pub(crate) const INTEGER_MAX: u64 = 1 << 53;
 
+/// A time beyond this is refused: the number after it stands for no time.
+pub(crate) const TIME_MAX: u64 = u64::MAX - 1;
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ScanError {
     /// The byte, from 0.
@@ -191,7 +194,7 @@ impl<'a> Scanner<'a> {
                         message: format!("found an object that cannot be read: {error}"),
                         cut: false,
                     })?;
-                Ok(Value::Other(tree.to_string().into()))
+                Ok(Value::from_json(&tree))
             }
             b'-' | b'0'..=b'9' => {
                 if let Some(number) = self.short_number() {
@@ -202,14 +205,12 @@ impl<'a> Scanner<'a> {
                 if let Ok(number) = text.parse() {
                     return Ok(Value::Int(number));
                 }
-                match serde_json::from_str::<serde_json::Number>(text) {
-                    Ok(_) => Ok(Value::Other(text.into())),
-                    Err(_) => Err(ScanError {
-                        at: start,
-                        message: format!("found `{}`, expected a number", shorten(text)),
-                        cut: self.at == self.text.len(),
-                    }),
-                }
+                let known = serde_json::from_str::<serde_json::Number>(text).is_ok();
+                Value::of_number(text).filter(|_| known).ok_or_else(|| ScanError {
+                    at: start,
+                    message: format!("found `{}`, expected a number", shorten(text)),
+                    cut: self.at == self.text.len(),
+                })
             }
             _ => Err(self.expected("a value")),
         }
@@ -355,6 +356,8 @@ mod tests {
         assert_eq!(value("17"), Ok(Value::Int(17)));
         assert_eq!(value(" -3 "), Ok(Value::Int(-3)));
         assert_eq!(value("1.5"), Ok(Value::Other("1.5".into())));
+        assert_eq!(value("[1.50,1e2,100.0]"), value("[15e-1,100,100]"));
+        assert_eq!(value(r#"{"b":1e2,"a":1.50}"#), value(r#"{"a":1.5,"b":100}"#));
         assert_eq!(value("99999999999999999999"), Ok(Value::Other("99999999999999999999".into())));
         assert_eq!(value(r#""a\u00e9\n""#), Ok(Value::Str("aé\n".into())));
         assert_eq!(value("null"), Ok(Value::Null));

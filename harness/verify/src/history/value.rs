@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use triomphe::ThinArc;
 
+use super::number::{Worth, worth};
+
 /// A value of an operation: JSON, with whole numbers only (contracts: strings, or integers within
 /// 2^53). The nemesis may say more, in objects.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -162,15 +164,28 @@ impl Value {
         match json {
             Json::Null => Value::Null,
             Json::Bool(truth) => Value::Bool(*truth),
-            Json::Number(number) => {
-                number.as_i64().map_or_else(|| Value::Other(number.to_string().into()), Value::Int)
-            }
+            Json::Number(number) => number.as_i64().map_or_else(
+                || {
+                    let text = number.to_string();
+                    Value::of_number(&text).unwrap_or_else(|| Value::Other(text.into()))
+                },
+                Value::Int,
+            ),
             Json::String(text) => Value::Str(text.as_str().into()),
             Json::Array(parts) => Value::List(parts.iter().map(Value::from_json).collect()),
             Json::Object(parts) => Value::object(
                 parts.iter().map(|(name, part)| (name.clone(), Value::from_json(part))),
             ),
         }
+    }
+
+    /// The value of a number as JSON writes it, or as EDN does but for its suffixes: equal numbers
+    /// are equal values. None: it is no number.
+    pub(super) fn of_number(text: &str) -> Option<Value> {
+        Some(match worth(text)? {
+            Worth::Whole(number) => Value::Int(number),
+            Worth::Other(text) => Value::Other(text.into()),
+        })
     }
 
     /// An object with these fields; of two with one name the last stays.
@@ -194,6 +209,12 @@ impl Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Value::Int(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Value::Bool(truth)
     }
 }
 

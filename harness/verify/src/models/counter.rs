@@ -33,8 +33,8 @@ impl Spec for Counter {
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
         match call.f() {
             "add" => {
-                let by = number(call.wanted()?)?;
-                Ok((by != 0 && !call.failed()).then_some(Op::Add(by)))
+                let by = number(call.must_do()?)?;
+                Ok((by != 0 && !call.did_not_happen()).then_some(Op::Add(by)))
             }
             "read" => match call.answer() {
                 None => Ok(None),

@@ -48,6 +48,8 @@ pub enum Asked {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answered {
     Appended(u64),
+    /// It says no: nothing was appended.
+    No,
     /// Entries, and the length where it was given.
     Read(List, Option<u64>),
     Tail(u64),
@@ -79,6 +81,9 @@ pub fn asked(event: &Event) -> Result<Asked, String> {
 /// the one asked is an error: nobody can say what it is about.
 pub fn answered(asked: &Asked, event: &Event) -> Result<Answered, String> {
     match asked {
+        Asked::Append { .. } if event.offset().is_none() && event.value == Some(false.into()) => {
+            Ok(Answered::No)
+        }
         Asked::Append { value, expect } => {
             same("value", event.value.as_ref(), Some(value))?;
             if expect.is_some() {

@@ -191,8 +191,10 @@ fn oks(history: &History) -> impl Iterator<Item = &Event> {
     history.events().iter().filter(client).filter(|event| event.kind == Type::Ok)
 }
 
+/// An append that happened must have one.
 fn lacks_offset(event: &Event) -> bool {
-    event.f.starts_with("append") && event.offset().is_none()
+    let says_no = event.value == Some(Value::Bool(false));
+    event.f.starts_with("append") && event.offset().is_none() && !says_no
 }
 
 fn answers_list(event: &Event) -> bool {

@@ -40,7 +40,7 @@ impl Spec for Mutex {
             "release" => Op::Release,
             _ => return call.stranger(&names(OPERATIONS)),
         };
-        Ok((!call.failed()).then_some(op))
+        Ok((!call.did_not_happen()).then_some(op))
     }
 
     fn step(&self, held: &bool, op: &Op) -> Option<bool> {

@@ -45,7 +45,8 @@ impl Spec for Queue {
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
         let operations = if self.is_stack { STACK_OPERATIONS } else { QUEUE_OPERATIONS };
         let op = match operations.iter().position(|known| known.name == call.f()) {
-            Some(0) => match call.wanted()? {
+            Some(0) => match call.must_do()? {
+                _ if call.did_not_happen() => return Ok(None),
                 Value::Null => return Err(format!("null cannot be put in by `{}`", call.f())),
                 value => Op::Put(value.clone()),
             },

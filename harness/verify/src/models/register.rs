@@ -53,12 +53,12 @@ impl Spec for Register {
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
         match call.f() {
             "write" => {
-                let value = call.wanted()?.clone();
-                Ok((!call.failed()).then_some(Op::Write(value)))
+                let value = call.must_do()?.clone();
+                Ok((!call.did_not_happen()).then_some(Op::Write(value)))
             }
             "cas" => {
                 let (from, to) = call.pair()?;
-                if call.failed() {
+                if call.did_not_happen() {
                     return Ok(self.failed_cas_constrains.then(|| Op::Not(from.clone())));
                 }
                 if from == to {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec, tree_bytes};
-use crate::history::{Field, Value};
+use crate::history::{Event, Field, Type, Value};
 
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("add")
@@ -48,20 +48,18 @@ impl Spec for Set {
 
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
         // Jepsen writes the element of an add as its value.
-        let element = || match (call.asked.element(), call.f()) {
-            (Some(element), _) => Ok(element.clone()),
-            (None, "contains") => {
-                call.argument().cloned().ok_or_else(|| "the contains has no `element`".to_owned())
-            }
-            (None, f) => {
-                call.argument().cloned().ok_or_else(|| format!("the {f} has no `element`"))
-            }
+        let f = call.f();
+        let element = |value: Option<&Value>| {
+            let ok = call.answered.filter(|event| event.kind == Type::Ok);
+            let element = ok.and_then(Event::element).or(call.asked.element());
+            element.or(value).cloned().ok_or_else(|| format!("the {f} has no `element`"))
         };
-        let op = match call.f() {
-            "add" => Op::Add(element()?),
-            "remove" => Op::Remove(element()?),
+        let op = match f {
+            "add" | "remove" if call.did_not_happen() => return Ok(None),
+            "add" => Op::Add(element(call.done())?),
+            "remove" => Op::Remove(element(call.done())?),
             "contains" => {
-                let element = element()?;
+                let element = element(call.argument())?;
                 match call.answer() {
                     None => return Ok(None),
                     Some(Value::Bool(is_in)) => Op::Contains(element, *is_in),

@@ -107,11 +107,43 @@ impl<'a> Call<'a> {
         Some(event.value.as_ref().or(self.argument()).unwrap_or(&Value::Null))
     }
 
+    /// Whether it certainly did not happen: it failed, or its ok says no. For operations that
+    /// answer no value of their own.
+    pub fn did_not_happen(&self) -> bool {
+        self.failed() || self.answered.is_some_and(|event| says_no(self.asked, event))
+    }
+
+    /// The value that took effect, of an operation that answers no value of its own: the ok's if
+    /// it has one that is more than a yes, else that of the question.
+    pub fn done(&self) -> Option<&'a Value> {
+        let asked = self.argument();
+        let ok = self.answered.filter(|event| event.kind == Type::Ok);
+        match (ok.and_then(|event| event.value.as_ref()), asked) {
+            (None | Some(Value::Null | Value::Bool(false)), _) => asked,
+            (Some(Value::Bool(true)), Some(asked)) if *asked != Value::Null => Some(asked),
+            (answered, _) => answered,
+        }
+    }
+
+    /// The same, which must be there.
+    pub fn must_do(&self) -> Result<&'a Value, String> {
+        self.done().ok_or_else(|| format!("the `{}` has no `value`", self.f()))
+    }
+
+    /// What a cas found and left.
     pub fn pair(&self) -> Result<(&'a Value, &'a Value), String> {
-        match self.argument() {
-            Some(Value::List(pair)) if pair.len() == 2 => Ok((&pair[0], &pair[1])),
-            Some(other) => Err(format!("the cas has {other}; expected [from, to]")),
-            None => Err("the cas has no `value`; expected [from, to]".into()),
+        let pair = |value: Option<&'a Value>| match value {
+            Some(Value::List(pair)) if pair.len() == 2 => Some((&pair[0], &pair[1])),
+            _ => None,
+        };
+        let (asked, done) = (self.argument(), self.done());
+        match (pair(done), asked, done) {
+            (Some(pair), ..) => Ok(pair),
+            (None, Some(asked), Some(done)) if asked != done => Err(format!(
+                "the ok cas answers {done}; expected true, false or [from, to], or no `value`"
+            )),
+            (None, _, Some(other)) => Err(format!("the cas has {other}; expected [from, to]")),
+            (None, _, None) => Err("the cas has no `value`; expected [from, to]".into()),
         }
     }
 
@@ -119,4 +151,13 @@ impl<'a> Call<'a> {
     pub fn stranger<T>(&self, known: &[&str]) -> Result<T, String> {
         Err(format!("`{}` is no operation of this model: {}", self.f(), known.join(", ")))
     }
+}
+
+/// Whether this ok says no: it answers `false` where that is not what was asked for.
+pub(crate) fn says_no(asked: &Event, answered: &Event) -> bool {
+    const NO: Value = Value::Bool(false);
+    answered.kind == Type::Ok
+        && answered.value == Some(NO)
+        && asked.value != Some(NO)
+        && asked.element() != Some(&NO)
 }

@@ -66,6 +66,7 @@ impl Spec for Log {
             (Answered::Read(values, tail), Asked::Read { from, limit, .. }) => {
                 Op::Read(values, from, limit, tail)
             }
+            (Answered::No, _) => return Ok(None),
             (Answered::Tail(tail), _) => Op::Tail(tail),
             _ => unreachable!("an answer has the type of its question"),
         }))

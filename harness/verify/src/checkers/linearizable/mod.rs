@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod answers;
 pub mod consensus;
 mod explain;
 mod fast;
@@ -95,19 +96,19 @@ fn find(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckE
     if model.name == "log" {
         return judge_log(history, options);
     }
+    let mut notes = answers::notes(model, history, options.null_says_nothing)?;
     if model.name == consensus::NAME
         && options.algorithm.as_deref().is_none_or(|name| name == consensus::NAME)
         && options.initial.is_none()
     {
         objects(&Consensus, history)?;
-        return Ok(consensus::find(history));
+        return Ok(CheckResult { notes, ..consensus::find(history) });
     }
     let meter = Meter::watched(options.budget, options.watcher.clone());
     let mut finding = configured(model, options)?.judge(history, options, &meter)?;
     finding.model = Some(model.name);
-    if let Some(note) = options.cas_note(history) {
-        finding.notes.push(note);
-    }
+    notes.extend(options.cas_note(history));
+    finding.notes.extend(notes);
     Ok(finding)
 }
 

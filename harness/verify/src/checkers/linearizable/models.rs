@@ -67,14 +67,14 @@ pub(super) const OBJECTS: &[(&str, Configure)] = &[
         let initial = options.initial.clone().unwrap_or(Value::Null);
         let register = Register {
             failed_cas_constrains: options.failed_cas == FailedCas::Constrain,
-            null_says_nothing: options.null_says_nothing && initial != Value::Null,
+            null_says_nothing: options.null_says_nothing,
             initial,
         };
         Ok(Box::new(judged::register(register)))
     }),
     ("multi-register", |options| {
         let initial = registers(options.initial.as_ref())?;
-        let null_says_nothing = options.null_says_nothing && !initial.is_empty();
+        let null_says_nothing = options.null_says_nothing;
         Ok(Box::new(Judged::plain(MultiRegister { initial, null_says_nothing })))
     }),
     ("kv", |options| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::history::formats::Format;
+use crate::history::formats::meaning::Meaning;
 use crate::history::{History, Type, Value};
 use crate::models::{MODELS, ModelError};
 use crate::progress::Progress;
@@ -27,7 +28,7 @@ pub struct CheckOptions {
     /// What every object holds at the start. None: what the model starts with.
     pub initial: Option<Value>,
     pub failed_cas: FailedCas,
-    /// A read of a register that starts with a value and answers null says nothing, as in Jepsen.
+    /// A read of a register that answers null says nothing, as in Jepsen, whatever it starts with.
     pub null_says_nothing: bool,
     /// Look for the exact place and the fewest operations that prove a violation: many searches
     /// more. Without it a violation only names where the search ended.
@@ -61,6 +62,11 @@ pub enum CheckError {
     WhichModel,
     #[error(transparent)]
     Operation(#[from] ModelError),
+    #[error("{message}; write `schism check FILE --to jsonl` anew, or take the remark out")]
+    Meaning {
+        /// What was found.
+        message: String,
+    },
     #[error("the initial value: {message}")]
     Initial {
         /// What was found and what was expected.
@@ -83,16 +89,31 @@ fn names() -> String {
 }
 
 impl CheckOptions {
-    /// What a file of this format means by itself. Its own tools give the same meaning: Knossos
-    /// takes a read of nil as no information, Porcupine's tests take a failed cas as a fact and
-    /// start keys with an empty string.
+    /// What a file of this format means by itself.
     pub fn for_format(format: Format) -> CheckOptions {
-        let porcupine = matches!(format, Format::PorcupineRegister | Format::PorcupineKv);
-        CheckOptions {
-            failed_cas: if porcupine { FailedCas::Constrain } else { FailedCas::Ignore },
-            null_says_nothing: format == Format::Edn,
-            initial: (format == Format::PorcupineKv).then(|| Value::Str("".into())),
-            ..CheckOptions::default()
+        CheckOptions::default().with_meaning(Meaning::of_format(format))
+    }
+
+    /// What this history means, which was read from a file of this format.
+    pub fn for_history(format: Format, history: &History) -> Result<CheckOptions, CheckError> {
+        let meaning = Meaning::of(format, history);
+        let meaning = meaning.map_err(|message| CheckError::Meaning { message })?;
+        Ok(CheckOptions::default().with_meaning(meaning))
+    }
+
+    fn with_meaning(self, meaning: Meaning) -> CheckOptions {
+        let Meaning { null_says_nothing, failed_cas_constrains, initial } = meaning;
+        let failed_cas =
+            if failed_cas_constrains { FailedCas::Constrain } else { FailedCas::Ignore };
+        CheckOptions { failed_cas, null_says_nothing, initial, ..self }
+    }
+
+    /// What they take a history to mean.
+    pub fn meaning(&self) -> Meaning {
+        Meaning {
+            null_says_nothing: self.null_says_nothing,
+            failed_cas_constrains: self.failed_cas == FailedCas::Constrain,
+            initial: self.initial.clone(),
         }
     }
 

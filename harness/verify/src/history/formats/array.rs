@@ -1,11 +1,11 @@
 //! A JSON array of events: the maps of our JSON lines, with any white space between and within
-//! them. File order is the order.
+//! them.
 
 use super::cut_note;
 use super::edn::line_feeds;
 use crate::history::line::read_fields;
 use crate::history::lines::Lines;
-use crate::history::order::{Names, order};
+use crate::history::order::{Names, order, times_that_hold};
 use crate::history::scan::{ScanError, Scanner};
 use crate::history::{History, Note, ParseError};
 
@@ -27,9 +27,7 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let read = scanner.elements(|scanner| {
         scanner.peek();
         start = scanner.here();
-        let mut event = read_fields(scanner, &mut names)?;
-        event.set_time(None);
-        events.push(event);
+        events.push(read_fields(scanner, &mut names)?);
         lines.push(line_of(start));
         Ok(())
     });
@@ -44,7 +42,9 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
             return Err(ParseError { line: line_of(at.max(start)), column: None, message });
         }
     };
+    let untimed = times_that_hold(&mut events, &lines);
     let (history, mut notes) = order(events, lines)?;
+    notes.extend(untimed);
     notes.extend(cut.map(cut_note));
     Ok((history, notes))
 }
@@ -59,11 +59,14 @@ mod tests {
 ]";
 
     #[test]
-    fn an_array_is_read_in_the_order_of_the_file() {
+    fn an_array_is_read_in_the_order_of_its_times_or_of_the_file() {
         let (history, notes) = parse(TEXT.as_bytes()).unwrap();
         assert_eq!((history.events().len(), history.operations().len()), (2, 1));
         assert_eq!(history.events()[1].value.as_ref().unwrap().to_string(), "\"}\\\"]\"");
-        assert_eq!(notes, []);
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].message.contains("goes back in time, from 9 to 3"), "{notes:?}");
+        let (history, notes) = parse(TEXT.replace(":9", ":1").as_bytes()).unwrap();
+        assert_eq!((history.events()[1].time(), notes.len()), (Some(3), 0));
         assert_eq!(parse(b"[]").unwrap().0.events().len(), 0);
     }
 
@@ -76,7 +79,8 @@ mod tests {
         for end in 1..TEXT.len() {
             let (history, notes) = parse(&TEXT.as_bytes()[..end]).unwrap();
             assert!(history.events().len() <= 2);
-            assert_eq!(notes.len(), 1, "cut at {end}");
+            let cut = notes.iter().filter(|note| note.message.contains("ends inside")).count();
+            assert_eq!(cut, 1, "cut at {end}");
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod array;
 pub mod edn;
 pub mod jsonl;
+pub mod meaning;
 pub mod porcupine;
 pub mod write;
 

@@ -41,7 +41,17 @@ fn event(line: &str, names: &mut Names) -> Result<Option<Event>, String> {
         Some(":nemesis") => Process::Nemesis,
         Some(word) => match word.parse() {
             Ok(number) if number <= INTEGER_MAX => Process::Client(number),
-            _ => return Ok(None),
+            _ => {
+                let next = words.next().and_then(|word| word.strip_prefix(':'));
+                if next.and_then(Type::named).is_none() {
+                    return Ok(None); // another remark
+                }
+                return Err(format!(
+                    "found {}, expected a process: a whole number from 0 to {INTEGER_MAX}, or \
+                     :nemesis",
+                    word.chars().take(40).collect::<String>()
+                ));
+            }
         },
         None => return Err("the line ends where a process should be".into()),
     };
@@ -98,6 +108,11 @@ INFO  jepsen.util - 1\t:ok\t:read\t-3
         let wrong = LOG.replace(":ok", ":oh");
         let error = parse(wrong.as_bytes()).unwrap_err().to_string();
         assert_eq!(error, "6: found :oh, expected :invoke, :ok, :fail or :info");
+        for process in ["99999999999999999999", "-1", "p1", "9007199254740993"] {
+            let wrong = LOG.replace("- 1\t:ok", &format!("- {process}\t:ok"));
+            let error = parse(wrong.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("6: found {process}, expected a pro")), "{error}");
+        }
         let (history, notes) = parse(&LOG.as_bytes()[..LOG.len() - 8]).unwrap();
         assert_eq!((history.events().len(), notes[0].line), (4, Some(6)));
     }

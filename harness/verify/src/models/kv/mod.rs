@@ -63,15 +63,15 @@ impl Spec for Kv {
 
     fn read(&self, call: &Call<'_>) -> Result<Option<Op>, String> {
         let op = match call.f() {
-            "put" => Op::Put(call.wanted()?.clone()),
-            "append" => match call.wanted()? {
+            "put" => Op::Put(call.must_do()?.clone()),
+            "append" => match call.must_do()? {
                 value @ Value::Str(_) => Op::Append(value.clone()),
                 other => return Err(format!("append has {other}; expected a string")),
             },
             "delete" => Op::Put(Value::Null),
             "cas" => {
                 let (from, to) = call.pair()?;
-                if call.failed() {
+                if call.did_not_happen() {
                     return Ok(self.failed_cas_constrains.then(|| Op::Not(from.clone())));
                 }
                 if from == to { Op::Get(from.clone()) } else { Op::Cas(from.clone(), to.clone()) }
@@ -82,7 +82,8 @@ impl Spec for Kv {
             },
             _ => return call.stranger(&names(OPERATIONS)),
         };
-        Ok((!call.failed()).then_some(op))
+        let happened = if let Op::Get(_) = op { !call.failed() } else { !call.did_not_happen() };
+        Ok(happened.then_some(op))
     }
 
     fn step(&self, state: &State, op: &Op) -> Option<State> {

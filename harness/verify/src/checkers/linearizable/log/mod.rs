@@ -78,6 +78,9 @@ impl LogMonitor {
             return Ok(at);
         }
         let (at, open) = self.open.ret(process)?;
+        if let Some(key) = event.key().filter(|key| Some(*key) != self.logs[at].0.as_ref()) {
+            return Err(format!("the answer is about key {key}, which was not asked"));
+        }
         if let Some(saw) = self.logs[at].1.ret(open, event, self.rank)? {
             // It asked again at this very time: that came after all the same.
             for (_, open) in self.open.rest(process).filter(|(log, _)| *log == at) {

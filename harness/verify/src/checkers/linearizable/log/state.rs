@@ -81,6 +81,7 @@ impl Core {
                 (Answered::Read(values, tail), &Asked::Read { from, limit, .. }) => {
                     self.read(&open, event, &values, tail, (from, limit), local);
                 }
+                (Answered::No, _) => self.failed(&open, event),
                 (Answered::Tail(tail), _) => self.exactly(&open, event, tail, local),
                 _ => unreachable!("an answer has the type of its question"),
             },

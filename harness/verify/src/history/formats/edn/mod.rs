@@ -1,18 +1,20 @@
 //! Jepsen's histories in EDN: maps or records, one after the other or in one vector or list; with
-//! keys of independent objects as `[k v]` tuples. It never takes a cas for a tuple, and file order
-//! is the order: the times in Jepsen's files may go back.
+//! keys of independent objects as `[k v]` tuples, and processes that may have names. It never takes
+//! a cas for a tuple.
 
+mod processes;
 mod reader;
 #[cfg(test)]
 mod tests;
 
+use processes::Processes;
 pub(super) use reader::line_feeds;
 use reader::{Edn, Reader, Wrong};
 
 use super::cut_note;
 use crate::history::lines::Lines;
-use crate::history::order::{NO_INDEX, Names, order};
-use crate::history::scan::INTEGER_MAX;
+use crate::history::order::{NO_INDEX, Names, order, times_that_hold};
+use crate::history::scan::{INTEGER_MAX, TIME_MAX};
 use crate::history::{Event, History, Level, Name, Note, ParseError, Process, Type, Value};
 
 /// Reads EDN. A file that ends inside an event is noted.
@@ -26,12 +28,16 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
         Err(wrong) if wrong.cut || torn => cut = Some(read.line),
         Err(wrong) => return Err(wrong.error),
     }
-    let Read { mut events, lines, keys_told, .. } = read;
+    let Read { mut events, lines, keys_told, processes, .. } = read;
+    let named = processes.number(&mut events);
     let keyed = !keys_told && keyed(&events);
     if keyed {
         events.iter_mut().filter(|event| event.is_client()).for_each(split);
     }
+    let untimed = times_that_hold(&mut events, &lines);
     let (history, mut notes) = order(events, lines)?;
+    notes.extend(untimed);
+    notes.extend(named.map(|message| Note { line: None, message }));
     if keyed {
         let message = "every value is a pair, so the first of each was taken as a key";
         notes.push(Note { line: None, message: message.into() });
@@ -75,6 +81,7 @@ struct Read {
     events: Vec<Event>,
     lines: Lines,
     names: Names,
+    processes: Processes,
     /// Some event has a `:key`, if only nil: values are not tuples.
     keys_told: bool,
     /// The line of the event that is being read.
@@ -110,20 +117,24 @@ fn event(reader: &mut Reader<'_>, read: &mut Read) -> Result<(), Wrong> {
     };
     let is_key = |name: &Edn| matches!(name, Edn::Keyword(word) if word == "key");
     read.keys_told |= fields.iter().any(|(name, _)| is_key(name));
-    let event = of_fields(fields, &mut read.names).map_err(|message| {
+    let (event, process) = of_fields(fields, &mut read.names).map_err(|message| {
         let error = ParseError { line, column: None, message };
         Wrong { error, cut: false }
     })?;
+    if let Some(name) = process {
+        read.processes.push(read.events.len(), name);
+    }
     read.events.push(event);
     read.lines.push(line);
     Ok(())
 }
 
-fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String> {
+/// The event; where its process has a name and no number, that name.
+fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<(Event, Option<Name>), String> {
     let mut event = Event::new(Process::Nemesis, Type::Info, names.get(""));
     event.index = NO_INDEX;
     let (mut process, mut kind, mut f) = (false, false, false);
-    let (mut client, mut seq) = (None, None);
+    let (mut client, mut seq, mut process_name) = (None, None, None);
     for (name, value) in fields {
         let Edn::Keyword(name) = name else { continue };
         let name = name.rsplit('/').next().unwrap_or_default();
@@ -139,13 +150,19 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
         match name {
             "process" => {
                 process = true;
-                event.set_process(match value {
+                match value {
                     Edn::Plain(Value::Int(number)) if is_whole(number) => {
-                        Process::Client(number as u64)
+                        event.set_process(Process::Client(number as u64));
                     }
-                    Edn::Keyword(_) | Edn::Plain(Value::Str(_)) => Process::Nemesis,
-                    _ => return Err("`:process` is neither a number nor :nemesis".into()),
-                });
+                    Edn::Keyword(name) => process_name = Some(names.get(&name)),
+                    Edn::Plain(Value::Str(name)) => process_name = Some(name),
+                    _ => {
+                        return Err(format!(
+                            "`:process` is neither a whole number from 0 to {INTEGER_MAX} nor a \
+                             name"
+                        ));
+                    }
+                }
             }
             "type" => {
                 kind = true;
@@ -161,6 +178,13 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             "f" => {
                 f = true;
                 event.f = word(value, names);
+            }
+            "time" => {
+                let time = match value {
+                    Edn::Plain(Value::Int(time)) => u64::try_from(time).ok(),
+                    _ => None,
+                };
+                event.set_time(time.filter(|time| *time <= TIME_MAX));
             }
             "index" => event.index = whole(value, name)?,
             "key" => event.set_key(Some(value.into_value())),
@@ -195,7 +219,7 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<Event, String
             return Err(format!("the field `:{name}` is missing"));
         }
     }
-    Ok(event)
+    Ok((event, process_name))
 }
 
 fn is_whole(number: i64) -> bool {

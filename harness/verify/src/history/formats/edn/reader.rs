@@ -1,6 +1,6 @@
-//! Reading EDN: numbers, strings, keywords, symbols, vectors, lists, sets, maps, tagged values.
-//! It never recurses deeper than [`DEPTH_MAX`] and never panics. Tags are read over, but for
-//! tuples.
+//! Reading EDN and what else Clojure prints: numbers, strings, keywords, symbols, vectors, lists,
+//! sets, maps, tagged values, objects that cannot be read again. It never recurses deeper than
+//! [`DEPTH_MAX`] and never panics. Tags are read over, but for tuples and objects.
 
 use crate::history::{ParseError, Value};
 
@@ -69,7 +69,8 @@ impl<'a> Reader<'a> {
         ParseError { line: self.line(), column: Some(self.column()), message }
     }
 
-    /// The next byte that means something: after white space, commas, comments and `#_` forms.
+    /// The next byte that means something: after white space, commas, comments and `#_` forms,
+    /// which may themselves begin with such a form.
     pub fn peek(&mut self) -> Result<Option<u8>, Wrong> {
         let bytes = self.text.as_bytes();
         loop {
@@ -79,9 +80,15 @@ impl<'a> Reader<'a> {
                     let end = bytes[self.at..].iter().position(|byte| *byte == b'\n');
                     self.at = end.map_or(bytes.len(), |end| self.at + end + 1);
                 }
+                Some(b'#') if bytes.get(self.at + 1) == Some(&b'!') => {
+                    let end = bytes[self.at..].iter().position(|byte| *byte == b'\n');
+                    self.at = end.map_or(bytes.len(), |end| self.at + end + 1);
+                }
                 Some(b'#') if bytes.get(self.at + 1) == Some(&b'_') => {
+                    self.descend()?;
                     self.at += 2;
                     self.value()?;
+                    self.depth -= 1;
                 }
                 other => return Ok(other.copied()),
             }
@@ -95,12 +102,18 @@ impl<'a> Reader<'a> {
         Ok(there)
     }
 
-    pub fn value(&mut self) -> Result<Edn, Wrong> {
-        let Some(byte) = self.peek()? else { return Err(self.cut("a value")) };
+    /// One level deeper.
+    fn descend(&mut self) -> Result<(), Wrong> {
         if self.depth >= DEPTH_MAX {
             return Err(self.wrong(&format!("values that nest no deeper than {DEPTH_MAX}")));
         }
         self.depth += 1;
+        Ok(())
+    }
+
+    pub fn value(&mut self) -> Result<Edn, Wrong> {
+        let Some(byte) = self.peek()? else { return Err(self.cut("a value")) };
+        self.descend()?;
         let value = match byte {
             b'"' => self.string().map(|text| Edn::Plain(Value::Str(text.into()))),
             b'[' => self.sequence(b']', "`]`"),
@@ -118,10 +131,10 @@ impl<'a> Reader<'a> {
                     Ok(Edn::Keyword(word.into()))
                 }
             }
-            b'^' => {
-                // Metadata says nothing about the value.
+            b'^' => self.after_metadata(1),
+            // A quoted form, and what a reference holds.
+            b'\'' | b'@' | b'`' => {
                 self.at += 1;
-                self.value()?;
                 self.value()
             }
             b']' | b')' | b'}' => Err(self.wrong("a value")),
@@ -129,6 +142,13 @@ impl<'a> Reader<'a> {
         };
         self.depth -= 1;
         value
+    }
+
+    /// Metadata says nothing about the value after it.
+    fn after_metadata(&mut self, mark: usize) -> Result<Edn, Wrong> {
+        self.at += mark;
+        self.value()?;
+        self.value()
     }
 
     fn sequence(&mut self, end: u8, name: &str) -> Result<Edn, Wrong> {
@@ -159,24 +179,30 @@ impl<'a> Reader<'a> {
         Ok(Edn::Map(fields))
     }
 
-    /// `#{set}`, `#tag value`, `##NaN`.
+    /// `#{set}`, `#tag value`, `##NaN`, `#"pattern"`, `#'name`, `#<an object>`.
     fn dispatch(&mut self) -> Result<Edn, Wrong> {
         self.at += 1;
         match self.text.as_bytes().get(self.at) {
-            Some(b'{') => match self.sequence(b'}', "`}`")? {
+            Some(b'{') => {
                 // A set has no order.
-                Edn::Plain(Value::List(parts)) => {
-                    let mut parts = parts.to_vec();
-                    parts.sort();
-                    Ok(Edn::Plain(Value::List(parts.into())))
-                }
-                other => Ok(other),
-            },
+                let mut parts = match self.sequence(b'}', "`}`")?.into_value() {
+                    Value::List(parts) => parts.to_vec(),
+                    other => vec![other],
+                };
+                parts.sort();
+                Ok(Edn::Plain(Value::List(parts.into())))
+            }
             Some(b'#') => {
                 self.at += 1;
                 Ok(Edn::Plain(Value::Str(self.word().into())))
             }
-            Some(b'[') => self.value(),
+            Some(b'\'' | b'=') => {
+                self.at += 1;
+                self.value()
+            }
+            Some(b'^') => self.after_metadata(1),
+            Some(b'<') => self.unreadable(),
+            Some(b'[' | b'(' | b'"') => self.value(),
             None => Err(self.cut("a tag")),
             Some(_) => {
                 let tag = self.word();
@@ -189,10 +215,37 @@ impl<'a> Reader<'a> {
                         let pair = (Edn::Plain(pair[0].clone()), Edn::Plain(pair[1].clone()));
                         Ok(Edn::Tuple(Box::new(pair)))
                     }
+                    Edn::Mixed(mut pair) if is_tuple && pair.len() == 2 => {
+                        let value = pair.pop().expect("there are two");
+                        let key = pair.pop().expect("there are two");
+                        Ok(Edn::Tuple(Box::new((key, value))))
+                    }
+                    // A class, an address, and what the object says of itself.
+                    Edn::Plain(Value::List(parts)) if tag == "object" => {
+                        let text = parts.last().filter(|last| matches!(last, Value::Str(_)));
+                        Ok(Edn::Plain(text.cloned().unwrap_or(Value::List(parts))))
+                    }
                     value => Ok(value),
                 }
             }
         }
+    }
+
+    /// What old printers make of an object, as its text: up to the `>` after which something else
+    /// can begin.
+    fn unreadable(&mut self) -> Result<Edn, Wrong> {
+        let rest = &self.text[self.at + 1..];
+        let ends = |at: usize| {
+            let after = rest[at + 1..].chars().next();
+            let delimited = after.is_none_or(|c| c.is_whitespace() || ",}])".contains(c));
+            delimited && !rest[..at].ends_with(['-', '='])
+        };
+        let Some(end) = rest.match_indices('>').map(|(at, _)| at).find(|at| ends(*at)) else {
+            self.at = self.text.len();
+            return Err(self.cut("the end of `#<`"));
+        };
+        self.at += end + 2;
+        Ok(Edn::Plain(Value::Str(rest[..end].into())))
     }
 
     fn character(&mut self) -> Result<Edn, Wrong> {
@@ -203,7 +256,11 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.at += first.len_utf8();
         self.word();
-        Ok(Edn::Plain(Value::Str(self.text[start..self.at].into())))
+        let name = &self.text[start..self.at];
+        let code = name.strip_prefix('u').filter(|digits| digits.len() == 4);
+        let code = code.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let known = code.and_then(char::from_u32).map(String::from);
+        Ok(Edn::Plain(Value::Str(known.as_deref().unwrap_or(name).into())))
     }
 
     /// Everything up to the next delimiter.
@@ -277,32 +334,77 @@ pub(in crate::history) fn line_feeds(bytes: &[u8]) -> u64 {
     bytes.split(|byte| *byte == b'\n').count() as u64 - 1
 }
 
-/// Whole numbers, also with N; fractions, also with M or an exponent; ratios as their text.
+/// A number as Clojure writes it: whole, of any base, also with N; a fraction, also with M or an
+/// exponent; a ratio.
 fn number(word: &str) -> Option<Value> {
     let plain = word.strip_prefix('+').unwrap_or(word);
-    if let Ok(number) = plain.strip_suffix('N').unwrap_or(plain).parse::<i64>() {
-        return Some(Value::Int(number));
+    if let Ok(number) = plain.parse::<i64>().map(Value::Int)
+        && !has_base(plain)
+    {
+        return Some(number);
     }
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = plain.strip_prefix('-').unwrap_or(plain);
+    let (sign, unsigned) = match plain.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", plain),
+    };
     if let Some((over, under)) = unsigned.split_once('/') {
-        return (digits(over) && digits(under)).then(|| Value::Str(plain.into()));
+        return ratio(sign, over, under);
     }
-    if digits(unsigned.strip_suffix('N').unwrap_or(unsigned)) {
-        return Some(Value::Str(plain.trim_end_matches('N').into())); // beyond 64 bits
+    if let Some(number) = of_base(unsigned.strip_suffix('N').unwrap_or(unsigned)) {
+        return Value::of_number(&format!("{sign}{number}"));
     }
-    let decimal = plain.strip_suffix('M').unwrap_or(plain);
-    if let Ok(number) = decimal.parse::<i64>() {
-        return Some(Value::Int(number)); // 3M
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match unsigned.strip_suffix('N') {
+        Some(whole) => {
+            is_digits(whole).then(|| Value::of_number(&format!("{sign}{whole}"))).flatten()
+        }
+        None => Value::of_number(plain.strip_suffix('M').unwrap_or(plain)),
     }
-    // Anything that JSON takes for a number; its own text keeps every digit.
-    let known: Result<serde_json::Number, _> = serde_json::from_str(decimal);
-    known.is_ok().then(|| {
-        let has_exponent = decimal.contains(['e', 'E']);
-        let text = if has_exponent { decimal } else { decimal.trim_end_matches('0') };
-        let text = text.strip_suffix('.').map_or(text.to_owned(), |whole| format!("{whole}.0"));
-        Value::Other(text.into())
-    })
+}
+
+/// Whether these digits are not to be read in tens: `017` is 15.
+fn has_base(plain: &str) -> bool {
+    let unsigned = plain.trim_start_matches('-');
+    unsigned.len() > 1 && unsigned.starts_with('0')
+}
+
+/// `0x1f`, `017`, `36rZ`.
+fn of_base(unsigned: &str) -> Option<u128> {
+    let hex = unsigned.strip_prefix("0x").or(unsigned.strip_prefix("0X"));
+    if let Some(digits) = hex {
+        return u128::from_str_radix(digits, 16).ok();
+    }
+    if let Some((base, digits)) = unsigned.split_once(['r', 'R']) {
+        let base = base.parse().ok().filter(|base| (2..=36).contains(base))?;
+        return u128::from_str_radix(digits, base).ok();
+    }
+    has_base(unsigned).then(|| u128::from_str_radix(unsigned, 8).ok())?
+}
+
+/// A ratio, in its lowest terms: a decimal where it is one.
+fn ratio(sign: &str, over: &str, under: &str) -> Option<Value> {
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if over.is_empty() || under.is_empty() || !is_digits(over) || !is_digits(under) {
+        return None;
+    }
+    let (Ok(over), Ok(under)) = (over.parse::<u128>(), under.parse::<u128>()) else {
+        return Some(Value::Str(format!("{sign}{over}/{under}").into()));
+    };
+    let (mut rest, mut divisor) = (over, under);
+    while divisor > 0 {
+        (rest, divisor) = (divisor, rest % divisor);
+    }
+    let (over, under) =
+        (over.checked_div(rest)?, under.checked_div(rest).filter(|under| *under > 0)?);
+    // A power of ten that the denominator divides, if there is a small one.
+    for places in 0..20u32 {
+        let tens = 10u128.pow(places);
+        if tens % under == 0 {
+            let Some(digits) = over.checked_mul(tens / under) else { break };
+            return Value::of_number(&format!("{sign}{digits}e-{places}"));
+        }
+    }
+    Some(Value::Str(format!("{sign}{over}/{under}").into()))
 }
 
 impl Edn {

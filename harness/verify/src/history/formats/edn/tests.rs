@@ -40,12 +40,17 @@ fn values_of_every_kind_are_read() {
     assert_eq!(of("nil"), "null");
     assert_eq!(of("-12"), "-12");
     assert_eq!(of("12N"), "12");
-    assert_eq!(of("1/2"), "\"1/2\"");
+    assert_eq!(of("12345678901234567890N"), "12345678901234567890");
+    assert_eq!(of("-3/6"), "-0.5");
+    assert_eq!(of("4/6"), "\"2/3\"");
+    assert_eq!(of("0x1f"), "31");
+    assert_eq!(of("-017"), "-15");
+    assert_eq!(of("36rZ"), "35");
     assert_eq!(of("1.50M"), "1.5");
-    assert_eq!(of("2.0"), "2.0");
-    assert_eq!(of("1e3"), "1e3");
+    assert_eq!(of("[2.0 2 2M 20e-1 4/2 2N]"), "[2,2,2,2,2,2]");
+    assert_eq!(of("1e3"), "1000");
     assert_eq!(of("##NaN"), "\"NaN\"");
-    assert_eq!(of("123456789012345678901234567890"), "\"123456789012345678901234567890\"");
+    assert_eq!(of("123456789012345678901234567890"), "123456789012345678901234567890");
     assert_eq!(of(r#""a\n\"\u0041""#), r#""a\n\"A""#);
     assert_eq!(of(":x/y"), "\"x/y\"");
     assert_eq!(of("\\newline"), "\"newline\"");
@@ -53,10 +58,42 @@ fn values_of_every_kind_are_read() {
     assert_eq!(of("#inst \"2020\""), "\"2020\"");
     assert_eq!(of("^{:m 1} [1 [:a (2)]]"), "[1,[\"a\",[2]]]");
     assert_eq!(of("{:b 1 :a {\"c\" nil}}"), "{\"a\":{\"c\":null},\"b\":1}");
-    for wrong in ["", "[1", "}", "1x", "{:a}", "1 2", ":", "\"a", "#"] {
+    for wrong in ["", "[1", "}", "1x", "{:a}", "1 2", ":", "\"a", "#", "#<a", "1/0", "1/"] {
         assert!(value(wrong).is_err(), "{wrong}");
     }
-    assert!(value(&"[".repeat(100_000)).is_err());
+}
+
+#[test]
+fn what_clojure_prints_is_read() {
+    let of = |text: &str| value(text).unwrap().to_string();
+    assert_eq!(
+        of(r#"[:timeout #object[java.net.SocketTimeoutException 0x1f "Read timed out"]]"#),
+        r#"["timeout","Read timed out"]"#
+    );
+    assert_eq!(of(r#"#object["[B" 0x6d "[B@6d"]"#), r#""[B@6d""#);
+    assert_eq!(of("[#<E java.io.E: a -> b> 1]"), r#"["E java.io.E: a -> b",1]"#);
+    assert_eq!(of("#atom[{:status :ready, :val 1} 0x3]"), r#"[{"status":"ready","val":1},3]"#);
+    assert_eq!(of("#:a{:b 1}"), r#"{"b":1}"#);
+    assert_eq!(of("#{{:b 1} {:a 1}}"), r#"[{"a":1},{"b":1}]"#);
+    assert_eq!(of(r#"[#"a|b" #'clojure.core/map '(1 @2)]"#), r#"["a|b","clojure.core/map",[1,2]]"#);
+    assert_eq!(of("[#^{:x 1} 3 #=(+ 1 2)]"), r#"[3,["+",1,2]]"#);
+    assert_eq!(of("[\\a \\u0041 \\( \\space]"), r#"["a","A","(","space"]"#);
+    assert_eq!(
+        of(r#"#error {:via [{:at [a$b x "c.clj" 12]}]}"#),
+        r#"{"via":[{"at":["a$b","x","c.clj",12]}]}"#
+    );
+    assert_eq!(of("#!/usr/bin/env x\n 1"), "1");
+    assert_eq!(of("#_ #_ 1 2 3"), "3");
+}
+
+#[test]
+fn no_nesting_exhausts_the_stack() {
+    for deep in ["[", "#_", "#_ ", "^", "'", "#a ", "#'", "#=", "#^", "{:a ", "#{", "(", "#_[", "@"]
+    {
+        let text = deep.repeat(100_000);
+        assert!(value(&text).is_err(), "{deep}");
+        assert!(parse(text.as_bytes()).is_err(), "{deep}");
+    }
 }
 
 #[test]
@@ -117,4 +154,58 @@ fn a_file_that_ends_early_is_noted() {
         assert_eq!(notes.len(), 1, "cut at {end}");
     }
     assert_eq!(parse(whole.as_bytes()).unwrap().1, []);
+}
+
+#[test]
+fn times_order_events_where_they_can() {
+    let event = |time: &str, process: u64, kind: &str| {
+        format!("{{{time} :type :{kind}, :process {process}, :f :write, :value {process}}}\n")
+    };
+    let read = |events: &[String]| {
+        let (history, notes) = parse(events.concat().as_bytes()).unwrap();
+        let order: Vec<u64> = history.events().iter().map(|event| event.index).collect();
+        let notes: Vec<String> = notes.into_iter().map(|note| note.message).collect();
+        (order, notes.concat())
+    };
+    let four = |times: [&str; 4]| {
+        let [a, b, c, d] = times;
+        read(&[event(a, 0, "invoke"), event(b, 0, "ok"), event(c, 1, "invoke"), event(d, 1, "ok")])
+    };
+    let in_file = vec![0, 1, 2, 3];
+    assert_eq!(four([":time 1", ":time 5", ":time 3", ":time 9"]), (vec![0, 2, 1, 3], "".into()));
+    assert_eq!(four([""; 4]), (in_file.clone(), "".into()));
+    let why = "so no times are used: the file's order is taken as the order";
+    for (times, what) in [
+        ([":time 1", ":time 5", "", ":time 9"], "this event has no time"),
+        ([":time 7", ":time 5", ":time 3", ":time 9"], "process 0 goes back in time, from 7 to 5"),
+        ([":time 1", ":time 5", ":time -3", ":time 9"], "this event has no time"),
+        ([":time 1", ":time 5", ":time :x", ":time 9"], "this event has no time"),
+    ] {
+        let (order, note) = four(times);
+        assert_eq!(order, in_file);
+        assert!(note.contains(what) && note.contains(why), "{note}");
+    }
+}
+
+#[test]
+fn processes_may_have_names() {
+    let event = |process: &str, kind: &str| {
+        format!("{{:process {process} :type :{kind} :f :write :value 1}}\n")
+    };
+    let read = |processes: &[&str]| {
+        let both = |name: &&str| [event(name, "invoke"), event(name, "ok")].concat();
+        let text: String = processes.iter().map(both).collect();
+        let text = text + &event(":nemesis", "info") + &event("\"nemesis-2\"", "info");
+        let (history, notes) = parse(text.as_bytes()).unwrap();
+        let numbers: Vec<u64> = history.operations().iter().map(|op| op.process).collect();
+        assert_eq!(history.events().iter().filter(|event| !event.is_client()).count(), 2);
+        (numbers, notes.into_iter().map(|note| note.message).collect::<String>())
+    };
+    assert_eq!(read(&["\"p0\"", "\"p7\"", "\"p0\""]), (vec![0, 7, 0], "".into()));
+    assert_eq!(read(&[":c1", "c2"]), (vec![1, 2], "".into()));
+    let told = "processes have names here, and numbers in what follows: ";
+    let (numbers, note) = read(&["\"a\"", "3", "\"b\"", "\"a\""]);
+    assert_eq!((numbers, note), (vec![4, 3, 5, 4], format!("{told}p4 is a, p5 is b")));
+    let (numbers, note) = read(&["\"p3\"", "3", "\"q3\""]);
+    assert_eq!((numbers, note), (vec![4, 3, 5], format!("{told}p4 is p3, p5 is q3")));
 }
