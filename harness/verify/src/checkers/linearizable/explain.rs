@@ -1,7 +1,11 @@
 //! Why no order explains a history, for people: the first return that cannot be explained, and the
 //! few operations that prove it. It never names a proof that was not checked again.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
 
 use super::NICER;
 use super::fast::Certificate;
@@ -12,7 +16,7 @@ use super::search::{Ended, Searched, Way, search_plainly};
 use crate::budget::Meter;
 use crate::history::{Event, History, Operation, Process, Type, Value};
 use crate::minimize::minimize;
-use crate::models::spec::{Spec, Timed};
+use crate::models::spec::{Spec, Timed, says_no};
 use crate::verdict::{Anomaly, Kind};
 
 /// More operations than this are not worth making fewer: each attempt searches them all.
@@ -70,6 +74,10 @@ pub(super) fn explain<S: Spec>(
         say(&mut sentence, format_args!("; it contradicts {}", names.join(", ")));
     } else {
         say(&mut sentence, format_args!("; it contradicts {} operations together", others.len()));
+    }
+    if let Some((other, why)) = vain(history, object, culprit) {
+        say(&mut sentence, format_args!("; it found what {} asked for{why}", name(history, other)));
+        proof.push(other);
     }
     proof.push(culprit);
     anomaly(history, &proof, sentence, event.time())
@@ -168,19 +176,122 @@ fn weakened<S: Spec>(
     left
 }
 
+/// Looking for the first bad event may take this long: so much only for histories of which one
+/// judgement takes a good part of it.
+const FIRST: Duration = Duration::from_secs(2);
+
+/// The certificate of the first return that no order explains: a fast path finds some
+/// contradiction, and often says it with operations that came later.
+pub(super) fn first_contradiction<S: Spec>(
+    judged: &Judged<S>,
+    ops: &[Timed<S::Op>],
+    found: Certificate,
+    meter: &Meter,
+) -> Certificate {
+    let meter = meter.slice(FIRST);
+    let mut returns: Vec<u32> = ops.iter().map(|op| op.ret).filter(|ret| *ret < u32::MAX).collect();
+    returns.sort_unstable();
+    let ret_of: HashMap<u32, u32, FixedState> = ops.iter().map(|op| (op.id, op.ret)).collect();
+    let last = |certificate: &Certificate| {
+        let rets = certificate.ops.iter().filter_map(|id| ret_of.get(id));
+        let last = rets.copied().filter(|ret| *ret < u32::MAX).max().unwrap_or(0);
+        returns.partition_point(|ret| *ret < last)
+    };
+    let (mut low, mut high) = (0, last(&found));
+    let mut first = found;
+    while low < high && meter.time().is_ok() {
+        let middle = usize::midpoint(low, high);
+        match judged.fast(&until(judged, ops, returns[middle])) {
+            Some(Err(certificate)) => {
+                high = last(&certificate).min(middle);
+                first = certificate;
+            }
+            _ => low = middle + 1,
+        }
+    }
+    first
+}
+
+/// What was known at this rank.
+fn until<S: Spec>(judged: &Judged<S>, ops: &[Timed<S::Op>], rank: u32) -> Vec<Timed<S::Op>> {
+    let mut known = Vec::with_capacity(ops.len());
+    for op in ops.iter().take_while(|op| op.invoke <= rank) {
+        if op.ret <= rank {
+            known.push(op.clone());
+            continue;
+        }
+        let lost = Timed { op: (judged.unanswered)(&op.op), ret: u32::MAX, ..*op };
+        if !judged.spec.only_reads(&lost.op) {
+            known.push(lost);
+        }
+    }
+    known
+}
+
 pub(super) fn name_certificate<Op>(
     history: &History,
     object: &Object<Op>,
     certificate: &Certificate,
 ) -> Anomaly {
+    let mut ops = certificate.ops.clone();
     let mut sentence = certificate.why.clone();
-    for (at, &id) in certificate.ops.iter().enumerate() {
+    let found = certificate.unasked.zip(ops.last().copied());
+    let vain = found.and_then(|(who, by)| Some((who, vain(history, object, by)?)));
+    if let Some((who, (other, why))) = vain {
+        sentence = format!("{who} found what {{{}}} asked for{why}", ops.len());
+        ops.push(other);
+    }
+    for (at, &id) in ops.iter().enumerate() {
         sentence = sentence.replace(&format!("{{{at}}}"), &name(history, id));
     }
     sentence.insert_str(0, &of_key(object.key.as_ref()));
-    let returns = certificate.ops.iter().filter_map(|&id| history.ret(operation(history, id)));
+    let returns = ops.iter().filter_map(|&id| history.ret(operation(history, id)));
     let time = returns.filter_map(Event::time).max();
-    anomaly(history, &certificate.ops, sentence, time)
+    anomaly(history, &ops, sentence, time)
+}
+
+/// Why somebody who asked for a value cannot have put it where it was found: what follows the name.
+const FAILED: &str = "; that failed, so it certainly never happened, and nobody else asked for it";
+const LATER: &str = " only afterwards";
+
+/// An operation that asked for what this one found, but failed, or asked only once this one had
+/// returned. None: nobody did, or somebody else can have put it there.
+fn vain<Op>(history: &History, object: &Object<Op>, by: u32) -> Option<(u32, &'static str)> {
+    let by = operation(history, by);
+    let asked = history.invoke(by);
+    let answer = history.ret(by).and_then(|ret| ret.value.as_ref());
+    let mut found: Vec<&Value> = match (&*asked.f, answer, &asked.value) {
+        ("cas", _, Some(Value::List(pair))) => pair.iter().take(1).collect(),
+        ("contains", ..) => asked.element().or(asked.value.as_ref()).into_iter().collect(),
+        ("read", Some(list @ Value::List(values)), _) => values.iter().chain([list]).collect(),
+        (_, answer, _) => answer.into_iter().collect(),
+    };
+    let puts = |event: &Event, value: &Value| match (&*event.f, event.element(), &event.value) {
+        ("cas", _, Some(Value::List(pair))) => pair.get(1) == Some(value),
+        ("append", None, Some(Value::Str(token))) => {
+            matches!(value, Value::Str(text) if !token.is_empty() && text.contains(&**token))
+        }
+        ("remove", ..) => false,
+        (_, element, asked) => element.or(asked.as_ref()) == Some(value),
+    };
+    let mut vain: Vec<(u32, &Event, &'static str)> = Vec::new();
+    for (id, op) in history.operations().iter().enumerate() {
+        let asked = history.invoke(op);
+        let of_key = object.key.is_none() || asked.key() == object.key.as_ref();
+        if !of_key || op == by || !found.iter().any(|value| puts(asked, value)) {
+            continue;
+        }
+        let ret = history.ret(op);
+        if ret.is_some_and(|ret| ret.kind == Type::Fail || says_no(asked, ret)) {
+            vain.push((id as u32, asked, FAILED));
+        } else if by.ret().is_some_and(|ret| op.invoke() > ret) {
+            vain.insert(0, (id as u32, asked, LATER)); // it says more than a failed one
+        } else if &*asked.f != "append" {
+            found.retain(|value| !puts(asked, value));
+        }
+    }
+    let of_one = |(_, asked, _): &&(u32, &Event, _)| found.iter().any(|value| puts(asked, value));
+    vain.iter().find(of_one).map(|(id, _, why)| (*id, *why))
 }
 
 fn anomaly(history: &History, ops: &[u32], explanation: String, time_ns: Option<u64>) -> Anomaly {

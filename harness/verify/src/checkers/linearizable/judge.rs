@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::explain::{explain, name_certificate, near};
+use super::explain::{explain, first_contradiction, name_certificate, near};
 use super::judged::Judged;
 use super::object::{Object, objects};
 use super::open::of_key;
@@ -95,7 +95,9 @@ where
     }
     let keys = found.len();
     let gave_up: Vec<String> = found.iter().filter_map(|found| found.gave_up.clone()).collect();
-    let anomalies: Vec<Anomaly> = found.into_iter().filter_map(|found| found.anomaly).collect();
+    let mut anomalies: Vec<Anomaly> = found.into_iter().filter_map(|found| found.anomaly).collect();
+    // Whatever key comes first, people read of the first bad event first.
+    anomalies.sort_by_key(|anomaly| anomaly.events.last().copied());
     if !gave_up.is_empty() {
         let (violated, undecided) = (anomalies.len(), gave_up.len());
         let valid = keys - violated - undecided;
@@ -143,8 +145,14 @@ fn judge_object<S: Spec>(
     let mut told = 0;
     if let Some((name, fast)) = fast {
         found.algorithm = name;
-        let name = |certificate| name_certificate(history, object, &certificate);
-        found.anomaly = fast.err().map(name);
+        found.anomaly = fast.err().map(|certificate| {
+            let first = if options.explain {
+                first_contradiction(judged, &object.ops, certificate, meter)
+            } else {
+                certificate
+            };
+            name_certificate(history, object, &first)
+        });
     } else if way.is_none() && forced.is_some() {
         return Err(unfit);
     } else {

@@ -6,7 +6,7 @@ use crate::budget::Meter;
 use crate::models::counter::Counter;
 use crate::models::kv::Kv;
 use crate::models::mutex::Mutex;
-use crate::models::queue::Queue;
+use crate::models::queue::{Op, Queue};
 use crate::models::register::Register;
 use crate::models::set::Set;
 use crate::models::spec::{Spec, Timed};
@@ -15,6 +15,8 @@ use crate::models::spec::{Spec, Timed};
 #[derive(Clone)]
 pub(super) struct Judged<S: Spec> {
     pub spec: S,
+    /// What is known of an operation before it is answered.
+    pub unanswered: fn(&S::Op) -> S::Op,
     search: Search<S>,
     fast: Option<Fast<S>>,
 }
@@ -37,6 +39,7 @@ impl<S: Spec> Judged<S> {
     pub fn plain(spec: S) -> Self {
         Judged {
             spec,
+            unanswered: Clone::clone,
             search: |spec, ops, way, meter| search(spec, ops.to_vec(), way, meter),
             fast: None,
         }
@@ -89,6 +92,10 @@ pub(super) fn queue(spec: Queue) -> Judged<Queue> {
         search: |spec, ops, way, meter| {
             let (mut space, pieces) = LineSpace::new(spec, ops);
             search_space(&mut space, pieces, way, meter)
+        },
+        unanswered: |op| match op {
+            Op::Put(_) => op.clone(),
+            Op::Took(_) | Op::TookSome | Op::Empty => Op::TookSome,
         },
         ..Judged::with(spec, "fifo", takes, judge)
     }

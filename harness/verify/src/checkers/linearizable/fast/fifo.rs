@@ -59,7 +59,8 @@ fn one_by_one(
         let Op::Took(value) = &op.op else { continue };
         let took = Span::of(op);
         let Some(life) = lives.get_mut(value) else {
-            return proof(&[took], "{0}, but nobody ever put that value in".into());
+            let found = proof(&[took], "{0}, but nobody ever put that value in".into());
+            return found.map_err(|certificate| certificate.unasked("{0}"));
         };
         if let Some(first) = life.took {
             return proof(&[first, took, life.put], "{0} and {1} took the same value".into());

@@ -19,6 +19,16 @@ pub struct Certificate {
     pub ops: Vec<u32>,
     /// Why, in plain words; operations are named `{0}`, `{1}` by their place in `ops`.
     pub why: String,
+    /// Nobody put there what the last of `ops` found: how to begin a sentence about somebody who
+    /// asked for it and failed.
+    pub unasked: Option<&'static str>,
+}
+
+impl Certificate {
+    /// Nobody put there what the last operation found.
+    fn unasked(self, who: &'static str) -> Certificate {
+        Certificate { unasked: Some(who), ..self }
+    }
 }
 
 /// When an operation was invoked and returned. What is there at the start came before rank 0.
@@ -63,5 +73,5 @@ fn certificate(ids: &[Option<u32>], start: &str, why: &str) -> Certificate {
         );
         text = text.replace(&format!("{{{at}}}"), &name);
     }
-    Certificate { ops, why: text.replace("{#", "{") }
+    Certificate { ops, why: text.replace("{#", "{"), unasked: None }
 }

@@ -82,8 +82,7 @@ fn registers() {
     );
     check(
         "a: read -> 1  b: write 1 -> .",
-        "p0's read -> 1 returned before p1's write 1 was invoked, but needs what only p1's write 1 \
-         writes",
+        "p0's read -> 1 found what p1's write 1 asked for only afterwards",
     );
     check(
         "a: cas [0,1] -> .  b: read -> 0",
@@ -92,9 +91,8 @@ fn registers() {
     );
     check(
         "a> cas [0,1]  b: read -> 1  c: read -> 0",
-        "p1's read -> 1 needs what p0's cas [0,1] (unanswered) wrote in place of the value that \
-         p2's read -> 0 found, and returned before p2's read -> 0 was invoked; nobody wrote it \
-         again",
+        "p1's read -> 1 needs what p0's cas [0,1] (unanswered) made of the value that p2's \
+         read -> 0 found, and returned before p2's read -> 0 was invoked; nobody wrote it again",
     );
     check(
         "a: cas [0,1] -> .  b: cas [0,2] -> .",
@@ -102,19 +100,134 @@ fn registers() {
     );
     check(
         "a: cas [1,2] -> .  b: cas [2,1] -> .",
+        "p0's cas [1,2] found what p1's cas [2,1] asked for only afterwards",
+    );
+    check(
+        "a> cas [1,2]  b> cas [2,1]  a< .  b< .",
         "p1's cas [2,1] needs what p0's cas [1,2] writes, and that in turn what p1's cas [2,1] \
          writes: round in a circle, and nobody else writes either",
     );
     check(
-        "a: write 1 -> .  b: read -> 0",
-        "from the start until p1's read -> 0 it held one value all the time, or what cas made of \
-         it, but p0's write 1 was invoked and returned in between, and needs another value",
+        "a> cas [1,2]  b> cas [2,3]  c> cas [3,1]  a< .  b< .  c< .",
+        "p2's cas [3,1] needs what p1's cas [2,3] writes, and that in turn what p0's cas [1,2] made of \
+         what p2's cas [3,1] writes: round in a circle, and nobody else writes either; p0's cas \
+         [1,2] shows that p2's cas [3,1] took effect",
     );
     check(
-        "a> write 1  b> write 2  c: read -> 1  d: read -> 2  c: read -> 1  d: read -> 2",
-        "from p2's read -> 1 until p2's read -> 1 it held one value all the time, or what cas \
-         made of it, and from p3's read -> 2 until p3's read -> 2 another, but these times overlap",
+        "a: write 1 -> .  b: read -> 0",
+        "from the start until p1's read -> 0 it held one value all the time, but p0's write 1 was \
+         invoked and returned in between, and needs another value",
     );
+    check(
+        "a> write 1  b> write 2  c: read -> 1  d: read -> 2  c> read  d> read  d< 2  c< 1",
+        "from p2's read -> 1 until p2's read -> 1 it held one value all the time, and from p3's \
+         read -> 2 until p3's read -> 2 another, but these times overlap",
+    );
+}
+
+#[test]
+fn a_proof_names_what_joins_its_values() {
+    let check =
+        |text: &str, sentence: &str| assert_eq!(said("register", "0", "zones", text), sentence);
+    check(
+        "a: write 4 -> .  d> cas [4,2]  b: write 9 -> .  d< .  d: read -> 2",
+        "from p0's write 4 until p3's read -> 2 it held one value, and then what p3's cas [4,2] \
+         made of it, but p1's write 9 was invoked and returned in between, and needs another value",
+    );
+    check(
+        "a: write 4 -> .  d> cas [4,2]  e> cas [2,3]  b: write 9 -> .  c: read -> 3",
+        "from p0's write 4 until p2's read -> 3 it held one value, and then what p3's cas [4,2] \
+         (unanswered) and p4's cas [2,3] (unanswered) made of it, but p1's write 9 was invoked \
+         and returned in between, and needs another value",
+    );
+    check(
+        "a> cas [0,1]  b> cas [1,2]  c: read -> 2  d: read -> 0",
+        "p2's read -> 2 needs what p0's cas [0,1] (unanswered) and p1's cas [1,2] (unanswered) \
+         made of the value that p3's read -> 0 found, and returned before p3's read -> 0 was \
+         invoked; nobody wrote it again",
+    );
+    // Of a long chain the ends are named.
+    let chain: String =
+        (0..9).map(|n| format!("{}> cas [{n},{}]  ", (b'a' + n) as char, n + 1)).collect();
+    let text = format!("{chain}x: read -> 9  y: read -> 0");
+    let found = said("register", "0", "zones", &text);
+    assert!(found.contains("p2's cas [2,3] (unanswered), p6's cas [6,7] (unanswered)"), "{found}");
+    assert!(
+        found.contains("p8's cas [8,9] (unanswered), of 9 in all made of the value"),
+        "{found}"
+    );
+}
+
+#[test]
+fn the_first_bad_event_is_named_and_not_the_last() {
+    let again = "  c: read -> 1  d: read -> 1".repeat(20);
+    let text = format!("a: write 1 -> .  b: write 2 -> .  c: read -> 1  e: read -> 1{again}");
+    assert_eq!(
+        said("register", "0", "zones", &text),
+        "from p0's write 1 until p2's read -> 1 it held one value all the time, but p1's write 2 \
+         was invoked and returned in between, and needs another value",
+    );
+    let text = format!(
+        "a: enqueue 1 -> .  b: enqueue 2 -> .  c: dequeue -> 2  c: dequeue -> 1{}",
+        "  c: dequeue -> 1".repeat(9)
+    );
+    assert_eq!(
+        said("queue", "", "fifo", &text),
+        "p0's enqueue 1 and then p1's enqueue 2 were put in, but p2's dequeue -> 2 came though \
+         nobody had taken the first"
+    );
+    let text = format!("a: add 2 -> .  b: read -> 7  c: read -> 5{}", "  c: read -> 5".repeat(9));
+    assert_eq!(
+        said("counter", "5", "matching", &text),
+        "p2's read -> 5 saw less than p1's read -> 7, which had returned before p2's read -> 5 was \
+         invoked"
+    );
+}
+
+#[test]
+fn what_only_a_failed_operation_asked_for_is_said() {
+    const WHY: &str = "; that failed, so it certainly never happened, and nobody else asked for it";
+    let check = |model: &str, algorithm: &str, text: &str, sentence: &str| {
+        assert_eq!(said(model, "", algorithm, text), format!("{sentence}{WHY}"));
+    };
+    let read = "a: write 5 -> .  b: write 6 -> !  c: read -> 6";
+    check("register", "zones", read, "p2's read -> 6 found what p1's write 6 (failed) asked for");
+    let read = "a: write 5 -> .  b: cas [5,6] -> false  c: read -> 6";
+    check("register", "zones", read, "p2's read -> 6 found what p1's cas [5,6] -> false asked for");
+    check(
+        "register",
+        "zones",
+        "b: write 6 -> !  a> cas [6,7]  c: read -> 7",
+        "p2's read -> 7 needs p0's cas [6,7] (unanswered), which found what p1's write 6 (failed) \
+         asked for",
+    );
+    let get = "a: put \"x\" -> .  b: append \"y\" -> !  c: get -> \"xy\"";
+    check("kv", "zones", get, "p2's get -> \"xy\" found what p1's append \"y\" (failed) asked for");
+    let taken = "a: enqueue 1 -> .  b: enqueue 2 -> !  c: dequeue -> 2";
+    check("queue", "fifo", taken, "p2's dequeue -> 2 found what p1's enqueue 2 (failed) asked for");
+    let all = "a: add 1 -> .  b: add 2 -> !  c: read -> [1,2]";
+    check("set", "elements", all, "p2's read -> [1,2] found what p1's add 2 (failed) asked for");
+    let one = "b: add 2 -> !  c: contains 2 -> true  d: remove 7 -> .";
+    check(
+        "set",
+        "elements",
+        one,
+        "p2's contains 2 -> true found what p1's add 2 (failed) asked for",
+    );
+    let twice = "a: write 5 -> .  a: write 5 -> .  a: read -> 5  b: write 6 -> !  c: read -> 6";
+    let found = said("register", "", "search", twice);
+    assert!(
+        found.ends_with(&format!("; it found what p1's write 6 (failed) asked for{WHY}")),
+        "{found}"
+    );
+    // Somebody else may have written it.
+    let two = said(
+        "register",
+        "",
+        "zones",
+        "b: write 6 -> !  d> write 6  c: read -> 6  a: write 5 -> .  c: read -> 6",
+    );
+    assert!(!two.contains("certainly"), "{two}");
 }
 
 #[test]
@@ -141,9 +254,9 @@ fn keys() {
     );
     check(
         "a: append \"x\" -> .  b: put \"p\" -> .  c: get -> \"x\"",
-        "from the start until p2's get -> \"x\" it held one value all the time, or what \
-         cas made of it, but p1's put \"p\" was invoked and returned in between, and needs another \
-         value",
+        "from the start until p2's get -> \"x\" it held one value, and then what p0's append \
+         \"x\" made of it, but p1's put \"p\" was invoked and returned in between, and needs \
+         another value",
     );
 }
 

@@ -268,5 +268,5 @@ fn missed(low: Option<u32>, high: Option<u32>, why: &str) -> Certificate {
 }
 
 fn nobody(id: Option<u32>) -> Certificate {
-    certificate(&[id], "the start", "{0}, but nobody ever added what it found")
+    certificate(&[id], "the start", "{0}, but nobody ever added what it found").unasked("{0}")
 }

@@ -151,7 +151,8 @@ impl Life {
                 names.join(", ")
             ),
         };
-        certificate(&ids, "", &why)
+        let found = certificate(&ids, "", &why);
+        if names.len() == 1 { found.unasked("{0}") } else { found }
     }
 
     /// Takes away what is not needed: reads go, others may have happened at any time or never.

@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
     ) -> Result<u32, Stop> {
         let nobody = || {
             let why = "{0}, but nothing that was ever written makes that value";
-            Stop::Violated(certificate(&[Some(by)], "the start", why))
+            Stop::Violated(certificate(&[Some(by)], "the start", why).unasked("{0}"))
         };
         let (text, cuts) = match value {
             Value::Str(text) if !text.is_empty() => match self.grammar.ways(text) {

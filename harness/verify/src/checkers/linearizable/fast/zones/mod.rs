@@ -85,8 +85,12 @@ struct Mark {
 
 /// Judges values of which each but the first, which is there at the start, has its writer.
 fn judge(nodes: &[Node]) -> Result<(), Certificate> {
-    compare(nodes, zones(nodes)?)
+    let next = successors(nodes)?;
+    compare(nodes, &next, zones(nodes, &next)?)
 }
+
+/// So many operations that join values are named and drawn; of more, the first and the last.
+const JOINED_MAX: usize = 6;
 
 /// Gathers the operations of a certificate, and says who shows that the lost ones happened.
 struct Proof {
@@ -100,15 +104,47 @@ impl Proof {
         let ids = marks.iter().map(|mark| mark.id).collect();
         let mut proof = Proof { ids, shown: String::new() };
         for (at, mark) in marks.iter().enumerate().take(certain) {
-            let shown_by = nodes[mark.node as usize].shown_by;
-            if !mark.is_read && shown_by != NONE && !proof.ids.contains(&Some(shown_by)) {
-                let by = proof.ids.len();
-                proof.ids.push(Some(shown_by));
-                let more = format!("; {{{by}}} shows that {{{at}}} took effect");
-                proof.shown.push_str(&more);
-            }
+            proof.show(nodes, mark, at);
         }
         proof
+    }
+
+    /// Says who shows that the writer at this place took effect, if that needs saying.
+    fn show(&mut self, nodes: &[Node], mark: &Mark, at: usize) {
+        let shown_by = nodes[mark.node as usize].shown_by;
+        if !mark.is_read && shown_by != NONE && !self.ids.contains(&Some(shown_by)) {
+            let by = self.ids.len();
+            self.ids.push(Some(shown_by));
+            let more = format!("; {{{by}}} shows that {{{at}}} took effect");
+            self.shown.push_str(&more);
+        }
+    }
+
+    /// Adds the operations that made the value of the second mark of that of the first, and names
+    /// them; the second mark's own is named already. None: it is the same value.
+    fn joined(&mut self, nodes: &[Node], next: &[u32], from: &Mark, to: &Mark) -> Option<String> {
+        let mut links = Vec::new();
+        let mut at = from.node;
+        while at != to.node {
+            at = next[at as usize];
+            links.push(Proof::writer(nodes, at));
+        }
+        links.retain(|link| link.id != to.id);
+        let all = links.len();
+        if all > JOINED_MAX {
+            links.drain(JOINED_MAX / 2..all - JOINED_MAX / 2);
+        }
+        let mut names = Vec::new();
+        for link in &links {
+            let at = self.ids.len();
+            self.ids.push(link.id);
+            self.show(nodes, link, at);
+            names.push(format!("{{{at}}}"));
+        }
+        let last = names.pop()?;
+        let more = if all > JOINED_MAX { format!(", of {all} in all") } else { String::new() };
+        let first = names.join(", ");
+        Some(if first.is_empty() { last } else { format!("{first} and {last}{more}") })
     }
 
     fn because(self, why: &str) -> Certificate {
@@ -137,16 +173,15 @@ impl Zone {
     }
 }
 
-fn zones(nodes: &[Node]) -> Result<Vec<Zone>, Certificate> {
-    let next = successors(nodes)?;
+fn zones(nodes: &[Node], next: &[u32]) -> Result<Vec<Zone>, Certificate> {
     let mut zones = Vec::new();
     let mut walked = 0;
     for (start, node) in nodes.iter().enumerate() {
         if node.from == NONE {
-            zones.push(walk(nodes, &next, start as u32, &mut walked)?);
+            zones.push(walk(nodes, next, start as u32, &mut walked)?);
         }
     }
-    if walked < nodes.len() { Err(round(nodes, &next)) } else { Ok(zones) }
+    if walked < nodes.len() { Err(round(nodes, next)) } else { Ok(zones) }
 }
 
 /// The value that each was replaced by through a cas.
@@ -212,18 +247,27 @@ fn later(one: Option<Mark>, other: Option<Mark>) -> Option<Mark> {
 /// `high` returned before `low` was invoked, though it comes later in the block.
 fn backwards(nodes: &[Node], next: &[u32], high: Mark, low: Mark) -> Certificate {
     if !low.is_read {
-        let why = "{0} returned before {1} was invoked, but needs what only {1} writes";
-        return Proof::of(nodes, &[high, low], 1).because(why);
+        let mut proof = Proof::of(nodes, &[high, low], 1);
+        let why = match proof.joined(nodes, next, &low, &high) {
+            None => "{0} returned before {1} was invoked, but needs what only {1} writes".into(),
+            Some(made) => format!(
+                "{{0}} returned before {{1}} was invoked, but needs what {made} made of what only \
+                 {{1}} writes"
+            ),
+        };
+        return proof.because(&why);
     }
-    let by = Proof::writer(nodes, next[low.node as usize]);
-    if by.id == high.id {
-        let why = "{0} replaced the value that {1} found, and returned before {1} was invoked; \
-                   nobody wrote it again";
-        return Proof::of(nodes, &[high, low], 1).because(why);
-    }
-    let why = "{0} needs what {2} wrote in place of the value that {1} found, and returned before \
-               {1} was invoked; nobody wrote it again";
-    Proof::of(nodes, &[high, low, by], 1).because(why)
+    let mut proof = Proof::of(nodes, &[high, low], 1);
+    let why = match proof.joined(nodes, next, &low, &high) {
+        None => "{0} replaced the value that {1} found, and returned before {1} was invoked; \
+                 nobody wrote it again"
+            .into(),
+        Some(made) => format!(
+            "{{0}} needs what {made} made of the value that {{1}} found, and returned before \
+             {{1}} was invoked; nobody wrote it again"
+        ),
+    };
+    proof.because(&why)
 }
 
 /// Values of which each was made from another, and none was there first.
@@ -239,13 +283,21 @@ fn round(nodes: &[Node], next: &[u32]) -> Certificate {
     let inside = walked.iter().position(|walked| !walked).expect("not all were walked through");
     let one = Proof::writer(nodes, inside as u32);
     let other = Proof::writer(nodes, nodes[inside].from);
-    let why = "{0} needs what {1} writes, and that in turn what {0} writes: round in a circle, and \
-               nobody else writes either";
-    Proof::of(nodes, &[one, other], 2).because(why)
+    let mut proof = Proof::of(nodes, &[one, other], 2);
+    let why = match proof.joined(nodes, next, &one, &other) {
+        None => "{0} needs what {1} writes, and that in turn what {0} writes: round in a circle, \
+                 and nobody else writes either"
+            .into(),
+        Some(made) => format!(
+            "{{0}} needs what {{1}} writes, and that in turn what {made} made of what {{0}} \
+             writes: round in a circle, and nobody else writes either"
+        ),
+    };
+    proof.because(&why)
 }
 
 /// Whether all zones can be one after the other.
-fn compare(nodes: &[Node], zones: Vec<Zone>) -> Result<(), Certificate> {
+fn compare(nodes: &[Node], next: &[u32], zones: Vec<Zone>) -> Result<(), Certificate> {
     let (mut forward, backward): (Vec<Zone>, Vec<Zone>) =
         zones.into_iter().partition(Zone::is_forward);
     forward.sort_unstable_by_key(|zone| zone.first.rank);
@@ -253,9 +305,17 @@ fn compare(nodes: &[Node], zones: Vec<Zone>) -> Result<(), Certificate> {
     for pair in forward.windows(2) {
         if pair[1].first.rank < pair[0].last.rank {
             let marks = [pair[0].first, pair[0].last, pair[1].first, pair[1].last];
-            let why = "from {0} until {1} it held one value all the time, or what cas made of it, \
-                       and from {2} until {3} another, but these times overlap";
-            return Err(Proof::of(nodes, &marks, 4).because(why));
+            let mut proof = Proof::of(nodes, &marks, 4);
+            let one = held(&proof.joined(nodes, next, &marks[0], &marks[1]));
+            let another = match proof.joined(nodes, next, &marks[2], &marks[3]) {
+                None => "another".into(),
+                Some(made) => format!("another and then what {made} made of it"),
+            };
+            let why = format!(
+                "from {{0}} until {{1}} it held {one}, and from {{2}} until {{3}} {another}, but \
+                 these times overlap"
+            );
+            return Err(proof.because(&why));
         }
     }
     for zone in backward {
@@ -267,14 +327,43 @@ fn compare(nodes: &[Node], zones: Vec<Zone>) -> Result<(), Certificate> {
             } else {
                 ("{2} was invoked and {3} returned in between", Some(zone.first))
             };
-            let why = format!(
-                "from {{0}} until {{1}} it held one value all the time, or what cas made of it, \
-                 but {why}, and needs another value"
-            );
             let mut marks = vec![around.first, around.last, zone.last];
             marks.extend(second);
-            return Err(Proof::of(nodes, &marks, 4).because(&why));
+            let mut proof = Proof::of(nodes, &marks, 4);
+            let one = held(&proof.joined(nodes, next, &around.first, &around.last));
+            // Both are of one block, so what joins them is part of the proof.
+            let ends = second.map(|first| {
+                let (from, to) = in_order(next, zone.last, first);
+                proof.joined(nodes, next, &from, &to)
+            });
+            let other = match (ends.flatten(), second) {
+                (None, None) => "needs another value".into(),
+                (None, Some(_)) => "they need another value".into(),
+                (Some(made), _) => format!("they need other values, which {made} joins"),
+            };
+            let why = format!("from {{0}} until {{1}} it held {one}, but {why}, and {other}");
+            return Err(proof.because(&why));
         }
     }
     Ok(())
+}
+
+/// What it held: one value, and what was made of it.
+fn held(made: &Option<String>) -> String {
+    match made {
+        None => "one value all the time".into(),
+        Some(made) => format!("one value, and then what {made} made of it"),
+    }
+}
+
+/// Two marks of one block, the one whose value came first before the other.
+fn in_order(next: &[u32], one: Mark, other: Mark) -> (Mark, Mark) {
+    let mut at = one.node;
+    while at != NONE {
+        if at == other.node {
+            return (one, other);
+        }
+        at = next[at as usize];
+    }
+    (other, one)
 }

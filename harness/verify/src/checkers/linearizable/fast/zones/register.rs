@@ -103,12 +103,15 @@ fn close(
         }
     }
     Some(missing.map_or(Ok(()), |(by, through)| {
-        let why = match through {
-            None => "{0}, but nobody ever wrote the value that it found",
-            Some(_) => "{0} needs {1}, which needs a value that nobody ever wrote",
+        let (why, who) = match through {
+            None => ("{0}, but nobody ever wrote the value that it found", "{0}"),
+            Some(_) => (
+                "{0} needs {1}, which needs a value that nobody ever wrote",
+                "{0} needs {1}, which",
+            ),
         };
         let ids: Vec<Option<u32>> = [Some(by), through].into_iter().flatten().map(Some).collect();
-        Err(certificate(&ids, "the start", why))
+        Err(certificate(&ids, "the start", why).unasked(who))
     }))
 }
 
