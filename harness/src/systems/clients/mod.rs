@@ -86,7 +86,14 @@ pub struct Refusal {
 pub const DEFINITE: &[&str] = &[
     "not-leader",
     "overloaded",
+    // It was looked at, and the answer is no.
     "conflict",
+    "state-differs",
+    "held",
+    "not-held",
+    "empty",
+    "absent",
+    "present",
     "fenced",
     "malformed",
     "refused",
@@ -142,7 +149,10 @@ impl Completion {
     /// that the judge could not read, is no ok: nobody knows.
     pub fn new(model: &Model, asked: &Event, said: Result<Answered, Refusal>) -> Self {
         let (answered, refusal) = match said {
-            Ok(answered) => (answered, None),
+            Ok(answered) => match no(model, asked, &answered) {
+                Some(word) => (Answered::new(), Some(Refusal::certain(word))),
+                None => (answered, None),
+            },
             Err(refusal) if !refusal.certain => return Completion::refused(asked.clone(), refusal),
             Err(mut refusal) => (std::mem::take(&mut refusal.answered), Some(refusal)),
         };
@@ -213,6 +223,15 @@ impl<T> Leads for Result<T, Refusal> {
     }
 }
 
+/// The word for an ok that says false where nothing is to be answered: it looked, and did not do
+/// it. None: it did.
+fn no(model: &Model, asked: &Event, answered: &[(Field, Value)]) -> Option<&'static str> {
+    let row = model.operation(&asked.f)?;
+    let says_false = answered.contains(&(Field::Value, Value::Bool(false)));
+    let is_answer = row.answers.contains(&Field::Value);
+    row.noes.first().copied().filter(|_| says_false && !is_answer)
+}
+
 /// Sets those fields of an answer that its operation has; the others say nothing to its model.
 fn fill(model: &Model, event: &mut Event, answered: Answered) -> Result<(), String> {
     let row = model.operation(&event.f).ok_or("its model has no such operation")?;
@@ -242,5 +261,20 @@ fn why(error: Option<&str>, detail: Option<&Name>) -> String {
     match detail {
         Some(detail) => format!("{error}: {detail}"),
         None => error.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schism_verify::models::MODELS;
+
+    use super::*;
+
+    #[test]
+    fn whatever_a_model_calls_a_no_is_definite() {
+        let operations = MODELS.iter().flat_map(|model| model.operations);
+        let noes: Vec<&str> = operations.flat_map(|operation| operation.noes).copied().collect();
+        assert!(noes.contains(&"conflict") && noes.contains(&"empty"));
+        assert!(noes.iter().all(|no| DEFINITE.contains(no)), "{noes:?}");
     }
 }

@@ -135,12 +135,24 @@ fn every_answer_is_classified() {
         r#"{"id":"1","ok":{"offset":3}}"#,
         r#"{"id":1}"#,
         r#"{"id":1,"ok":{"offset":3}"#,
+        r#"{"id":1,"ok":{"offset":3},"fail":{"error":"refused"}}"#,
+        r#"[1,{"offset":3},null,null]"#,
         "hello",
         "",
     ] {
         check(a, malformed, "info malformed-answer");
     }
     check(a, r#"{"id":1,"ok":{"offset":1e2}}"#, "ok offset:100");
+    check(a, r#"{"id":1,"ok":{"offset":3},"info":null}"#, "ok offset:3");
+    // An ok that says no is a no, where nothing else is to be answered.
+    let no = r#"{"id":1,"ok":{"value":false}}"#;
+    check("acquire", no, "fail held");
+    check("acquire", r#"{"id":1,"ok":{"value":true}}"#, "ok");
+    check("cas value=[1,2]", no, "fail conflict");
+    check("remove element=1", no, "fail absent");
+    check("contains element=1", no, "ok value:false");
+    check("release", r#"{"id":1,"fail":{"error":"not-held"}}"#, "fail not-held");
+    check("write value=1", no, "ok");
     let read = "read from=0";
     check(read, r#"{"id":4,"ok":{"value":[3,"x"],"tail":45}}"#, "ok value:[3x] tail:45");
     check(read, r#"{"id":4,"ok":{"value":[3,"x"]}}"#, "ok value:[3x]");
