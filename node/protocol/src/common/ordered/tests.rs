@@ -144,7 +144,6 @@ impl Bench {
             match record {
                 Record::Append(entry) => {
                     let place = entry.index.0 as usize - 1;
-                    log.truncate(place.max(log.len().min(place + 1)));
                     let position = follows(&log[..place], entry.epoch).1;
                     if place < log.len() { log[place] = position } else { log.push(position) }
                 }
