@@ -1,6 +1,6 @@
 //! A protocol's own log in memory: the entries after a snapshot's prefix, each with its chain.
-//! It never writes to disk and never decides what may be removed. Only [`super::ordered`] changes it,
-//! which tells the disk.
+//! It never writes to disk and never decides what may be removed. Only [`super::ordered`] changes
+//! it, which tells the disk.
 
 use std::collections::VecDeque;
 

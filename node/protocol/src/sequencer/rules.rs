@@ -27,8 +27,8 @@ pub trait Rules: Sync {
         kept
     }
 
-    /// A sequencer numbers entries when it is on its disk that this incarnation began: otherwise the
-    /// next one would take the same epoch, and what both numbered could not be told apart.
+    /// A sequencer numbers entries when it is on its disk that this incarnation began: otherwise
+    /// the next one would take the same epoch, and what both numbered could not be told apart.
     fn before_numbering(&self, disk: &Disk) -> Mark {
         disk.hard_mark()
     }

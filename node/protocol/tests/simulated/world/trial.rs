@@ -148,7 +148,8 @@ pub fn sweep(name: &str, seeds: u64, subject: &Subject) -> Seen {
     let Seen { served, elections, restores, parted, gone } = sum;
     println!(
         "{protocol}, {name}: {count} seeds, {served} requests served, {elections} elections, \
-         {restores} snapshots installed, {parted} of them over another log, {gone} acknowledged appends gone as the row allows"
+         {restores} snapshots installed, {parted} of them over another log, {gone} acknowledged \
+         appends gone as the row allows"
     );
     let Expect { served: served_least, elections: elections_least } = subject.expect;
     assert!(served >= served_least * count, "{protocol}, {name}: too little traffic to judge");
