@@ -229,6 +229,10 @@ impl Guard {
 
     /// Ends everybody. `gone`: it was not the harness who wanted it.
     fn end(&self, gone: Option<String>) -> bool {
+        // Keepers report deaths as long as we live: those that follow must not come before it.
+        if gone.is_some() {
+            report(&Report::Orphans(Ended::default().orphans(gone.clone())));
+        }
         let ended = end_all(|pid| self.keepers.contains_key(&pid));
         let nothing_is_left = ended.nothing_is_left();
         if gone.is_some() || !nothing_is_left {
