@@ -18,9 +18,6 @@ impl<'de> Deserialize<'de> for Wire {
 
 struct AnyValue;
 
-/// From 2^53 on several whole numbers are one floating-point number.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-
 impl<'de> Visitor<'de> for AnyValue {
     type Value = Value;
 
@@ -41,13 +38,12 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(i64::try_from(number).map_or_else(|_| text(number.into()), Value::Int))
+        Ok(Value::from_json(&number.into()))
     }
 
-    /// One that is whole and exact is the whole number, however it is spelled: `1e2`, `100.0`.
+    /// One that is whole is the whole number, however it is spelled: `1e2`, `100.0`.
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        let exact = number.fract() == 0.0 && number.abs() <= EXACT_MAX;
-        Ok(if exact { Value::Int(number as i64) } else { text(number.into()) })
+        Ok(Value::from_json(&number.into()))
     }
 
     fn visit_str<E>(self, string: &str) -> Result<Value, E> {
@@ -63,13 +59,9 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-        serde_json::Value::deserialize(MapAccessDeserializer::new(map)).map(text)
+        let tree = serde_json::Value::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Value::from_json(&tree))
     }
-}
-
-/// Compact JSON.
-fn text(value: serde_json::Value) -> Value {
-    Value::Other(value.to_string().into())
 }
 
 #[cfg(test)]
@@ -94,8 +86,8 @@ mod tests {
         check("1.5", Value::Other("1.5".into()));
         check("1e2", Value::Int(100));
         check("-100.0", Value::Int(-100));
-        check("1e16", Value::Other("1e+16".into()));
+        check("1e16", Value::Int(10_000_000_000_000_000));
         check("18446744073709551615", Value::Other("18446744073709551615".into()));
-        check("{\"b\": 1, \"a\": 2}", Value::Other("{\"b\":1,\"a\":2}".into()));
+        check("{\"b\": 1, \"a\": 2}", Value::Other("{\"a\":2,\"b\":1}".into()));
     }
 }

@@ -180,11 +180,15 @@ impl Value {
     }
 
     /// The value of a number as JSON writes it, or as EDN does but for its suffixes: equal numbers
-    /// are equal values. None: it is no number.
+    /// are equal values. None: it is no number, or none that can be written and read again (JSON's
+    /// readers know numbers up to 1.8e308).
     pub(super) fn of_number(text: &str) -> Option<Value> {
         Some(match worth(text)? {
             Worth::Whole(number) => Value::Int(number),
-            Worth::Other(text) => Value::Other(text.into()),
+            Worth::Other(text) => {
+                serde_json::from_str::<serde_json::Number>(&text).ok()?;
+                Value::Other(text.into())
+            }
         })
     }
 
