@@ -259,7 +259,8 @@ mod tests {
         );
         assert_eq!(
             error(options("", "zones")),
-            "`zones` is no algorithm for this model; there are fifo, search"
+            "`zones` is no algorithm for this model; there are fifo, search, configurations, \
+             depth-first"
         );
         assert_eq!(
             error(options("log", "search")),
