@@ -200,13 +200,13 @@ fn value(model: &str, f: &str, field: Field, with: u8) -> Value {
             Value::List((with / 32..with / 32 + with % 32).map(int).collect())
         }
         (_, "cas", _) => Value::List([int(with % 4), int(with / 4 % 4)].into()),
-        ("set", "contains", Field::Value) => Value::Bool(with % 2 == 0),
+        ("set", "contains", Field::Value) => Value::Bool(with.is_multiple_of(2)),
         ("multi-register", _, _) => Value::List([micro("r"), micro("w")].into()),
         ("kv", "append" | "put" | "get", Field::Value) => {
             let letters = (0..with % 4).map(|at| char::from(b'a' + (with >> at) % 4));
             Value::Str(letters.collect::<String>().into())
         }
-        ("queue" | "stack", "dequeue" | "pop", Field::Value) if with % 16 == 0 => Value::Null,
+        ("queue" | "stack", "dequeue" | "pop", Field::Value) if with.is_multiple_of(16) => Value::Null,
         _ => int(with % 32),
     }
 }

@@ -30,14 +30,14 @@ pub(super) fn worth(text: &str) -> Option<Worth> {
     }
     let digits = [whole, fraction].concat();
     let digits = digits.trim_start_matches('0');
-    let least = i64::from(exponent) - fraction.len() as i64;
+    let least = i64::from(exponent) - fraction.len().cast_signed() as i64;
     let significant = digits.trim_end_matches('0');
     if significant.is_empty() {
         return Some(Worth::Whole(0));
     }
-    let tens = least + (digits.len() - significant.len()) as i64;
+    let tens = least + (digits.len() - significant.len()).cast_signed() as i64;
     let sign = if negative { "-" } else { "" };
-    let text = if tens >= 0 && significant.len() as i64 + tens <= PLAIN_MAX {
+    let text = if tens >= 0 && significant.len().cast_signed() as i64 + tens <= PLAIN_MAX {
         let whole = format!("{sign}{significant}{}", "0".repeat(tens as usize));
         if let Ok(number) = whole.parse() {
             return Some(Worth::Whole(number));

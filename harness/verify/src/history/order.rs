@@ -71,7 +71,9 @@ pub(super) fn times_that_hold(events: &mut [Event], lines: &Lines) -> Option<Not
         Some((at, format!("here process {process} goes back in time, from {before} to {time}")))
     });
     let (at, why) = wrong?;
-    events.iter_mut().for_each(|event| event.set_time(None));
+    for event in events.iter_mut() {
+        event.set_time(None);
+    }
     let message = format!("{why}, so no times are used: the file's order is taken as the order");
     Some(Note { line: Some(lines.line(at)), message })
 }

@@ -127,8 +127,7 @@ fn judge_object<S: Spec>(
     options: &CheckOptions,
     meter: &Meter,
 ) -> Result<Found, Unfit> {
-    let forced = options.algorithm.as_deref();
-    let way = forced.and_then(|name| Way::ALL.into_iter().find(|(way, _)| *way == name));
+    let way = Way::asked_for(options);
     let in_file = ranks.filter(|_| own::touches(&object.ops));
     let in_file = in_file.map(|ranks| own::ranked(&object.ops, ranks));
     let mut found = Found { algorithm: "search", anomaly: None, gave_up: None };
@@ -153,18 +152,25 @@ fn judge_object<S: Spec>(
             };
             name_certificate(history, object, &first)
         });
-    } else if way.is_none() && forced.is_some() {
+    } else if way.is_none() && options.algorithm.is_some() {
         return Err(unfit);
     } else {
-        let way = way.map_or(Way::Turns, |(_, way)| way);
         let in_file = in_file.as_deref();
-        told = search_object(judged, history, object, in_file, options, way, meter, &mut found);
+        told = search_object(judged, history, object, in_file, options, meter, &mut found);
     }
     if let Some(progress) = meter.progress() {
         progress.explained((2 * object.ops.len() as u64).saturating_sub(told));
         progress.decided();
     }
     Ok(found)
+}
+
+impl Way {
+    /// The way that is forced. None: no search is.
+    fn asked_for(options: &CheckOptions) -> Option<Way> {
+        let forced = options.algorithm.as_deref()?;
+        Way::ALL.into_iter().find(|(name, _)| *name == forced).map(|(_, way)| way)
+    }
 }
 
 /// Returns how many events were told to whoever watches. If the file's order explains all, it need
@@ -175,7 +181,6 @@ fn search_object<S: Spec>(
     object: &Object<S::Op>,
     in_file: Option<&[Timed<S::Op>]>,
     options: &CheckOptions,
-    way: Way,
     meter: &Meter,
     found: &mut Found,
 ) -> u64 {
@@ -185,6 +190,7 @@ fn search_object<S: Spec>(
         found.gave_up = Some(gave_up(history, object, rank, spent, 0));
         return 0;
     }
+    let way = Way::asked_for(options).unwrap_or(Way::Turns);
     let explains = |ops| judged.search(ops, way, &meter.half()).ended == Ended::Explained;
     if in_file.is_some_and(explains) {
         return 0;

@@ -105,7 +105,7 @@ impl CheckOptions {
         let Meaning { null_says_nothing, failed_cas_constrains, initial } = meaning;
         let failed_cas =
             if failed_cas_constrains { FailedCas::Constrain } else { FailedCas::Ignore };
-        CheckOptions { failed_cas, null_says_nothing, initial, ..self }
+        CheckOptions { initial, failed_cas, null_says_nothing, ..self }
     }
 
     /// What they take a history to mean.

@@ -306,7 +306,7 @@ fn compare(nodes: &[Node], next: &[u32], zones: Vec<Zone>) -> Result<(), Certifi
         if pair[1].first.rank < pair[0].last.rank {
             let marks = [pair[0].first, pair[0].last, pair[1].first, pair[1].last];
             let mut proof = Proof::of(nodes, &marks, 4);
-            let one = held(&proof.joined(nodes, next, &marks[0], &marks[1]));
+            let one = held(proof.joined(nodes, next, &marks[0], &marks[1]).as_deref());
             let another = match proof.joined(nodes, next, &marks[2], &marks[3]) {
                 None => "another".into(),
                 Some(made) => format!("another and then what {made} made of it"),
@@ -330,7 +330,7 @@ fn compare(nodes: &[Node], next: &[u32], zones: Vec<Zone>) -> Result<(), Certifi
             let mut marks = vec![around.first, around.last, zone.last];
             marks.extend(second);
             let mut proof = Proof::of(nodes, &marks, 4);
-            let one = held(&proof.joined(nodes, next, &around.first, &around.last));
+            let one = held(proof.joined(nodes, next, &around.first, &around.last).as_deref());
             // Both are of one block, so what joins them is part of the proof.
             let ends = second.map(|first| {
                 let (from, to) = in_order(next, zone.last, first);
@@ -349,7 +349,7 @@ fn compare(nodes: &[Node], next: &[u32], zones: Vec<Zone>) -> Result<(), Certifi
 }
 
 /// What it held: one value, and what was made of it.
-fn held(made: &Option<String>) -> String {
+fn held(made: Option<&str>) -> String {
     match made {
         None => "one value all the time".into(),
         Some(made) => format!("one value, and then what {made} made of it"),
