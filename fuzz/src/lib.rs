@@ -206,7 +206,9 @@ fn value(model: &str, f: &str, field: Field, with: u8) -> Value {
             let letters = (0..with % 4).map(|at| char::from(b'a' + (with >> at) % 4));
             Value::Str(letters.collect::<String>().into())
         }
-        ("queue" | "stack", "dequeue" | "pop", Field::Value) if with.is_multiple_of(16) => Value::Null,
+        ("queue" | "stack", "dequeue" | "pop", Field::Value) if with.is_multiple_of(16) => {
+            Value::Null
+        }
         _ => int(with % 32),
     }
 }

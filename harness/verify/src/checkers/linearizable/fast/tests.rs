@@ -147,8 +147,10 @@ fn a_proof_names_what_joins_its_values() {
          invoked; nobody wrote it again",
     );
     // Of a long chain the ends are named.
-    let chain: String =
-        (0..9).map(|n| format!("{}> cas [{n},{}]  ", (b'a' + n) as char, n + 1)).collect();
+    let chain: String = (0..9)
+        .map(|n| format!("{}> cas [{n},{}]  ", (b'a' + n) as char, n + 1))
+        .collect::<Vec<_>>()
+        .concat();
     let text = format!("{chain}x: read -> 9  y: read -> 0");
     let found = said("register", "0", "zones", &text);
     assert!(found.contains("p2's cas [2,3] (unanswered), p6's cas [6,7] (unanswered)"), "{found}");

@@ -172,8 +172,11 @@ fn times_order_events_where_they_can() {
         read(&[event(a, 0, "invoke"), event(b, 0, "ok"), event(c, 1, "invoke"), event(d, 1, "ok")])
     };
     let in_file = vec![0, 1, 2, 3];
-    assert_eq!(four([":time 1", ":time 5", ":time 3", ":time 9"]), (vec![0, 2, 1, 3], "".into()));
-    assert_eq!(four([""; 4]), (in_file.clone(), "".into()));
+    assert_eq!(
+        four([":time 1", ":time 5", ":time 3", ":time 9"]),
+        (vec![0, 2, 1, 3], String::new())
+    );
+    assert_eq!(four([""; 4]), (in_file.clone(), String::new()));
     let why = "so no times are used: the file's order is taken as the order";
     for (times, what) in [
         ([":time 1", ":time 5", "", ":time 9"], "this event has no time"),
@@ -201,8 +204,8 @@ fn processes_may_have_names() {
         assert_eq!(history.events().iter().filter(|event| !event.is_client()).count(), 2);
         (numbers, notes.into_iter().map(|note| note.message).collect::<String>())
     };
-    assert_eq!(read(&["\"p0\"", "\"p7\"", "\"p0\""]), (vec![0, 7, 0], "".into()));
-    assert_eq!(read(&[":c1", "c2"]), (vec![1, 2], "".into()));
+    assert_eq!(read(&["\"p0\"", "\"p7\"", "\"p0\""]), (vec![0, 7, 0], String::new()));
+    assert_eq!(read(&[":c1", "c2"]), (vec![1, 2], String::new()));
     let told = "processes have names here, and numbers in what follows: ";
     let (numbers, note) = read(&["\"a\"", "3", "\"b\"", "\"a\""]);
     assert_eq!((numbers, note), (vec![4, 3, 5, 4], format!("{told}p4 is a, p5 is b")));
