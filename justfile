@@ -57,7 +57,7 @@ nightly RUNS="20":
 test *ARGS:
     cargo test {{ARGS}}
 
-# Everything but the tests that start clusters of real processes: two minutes
+# Everything but the tests that start clusters of real processes: seven minutes on two cores
 [group('develop')]
 test-quick *ARGS:
     cargo test --workspace --exclude schism {{ARGS}}
