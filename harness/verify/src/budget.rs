@@ -79,11 +79,6 @@ impl Meter {
         self.started.elapsed()
     }
 
-    /// The bytes that all searches together may hold.
-    pub fn memory(&self) -> u64 {
-        self.budget.memory_bytes
-    }
-
     /// An account of what one search holds in memory.
     pub fn account(&self) -> Account {
         Account { held: Arc::clone(&self.held), most: self.budget.memory_bytes, bytes: 0 }
@@ -118,6 +113,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// The bytes that it holds.
+    pub fn held(&self) -> u64 {
+        self.bytes
+    }
+
     /// It holds so many bytes now. An error if that is too much, all searches together.
     pub fn hold(&mut self, bytes: u64) -> Result<(), Spent> {
         // Adding the difference, modulo 2^64: what others hold is not known here.

@@ -15,7 +15,8 @@ use super::config::{Config, clear, has, put};
 use super::plan::{Plan, Step};
 use super::purse::{Rival, Turn};
 use super::space::{Space, table_bytes};
-use super::waiting::Waiting;
+use super::waiting::{After, Waiting, joined};
+use crate::budget::Spent;
 
 /// Where a return is to be explained.
 struct Layer<const W: usize> {
@@ -49,25 +50,28 @@ pub(super) struct Depth<'a, S, const W: usize, const I: usize> {
 const LAYERS_BYTES_MAX: u64 = 128 << 20;
 
 impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
-    /// None: the history is too large.
-    pub fn new(space: S, plan: &'a Plan) -> Option<Self> {
+    /// An error: what waits at all returns takes too much memory.
+    pub fn new(space: S, plan: &'a Plan) -> Result<Self, Spent> {
         let mut waiting = Waiting::<W>::default();
         let mut layers = Vec::new();
         let mut layers_bytes = 0;
         for (at, &(_, step)) in plan.steps.iter().enumerate() {
+            let piece = |at: u32| &plan.pieces[at as usize];
             match step {
-                Step::Invoke(piece) => waiting.invoke(&space, &plan.pieces[piece as usize]),
-                Step::Lost(piece) => waiting.lose(&plan.pieces[piece as usize]),
+                Step::Invoke(at) => {
+                    let after = After::of(piece(at), &plan.pieces);
+                    waiting.invoke(&space, piece(at), after);
+                }
+                Step::Lost(at) => waiting.lose(piece(at).slot, piece(at).class),
+                Step::Join(at) => waiting.join(piece(at)),
                 Step::Retire(slot) => waiting.retire(slot),
-                // Not where operations of one process touch.
-                Step::Join(_) => return None,
-                Step::Return(piece) => {
+                Step::Return(returned) => {
                     layers_bytes += waiting.bytes();
                     if layers_bytes > LAYERS_BYTES_MAX {
-                        return None;
+                        return Err(Spent::Memory(LAYERS_BYTES_MAX));
                     }
                     layers.push(Layer { at, waiting: waiting.clone() });
-                    waiting.ret(&plan.pieces[piece as usize]);
+                    waiting.ret(piece(returned));
                 }
             }
         }
@@ -86,7 +90,7 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
         };
         let start = Config { state: 0, open: [0; W], done: [0; W], used: [0; I] };
         depth.explained = depth.arrive(0, 0, start);
-        Some(depth)
+        Ok(depth)
     }
 
     /// Takes the steps from this one up to the next return that is not explained yet; whether there
@@ -99,13 +103,21 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
                     Step::Invoke(piece) => {
                         let piece = &self.plan.pieces[piece as usize];
                         let reads = piece.only_reads
+                            && After::of(piece, &self.plan.pieces).allows(&config)
                             && self.space.step(config.state, piece.class).is_some();
                         if reads {
                             put(&mut config.done, piece.slot);
                         }
                     }
+                    Step::Join(piece) => {
+                        let piece = &self.plan.pieces[piece as usize];
+                        if !joined(&mut config, piece, true) {
+                            self.dropped = true;
+                            return false;
+                        }
+                    }
                     Step::Retire(slot) => config.used[slot as usize] = 0,
-                    Step::Lost(_) | Step::Return(_) | Step::Join(_) => {}
+                    Step::Lost(_) | Step::Return(_) => {}
                 }
             }
             let Step::Return(piece) = self.plan.steps[*at].1 else {
@@ -153,8 +165,7 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
         let rank = self.plan.steps[self.layers[number as usize].at].0;
         for lost in waiting.lost.iter().rev() {
             let used = config.used[lost.slot as usize];
-            let alike = lost.alike.iter().zip(&config.open).any(|(a, o)| a & !o != 0);
-            if u32::from(used) >= lost.available || alike {
+            if !lost.may_go(&config) {
                 continue;
             }
             if used == u8::MAX {
@@ -171,12 +182,12 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
             }
         }
         for pending in waiting.pending.iter().rev() {
-            let earlier = pending.before.iter().zip(&config.open).any(|(b, o)| b & !o != 0);
-            if has(&config.open, pending.slot) || earlier {
+            if !pending.may_go(&config) {
                 continue;
             }
-            let Some(mut next) = self.next(waiting, &config, pending.class, rank) else { continue };
-            put(&mut next.open, pending.slot);
+            let mut now = config;
+            put(&mut now.open, pending.slot);
+            let Some(next) = self.next(waiting, &now, pending.class, rank) else { continue };
             if self.enter(number, next) {
                 return true;
             }
@@ -200,19 +211,14 @@ impl<'a, S: Space, const W: usize, const I: usize> Depth<'a, S, W, I> {
     ) -> Option<Config<W, I>> {
         self.work += 1;
         let state = self.space.step(config.state, class)?;
-        let mut next = Config { state, ..*config };
-        if state == config.state {
-            return Some(next);
-        }
-        if !self.space.may_leave(config.state, class, rank) {
+        if state != config.state && !self.space.may_leave(config.state, class, rank) {
             return None;
         }
-        for &(slot, class) in &waiting.reads {
-            if self.space.step(state, class).is_some() {
-                put(&mut next.done, slot);
-            }
+        let mut next = Config { state, ..*config };
+        if state != config.state || waiting.reads_wait {
+            waiting.read(&mut next, |read| self.space.step(state, read.class).is_some());
+            self.work += waiting.reads.len() as u64 / 8;
         }
-        self.work += waiting.reads.len() as u64 / 8;
         Some(next)
     }
 
@@ -236,7 +242,11 @@ impl<S: Space, const W: usize, const I: usize> Rival for Depth<'_, S, W, I> {
         let until = self.work + work;
         while self.work < until {
             let Some((layer, config)) = self.todo.pop() else {
-                return if self.dropped { Turn::GaveUp } else { Turn::Ended(self.stuck()) };
+                return if self.dropped {
+                    Turn::GaveUp(Spent::Room { open: 0, lost: u32::from(u8::MAX) })
+                } else {
+                    Turn::Ended(self.stuck())
+                };
             };
             if self.go_on(layer, config) {
                 return Turn::Ended(Ended::Explained);

@@ -3,76 +3,11 @@
 //! for those that only read, and it knows nothing of what is still to come.
 
 use super::config::{Config, Front, clear, has, put};
-use super::plan::{NONE, Piece, Step};
+use super::plan::{Piece, Step};
 use super::purse::{Purse, Stop};
 use super::space::Space;
+use super::waiting::{After, Waiting, joined};
 use crate::budget::Spent;
-
-/// What must have taken effect before an operation can: the one of its process before it, where
-/// both are open.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum After {
-    Nothing,
-    /// The operation of this slot, which changes states.
-    Open(u32),
-    /// The operation of this slot, which only reads.
-    Done(u32),
-}
-
-impl After {
-    fn allows<const W: usize, const I: usize>(self, config: &Config<W, I>) -> bool {
-        match self {
-            After::Nothing => true,
-            After::Open(slot) => has(&config.open, slot),
-            After::Done(slot) => has(&config.done, slot),
-        }
-    }
-
-    fn lift(&mut self, returned: After) {
-        if *self == returned {
-            *self = After::Nothing;
-        }
-    }
-}
-
-/// An open operation that changes states, or a lost one that waits for the one before it.
-#[derive(Clone, Copy)]
-struct Pending<const W: usize> {
-    slot: u32,
-    class: u32,
-    ret: u32,
-    after: After,
-    /// Another waits for it.
-    leads: bool,
-    /// Slots of pending operations that go before it, if any order explains anything.
-    before: [u64; W],
-}
-
-impl<const W: usize> Pending<W> {
-    /// It can change places with an equal one that would go before it: it waits for nobody, and is
-    /// none of those that may never happen.
-    fn goes_first(&self) -> bool {
-        self.after == After::Nothing && self.ret != u32::MAX
-    }
-}
-
-/// An open operation that only reads.
-#[derive(Clone, Copy)]
-struct Read {
-    slot: u32,
-    class: u32,
-    after: After,
-}
-
-/// A class of lost operations.
-#[derive(Clone, Copy)]
-struct Lost<const W: usize> {
-    slot: u32,
-    class: u32,
-    available: u32,
-    /// Slots of pending operations of the same class: those are used first.
-    alike: [u64; W],
-}
 
 #[derive(Clone, Copy)]
 pub(super) struct Mode {
@@ -87,11 +22,6 @@ pub(super) struct Mode {
 /// others get one: more would crowd out other states.
 const ALIKE_MAX: u32 = 4;
 
-/// What waits for this piece waits for that.
-fn slot(piece: &Piece) -> After {
-    if piece.only_reads { After::Done(piece.slot) } else { After::Open(piece.slot) }
-}
-
 pub(super) struct Engine<const W: usize, const I: usize> {
     front: Front<W, I>,
     /// Configurations met while one return is being explained.
@@ -99,12 +29,7 @@ pub(super) struct Engine<const W: usize, const I: usize> {
     survivors: Front<W, I>,
     /// Numbers in `met` still to be gone on from, by how many lost operations they used up.
     todo: Vec<Vec<u32>>,
-    pending: Vec<Pending<W>>,
-    lost: Vec<Lost<W>>,
-    /// Open operations that only read, in the order of invocation.
-    reads: Vec<Read>,
-    /// Some of them wait for others.
-    reads_wait: bool,
+    waiting: Waiting<W>,
     /// Per state, which open reads it explains, and for which set of reads that was computed.
     explains: Vec<(u32, [u64; W])>,
     reads_epoch: u32,
@@ -125,10 +50,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             met: Front::new(),
             survivors: Front::new(),
             todo: Vec::new(),
-            pending: Vec::new(),
-            lost: Vec::new(),
-            reads: Vec::new(),
-            reads_wait: false,
+            waiting: Waiting::default(),
             explains: Vec::new(),
             reads_epoch: 1,
             mode,
@@ -145,10 +67,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         }
         Engine {
             front,
-            pending: self.pending.clone(),
-            lost: self.lost.clone(),
-            reads: self.reads.clone(),
-            reads_wait: self.reads_wait,
+            waiting: self.waiting.clone(),
             dropped: self.dropped,
             is_fork: true,
             ..Engine::new(self.mode)
@@ -167,16 +86,12 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         let alive = match step {
             Step::Invoke(at) => {
                 let piece = &pieces[at as usize];
-                let after = match pieces.get(piece.after as usize) {
-                    None => After::Nothing,
-                    Some(before) => slot(before),
-                };
-                self.invoke(space, piece, after);
+                self.invoke(space, piece, After::of(piece, pieces));
                 true
             }
             Step::Lost(at) => {
                 let piece = &pieces[at as usize];
-                self.lose(piece.slot, piece.class);
+                self.waiting.lose(piece.slot, piece.class);
                 true
             }
             Step::Join(at) => {
@@ -234,9 +149,8 @@ impl<const W: usize, const I: usize> Engine<W, I> {
     }
 
     fn invoke(&mut self, space: &mut impl Space, piece: &Piece, after: After) {
+        self.waiting.invoke(space, piece, after);
         if piece.only_reads {
-            self.reads.push(Read { slot: piece.slot, class: piece.class, after });
-            self.reads_wait |= after != After::Nothing;
             self.reads_epoch += 1;
             for config in self.front.iter_mut() {
                 // Of those alike but for the reads that they explained, all get the bit, or all
@@ -245,67 +159,22 @@ impl<const W: usize, const I: usize> Engine<W, I> {
                     put(&mut config.done, piece.slot);
                 }
             }
-            return;
         }
-        let place = self.pending.partition_point(|other| other.ret <= piece.ret);
-        let mut before = [0; W];
-        // Two change places only where the one that goes first then waits for nobody, and nobody
-        // waits for the other.
-        let waits = after != After::Nothing;
-        for other in &mut self.pending {
-            if other.ret <= piece.ret {
-                if other.goes_first() && !piece.leads && space.precedes(other.class, piece.class) {
-                    put(&mut before, other.slot);
-                }
-            } else if !waits && !other.leads && space.precedes(piece.class, other.class) {
-                put(&mut other.before, piece.slot);
-            }
-        }
-        let alike = self.lost.iter_mut().find(|lost| lost.class == piece.class && !waits);
-        if let Some(lost) = alike {
-            put(&mut lost.alike, piece.slot);
-        }
-        let Piece { slot, class, ret, leads, .. } = *piece;
-        self.pending.insert(place, Pending { slot, class, ret, after, leads, before });
     }
 
     /// A lost operation has waited for the one before it.
     fn join(&mut self, piece: &Piece) -> Result<(), Spent> {
-        self.pending.retain(|pending| pending.slot != piece.slot);
-        let endless = self.mode.endless;
-        if piece.joins == NONE {
-            self.rebuild(|config| clear(&mut config.open, piece.slot));
-            return Ok(());
-        }
-        self.lose(piece.joins, piece.class);
-        let count = piece.joins as usize;
-        let used = |config: &Config<W, I>| has(&config.open, piece.slot) && !endless;
-        if self.front.iter().any(|config| used(config) && config.used[count] == u8::MAX) {
+        self.waiting.join(piece);
+        let counts = !self.mode.endless;
+        if !self.front.iter_mut().all(|config| joined(config, piece, counts)) {
             return Err(Spent::Room { open: 0, lost: u32::from(u8::MAX) });
         }
-        self.rebuild(|config| {
-            config.used[count] += u8::from(used(config));
-            clear(&mut config.open, piece.slot);
-        });
+        self.rebuild(|_| {});
         Ok(())
     }
 
-    /// One more lost operation of this class, whose count has this slot.
-    fn lose(&mut self, slot: u32, class: u32) {
-        if let Some(lost) = self.lost.iter_mut().find(|lost| lost.slot == slot) {
-            lost.available += 1;
-            return;
-        }
-        let mut alike = [0; W];
-        let first = |one: &&Pending<W>| one.class == class && one.goes_first();
-        for pending in self.pending.iter().filter(first) {
-            put(&mut alike, pending.slot);
-        }
-        self.lost.push(Lost { slot, class, available: 1, alike });
-    }
-
     fn retire(&mut self, slot: u32) {
-        self.lost.retain(|lost| lost.slot != slot);
+        self.waiting.retire(slot);
         self.rebuild(|config| config.used[slot as usize] = 0);
     }
 
@@ -339,21 +208,11 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             }
             std::mem::swap(&mut self.front, &mut self.survivors);
         }
-        if piece.leads {
-            self.lift(slot(piece));
-        }
+        self.waiting.ret(piece);
         if piece.only_reads {
-            self.reads.retain(|read| read.slot != piece.slot);
             self.reads_epoch += 1;
             self.rebuild(|config| clear(&mut config.done, piece.slot));
         } else {
-            self.pending.retain(|pending| pending.slot != piece.slot);
-            for pending in &mut self.pending {
-                clear(&mut pending.before, piece.slot);
-            }
-            for lost in &mut self.lost {
-                clear(&mut lost.alike, piece.slot);
-            }
             // Before the bit is cleared all of them have it, so no two become alike.
             self.rebuild(|config| clear(&mut config.open, piece.slot));
         }
@@ -364,16 +223,9 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         Ok(true)
     }
 
-    /// Nobody has to wait for this one any more.
-    fn lift(&mut self, returned: After) {
-        self.pending.iter_mut().for_each(|pending| pending.after.lift(returned));
-        self.reads.iter_mut().for_each(|read| read.after.lift(returned));
-        self.reads_wait = self.reads.iter().any(|read| read.after != After::Nothing);
-    }
-
     /// Lost operations that every configuration has used are gone: counts stay small.
     fn rebase(&mut self) {
-        for lost in &mut self.lost {
+        for lost in &mut self.waiting.lost {
             let slot = lost.slot as usize;
             let least = self.front.iter().map(|config| config.used[slot]).min().unwrap_or(0);
             if least > 0 {
@@ -396,7 +248,7 @@ impl<const W: usize, const I: usize> Engine<W, I> {
             return known;
         }
         let mut bits = [0; W];
-        for read in &self.reads {
+        for read in &self.waiting.reads {
             if space.step(state, read.class).is_some() {
                 put(&mut bits, read.slot);
             }
@@ -443,12 +295,10 @@ impl<const W: usize, const I: usize> Engine<W, I> {
                 break;
             }
             let Some(&config) = self.met.get(number) else { continue };
-            self.spend(space, purse, 1 + self.pending.len() as u64)?;
-            for at in 0..self.pending.len() {
-                let pending = self.pending[at];
-                let earlier = pending.before.iter().zip(&config.open).any(|(b, o)| b & !o != 0);
-                let taken = has(&config.open, pending.slot);
-                if taken || earlier || !pending.after.allows(&config) {
+            self.spend(space, purse, 1 + self.waiting.pending.len() as u64)?;
+            for at in 0..self.waiting.pending.len() {
+                let pending = self.waiting.pending[at];
+                if !pending.may_go(&config) {
                     continue;
                 }
                 let mut now = config;
@@ -456,11 +306,10 @@ impl<const W: usize, const I: usize> Engine<W, I> {
                 let Some(next) = self.next(space, &now, pending.class, rank) else { continue };
                 self.reach(next, &explained);
             }
-            for at in 0..self.lost.len() {
-                let lost = self.lost[at];
+            for at in 0..self.waiting.lost.len() {
+                let lost = self.waiting.lost[at];
                 let used = config.used[lost.slot as usize];
-                let alike = lost.alike.iter().zip(&config.open).any(|(a, o)| a & !o != 0);
-                if u32::from(used) >= lost.available || alike {
+                if !lost.may_go(&config) {
                     continue;
                 }
                 let next = self.next(space, &config, lost.class, rank);
@@ -507,12 +356,8 @@ impl<const W: usize, const I: usize> Engine<W, I> {
         }
         let mut next = Config { state, ..*config };
         let explains = self.explains(space, state);
-        if self.reads_wait {
-            for read in &self.reads {
-                if has(&explains, read.slot) && read.after.allows(&next) {
-                    put(&mut next.done, read.slot);
-                }
-            }
+        if self.waiting.reads_wait {
+            self.waiting.read(&mut next, |read| has(&explains, read.slot));
             return Some(next);
         }
         for (done, more) in next.done.iter_mut().zip(explains) {

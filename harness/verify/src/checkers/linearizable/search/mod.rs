@@ -18,7 +18,6 @@ mod space;
 mod waiting;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
@@ -148,8 +147,8 @@ fn sized<'a, S: Space + 'a>(
     }
 }
 
-/// More operations than this are not followed one way at a time: what waits at each return would
-/// take too much memory.
+/// More operations than this are not followed one way at a time beside the other search: what waits
+/// at each return would take too much memory.
 const DEPTH_FIRST_MAX: usize = 1 << 17;
 
 fn take_turns<'a, S: Space + 'a, const W: usize, const I: usize>(
@@ -159,18 +158,16 @@ fn take_turns<'a, S: Space + 'a, const W: usize, const I: usize>(
     purse: &mut Purse<'a>,
     far: &mut Far,
 ) -> Outcome {
-    // One that waits for another of its process is for the configurations to explain.
-    let way = if plan.waits() { Way::Configurations } else { way };
-    if way != Way::Configurations && plan.pieces.len() <= DEPTH_FIRST_MAX {
+    let small = way == Way::DepthFirst || plan.pieces.len() <= DEPTH_FIRST_MAX;
+    if way != Way::Configurations && small {
         let space = space.clone();
         purse.rival(Box::new(move || {
             let depth = Depth::<S, W, I>::new(space, plan)?;
-            Some(Box::new(depth) as Box<dyn Rival + 'a>)
+            Ok(Box::new(depth) as Box<dyn Rival + 'a>)
         }));
     }
-    let spent = if way == Way::DepthFirst {
-        Spent::Room { open: plan.open_slots, lost: plan.lost_slots }
-    } else {
+    let mut spent = None;
+    if way != Way::DepthFirst {
         match widen::<S, W, I>(space, plan, purse, far) {
             Ok(ended) => {
                 let mut words = Vec::new();
@@ -180,13 +177,16 @@ fn take_turns<'a, S: Space + 'a, const W: usize, const I: usize>(
                 }
                 return (ended, words, Way::Configurations);
             }
-            Err(Stop::Spent(spent)) => spent,
-            Err(Stop::Decided) => Spent::Time(Duration::ZERO), // not told: it is decided
+            Err(Stop::Spent(why)) => spent = Some(why),
+            Err(Stop::Decided) => {}
         }
-    };
+    }
     match purse.rival_alone() {
-        Some((ended, words)) => (ended, words, Way::DepthFirst),
-        None => (Ended::Spent { rank: far.rank, spent }, Vec::new(), way),
+        Ok((ended, words)) => (ended, words, Way::DepthFirst),
+        Err(rivals) => {
+            let spent = spent.or(rivals).expect("a search that does not end says why");
+            (Ended::Spent { rank: far.rank, spent }, Vec::new(), way)
+        }
     }
 }
 

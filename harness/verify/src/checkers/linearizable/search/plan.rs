@@ -90,11 +90,6 @@ impl Pool {
 }
 
 impl Plan {
-    /// Whether some operation waits for the one before it of its process.
-    pub fn waits(&self) -> bool {
-        self.pieces.iter().any(|piece| piece.after != NONE)
-    }
-
     /// Orders the pieces' events. Lost operations that only read, or that come when nobody can
     /// tell whether they happened, are left out.
     pub fn new(mut pieces: Vec<Piece>, useful_until: impl Fn(u32) -> u32) -> Plan {
