@@ -12,10 +12,17 @@ pub struct Row<'a> {
     pub outcome: &'static str,
     pub error: &'a str,
     pub count: u64,
-    /// `n1 40, n2 3`.
-    pub nodes: String,
+    /// `n1 40`, `n2 3`.
+    nodes: Vec<String>,
     /// The first of them in full, where it says more than its word.
     pub first: Option<&'a str>,
+}
+
+impl Row<'_> {
+    /// `n1 40, n2 3`; empty where no node is named.
+    pub fn nodes(&self) -> String {
+        self.nodes.join(", ")
+    }
 }
 
 /// The rows, those with the most operations first.
@@ -31,14 +38,17 @@ fn merged<'a>(outcome: &'static str, files: &'a [RefusalFile]) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::new();
     for file in files {
         let RefusalFile { operation, error, node, count, first } = file;
-        let at = format!("{} {}", node.as_deref().unwrap_or("?"), grouped(*count));
+        let error = if error.is_empty() { "no reason given" } else { error };
+        // A history of another tool may not say which node it was.
+        let at = node.as_ref().map(|node| format!("{node} {}", grouped(*count)));
         let same = |row: &&mut Row<'_>| row.operation == operation && row.error == error;
         if let Some(row) = rows.iter_mut().find(same) {
             row.count += count;
-            row.nodes = format!("{}, {at}", row.nodes);
+            row.nodes.extend(at);
         } else {
             let first = first.as_deref();
-            let row = Row { operation, outcome, error, count: *count, nodes: at, first };
+            let nodes = Vec::from_iter(at);
+            let row = Row { operation, outcome, error, count: *count, nodes, first };
             rows.push(row);
         }
     }
@@ -57,8 +67,9 @@ mod tests {
             let (operation, error, node) = (operation.into(), error.into(), Some(node.into()));
             RefusalFile { operation, error, node, count, first: first.map(str::to_owned) }
         };
+        let unnamed = RefusalFile { node: None, ..file("cas", "", "", 3, None) };
         let odd = "malformed-answer: it is no JSON: <html>502";
-        sample.verdict.refused = vec![file("append", "not-leader", "n2", 1_200, None)];
+        sample.verdict.refused = vec![file("append", "not-leader", "n2", 1_200, None), unnamed];
         sample.verdict.unanswered = vec![
             file("read", "malformed-answer", "n1", 70, Some(odd)),
             file("read", "malformed-answer", "n3", 50, Some("malformed-answer: another")),
@@ -67,7 +78,8 @@ mod tests {
         let shown: Vec<String> = rows(&report)
             .iter()
             .map(|row| {
-                let Row { operation, outcome, error, count, nodes, first } = row;
+                let Row { operation, outcome, error, count, first, .. } = row;
+                let nodes = row.nodes();
                 format!("{operation} {outcome} {error} {count} ({nodes}) {first:?}")
             })
             .collect();
@@ -76,6 +88,7 @@ mod tests {
             [
                 "append refused not-leader 1200 (n2 1,200) None".to_owned(),
                 format!("read unanswered malformed-answer 120 (n1 70, n3 50) {:?}", Some(odd)),
+                "cas refused no reason given 3 () None".to_owned(),
             ]
         );
         let (text, page) = (terminal::summary(&report, 100, false), html::page(&report));

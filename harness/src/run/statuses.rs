@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use schism_verify::models::NO_ANSWER;
+
 use super::context::Context;
 use crate::action::NodeId;
 use crate::clock::{Nanos, nanos, within};
@@ -97,7 +99,7 @@ async fn ask(context: &Context, client: &mut dyn Client, node: NodeId, timeout: 
             Said { nonsense: Some(refusal.why()), ..Said::default() }
         }
         Some(Err(refusal)) => {
-            let silent = ["unreachable", "connection-lost"].contains(&&*refusal.error);
+            let silent = NO_ANSWER.contains(&&*refusal.error);
             Said { answered: !silent, ..Said::default() }
         }
         None => Said::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 use schism_verify::history::{Event, Process, Value};
 
-use super::super::{Report, words};
+use super::super::{Report, refusals, words};
 use crate::workload::SystemSpec;
 
 pub(super) fn header(report: &Report<'_>, over_time: bool) -> Markup {
@@ -152,6 +152,7 @@ fn links(report: &Report<'_>, over_time: bool) -> Markup {
                 a href="#faults" { "Faults" }
                 a href="#recovery" { "Recovery" }
             }
+            @if !refusals::rows(report).is_empty() { a href="#refusals" { "Refusals" } }
             @if has_times(report) { a href="#quantiles" { "Latency" } }
             @if report.workload.is_some() { a href="#plan" { "Plan and environment" } }
         }

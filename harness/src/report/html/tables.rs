@@ -164,6 +164,7 @@ fn silent(facts: &Facts<'_>, quiet: &[Silence]) -> Markup {
 /// Why operations were no ok.
 pub(super) fn refusals(report: &Report<'_>) -> Markup {
     let rows = refusals::rows(report);
+    let quotes = rows.iter().any(|row| row.first.is_some());
     html! {
         @if !rows.is_empty() {
             section #refusals {
@@ -172,7 +173,7 @@ pub(super) fn refusals(report: &Report<'_>) -> Markup {
                 div.scroll { table {
                     thead { tr {
                         th { "Error" } th { "Operation" } th { "Outcome" } th.n { "Times" }
-                        th { "Node" } th { "The first in full" }
+                        th { "Node" } @if quotes { th { "The first in full" } }
                     } }
                     tbody {
                         @for row in rows.iter().take(ROWS_MAX) {
@@ -181,8 +182,8 @@ pub(super) fn refusals(report: &Report<'_>) -> Markup {
                                 td { (cut(row.operation, 40)) }
                                 td { (row.outcome) }
                                 td.n { (words::grouped(row.count)) }
-                                td { (row.nodes) }
-                                td { @if let Some(first) = row.first { (cut(first, 300)) } }
+                                td { (row.nodes()) }
+                                @if quotes { td { (row.first.map_or(String::new(), |first| cut(first, 300))) } }
                             }
                         }
                     }

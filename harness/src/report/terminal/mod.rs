@@ -133,7 +133,7 @@ fn refusals(report: &Report<'_>, paint: Paint) -> String {
             Cell::new(cut(row.operation, 40)),
             Cell::new(row.outcome),
             Cell::new(grouped(row.count)).set_alignment(CellAlignment::Right),
-            Cell::new(clean(&row.nodes)),
+            Cell::new(clean(&row.nodes())),
         ]);
     }
     let mut out = format!("\n{}", Paint::text(&table));

@@ -18,7 +18,7 @@ pub mod row;
 pub mod set;
 pub mod spec;
 
-pub use row::{Ending, MALFORMED, Model, Operation, Proves, UNREADABLE};
+pub use row::{Ending, MALFORMED, Model, NO_ANSWER, Operation, Proves, UNREADABLE};
 
 use crate::history::{Event, History, Process, Type, Value};
 use consensus::Consensus;

@@ -52,6 +52,10 @@ pub const MALFORMED: &str = "malformed-answer";
 /// cannot read: a number too great, lists nested too deep, an ok without its result.
 pub const UNREADABLE: &str = "unreadable-answer";
 
+/// Errors by which a client says that there was no answer: the node could not be reached, the
+/// connection broke, the time was over. Every other error is an answer.
+pub const NO_ANSWER: [&str; 3] = ["unreachable", "connection-lost", "timeout"];
+
 /// What the ok of an operation says of progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proves {

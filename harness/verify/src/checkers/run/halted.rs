@@ -3,9 +3,7 @@
 
 use crate::history::nemesis::{Said, Strike};
 use crate::history::{Event, History, Operation, Type};
-
-/// Errors by which the harness says that there was no answer.
-const NO_ANSWER: [&str; 3] = ["unreachable", "connection-lost", "timeout"];
+use crate::models::NO_ANSWER;
 
 /// Each strike whose target answered while it held, in a sentence. What was asked before it held
 /// may have been answered before it too, and come late.

@@ -264,8 +264,11 @@ mod tests {
         Turn::GaveUp(Spent::Room { open: 7, lost: 0 })
     }
 
-    /// What a search that holds so many of 100 bytes hears at its looks, and what the rival found.
-    fn looks(bytes: u64, fake: Fake) -> (Vec<Result<(), Stop>>, Result<Ended, Option<Spent>>) {
+    /// What the search heard at its looks, and what the rival found.
+    type Heard = (Vec<Result<(), Stop>>, Result<Ended, Option<Spent>>);
+
+    /// Of a search that holds so many of 100 bytes.
+    fn looks(bytes: u64, fake: Fake) -> Heard {
         let meter = Meter::start(Budget::of_memory(100));
         let mut purse = Purse::new(&meter);
         purse.rival(Box::new(move || Ok(Box::new(fake))));
