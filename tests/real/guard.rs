@@ -208,6 +208,29 @@ impl Drop for Guest {
 
 #[test]
 fn what_is_left_when_all_are_killed_at_once_is_ended_by_the_next_start() {
+    is_ended_by_the_next_start(|bench| bench.schism(&["run", "daemon.yaml", "--duration", "1s"]));
+}
+
+/// As a runner of CI has it, or a terminal that was closed: that says nothing of whose they are.
+#[test]
+fn the_next_start_takes_itself_for_nobody_that_is_left_when_nobody_leads_its_session() {
+    is_ended_by_the_next_start(|bench| {
+        let schism = bench.command(&[]).get_program().display().to_string();
+        let script = format!(
+            "({schism} run daemon.yaml --duration 1s >out 2>err; echo $? >new; mv new code) &"
+        );
+        let mut leader = Command::new("setsid");
+        leader.args(["--fork", "sh", "-c", &script]).current_dir(bench.path());
+        assert!(leader.status().unwrap().success());
+        let code = bench.path().join("code");
+        eventually("it has ended", || code.exists());
+        let text = |name| std::fs::read_to_string(bench.path().join(name)).unwrap();
+        let code = text("code").trim().parse().ok();
+        Done { code, stdout: text("out"), stderr: text("err") }
+    });
+}
+
+fn is_ended_by_the_next_start(start: impl Fn(&Bench) -> Done) {
     let mut run = Run::start("");
     let all = ["guard", "watcher", "keeper"].map(|who| run.pid(who));
     let all = [&[run.child.id()], &all[..]].concat();
@@ -217,16 +240,19 @@ fn what_is_left_when_all_are_killed_at_once_is_ended_by_the_next_start() {
     assert_eq!(server.len(), 1, "the server serves on");
     // Somebody who looks at what is there, from a shell that lives.
     let place = run.bench.latest().join("nodes/n1");
-    let guest = Guest(Command::new("sleep").arg("1000").current_dir(place).spawn().unwrap());
+    let script = format!("(cd {} && exec sleep 100) & wait", place.display());
+    let shell = Guest(Command::new("setsid").args(["sh", "-c", &script]).spawn().unwrap());
+    eventually("somebody looks", || !children(shell.0.id(), "sleep").is_empty());
+    let guest = children(shell.0.id(), "sleep")[0];
 
-    let next = run.bench.schism(&["run", "daemon.yaml", "--duration", "1s"]).exits(0);
+    let next = start(&run.bench).exits(0);
     eventually("it is gone", || !is_alive(server[0]));
     // What was started dies with its keeper, and may still be about to.
     let told = next.stderr.lines().find(|line| line.contains("what it left was killed: "));
     let server = format!("toy_log ({})", server[0]);
     assert!(told.is_some_and(|told| told.contains(&server)), "{}", next.stderr);
-    assert!(is_alive(guest.0.id()), "who did not come of a node is left alone");
-    drop(guest);
+    assert!(is_alive(guest), "who did not come of a node is left alone");
+    signal(guest, "KILL");
     let again = run.bench.schism(&["run", "daemon.yaml", "--duration", "1s"]).exits(0);
     assert!(!again.stderr.contains("killed"), "once: {}", again.stderr);
 }

@@ -62,6 +62,13 @@ impl Table {
         found
     }
 
+    /// A process, its parent, and so on up to the first.
+    pub(super) fn above(&self, pid: i32) -> Vec<i32> {
+        let parent = |&of: &i32| self.0.iter().find(|row| row.process.pid == of).map(|r| r.parent);
+        // A pid that is given again during one look could close a circle.
+        std::iter::successors(Some(pid), parent).take(self.0.len()).collect()
+    }
+
     /// Every living process of these nodes, by their keepers.
     pub(super) fn of_nodes(&self, keepers: &BTreeMap<i32, NodeId>) -> Vec<(NodeId, Process)> {
         let of = |(&keeper, &node)| self.below(keeper).into_iter().map(move |one| (node, one));
@@ -190,6 +197,7 @@ mod tests {
         let table = Table::now();
         assert!(table.below(parent).iter().any(|process| process.pid == pid));
         assert!(table.children(parent).any(|process| process.pid == pid));
+        assert_eq!(table.above(pid)[..2], [pid, parent]);
         assert!(!is_stopped(pid));
         assert!(matches!(threads(pid), Threads::Running | Threads::Waiting));
         assert!(name(pid).is_some());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{Pid, geteuid, getpid};
 
 use super::held::Abandoned;
 use super::messages::Named;
@@ -79,15 +79,22 @@ impl Swept {
 
 /// Processes that a run left, and what is below them: of this user, begun after its watcher, at
 /// home below the nodes' folder, and of a session that nobody leads any more. A person who looks at
-/// the run from a shell of his own is none of them.
+/// the run from a shell of his own is none of them. Nor are we, who read the run's files, or who
+/// started us: what comes of a watcher is in its session or in a newer one, never in ours.
 fn strays(table: &Table, nodes: &Path, watcher: Process) -> Vec<Process> {
-    let own = geteuid().as_raw();
+    let (own, user) = (getpid().as_raw(), geteuid().as_raw());
+    let (own_session, above) = (procfs::session(own), table.above(own));
     let is_ours = |one: &Process| {
         let owner = fs::metadata(format!("/proc/{}", one.pid)).map(|about| about.uid());
-        one.started >= watcher.started && owner.is_ok_and(|owner| owner == own)
+        one.started >= watcher.started && owner.is_ok_and(|owner| owner == user)
+    };
+    let is_left = |one: &Process| {
+        let session = procfs::session(one.pid);
+        session.is_some() && session != own_session && !above.contains(&one.pid)
     };
     let at_home = |one: &Process| places(one.pid).any(|place| place.starts_with(nodes));
-    let mut found: Vec<Process> = table.living().filter(is_ours).filter(at_home).collect();
+    let living = table.living().filter(is_ours).filter(is_left);
+    let mut found: Vec<Process> = living.filter(at_home).collect();
     let led = |one: &Process| {
         let leader = procfs::session(one.pid).unwrap_or(0);
         let is_one = found.iter().any(|other| other.pid == leader);
