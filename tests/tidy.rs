@@ -24,13 +24,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("action", &[]),
     ("clock", &[]),
     ("units", &[]),
+    ("limits", &[]),
     ("faults", &["action", "units"]),
     ("workload", &["action", "faults", "generate", "units"]),
     ("plan", &["action", "faults", "units", "workload"]),
     ("generate", &[]),
-    ("systems", &["action", "clock", "workload"]),
-    ("proxy", &["action"]),
-    ("worlds", &["action", "clock", "proxy", "systems"]),
+    ("systems", &["action", "clock", "limits", "workload"]),
+    ("proxy", &["action", "limits"]),
+    ("worlds", &["action", "clock", "limits", "proxy", "systems"]),
     (
         "run",
         &[

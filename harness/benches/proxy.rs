@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use schism::action::{ClientId, Endpoint, HELD_BYTES, Link, NodeId, OverlayId, Style};
+use schism::limits::Shortages;
 use schism::proxy::{FlowShape, LinkShape, Proxy, RunNet};
 
 const LINK: Link = Link { from: Endpoint::Client(ClientId(0)), to: NodeId(1) };
@@ -21,7 +22,7 @@ fn main() {
     let net = RunNet::claim().unwrap();
     let (proxied, direct) = (net.link(LINK), net.upstream(LINK));
     let node = TcpListener::bind(direct).unwrap();
-    let proxy = Proxy::start(&net, &[LINK], 1, &[]).unwrap();
+    let proxy = Proxy::start(&net, &[LINK], 1, &[], &Shortages::default()).unwrap();
     round_trips(&node, [direct, relay(direct), proxied]);
     bulk(&node, direct, proxied);
     heals(&node, proxied, &proxy);

@@ -23,6 +23,7 @@ pub mod explain;
 pub mod faults;
 pub mod generate;
 pub mod judge;
+pub mod limits;
 pub mod plan;
 pub mod proxy;
 pub mod report;

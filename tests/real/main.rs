@@ -18,4 +18,5 @@ mod life;
 mod promote;
 mod toy_consensus;
 mod toy_log;
+mod trouble;
 mod world;

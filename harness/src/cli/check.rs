@@ -124,10 +124,10 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
         verdict.phases_ms.clone_from(&before.phases_ms);
         if saved.workload.rate.is_some() {
             // Counted from due times, which only the run itself knew.
-            verdict.operations.clone_from(&before.operations);
+            verdict.operations.take_latencies(&before.operations);
         }
     }
-    with_report(&saved, &verdict, |report| show(args, &verdict, report))
+    Ok(with_report(&saved, &verdict, |report| show(args, &verdict, report)))
 }
 
 fn check_file(args: &Args) -> Result<u8> {
@@ -155,7 +155,7 @@ fn check_file(args: &Args) -> Result<u8> {
         traces: &evidence.traces,
         directory: &shown,
     };
-    show(args, &verdict, &report)
+    Ok(show(args, &verdict, &report))
 }
 
 /// A history file, its format, and how it is to be judged.
@@ -231,14 +231,17 @@ fn read(path: &Path, format: Option<Format>) -> Result<(Format, History, Vec<Not
     })
 }
 
-fn show(args: &Args, verdict: &VerdictFile, report: &Report<'_>) -> Result<u8> {
-    if let Some(file) = &args.report {
-        store::write_file(file, html::page(report).as_bytes())?;
-    }
+fn show(args: &Args, verdict: &VerdictFile, report: &Report<'_>) -> u8 {
     if args.json {
         screen::show(&String::from_utf8_lossy(&pretty(verdict)));
     } else {
         screen::show(&terminal::summary(report, screen::width(), screen::colour()));
     }
-    Ok(verdict.exit)
+    // The verdict counts, whatever becomes of its page.
+    if let Some(file) = &args.report
+        && let Err(error) = store::write_file(file, html::page(report).as_bytes())
+    {
+        screen::complain(&error.to_string());
+    }
+    verdict.exit
 }

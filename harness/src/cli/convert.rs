@@ -41,7 +41,7 @@ pub const TARGETS: &[Target] = &[
 /// Why nothing, or not all, was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
-    #[error("stdout cannot be written: {0}")]
+    #[error("stdout cannot be written: {0}; free some space, or send the output elsewhere")]
     Write(#[from] io::Error),
     /// It has to be judged first and cannot be.
     #[error(transparent)]

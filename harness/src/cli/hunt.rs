@@ -172,21 +172,26 @@ type Job = (usize, u64, bool);
 fn run_all(args: &Args, catalogue: &Catalogue, rows: &[Row], jobs: &[Job]) -> Vec<Shown> {
     let (next, shown) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let interrupted = watch_signals();
-    std::thread::scope(|scope| {
-        for _ in 0..args.jobs {
-            scope.spawn(|| {
-                while !*interrupted.borrow() {
-                    let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                    let run = run_one(args, catalogue, rows, *job);
-                    if !args.quiet {
-                        let what = if run.control { "control" } else { "planted" };
-                        let (bug, seed) = (&rows[run.row].bug, job.1);
-                        screen::remark(&format!("{bug} {what} seed {seed}: {}", run.verdict));
-                    }
-                    shown.lock().expect("no job panics while it notes its end").push(run);
-                }
-            });
+    let work = || {
+        while !*interrupted.borrow() {
+            let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+            let run = run_one(args, catalogue, rows, *job);
+            if !args.quiet {
+                let what = if run.control { "control" } else { "planted" };
+                let (bug, seed) = (&rows[run.row].bug, job.1);
+                screen::remark(&format!("{bug} {what} seed {seed}: {}", run.verdict));
+            }
+            shown.lock().expect("no job panics while it notes its end").push(run);
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..args.jobs {
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                screen::remark("no thread for more jobs at once: this takes longer");
+                break;
+            }
+        }
+        work();
     });
     shown.into_inner().expect("no job panics while it notes its end")
 }

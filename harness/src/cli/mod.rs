@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use schism_facts::Catalogue;
 
-use crate::judge::EXIT_NOT_RUN;
+use crate::judge::{EXIT_NOT_RUN, worst_exit};
 
 /// What the command line cannot know by itself, handed over by `main.rs`.
 pub struct Program {
@@ -61,7 +61,10 @@ enum Command {
     /// The process that spawns nodes, and ends them when the harness is gone
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
-    Guard,
+    Guard {
+        /// The soft limit of descriptors that nodes get
+        descriptors: Option<u64>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -92,15 +95,19 @@ pub fn main(program: &Program) -> ExitCode {
         Command::List(args) => Ok(list::main(&args, catalogue)),
         Command::Node(rest) => return (program.node)(rest.args),
         #[cfg(target_os = "linux")]
-        Command::Guard => return crate::worlds::processes::guard::main(),
-    };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            screen::complain(&format!("{error:#}"));
-            ExitCode::from(EXIT_NOT_RUN)
+        Command::Guard { descriptors } => {
+            return crate::worlds::processes::guard::main(descriptors);
         }
-    }
+    };
+    let code = outcome.unwrap_or_else(|error| {
+        screen::complain(&format!("{error:#}"));
+        EXIT_NOT_RUN
+    });
+    let Some(why) = screen::not_shown() else { return ExitCode::from(code) };
+    screen::complain(&format!(
+        "stdout cannot be written: {why}; free some space, or send the output elsewhere"
+    ));
+    ExitCode::from(worst_exit([code, EXIT_NOT_RUN]))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn ask(node: SocketAddr) -> Result<Option<Result<u64, Refusal>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime")?;
     // No model is asked for anything here.
-    let mut client = LinesClient::new(&MODELS[0], Rc::new(Addresses(vec![node])));
+    let mut client = LinesClient::new(&MODELS[0], Rc::new(Addresses::new(vec![node])));
     Ok(runtime.block_on(async {
         let asked = client.promote(NodeId(1));
         tokio::time::timeout(ANSWER_MAX, asked).await.ok()

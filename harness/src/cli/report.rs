@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use schism_facts::Catalogue;
 
-use super::reports::write_reports;
+use super::reports::write_pages;
 use super::screen;
 use crate::store::{REPORT, Saved};
 
@@ -28,7 +28,9 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
             args.path.display()
         );
     };
-    write_reports(&saved, &verdict)?;
+    if let Some(error) = write_pages(&saved, &verdict).into_iter().next() {
+        return Err(error.into());
+    }
     screen::show(&format!("{}\n", saved.directory.file(REPORT).display()));
     Ok(0)
 }

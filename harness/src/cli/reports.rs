@@ -1,12 +1,10 @@
 //! A saved run as a report, and values as JSON: what every command that shows one shares.
 //! It never judges.
 
-use anyhow::Result;
-
 use super::screen;
 use crate::report::{Report, html, junit, markdown, terminal};
 use crate::store::verdict_file::VerdictFile;
-use crate::store::{self, Saved};
+use crate::store::{self, Saved, StoreError};
 
 /// What a renderer makes of a saved run.
 pub fn with_report<T>(
@@ -27,13 +25,23 @@ pub fn with_report<T>(
     render(&report)
 }
 
-/// Writes report.html, summary.md and junit.xml, and says the same for the terminal.
-pub fn write_reports(saved: &Saved, verdict: &VerdictFile) -> Result<String> {
+/// Writes report.html, summary.md and junit.xml, each if it can be: the errors of the others.
+pub fn write_pages(saved: &Saved, verdict: &VerdictFile) -> Vec<StoreError> {
     with_report(saved, verdict, |report| {
-        saved.directory.write(store::REPORT, html::page(report).as_bytes())?;
-        saved.directory.write(store::SUMMARY, markdown::summary(report).as_bytes())?;
-        saved.directory.write(store::JUNIT, junit::xml(report).as_bytes())?;
-        Ok(terminal::summary(report, screen::width(), screen::colour()))
+        let pages = [
+            (store::REPORT, html::page(report)),
+            (store::SUMMARY, markdown::summary(report)),
+            (store::JUNIT, junit::xml(report)),
+        ];
+        let write = |(name, page): &(&str, String)| saved.directory.write(name, page.as_bytes());
+        pages.iter().filter_map(|page| write(page).err()).collect()
+    })
+}
+
+/// A saved run for the terminal.
+pub fn summary(saved: &Saved, verdict: &VerdictFile) -> String {
+    with_report(saved, verdict, |report| {
+        terminal::summary(report, screen::width(), screen::colour())
     })
 }
 

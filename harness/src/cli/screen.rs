@@ -1,6 +1,7 @@
 //! What goes to the terminal: colours only where a person looks.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 
@@ -30,10 +31,23 @@ pub fn table<const COLUMNS: usize>(
     format!("{table}\n")
 }
 
-/// A result. A closed pipe ends the showing, not the program.
+/// Why stdout did not take all that was to be shown.
+static NOT_SHOWN: OnceLock<String> = OnceLock::new();
+
+/// A result. A closed pipe ends the showing, not the program; any other trouble is in `not_shown`.
 pub fn show(text: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = NOT_SHOWN.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Why something was not shown. None: all of it was, or nobody wanted it any more.
+pub fn not_shown() -> Option<&'static str> {
+    NOT_SHOWN.get().map(String::as_str)
 }
 
 pub fn remark(text: &str) {

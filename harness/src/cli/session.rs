@@ -13,7 +13,7 @@ use schism_verify::checkers::log::LogMonitor;
 use schism_verify::{Budget, CheckOptions, Monitor};
 
 use super::interrupt::watch_signals;
-use super::reports::{pretty, write_reports};
+use super::reports::{pretty, summary, write_pages};
 use super::screen;
 use super::status::StatusBlock;
 use crate::action::NodeId;
@@ -206,7 +206,11 @@ fn judge_and_report(
     if finished.end == Reason::Interrupted {
         verdict.exit = EXIT_INTERRUPTED;
     }
-    directory.write(store::VERDICT, &pretty(&verdict))?;
-    let summary = write_reports(&saved, &verdict)?;
+    // Whatever becomes of files, the verdict is known, and counts.
+    let written = directory.write(store::VERDICT, &pretty(&verdict)).err();
+    for error in written.into_iter().chain(write_pages(&saved, &verdict)) {
+        screen::complain(&error.to_string());
+    }
+    let summary = summary(&saved, &verdict);
     Ok(Ended { directory: directory.path().to_path_buf(), verdict, summary })
 }

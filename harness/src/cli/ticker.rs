@@ -26,11 +26,13 @@ impl CheckTicker {
     /// Starts with the parsing. Nothing is painted if it is to be silent or nobody looks.
     pub fn start(silent: bool, budget: Duration) -> Self {
         let looked_at = !silent && io::stderr().is_terminal();
-        let painter = looked_at.then(|| {
+        let start = || {
             let (checks, checked) = mpsc::channel();
-            (checks, thread::spawn(move || paint(&checked, budget)))
-        });
-        CheckTicker { painter }
+            let paint = move || paint(&checked, budget);
+            // Without a thread nothing is shown.
+            Some((checks, thread::Builder::new().spawn(paint).ok()?))
+        };
+        CheckTicker { painter: looked_at.then(start).flatten() }
     }
 
     /// Reading is over: where the check tells its progress. None: nobody looks.

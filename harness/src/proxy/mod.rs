@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use schism_facts::FrameRow;
@@ -33,6 +32,7 @@ use link::{Carrier, Passed};
 use net::gate::Listening;
 
 use crate::action::{Effect, Link, OverlayId};
+use crate::limits::Shortages;
 
 pub use link::shape::{Arrival, FlowShape, LinkShape, Passage};
 pub use net::{CLIENTS_MAX, NODES_MAX, NodeAddresses, RunNet, all_links};
@@ -77,13 +77,14 @@ impl Proxy {
     /// Listens for every link; when this returns, all of them can be dialled. `seed` is where the
     /// links' own random delays are drawn from. Overlays can meet the frames of these kinds on
     /// links between nodes; where there are any, the ends of frames are counted from the start on.
+    /// What of ours runs out later is noted in `shortages`.
     pub fn start(
         net: &RunNet,
         links: &[Link],
         seed: u64,
         kinds: &'static [FrameRow],
+        shortages: &Shortages,
     ) -> Result<Proxy, ProxyError> {
-        raise_descriptor_limit();
         let effects = Registry::new(kinds);
         let mut readings = Readings::new(kinds);
         let mut controls = BTreeMap::new();
@@ -107,6 +108,7 @@ impl Proxy {
                 passed: passed.clone(),
                 random: [0, 1].map(|way| stream(seed, 2 * number as u64 + way).into()),
                 reading: readings.of(link),
+                shortages: shortages.clone(),
             };
             carriers.push((carrier, listening.clone()));
             let unanswered = Mutex::new(listening.unanswered());
@@ -200,15 +202,4 @@ fn stream(seed: u64, number: u64) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(number);
     random
-}
-
-/// 256 clients and 5 nodes are 1,300 listeners and as many connections twice: more than the usual
-/// soft limit of 1,024 descriptors, which exists for programs that use select(2).
-fn raise_descriptor_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        // Where it is refused, a workload of that size will say what it lacks.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }

@@ -161,6 +161,18 @@ impl Context {
         }
     }
 
+    /// Records what went wrong in the world that is no node's doing; whether anything did. Nothing
+    /// is owed from then on.
+    pub fn note_troubles(&self) -> bool {
+        let troubles = self.world.troubles();
+        let any = !troubles.is_empty();
+        troubles.into_iter().for_each(|what| self.trouble(what));
+        if any {
+            self.note_progress(false);
+        }
+        any
+    }
+
     /// What went wrong first.
     pub fn first_trouble(&self) -> Option<String> {
         self.troubles.borrow().first().cloned()
@@ -203,7 +215,8 @@ impl Context {
             self.remark(Remark::MemoryLost { why: lost.clone() });
             *self.memory_lost.borrow_mut() = lost;
         }
-        let can = !view.withheld && self.system.can_progress(&view);
+        let can =
+            self.troubles.borrow().is_empty() && !view.withheld && self.system.can_progress(&view);
         if anyway || self.can_progress.get().is_some_and(|before| before != can) {
             self.can_progress.set(Some(can));
             self.remark(Remark::CanProgress(can));
@@ -254,10 +267,11 @@ impl Context {
         if deaths.is_empty() {
             return;
         }
-        for Death { node, how, last_lines } in deaths {
+        for Death { node, how, excuse, last_lines } in deaths {
             // 74 is how a node leaves whose disk refused: nobody's promise was broken by it.
-            let excused = how == "exit 74";
-            let why = excused.then(|| "its disk refused".to_string());
+            let refused = || (how == "exit 74").then(|| "its disk refused".to_string());
+            let why = excuse.or_else(refused);
+            let excused = why.is_some();
             self.dead.borrow_mut().insert(node, how.clone());
             self.remark(Remark::Death(remark::Death { node, how, excused, why, last_lines }));
         }

@@ -45,7 +45,7 @@ pub async fn run(setup: Setup) -> Result<Finished, RunError> {
     let readiness = statuses::watch(&context);
     let clock = Rc::clone(&context.clock);
     clock.spawn(Box::pin(watch::flush(Rc::clone(&context))));
-    clock.spawn(Box::pin(watch::stalls(Rc::clone(&context))));
+    clock.spawn(Box::pin(watch::machine(Rc::clone(&context))));
     clock.spawn(Box::pin(watch::world(Rc::clone(&context))));
     if let Some(viewer) = setup.progress {
         clock.spawn(Box::pin(progress::show(Rc::clone(&context), viewer)));
@@ -75,10 +75,12 @@ pub async fn run(setup: Setup) -> Result<Finished, RunError> {
         return Err(RunError::History(error));
     }
     let end = played?;
+    // Events that come at once are a nanosecond apart, so a phase may begin that much after now.
+    let lasted = |from: Nanos, to: Nanos| to.saturating_sub(from) as f64 / 1e6;
     let phases_ms = script.phases.into_iter();
     Ok(Finished {
         end,
-        phases_ms: phases_ms.map(|(name, from, to)| (name, (to - from) as f64 / 1e6)).collect(),
+        phases_ms: phases_ms.map(|(name, from, to)| (name, lasted(from, to))).collect(),
         from_due: context.recorder.take_from_due(),
     })
 }
@@ -150,6 +152,7 @@ impl Script {
             }
         }
         context.note_deaths();
+        context.note_troubles();
         context.remark(Remark::BypassCheck { checks: self.bypass_checks.get() });
         let why = context.first_trouble();
         let reason = if why.is_some() { Reason::Trouble } else { end };

@@ -79,6 +79,14 @@ pub struct OperationsFile {
     pub max_ms: f64,
 }
 
+impl OperationsFile {
+    /// Takes how long operations took from another count of the same ones.
+    pub fn take_latencies(&mut self, other: &OperationsFile) {
+        let OperationsFile { ok, fail, info, .. } = *self;
+        *self = OperationsFile { ok, fail, info, ..other.clone() };
+    }
+}
+
 /// One reason for which one node did not do one kind of operation.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct RefusalFile {

@@ -7,6 +7,7 @@ pub mod overlays;
 pub mod processes;
 pub mod simulated;
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -40,8 +41,13 @@ pub trait World {
     fn last_lines(&self, _: NodeId) -> Vec<String> {
         Vec::new()
     }
-    /// Connections between nodes that avoid the proxy, now. Each a sentence.
-    fn bypasses(&self) -> Local<'_, Vec<String>>;
+    /// Connections between nodes that avoid the proxy, now; each a sentence. An error: not all
+    /// could be looked at.
+    fn bypasses(&self) -> Local<'_, io::Result<Vec<String>>>;
+    /// What went wrong here that is no node's doing, since last asked. Each a sentence.
+    fn troubles(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// The workload's client of this number: it reaches nodes through links of its own, which
     /// faults may break.
     fn client(&self, client: ClientId) -> Box<dyn Client>;
@@ -133,6 +139,8 @@ pub struct Death {
     pub node: NodeId,
     /// `exit 74`, `signal 11`.
     pub how: String,
+    /// Why that is not its own doing, if it is known.
+    pub excuse: Option<String>,
     /// The last lines of its stderr.
     pub last_lines: Vec<String>,
 }
@@ -145,7 +153,8 @@ pub struct WorldError(pub String);
 impl From<Death> for WorldError {
     /// For a node that ended before it was ready.
     fn from(death: Death) -> WorldError {
-        let Death { node, how, last_lines } = death;
+        let Death { node, how, excuse, last_lines } = death;
+        let how = excuse.map_or(how.clone(), |excuse| format!("{how}: {excuse}"));
         if last_lines.is_empty() {
             return WorldError(format!(
                 "{node} ended ({how}) and said nothing on stderr; start its command by hand to see"

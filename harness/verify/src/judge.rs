@@ -1,7 +1,6 @@
 //! Evidence and settings in, findings out: runs the checks that apply and weighs them together.
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
 use schism_facts::remark::Reason;
@@ -13,6 +12,7 @@ use crate::evidence::{CUT_OFF, Evidence, Settings, finals, is_run, waives};
 use crate::history::nemesis::{Said, Strike, final_reads_at};
 use crate::history::{Event, History, Level, Operation, Type};
 use crate::models::{self, Model};
+use crate::parallel;
 use crate::verdict::Verdict;
 
 /// Runs every check that is asked for (or, where none is named, every one that applies), in the
@@ -28,14 +28,10 @@ pub fn judge(evidence: &Evidence, settings: &Settings) -> Vec<CheckResult> {
         }
     }
     // Checks share nothing but the evidence, so each has a thread; the results keep their order.
-    thread::scope(|scope| {
-        let run = |checker| move || judge_one(checker, evidence, settings);
-        let start = |checker| (checker, scope.spawn(run(checker)));
-        let running: Vec<_> = CHECKERS.iter().map(start).collect();
-        for (checker, check) in running {
-            results.extend(check.join().unwrap_or_else(|_| Some(broken(checker))));
-        }
-    });
+    let checked = parallel::each(CHECKERS, |checker| judge_one(checker, evidence, settings));
+    for (checker, found) in CHECKERS.iter().zip(checked) {
+        results.extend(found.unwrap_or_else(|_| Some(broken(checker))));
+    }
     results
 }
 

@@ -70,6 +70,7 @@ pub mod judge;
 mod minimize;
 pub mod models;
 pub mod notation;
+mod parallel;
 pub mod porcupine;
 pub mod progress;
 pub mod recovery;

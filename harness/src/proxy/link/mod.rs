@@ -7,6 +7,7 @@ pub mod shape;
 pub mod state;
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -20,6 +21,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::limits::Shortages;
 use crate::proxy::frames::Cutter;
 use crate::proxy::frames::overtaken::Overtaken;
 use crate::proxy::frames::reading::Reading;
@@ -61,10 +63,20 @@ pub struct Carrier {
     /// Where somebody may look at frames: who sends forwards and who backwards, and how far each
     /// has been seen to have moved.
     pub reading: Option<[Reading; 2]>,
+    /// Where it is noted what of ours ran out.
+    pub shortages: Shortages,
 }
 
-/// Serves a link until the proxy's thread ends, or its gate cannot be closed.
-pub async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Result<()> {
+/// Serves a link until the proxy's thread ends. A link that can be served no more is noted.
+pub async fn serve(carrier: Rc<Carrier>, listening: Listening) {
+    let Err(error) = serve_gate(&carrier, listening).await;
+    carrier.shortages.add(format!(
+        "the link to {} could not be served any more: {error}; repeat the run",
+        carrier.upstream
+    ));
+}
+
+async fn serve_gate(carrier: &Rc<Carrier>, listening: Listening) -> io::Result<Infallible> {
     let mut gate = Gate::new(listening)?;
     let mut changes = carrier.state.clone();
     loop {
@@ -81,7 +93,8 @@ pub async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Result<()>
                 gate.open()
             }
         };
-        if done.is_err() {
+        if let Err(error) = done {
+            carrier.short_of(&error);
             // No descriptor for the filler, say: try again soon, under whatever state holds then.
             let _ = timeout(ACCEPT_PAUSE, changes.changed()).await;
             changes.mark_changed();
@@ -110,7 +123,10 @@ pub async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Result<()>
                             gate.refuse()?;
                         }
                     }
-                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                    Err(error) => {
+                        carrier.short_of(&error);
+                        sleep(ACCEPT_PAUSE).await;
+                    }
                 },
             }
         }
@@ -118,10 +134,20 @@ pub async fn serve(carrier: Rc<Carrier>, listening: Listening) -> io::Result<()>
 }
 
 impl Carrier {
+    /// Notes an error, if something of ours ran out.
+    fn short_of(&self, error: &io::Error) {
+        let what = format!("the proxy could not join a caller to {}", self.upstream);
+        self.shortages.note(&what, error);
+    }
+
     /// Takes in those who had connected before the gate changed.
     fn admit_waiting(self: &Rc<Self>, gate: &mut Gate) {
-        while let Some(caller) = gate.accept_now() {
-            self.admit(caller);
+        loop {
+            match gate.accept_now() {
+                Ok(Some(caller)) => self.admit(caller),
+                Ok(None) => return,
+                Err(error) => return self.short_of(&error),
+            }
         }
     }
 
@@ -225,7 +251,10 @@ impl Carrier {
                 Ok(node) => return Some(node),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 // A node that resets at once, say: the caller is told the same.
-                Err(_) => return None,
+                Err(error) => {
+                    self.short_of(&error);
+                    return None;
+                }
             }
             let since = *refused_since.get_or_insert_with(Instant::now);
             let patience = if self.reached.load(Relaxed) { LATER_DIAL_MAX } else { FIRST_DIAL_MAX };

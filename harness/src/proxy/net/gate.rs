@@ -92,10 +92,10 @@ impl Gate {
     }
 
     /// A caller who has got in before now, if there is one.
-    pub fn accept_now(&mut self) -> Option<TcpStream> {
+    pub fn accept_now(&mut self) -> io::Result<Option<TcpStream>> {
         match self.poll_accept(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(stream)) => Some(stream),
-            Poll::Ready(Err(_)) | Poll::Pending => None,
+            Poll::Ready(accepted) => accepted.map(Some),
+            Poll::Pending => Ok(None),
         }
     }
 

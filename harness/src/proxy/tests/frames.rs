@@ -7,6 +7,7 @@ use crate::action::{
     DROPPED_FRAMES, DUPLICATED_FRAMES, FrameFate, HELD_EPOCHS, HELD_FRAMES, LONGEST_HOLD_MS,
     Meddling, REORDERED_FRAMES, Until,
 };
+use crate::limits::Shortages;
 
 const N: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 const ASK: u8 = 1;
@@ -35,7 +36,7 @@ impl Cluster {
     fn new() -> Cluster {
         let net = RunNet::claim().unwrap();
         let nodes = N.map(|node| TcpListener::bind(net.peer(node)).unwrap()).into();
-        let proxy = Proxy::start(&net, &all_links(3, 0), 1, KINDS).unwrap();
+        let proxy = Proxy::start(&net, &all_links(3, 0), 1, KINDS, &Shortages::default()).unwrap();
         Cluster { proxy, nodes, net }
     }
 

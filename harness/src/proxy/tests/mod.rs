@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::action::{ClientId, Delay, Distribution, Endpoint, Link, NodeId, OverlayId, Style};
+use crate::limits::Shortages;
 
 use super::*;
 
@@ -31,7 +32,7 @@ impl Stage {
     fn new() -> Stage {
         let net = RunNet::claim().unwrap();
         let node = TcpListener::bind(net.upstream(LINK)).unwrap();
-        let proxy = Proxy::start(&net, &[LINK], 1, &[]).unwrap();
+        let proxy = Proxy::start(&net, &[LINK], 1, &[], &Shortages::default()).unwrap();
         Stage { proxy, node, net }
     }
 

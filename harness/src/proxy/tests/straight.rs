@@ -4,6 +4,7 @@ use std::net::Shutdown;
 
 use super::*;
 use crate::action::{DELAYED_SEGMENTS, Distribution};
+use crate::limits::Shortages;
 
 #[test]
 fn bytes_pass_both_ways_and_a_fin_closes_one_way_only() {
@@ -70,7 +71,7 @@ fn a_stream_larger_than_every_buffer_arrives_whole() {
 #[test]
 fn a_node_that_is_not_up_yet_is_waited_for_and_one_that_was_is_soon_missed() {
     let net = RunNet::claim().unwrap();
-    let proxy = Proxy::start(&net, &[LINK], 1, &[]).unwrap();
+    let proxy = Proxy::start(&net, &[LINK], 1, &[], &Shortages::default()).unwrap();
     let mut client = TcpStream::connect(net.link(LINK)).unwrap();
     send(&mut client, b"early");
     let node = TcpListener::bind(net.upstream(LINK)).unwrap();

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct FakeLog {
     forgot: RefCell<BTreeSet<NodeId>>,
     pub overlays: RefCell<Overlays>,
     pub deaths: RefCell<Vec<Death>>,
+    /// What is no node's doing and nobody was told of.
+    pub troubles: RefCell<Vec<String>>,
     pub stopped: Cell<bool>,
     asked: Cell<u64>,
     appended: Cell<u64>,
@@ -96,6 +99,7 @@ impl FakeLog {
             forgot: RefCell::default(),
             overlays: RefCell::default(),
             deaths: RefCell::default(),
+            troubles: RefCell::default(),
             stopped: Cell::new(false),
             asked: Cell::new(0),
             appended: Cell::new(0),
@@ -405,8 +409,12 @@ impl World for FakeLog {
         std::mem::take(&mut self.deaths.borrow_mut())
     }
 
-    fn bypasses(&self) -> Local<'_, Vec<String>> {
-        Box::pin(async { Vec::new() })
+    fn bypasses(&self) -> Local<'_, io::Result<Vec<String>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        std::mem::take(&mut self.troubles.borrow_mut())
     }
 
     fn stop(&self) -> Local<'_, Result<(), WorldError>> {

@@ -311,6 +311,7 @@ fn a_node_that_dies_at_start_is_named_with_its_last_lines() {
     let death = Death {
         node: NodeId(2),
         how: "exit 2".into(),
+        excuse: None,
         last_lines: vec!["unknown option `x`".into()],
     };
     let left = run(FAULTS, 1, Lie::Honest, |_, log| log.deaths.borrow_mut().push(death));
@@ -371,7 +372,8 @@ fn a_node_that_dies_later_is_in_the_history() {
             shared.rt.sleep(Duration::from_secs(2)).await;
             for (node, how) in [(1, "signal 11"), (2, "exit 74")] {
                 let (node, how) = (NodeId(node), how.to_string());
-                shared.deaths.borrow_mut().push(Death { node, how, last_lines: vec![] });
+                let death = Death { node, how, excuse: None, last_lines: vec![] };
+                shared.deaths.borrow_mut().push(death);
             }
         }));
     });
@@ -380,6 +382,26 @@ fn a_node_that_dies_later_is_in_the_history() {
         _ => None,
     });
     assert_eq!(deaths, [("signal 11".to_owned(), false), ("exit 74".to_owned(), true)]);
+}
+
+#[test]
+fn trouble_of_the_harness_ends_the_run_and_nothing_is_owed_from_then_on() {
+    let left = run("system: fake\nduration: 20s\nrecovery: 1s\n", 1, Lie::Honest, |_, log| {
+        let shared = Rc::clone(log);
+        log.rt.spawn(Box::pin(async move {
+            shared.rt.sleep(Duration::from_secs(3)).await;
+            shared.troubles.borrow_mut().push("no descriptor is left".to_owned());
+        }));
+    });
+    let verdict = left.verdict();
+    assert!(verdict.starts_with("unknown") && verdict.contains("no descriptor"), "{verdict}");
+    let owed = left.said(|remark| match remark {
+        Remark::CanProgress(can) => Some(can),
+        _ => None,
+    });
+    assert_eq!(owed, [true, false]);
+    let last = left.parsed().events().iter().filter_map(Event::time).max().unwrap();
+    assert!(last < 6_000_000_000, "it did not go on for long: {last} ns");
 }
 
 #[test]

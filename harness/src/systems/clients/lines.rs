@@ -90,7 +90,7 @@ impl LinesClient {
             Some(connection) => connection,
             None => match Connection::dial(&*self.dial, node).await {
                 Ok(connection) => connection,
-                Err(_) => return Err(Refusal::certain("unreachable")),
+                Err(error) => return Err(Refusal::undialled(&error)),
             },
         };
         match connection.exchange(&self.request, id).await {

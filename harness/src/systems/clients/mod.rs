@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::action::NodeId;
 use crate::clock::Local;
+use crate::limits;
 use quote::quote;
 
 /// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
@@ -98,6 +99,8 @@ pub const DEFINITE: &[&str] = &[
     "malformed",
     "refused",
     "unreachable",
+    // Not asked, for want of something of the harness's own.
+    "harness-limit",
     "session-expired",
 ];
 
@@ -115,6 +118,11 @@ impl Refusal {
     /// It did not happen and will not.
     pub fn certain(error: impl Into<Name>) -> Self {
         Refusal { certain: true, ..Refusal::unknown(error) }
+    }
+
+    /// Nothing was sent, as the node could not be dialled.
+    pub fn undialled(error: &io::Error) -> Self {
+        Refusal::certain(if limits::is_own(error) { "harness-limit" } else { "unreachable" })
     }
 
     /// No answer in time.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::action::NodeId;
@@ -20,25 +21,29 @@ struct Row {
     inode: u64,
 }
 
-/// Looks now; each connection is a sentence. `keepers` say whose descendants belong to which node,
-/// `node_at` says whose own address that is.
+/// Looks now; each connection is a sentence. An error: not all could be seen.
+/// `keepers` say whose descendants belong to which node, `node_at` says whose own address that is.
 pub(super) fn look(
     keepers: &BTreeMap<i32, NodeId>,
     node_at: impl Fn(SocketAddr) -> Option<NodeId>,
-) -> Vec<String> {
+) -> io::Result<Vec<String>> {
     let mut owners = BTreeMap::new();
-    for (node, process) in Table::now().of_nodes(keepers) {
-        // Gone between two looks: it has no connections any more.
-        for inode in procfs::sockets(process.pid).unwrap_or_default() {
-            owners.insert(inode, node);
-        }
+    for (node, process) in Table::read()?.of_nodes(keepers) {
+        let inodes = match procfs::sockets(process.pid) {
+            // Gone between two looks: it has no connections any more.
+            Err(_) if !procfs::is(process) => Vec::new(),
+            read => read?,
+        };
+        owners.extend(inodes.into_iter().map(|inode| (inode, node)));
     }
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let rows: Vec<Row> = tables
-        .iter()
-        .flat_map(|path| parse(&fs::read_to_string(path).unwrap_or_default()))
-        .collect();
-    find(&rows, &owners, node_at)
+    let mut rows = parse(&fs::read_to_string("/proc/net/tcp")?);
+    match fs::read_to_string("/proc/net/tcp6") {
+        Ok(table) => rows.extend(parse(&table)),
+        // A machine without IPv6.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(find(&rows, &owners, node_at))
 }
 
 /// A connection of a node with another node, known by who owns the other end or whose address

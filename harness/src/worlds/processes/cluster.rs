@@ -1,19 +1,20 @@
 //! The real world as a cluster that can be broken and healed.
 //! It never says what should be: the overlays do, and this makes it so.
 
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-
-use tokio::task::spawn_blocking;
 
 use crate::action::{
     Action, ClientId, Effect, Endpoint, Link, NodeId, Operator, Overlay, OverlayId, View,
 };
 use crate::clock::{Clock, Local};
+use crate::limits::machine;
 use crate::systems::Client;
 use crate::worlds::{Death, Stall, World, WorldError};
 
-use super::nodes::Ended;
+use super::aside::aside;
+use super::nodes::{Ended, KILLED};
 use super::{Processes, bypass, files};
 
 /// How overlays on one kind of thing are performed here; a file for each. The fold has the overlay
@@ -90,6 +91,7 @@ impl World for Processes {
     fn deaths(&self) -> Vec<Death> {
         let death = |ended: Ended| Death {
             last_lines: self.last_lines(ended.node),
+            excuse: self.excuse(&ended),
             node: ended.node,
             how: ended.how,
         };
@@ -100,13 +102,21 @@ impl World for Processes {
         files::last_lines(&files::stderr(&self.directory, node))
     }
 
-    fn bypasses(&self) -> Local<'_, Vec<String>> {
+    fn bypasses(&self) -> Local<'_, io::Result<Vec<String>>> {
         Box::pin(async {
             let keepers = self.nodes.lives.lock().expect("no panic while looking").keepers.clone();
             let addresses = self.net.nodes();
             let look = move || bypass::look(&keepers, |address| addresses.owner(address));
-            spawn_blocking(look).await.expect("looking does not panic")
+            let found = aside(look).await;
+            if let Err(error) = &found {
+                self.shortages.note("connections past the proxy could not be looked for", error);
+            }
+            found
         })
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        self.shortages.take()
     }
 
     fn broken(&self) -> Local<'_, WorldError> {
@@ -119,6 +129,20 @@ impl World for Processes {
 }
 
 impl Processes {
+    /// Whether it was the kernel that killed a node, because memory ran out.
+    fn excuse(&self, ended: &Ended) -> Option<String> {
+        if ended.how != KILLED || machine::killed_for_memory() == self.killed_for_memory {
+            return None;
+        }
+        let why = "the kernel killed a process as memory ran out".to_owned();
+        self.shortages.add(format!(
+            "{} died of signal 9 when {why} (`oom_kill` in /proc/vmstat or memory.events); end other \
+             programs, or raise the limit",
+            ended.node
+        ));
+        Some(why)
+    }
+
     async fn put_on(&self, overlay: Overlay) -> Result<OverlayId, WorldError> {
         let performer = performer(&overlay);
         performer.check(self)?;

@@ -2,6 +2,7 @@
 //! It never waits for a node to be ready, and never asks one anything.
 
 mod alarm;
+mod aside;
 mod bypass;
 mod claim;
 mod cluster;
@@ -13,6 +14,7 @@ mod nodes;
 mod on_links;
 mod on_nodes;
 mod procfs;
+mod program;
 mod real_time;
 mod sweep;
 mod watch;
@@ -27,6 +29,7 @@ use schism_facts::FrameRow;
 use tokio::sync::Mutex;
 
 use crate::action::{Effect, NodeId, OverlayId};
+use crate::limits::{self, Shortages, machine};
 use crate::proxy::{Proxy, RunNet, all_links};
 use crate::systems::{Client, Dial, Launch};
 use crate::worlds::dial::Addresses;
@@ -36,6 +39,7 @@ use crate::worlds::{World, WorldError};
 pub use claim::Claimed;
 use messages::Spawn;
 use nodes::Nodes;
+use program::Programs;
 use watch::Watch;
 
 pub use files::layouts;
@@ -88,6 +92,11 @@ pub struct Processes {
     /// Held while processes are being changed, so that changes happen one after the other. Links
     /// change at once, whatever the processes do.
     changing: Mutex<()>,
+    /// What of ours ran out, and what else is no node's doing.
+    shortages: Shortages,
+    programs: RefCell<Programs>,
+    /// `machine::killed_for_memory` at the start.
+    killed_for_memory: u64,
     /// Last, so that nobody claims the addresses before they are free.
     net: RunNet,
 }
@@ -109,6 +118,7 @@ impl Processes {
             frames,
         } = config;
         let count = launches.len() as u8;
+        limits::check(count, clients).map_err(WorldError)?;
         assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
         for node in NodeId::all(count) {
             for address in [net.peer(node), net.client(node)] {
@@ -127,9 +137,11 @@ impl Processes {
         let directory = std::path::absolute(&directory).map_err(failed)?;
         files::prepare(&directory, &launches).map_err(failed)?;
         let links = all_links(count, clients);
-        let proxy = Proxy::start(&net, &links, seed, frames)
-            .map_err(|error| WorldError(error.to_string()))?;
         let nodes = Nodes::start(&guard, &directory)?;
+        limits::raise_descriptors();
+        let shortages = Shortages::default();
+        let proxy = Proxy::start(&net, &links, seed, frames, &shortages)
+            .map_err(|error| WorldError(error.to_string()))?;
         let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
         let world = Processes {
@@ -146,6 +158,9 @@ impl Processes {
             effects: RefCell::default(),
             waiting: RefCell::default(),
             changing: Mutex::default(),
+            shortages,
+            programs: RefCell::default(),
+            killed_for_memory: machine::killed_for_memory(),
             net,
         };
         for node in NodeId::all(count) {
@@ -159,11 +174,15 @@ impl Processes {
     }
 
     fn client_dialling(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
-        (self.client)(Rc::new(Addresses(nodes)))
+        (self.client)(Rc::new(Addresses::noting(nodes, self.shortages.clone())))
     }
 
     async fn spawn(&self, node: NodeId) -> Result<(), WorldError> {
         let launch = &self.launches[&node];
+        let program = launch.argv.first().map_or("", String::as_str);
+        if let Some(trouble) = self.programs.borrow_mut().look(program, &launch.env) {
+            self.shortages.add(trouble);
+        }
         let spawn = Spawn {
             node,
             argv: launch.argv.clone(),

@@ -12,15 +12,17 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex, Notify, OnceCell};
-use tokio::task::{spawn_blocking, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use super::alarm::Alarm;
+use super::aside::aside;
 use super::held::Held;
 use super::messages::{Named, NodeSignal, Order, Orphans, Report, Spawn};
 use super::procfs::{self, Process};
 use super::sweep;
 use crate::action::NodeId;
+use crate::limits;
 use crate::worlds::WorldError;
 
 /// The guard gives up on what will not die after 30 s; a machine that takes longer than this is
@@ -28,7 +30,7 @@ use crate::worlds::WorldError;
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// How whoever we killed has ended.
-const KILLED: &str = "signal 9";
+pub(super) const KILLED: &str = "signal 9";
 
 /// What lives of the nodes, shared with the watch.
 #[derive(Debug, Default)]
@@ -100,8 +102,12 @@ struct Table {
 impl Nodes {
     /// Starts the guard.
     pub(super) fn start(program: &Path, directory: &Path) -> Result<Nodes, WorldError> {
-        let spawned =
-            Command::new(program).arg("guard").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let arguments = ["guard".to_owned(), limits::soft_descriptors().to_string()];
+        let spawned = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut child = spawned.map_err(|error| {
             let program = program.display();
             WorldError(format!(
@@ -226,16 +232,14 @@ impl Nodes {
     async fn sweep(&self) -> Swept {
         let why = self.alarm.why().unwrap_or_default();
         let (watcher, directory) = (self.watcher, self.directory.clone());
-        let below = spawn_blocking(move || sweep::below(watcher.pid)).await;
-        let mut below = below.expect("killing does not panic");
+        let mut below = aside(move || sweep::below(watcher.pid)).await;
         self.let_end().await;
         let mut child = self.child.lock().await;
         // It may be gone already.
         let _ = child.start_kill();
         let _ = timeout(ANSWER_MAX, child.wait()).await;
         // All between us and the nodes may have been killed at once.
-        let strays = spawn_blocking(move || sweep::of_run(&directory, watcher)).await;
-        let strays = strays.expect("killing does not panic");
+        let strays = aside(move || sweep::of_run(&directory, watcher)).await;
         below.killed.extend(strays.killed);
         below.left.extend(strays.left);
         let silent = self.wait(|table| table.silent);

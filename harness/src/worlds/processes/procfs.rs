@@ -4,8 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::time::{Duration, Instant};
 
 use crate::action::NodeId;
+use crate::limits::is_own;
+
+/// Far longer than somebody else needs to give descriptors back.
+const READ_MAX: Duration = Duration::from_secs(10);
+const READ_PAUSE: Duration = Duration::from_millis(5);
 
 /// One process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,10 +47,27 @@ struct Row {
 }
 
 impl Table {
+    /// Fails where a descriptor is missing, say: that says nothing of who is there.
+    pub(super) fn read() -> io::Result<Table> {
+        let entries = fs::read_dir("/proc")?.collect::<io::Result<Vec<_>>>()?;
+        let pid = |entry: &fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+        let rows = entries.iter().filter_map(pid).map(row);
+        Ok(Table(rows.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect()))
+    }
+
+    /// For those who must know: they try again for a while.
     pub(super) fn now() -> Table {
-        let Ok(entries) = fs::read_dir("/proc") else { return Table(Vec::new()) };
-        let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
-        Table(entries.flatten().filter_map(pid).filter_map(row).collect())
+        let start = Instant::now();
+        loop {
+            match Table::read() {
+                Ok(table) => return table,
+                Err(error) if start.elapsed() > READ_MAX => {
+                    // Nobody can work so; whoever is above ends what is left.
+                    panic!("/proc cannot be read: {error}")
+                }
+                Err(_) => std::thread::sleep(READ_PAUSE),
+            }
+        }
     }
 
     /// Every process below `root` that lives, without `root` itself; parents before their children.
@@ -107,22 +130,22 @@ pub(super) fn threads(pid: i32) -> Threads {
 
 /// The process that has this number now.
 pub(super) fn process(pid: i32) -> Option<Process> {
-    row(pid).map(|row| row.process)
+    row_now(pid).map(|row| row.process)
 }
 
 /// Whether exactly this process is there.
 pub(super) fn is(known: Process) -> bool {
-    row(known.pid).is_some_and(|row| row.process == known && lives(&row))
+    row_now(known.pid).is_some_and(|row| row.process == known && lives(&row))
 }
 
 /// Who began the session that a process belongs to.
 pub(super) fn session(pid: i32) -> Option<i32> {
-    row(pid).map(|row| row.session)
+    row_now(pid).map(|row| row.session)
 }
 
 /// Whether somebody stopped the process with a signal.
 pub(super) fn is_stopped(pid: i32) -> bool {
-    row(pid).is_some_and(|row| row.state == b'T')
+    row_now(pid).is_some_and(|row| row.state == b'T')
 }
 
 /// What a process is called; None: it is gone.
@@ -151,8 +174,19 @@ pub(super) fn sockets(pid: i32) -> io::Result<Vec<u64>> {
     Ok(links.filter_map(inode).collect())
 }
 
-fn row(pid: i32) -> Option<Row> {
-    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+/// None: the process is gone.
+fn row(pid: i32) -> io::Result<Option<Row>> {
+    match fs::read(format!("/proc/{pid}/stat")) {
+        // A name may be no UTF-8.
+        Ok(line) => Ok(parse(&String::from_utf8_lossy(&line))),
+        Err(error) if is_own(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The same for one who asks again soon.
+fn row_now(pid: i32) -> Option<Row> {
+    row(pid).ok().flatten()
 }
 
 /// `123 (name) S 1 123 ...`; the name may hold anything, also parentheses.

@@ -93,7 +93,9 @@ fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, lives: &Mutex<Lives
         if now - sampled >= SAMPLE_EVERY {
             sampled = now;
             let keepers = lives.lock().expect("no panic while looking").keepers.clone();
-            let waits = Table::now().of_nodes(&keepers).into_iter().flat_map(|(node, process)| {
+            // The next look will do.
+            let Ok(table) = Table::read() else { continue };
+            let waits = table.of_nodes(&keepers).into_iter().flat_map(|(node, process)| {
                 let threads = procfs::starved_ns(process.pid).into_iter();
                 threads.map(move |(thread, ns)| ((node, thread), ns))
             });

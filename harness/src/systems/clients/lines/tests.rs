@@ -32,7 +32,7 @@ fn model(asked: &Event) -> &'static Model {
 }
 
 fn client(nodes: Vec<SocketAddr>) -> LinesClient {
-    LinesClient::new(models::named("log").unwrap(), Rc::new(Addresses(nodes)))
+    LinesClient::new(models::named("log").unwrap(), Rc::new(Addresses::new(nodes)))
 }
 
 #[test]

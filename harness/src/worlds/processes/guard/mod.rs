@@ -20,9 +20,15 @@ mod watcher;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::limits;
+
 /// Reads orders from stdin, writes reports to stdout, one JSON object a line. Exit 0: nothing is
 /// left. Exit 1: something would not die, or the guard could not work.
-pub fn main() -> ExitCode {
+/// Nodes may open as many descriptors at first as `descriptors` says.
+pub fn main(descriptors: Option<u64>) -> ExitCode {
+    if let Some(soft) = descriptors {
+        limits::lower_descriptors(soft);
+    }
     match watcher::main() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -14,6 +14,7 @@ use crate::budget::{Meter, Spent};
 use crate::checkers::CheckResult;
 use crate::history::History;
 use crate::models::spec::{Spec, Timed};
+use crate::parallel;
 use crate::verdict::{Anomaly, Verdict};
 
 struct Found {
@@ -69,12 +70,10 @@ where
     let one = |&at: &usize| {
         (at, judge_object(judged, history, &objects[at], ranks.as_deref(), options, meter))
     };
-    let parallel = objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN;
-    let mut found: Vec<(usize, Result<Found, Unfit>)> = if parallel {
-        order.par_iter().map(one).collect()
-    } else {
-        order.iter().map(one).collect()
-    };
+    let several =
+        objects.len() > 1 && history.operations().len() >= PARALLEL_OPS_MIN && parallel::has_pool();
+    let mut found: Vec<(usize, Result<Found, Unfit>)> =
+        if several { order.par_iter().map(one).collect() } else { order.iter().map(one).collect() };
     found.sort_by_key(|(at, _)| *at);
     let found = found.into_iter().map(|(_, found)| found);
     let found: Vec<Found> = found.collect::<Result<_, _>>().map_err(wrong)?;

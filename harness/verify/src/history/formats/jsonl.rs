@@ -15,6 +15,7 @@ use crate::history::lines::Lines;
 use crate::history::order::{Names, order};
 use crate::history::scan::Scanner;
 use crate::history::{Event, History, Note, ParseError};
+use crate::parallel;
 
 /// What is read from a file at a time: enough to keep every core busy between two reads.
 pub(super) const BLOCK_BYTES: usize = 32 << 20;
@@ -103,8 +104,12 @@ impl File {
         }
         self.buffers.resize_with(parts.len(), Vec::new);
         let work: Vec<_> = parts.into_iter().zip(self.buffers.drain(..)).collect();
-        let pieces: Vec<Piece> =
-            work.into_par_iter().map(|(part, buffer)| piece(part, buffer)).collect();
+        let read = |(part, buffer)| piece(part, buffer);
+        let pieces: Vec<Piece> = if parallel::has_pool() {
+            work.into_par_iter().map(read).collect()
+        } else {
+            work.into_iter().map(read).collect()
+        };
         pieces.into_iter().try_for_each(|piece| self.append(piece))
     }
 
