@@ -244,7 +244,7 @@ impl<P: LogProtocol> Node<P> {
     /// The delivered values, by offset.
     #[must_use]
     pub fn values(&self) -> &[Bytes] {
-        &self.state.ordered.replica.values
+        self.state.ordered.replica.values.list()
     }
 
     pub(crate) fn set_alarm(&mut self, out: &mut Out<P>) {
@@ -313,6 +313,9 @@ impl<P: LogProtocol> Node<P> {
     fn refusal(&self, command: &Command) -> Option<Reply> {
         if !P::leads(self) {
             return Some(too_large(command).map_or_else(|| P::not_leader(self), Reply::Fail));
+        }
+        if self.state.ordered.replica.values.is_full() {
+            return Some(Reply::Fail(Refusal::Overloaded));
         }
         let uncommitted = P::last(self).0.saturating_sub(self.state.ordered.commit.0);
         self.pending.refusal(command, uncommitted, self.state.options.limits).map(Reply::Fail)

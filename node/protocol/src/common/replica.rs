@@ -19,11 +19,68 @@ pub struct Replica {
     /// The last index applied.
     pub applied: Index,
     /// The delivered values, by offset.
-    pub values: Vec<Bytes>,
+    pub values: Values,
     /// The chain over them.
     pub chain: Chain,
     /// Sessions as of `applied`.
     pub sessions: Sessions,
+}
+
+/// Delivered values beyond this are more than a node keeps in memory: it takes no further command.
+pub const LOG_BYTES_MAX: usize = 1 << 30;
+
+/// What a value takes beside its own bytes: its handle, and the head of its allocation.
+const VALUE_OVERHEAD_BYTES: usize = 64;
+
+/// Delivered values, and how much memory they take.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    list: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Values {
+    /// Adds one at the end.
+    pub fn push(&mut self, value: Bytes) {
+        self.bytes += cost(&value);
+        self.list.push(value);
+    }
+
+    /// Keeps the first so many.
+    pub fn truncate(&mut self, length: usize) {
+        let kept = length.min(self.list.len());
+        self.bytes -= self.list.drain(kept..).map(|value| cost(&value)).sum::<usize>();
+    }
+
+    /// All of them, by offset.
+    #[must_use]
+    pub fn list(&self) -> &[Bytes] {
+        &self.list
+    }
+
+    /// There is no room for another.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes >= LOG_BYTES_MAX
+    }
+}
+
+impl Extend<Bytes> for Values {
+    fn extend<I: IntoIterator<Item = Bytes>>(&mut self, values: I) {
+        values.into_iter().for_each(|value| self.push(value));
+    }
+}
+
+impl FromIterator<Bytes> for Values {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(values: I) -> Values {
+        let mut all = Values::default();
+        all.extend(values);
+        all
+    }
+}
+
+fn cost(value: &Bytes) -> usize {
+    value.len() + VALUE_OVERHEAD_BYTES
 }
 
 /// What applying one entry did.
@@ -54,14 +111,14 @@ impl Replica {
             ));
         }
         let sessions = Self::decode_state(&snapshot.state)?;
-        let applied = snapshot.index;
+        let (applied, values) = (snapshot.index, values.into_iter().collect());
         Ok(Replica { applied, values, chain: snapshot.delivered_chain, sessions })
     }
 
     /// How many entries were delivered.
     #[must_use]
     pub fn length(&self) -> Offset {
-        Offset(self.values.len() as u64)
+        Offset(self.values.list.len() as u64)
     }
 
     /// The snapshot's state: configuration and sessions.
@@ -115,7 +172,7 @@ impl Replica {
     /// one, if there is one).
     #[must_use]
     pub fn read(&self, from: Offset, limit: Option<u64>, bytes: usize) -> Vec<Bytes> {
-        let start = usize::try_from(from.0).unwrap_or(usize::MAX).min(self.values.len());
+        let start = usize::try_from(from.0).unwrap_or(usize::MAX).min(self.values.list.len());
         let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
         let mut room = bytes;
         let fits = |value: &&Bytes| {
@@ -124,7 +181,7 @@ impl Replica {
             room = room.saturating_sub(value.len() + 1);
             fits
         };
-        self.values[start..].iter().take(limit).take_while(fits).cloned().collect()
+        self.values.list[start..].iter().take(limit).take_while(fits).cloned().collect()
     }
 
     fn execute(&mut self, value: &Bytes, expect: Option<Offset>) -> Outcome {
@@ -169,6 +226,18 @@ mod tests {
         check(append(2, "2", Some(0)), None);
         check(append(3, "3", Some(1)), Some(1));
         check(append(4, "4", None), Some(2));
+    }
+
+    #[test]
+    fn a_log_beyond_its_limit_is_full_until_it_is_cut() {
+        // A thousand handles on one value: what is counted is what they would take.
+        let large = Bytes::from(vec![b'1'; 1 << 20]);
+        let mut values: Values = std::iter::repeat_n(large.clone(), 1_023).collect();
+        assert!(!values.is_full());
+        values.push(large);
+        assert!(values.is_full());
+        values.truncate(1_000);
+        assert!(!values.is_full() && values.list().len() == 1_000);
     }
 
     #[test]

@@ -84,7 +84,8 @@ impl Asked {
 
 impl LogFromConsensus {
     pub(super) fn on_append(&mut self, ticket: Ticket, command: Command, out: &mut Out) {
-        let full = self.asked.len() >= self.options.pending_max;
+        let full =
+            self.asked.len() >= self.options.pending_max || self.ordered.replica.values.is_full();
         let refusal = too_large(&command).or(full.then_some(Refusal::Overloaded));
         if let Some(refusal) = refusal {
             return reply_to(ticket, Reply::Fail(refusal), out);
