@@ -124,7 +124,11 @@ impl World for Processes {
     }
 
     fn stop(&self) -> Local<'_, Result<(), WorldError>> {
-        Box::pin(self.nodes.end())
+        Box::pin(async {
+            let ended = self.nodes.end().await;
+            self.logs.cut();
+            ended
+        })
     }
 }
 

@@ -48,6 +48,11 @@ pub(super) fn stderr(directory: &Path, node: NodeId) -> PathBuf {
     folder(directory, node).join("stderr.log")
 }
 
+/// Every file that nodes write to without being asked for one.
+pub(super) fn logs(directory: &Path, nodes: u8) -> Vec<PathBuf> {
+    NodeId::all(nodes).flat_map(|n| [stdout(directory, n), stderr(directory, n)]).collect()
+}
+
 /// Makes the folders, and writes what has to be there before the first start.
 pub(super) fn prepare(directory: &Path, launches: &BTreeMap<NodeId, Launch>) -> io::Result<()> {
     for (&node, launch) in launches {

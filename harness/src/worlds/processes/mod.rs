@@ -9,6 +9,7 @@ mod cluster;
 mod files;
 pub mod guard;
 mod held;
+mod logs;
 mod messages;
 mod nodes;
 mod on_links;
@@ -37,6 +38,7 @@ use crate::worlds::overlays::Overlays;
 use crate::worlds::{World, WorldError};
 
 pub use claim::Claimed;
+use logs::Logs;
 use messages::Spawn;
 use nodes::Nodes;
 use program::Programs;
@@ -92,6 +94,7 @@ pub struct Processes {
     /// Held while processes are being changed, so that changes happen one after the other. Links
     /// change at once, whatever the processes do.
     changing: Mutex<()>,
+    logs: Logs,
     /// What of ours ran out, and what else is no node's doing.
     shortages: Shortages,
     programs: RefCell<Programs>,
@@ -142,7 +145,8 @@ impl Processes {
         let shortages = Shortages::default();
         let proxy = Proxy::start(&net, &links, seed, frames, &shortages)
             .map_err(|error| WorldError(error.to_string()))?;
-        let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone())
+        let logs = Logs(files::logs(&directory, count));
+        let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone(), logs.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
         let world = Processes {
             clock,
@@ -158,6 +162,7 @@ impl Processes {
             effects: RefCell::default(),
             waiting: RefCell::default(),
             changing: Mutex::default(),
+            logs,
             shortages,
             programs: RefCell::default(),
             killed_for_memory: machine::killed_for_memory(),

@@ -1,5 +1,5 @@
 //! The machine's own stalls, when the harness or a node stood still for want of a CPU; and whether
-//! somebody stopped those who hold the nodes.
+//! somebody stopped those who hold the nodes. It also keeps what nodes say from filling the disk.
 //! It never touches the cluster.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
+use super::logs::Logs;
 use super::nodes::{Lives, Shared};
 use super::procfs::{self, Table};
 use crate::action::NodeId;
@@ -47,13 +48,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(lives: Shared, alarm: Alarm) -> std::io::Result<Watch> {
+    pub(super) fn start(lives: Shared, alarm: Alarm, logs: Logs) -> std::io::Result<Watch> {
         let seen = Arc::<Mutex<Vec<Stall>>>::default();
         let (end, ended) = mpsc::channel();
         let into = seen.clone();
         let thread = std::thread::Builder::new()
             .name("watch".into())
-            .spawn(move || run(&into, &ended, &lives, &alarm))?;
+            .spawn(move || run(&into, &ended, &lives, &alarm, &logs))?;
         Ok(Watch { seen, end: Some(end), thread: Some(thread) })
     }
 
@@ -73,7 +74,13 @@ impl Drop for Watch {
     }
 }
 
-fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, lives: &Mutex<Lives>, alarm: &Alarm) {
+fn run(
+    seen: &Mutex<Vec<Stall>>,
+    ended: &mpsc::Receiver<()>,
+    lives: &Mutex<Lives>,
+    alarm: &Alarm,
+    logs: &Logs,
+) {
     let note = |stall| seen.lock().expect("no panic while watching").push(stall);
     let mut last = Instant::now();
     let (mut sampled, mut looked) = (last, last);
@@ -92,6 +99,7 @@ fn run(seen: &Mutex<Vec<Stall>>, ended: &mpsc::Receiver<()>, lives: &Mutex<Lives
         }
         if now - sampled >= SAMPLE_EVERY {
             sampled = now;
+            logs.thin();
             let keepers = lives.lock().expect("no panic while looking").keepers.clone();
             // The next look will do.
             let Ok(table) = Table::read() else { continue };
