@@ -32,9 +32,12 @@ type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("jsonl", jsonl),
     ("edn", edn),
+    ("jepsen_text", jepsen_text),
     ("json_array", json_array),
+    ("packed", packed),
     ("porcupine_register", porcupine_register),
     ("porcupine_kv", porcupine_kv),
+    ("operations", operations),
     ("workload", workload),
     ("wire", wire),
     ("judge", judge),
@@ -59,6 +62,22 @@ pub fn edn(bytes: &[u8]) {
     }
 }
 
+/// Jepsen's history.txt.
+pub fn jepsen_text(bytes: &[u8]) {
+    parsed(Format::JepsenText, bytes);
+}
+
+/// A file packed by gzip or zstd: what it unpacks to, or a refusal that says why.
+pub fn packed(bytes: &[u8]) {
+    match formats::read(bytes, None) {
+        Ok((format, history, _)) => {
+            let (again, same, _) = formats::parse(bytes).expect("it was just read");
+            assert_eq!((again, same), (format, history), "a stream says what its bytes say");
+        }
+        Err(error) => assert!(!error.to_string().is_empty(), "an error says something"),
+    }
+}
+
 /// A JSON array.
 pub fn json_array(bytes: &[u8]) {
     parsed(Format::JsonArray, bytes);
@@ -72,6 +91,12 @@ pub fn porcupine_register(bytes: &[u8]) {
 /// Porcupine's log of a key-value store.
 pub fn porcupine_kv(bytes: &[u8]) {
     parsed(Format::PorcupineKv, bytes);
+}
+
+/// Operations of Go programs, Porcupine's and etcd's.
+pub fn operations(bytes: &[u8]) {
+    parsed(Format::PorcupineOperations, bytes);
+    parsed(Format::EtcdOperations, bytes);
 }
 
 /// A workload file.

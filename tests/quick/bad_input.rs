@@ -117,7 +117,8 @@ fn histories_that_are_none() {
         (&format!("{invoke}\n{invoke}\n"), "h.jsonl:2"),
         (&format!("{invoke}\nnonsense\n{invoke}\n"), "h.jsonl:2"),
         (&"[".repeat(100_000), "h.jsonl:1"),
-        ("\u{0}\u{1}\n", "h.jsonl:1"),
+        ("\u{1}\u{0}\n", "h.jsonl: this is no text"),
+        ("\u{1}\n", "h.jsonl:1"),
     ];
     for (text, place) in cases {
         let bench = Bench::new();

@@ -50,6 +50,9 @@ const WORDS: &[&str] = &[
     ":value ",
     ":process ",
     "nemesis",
+    "\t:ok\t",
+    "\"t_ns\":",
+    "2024-02-29T00:00:00Z",
     "&a",
     "*a",
     "? ",
@@ -129,6 +132,16 @@ fn edn() {
 }
 
 #[test]
+fn jepsen_text() {
+    check("jepsen_text", MUTATIONS);
+}
+
+#[test]
+fn packed() {
+    check("packed", MUTATIONS);
+}
+
+#[test]
 fn json_array() {
     check("json_array", MUTATIONS);
 }
@@ -141,6 +154,11 @@ fn porcupine_register() {
 #[test]
 fn porcupine_kv() {
     check("porcupine_kv", MUTATIONS);
+}
+
+#[test]
+fn operations() {
+    check("operations", MUTATIONS);
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! `schism check`: judge a history again.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use schism_facts::Catalogue;
-use schism_verify::history::formats::{self, FORMATS, Format};
-use schism_verify::history::{History, Note, ReadError};
+use schism_verify::history::History;
+use schism_verify::history::formats::{FORMATS, Format};
 use schism_verify::models::MODELS;
 use schism_verify::{Budget, CheckError, CheckOptions, Evidence, FailedCas};
 
 use super::convert::{self, TARGETS, convert};
+use super::input::{self, Input};
 use super::reports::{pretty, with_report};
 use super::screen;
 use super::ticker::CheckTicker;
@@ -29,7 +29,7 @@ use crate::units::{parse_duration, parse_size};
     Example: schism check jepsen.edn --model cas-register --report page.html\n\
     Example: schism check history.jsonl --to edn > history.edn")]
 pub struct Args {
-    /// A run directory, a history file, or - for stdin
+    /// A run directory, a history file, a store directory of Jepsen's, or - for stdin
     #[arg(value_name = "FILE|RUN")]
     path: PathBuf,
     /// What the operations mean [default: recognised]
@@ -93,12 +93,18 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
                 flags.join(", ")
             );
         }
-        let file = if args.path.is_dir() { args.path.join(HISTORY) } else { args.path.clone() };
+        let file = match input::of(&args.path)? {
+            Input::Run => args.path.join(HISTORY),
+            Input::History(file) => file,
+        };
         let (_, options, history) = read_file(args, &file)?;
         let failed = |error| anyhow::anyhow!("{}: {error}", file.display());
         return convert(to, &history, &options).map_err(failed);
     }
-    if args.path.is_dir() { check_run(args, catalogue) } else { check_file(args) }
+    match input::of(&args.path)? {
+        Input::Run => check_run(args, catalogue),
+        Input::History(file) => check_file(args, &file),
+    }
 }
 
 fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
@@ -130,11 +136,11 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     Ok(with_report(&saved, &verdict, |report| show(args, &verdict, report)))
 }
 
-fn check_file(args: &Args) -> Result<u8> {
+fn check_file(args: &Args, file: &Path) -> Result<u8> {
     let started = Instant::now();
-    let shown = args.path.display().to_string();
+    let shown = file.display().to_string();
     let ticker = CheckTicker::start(args.quiet || args.json, budget(args).time);
-    let (format, mut options, history) = read_file(args, &args.path)?;
+    let (format, mut options, history) = read_file(args, file)?;
     options.budget.used = started.elapsed();
     options.watcher = ticker.check();
     let evidence = Evidence { history, ..Evidence::default() };
@@ -161,7 +167,7 @@ fn check_file(args: &Args) -> Result<u8> {
 /// A history file, its format, and how it is to be judged.
 fn read_file(args: &Args, file: &Path) -> Result<(Format, CheckOptions, History)> {
     let named = args.format.as_deref().and_then(Format::named);
-    let (format, history, notes) = read(file, named)?;
+    let (format, history, notes) = input::read(file, named)?;
     for note in notes {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{}{line}: {}", file.display(), note.message));
@@ -209,26 +215,6 @@ fn models() -> impl Iterator<Item = &'static str> {
 
 fn names(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleValuesParser {
     names.collect::<Vec<_>>().into()
-}
-
-/// Reads a file or stdin in blocks, in the format named or the one it looks like.
-fn read(path: &Path, format: Option<Format>) -> Result<(Format, History, Vec<Note>)> {
-    let read = if path.as_os_str() == "-" {
-        formats::read(std::io::stdin().lock(), format)
-    } else {
-        File::open(path).map_err(ReadError::Io).and_then(|file| formats::read(file, format))
-    };
-    let shown = path.display();
-    read.map_err(|error| match error {
-        ReadError::Parse(error) => anyhow::anyhow!("{shown}:{error}"),
-        ReadError::Io(error) if shown.to_string() == "-" => {
-            anyhow::Error::new(error).context("stdin cannot be read")
-        }
-        ReadError::Io(error) => {
-            let what = "cannot be read; give a run directory or a history file";
-            anyhow::Error::new(error).context(format!("{shown} {what}"))
-        }
-    })
 }
 
 fn show(args: &Args, verdict: &VerdictFile, report: &Report<'_>) -> u8 {

@@ -7,6 +7,7 @@ mod compare;
 mod convert;
 mod explain;
 mod hunt;
+mod input;
 mod interrupt;
 mod list;
 mod promote;

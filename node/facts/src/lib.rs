@@ -1,7 +1,9 @@
 //! What protocols, harness and judge say to each other, each fact once: the names of nodes
-//! ([`ids`]), what is known of a system ([`system`]), and what the nemesis writes into a history
-//! ([`remark`]). It never decides anything: rules over these facts stand where they are applied.
+//! ([`ids`]), what is known of a system ([`system`]), what the nemesis writes into a history
+//! ([`remark`]), and how text of others is shown ([`foreign`]). It never decides anything: rules
+//! over these facts stand where they are applied.
 
+pub mod foreign;
 pub mod ids;
 pub mod remark;
 pub mod system;

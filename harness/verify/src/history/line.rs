@@ -2,8 +2,10 @@
 //! It never keeps a field that docs/reference/history.md does not name.
 
 use super::json::{field, plain};
+use super::loose::Ends;
 use super::order::{NO_INDEX, Names};
 use super::scan::{INTEGER_MAX, ScanError, Scanner, TIME_MAX};
+use super::time::Written;
 use super::{Event, Field, Level, Process, Type};
 
 impl Event {
@@ -32,6 +34,8 @@ impl Event {
 enum Name {
     Index,
     Time,
+    /// The same as other programs call it.
+    TimeNs,
     Process,
     Type,
     F,
@@ -45,6 +49,7 @@ impl Name {
         Some(match name {
             "index" => Name::Index,
             "time" => Name::Time,
+            "t_ns" => Name::TimeNs,
             "process" => Name::Process,
             "type" => Name::Type,
             "f" => Name::F,
@@ -63,7 +68,8 @@ impl Name {
             Name::F => 1 << 4,
             Name::Error => 1 << 5,
             Name::Node => 1 << 6,
-            Name::Model(field) => 1 << (7 + field as u32),
+            Name::TimeNs => 1 << 7,
+            Name::Model(field) => 1 << (8 + field as u32),
         }
     }
 }
@@ -71,22 +77,26 @@ impl Name {
 /// Reads an event from a line.
 #[cfg(test)]
 pub(super) fn parse_line(line: &str, names: &mut Names) -> Result<Event, ScanError> {
-    read_event(&mut Scanner::new(line), names)
+    read_event(&mut Scanner::new(line), names).map(|(event, _)| event)
 }
 
 /// Reads an event, and nothing may follow it.
-pub(super) fn read_event(scanner: &mut Scanner<'_>, names: &mut Names) -> Result<Event, ScanError> {
+pub(super) fn read_event(
+    scanner: &mut Scanner<'_>,
+    names: &mut Names,
+) -> Result<(Event, Ends), ScanError> {
     let event = read_fields(scanner, names)?;
     scanner.end().map(|()| event)
 }
 
 /// Reads an event. Its index is [`NO_INDEX`] where none is given. Fields that
 /// docs/reference/history.md does not name are read over; null in an optional field is absence, but
-/// for values.
+/// for values. Where no `process` is said, `client` is its name.
 pub(super) fn read_fields(
     scanner: &mut Scanner<'_>,
     names: &mut Names,
-) -> Result<Event, ScanError> {
+) -> Result<(Event, Ends), ScanError> {
+    let mut ends = Ends::default();
     let mut event = Event::new(Process::Nemesis, Type::Info, names.none.clone());
     event.index = NO_INDEX;
     let mut seen = 0u32;
@@ -104,8 +114,16 @@ pub(super) fn read_fields(
             Name::Index => {
                 event.index = scanner.number_or_null(INTEGER_MAX)?.unwrap_or(NO_INDEX);
             }
-            Name::Time => event.set_time(scanner.number_or_null(TIME_MAX)?),
-            Name::Process => event.set_process(process(scanner)?),
+            Name::Time => ends.time = time(scanner)?,
+            Name::TimeNs => {
+                let ns = scanner.number_or_null(TIME_MAX)?.map(Written::Whole);
+                ends.time = ends.time.or(ns);
+            }
+            Name::Process => {
+                let (process, name) = process(scanner, names)?;
+                event.set_process(process);
+                ends.process = name;
+            }
             Name::Type => event.kind = kind(scanner)?,
             Name::F => event.f = names.get(&scanner.string()?),
             // Values repeat as names do not, so they are not shared.
@@ -125,6 +143,16 @@ pub(super) fn read_fields(
         }
         Ok(())
     })?;
+    event.set_time(ends.time.map(Written::ns));
+    if seen & Name::Process.bit() == 0
+        && let Some(name) = &client
+    {
+        seen |= Name::Process.bit();
+        match name.parse().ok().filter(|number| *number <= INTEGER_MAX) {
+            Some(number) => event.set_process(Process::Client(number)),
+            None => ends.process = Some(name.clone()),
+        }
+    }
     event.set_session(client.zip(seq));
     for (known, name) in [(Name::Process, "process"), (Name::Type, "type"), (Name::F, "f")] {
         if seen & known.bit() == 0 {
@@ -132,18 +160,33 @@ pub(super) fn read_fields(
             return Err(ScanError { at: 0, message, cut: false });
         }
     }
-    Ok(event)
+    Ok((event, ends))
 }
 
-fn process(scanner: &mut Scanner<'_>) -> Result<Process, ScanError> {
+/// A process; where it has a name and no number, that name.
+fn process(
+    scanner: &mut Scanner<'_>,
+    names: &mut Names,
+) -> Result<(Process, Option<super::Name>), ScanError> {
     if scanner.peek() == Some(b'"') {
-        let error = scanner.expected("a process: a whole number, or \"nemesis\"");
-        return match &*scanner.string()? {
-            "nemesis" | ":nemesis" => Ok(Process::Nemesis),
-            _ => Err(error),
-        };
+        let name = scanner.string()?;
+        let name = name.strip_prefix(':').unwrap_or(&name);
+        return Ok((Process::Nemesis, (name != "nemesis").then(|| names.get(name))));
     }
-    scanner.number(INTEGER_MAX).map(Process::Client)
+    scanner.number(INTEGER_MAX).map(|number| (Process::Client(number), None))
+}
+
+fn time(scanner: &mut Scanner<'_>) -> Result<Option<Written>, ScanError> {
+    const EXPECTED: &str =
+        "a time: nanoseconds, seconds with a fraction, or a date as ISO 8601 has it";
+    match scanner.peek() {
+        Some(b'n') => scanner.skip().map(|_| None),
+        Some(b'"') => {
+            let error = scanner.expected(EXPECTED);
+            Written::date(&scanner.string()?).map(Some).ok_or(error)
+        }
+        _ => scanner.number_text(Written::number, Written::Whole, EXPECTED).map(Some),
+    }
 }
 
 fn kind(scanner: &mut Scanner<'_>) -> Result<Type, ScanError> {

@@ -8,12 +8,15 @@ pub mod formats;
 mod json;
 mod line;
 mod lines;
+mod loose;
 pub mod nemesis;
 mod number;
 pub(crate) mod order;
+mod processes;
 pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
+mod time;
 mod value;
 
 use std::io::Read;

@@ -141,6 +141,28 @@ impl<'a> Scanner<'a> {
         })
     }
 
+    /// A number of any form that `read` can make something of; `short` makes it of a plain one.
+    pub fn number_text<T>(
+        &mut self,
+        read: impl Fn(&str) -> Option<T>,
+        short: impl Fn(u64) -> T,
+        expected: &str,
+    ) -> Scan<T> {
+        if let Some(number) = self.short_number() {
+            return Ok(short(number));
+        }
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return Err(self.expected(expected));
+        }
+        let start = self.at;
+        let text = self.digits_and_more();
+        read(text).ok_or_else(|| ScanError {
+            at: start,
+            message: format!("found `{}`, expected {expected}", shorten(text)),
+            cut: self.at == self.text.len(),
+        })
+    }
+
     /// A number of few digits and nothing else, as nearly all are. Otherwise nothing is read.
     fn short_number(&mut self) -> Option<u64> {
         self.peek();

@@ -43,16 +43,17 @@ fn errors_name_the_line_and_what_was_expected() {
     refused(b"\n\n{]\n", &["3:2: ", "expected a field's name"]);
     let line = |fields: &str| format!("{ASK}{{{fields}}}\n");
     refused(line("\"process\":-1").as_bytes(), &["2:12: ", "from 0"]);
-    refused(line("\"process\":\"x\"").as_bytes(), &["expected a process"]);
+    refused(line("\"process\":true").as_bytes(), &["whole number"]);
     refused(line("\"type\":\"done\"").as_bytes(), &["expected a type"]);
     refused(line("\"time\":1,\"time\":2").as_bytes(), &["`time` comes twice"]);
     refused(line("\"offset\":9007199254740993").as_bytes(), &["to 9007199254740992"]);
-    refused(line("\"time\":99999999999999999999999").as_bytes(), &["whole number"]);
-    refused(line("\"time\":1.5").as_bytes(), &["whole number"]);
+    refused(line("\"time\":99999999999999999999999").as_bytes(), &["expected a time"]);
+    refused(line("\"time\":-1.5").as_bytes(), &["expected a time"]);
     refused(line("\"level\":\"fresh\"").as_bytes(), &["expected a level"]);
     refused(line("\"f\":\"a\0b\"").as_bytes(), &["control character"]);
     refused(line(&format!("\"x\":{}", "[".repeat(9999))).as_bytes(), &["nest deeper"]);
-    refused(b"\x00\n", &["1:", "found `\\u{0}`"]);
+    refused(b"\x01\n", &["1:", "found `\\u{1}`"]);
+    refused(b"\x00\n", &["1: ", "no text"]);
     refused(b"{\"f\":\"\xff\"}\n", &["1:7: ", "UTF-8"]);
     refused(b"[1,2]\n", &["expected `{`"]);
 }
@@ -232,4 +233,39 @@ proptest! {
             prop_assert!(error.line >= 1 && !error.message.is_empty());
         }
     }
+}
+
+/// One history, told by programs that call things by other names.
+#[test]
+fn names_of_other_programs_are_read() {
+    let said = |who: &str, kind: &str, time: u64| {
+        format!(
+            "{{\"t_ns\":{time},{who},\"type\":\"{kind}\",\"f\":\"write\",\"key\":\"k\",\"value\":7}}\n"
+        )
+    };
+    let of = |who: [&str; 2]| {
+        let text = [
+            said(who[0], "invoke", 5),
+            said(who[1], "invoke", 6),
+            said(who[0], "ok", 7),
+            said(who[1], "ok", 8),
+        ];
+        let (history, notes) = History::parse(text.concat().as_bytes()).unwrap();
+        let (array, _) = History::parse(format!("[{}]", text.join(",")).as_bytes()).unwrap();
+        assert_eq!(history, array);
+        assert_eq!(history.events()[3].time(), Some(8));
+        let processes: Vec<u64> = history.operations().iter().map(|op| op.process).collect();
+        (processes, notes.into_iter().map(|note| note.message).collect::<Vec<_>>())
+    };
+    assert_eq!(of(["\"process\":4", "\"process\":9"]), (vec![4, 9], vec![]));
+    assert_eq!(of(["\"client\":4", "\"client\":9"]), (vec![4, 9], vec![]));
+    assert_eq!(of(["\"client\":\"c4\"", "\"client\":\"c9\""]), (vec![4, 9], vec![]));
+    assert_eq!(of(["\"process\":\"4\"", "\"process\":\"p9\""]), (vec![4, 9], vec![]));
+    let (processes, notes) = of(["\"process\":\"ann\"", "\"process\":\"bob\""]);
+    assert_eq!(processes, [0, 1]);
+    assert!(notes[0].contains("p0 is ann, p1 is bob"), "{notes:?}");
+    // Beside a process it is the session of an append.
+    let (processes, _) =
+        of(["\"process\":1,\"client\":\"s\",\"seq\":3", "\"process\":2,\"client\":4"]);
+    assert_eq!(processes, [1, 2]);
 }

@@ -5,6 +5,7 @@ use super::cut_note;
 use super::edn::line_feeds;
 use crate::history::line::read_fields;
 use crate::history::lines::Lines;
+use crate::history::loose::Loose;
 use crate::history::order::{Names, order, times_that_hold};
 use crate::history::scan::{ScanError, Scanner};
 use crate::history::{History, Note, ParseError};
@@ -13,7 +14,7 @@ use crate::history::{History, Note, ParseError};
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let (text, _) = super::edn::text(bytes)?;
     let mut names = Names::default();
-    let (mut events, mut lines) = (Vec::new(), Lines::default());
+    let (mut events, mut lines, mut loose) = (Vec::new(), Lines::default(), Loose::default());
     // The line of a place at or after the last one that was asked for.
     let (mut line, mut counted) = (1, 0);
     let mut line_of = |at: usize| {
@@ -27,7 +28,9 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     let read = scanner.elements(|scanner| {
         scanner.peek();
         start = scanner.here();
-        events.push(read_fields(scanner, &mut names)?);
+        let (event, ends) = read_fields(scanner, &mut names)?;
+        loose.push(events.len(), ends);
+        events.push(event);
         lines.push(line_of(start));
         Ok(())
     });
@@ -42,8 +45,10 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
             return Err(ParseError { line: line_of(at.max(start)), column: None, message });
         }
     };
+    let told = loose.settle(&mut events, &lines)?;
     let untimed = times_that_hold(&mut events, &lines);
     let (history, mut notes) = order(events, lines)?;
+    notes.extend(told);
     notes.extend(untimed);
     notes.extend(cut.map(cut_note));
     Ok((history, notes))

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::ReadError;
 use crate::history::line::read_event;
 use crate::history::lines::Lines;
+use crate::history::loose::Loose;
 use crate::history::order::{Names, order};
 use crate::history::scan::Scanner;
 use crate::history::{Event, History, Note, ParseError};
@@ -19,6 +20,10 @@ use crate::parallel;
 
 /// What is read from a file at a time: enough to keep every core busy between two reads.
 pub(super) const BLOCK_BYTES: usize = 32 << 20;
+
+/// A line has at most so many bytes: a read of a million entries has a fifth of that. Whatever goes
+/// on longer is no history, and would fill the memory.
+const LINE_BYTES_MAX: usize = 2 * BLOCK_BYTES;
 
 /// What one core parses at a time: long enough that handing it over costs nothing beside it.
 const PIECE_BYTES: usize = 1 << 20;
@@ -30,7 +35,7 @@ const LINE_BYTES_TYPICAL: usize = 120;
 pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
     read(Vec::new(), bytes).map_err(|error| match error {
         ReadError::Parse(error) => error,
-        ReadError::Io(_) => unreachable!("memory can always be read"),
+        ReadError::Io(_) | ReadError::Refused(_) => unreachable!("memory can always be read"),
     })
 }
 
@@ -52,6 +57,9 @@ pub(super) fn read(
         let end = memrchr(b'\n', &block).map_or(0, |at| at + 1);
         file.take(&block[..end])?;
         block.drain(..end);
+        if block.len() > LINE_BYTES_MAX {
+            return Err(file.too_long().into());
+        }
     }
 }
 
@@ -71,6 +79,7 @@ fn whole_lines(bytes: &[u8], wanted: usize) -> usize {
 #[derive(Default)]
 struct File {
     events: Vec<Event>,
+    loose: Loose,
     lines: Lines,
     /// How many lines were read, empty ones included.
     count: u64,
@@ -83,6 +92,7 @@ struct File {
 #[derive(Default)]
 struct Piece {
     events: Vec<Event>,
+    loose: Loose,
     lines: Lines,
     count: u64,
     cut_off: Option<u64>,
@@ -117,6 +127,7 @@ impl File {
         if let Some(wrong) = piece.wrong {
             return Err(ParseError { line: wrong.line + self.count, ..wrong });
         }
+        self.loose.append(piece.loose, self.events.len());
         if self.events.is_empty() {
             self.events = piece.events;
         } else {
@@ -129,8 +140,18 @@ impl File {
         Ok(())
     }
 
-    fn finish(self) -> Result<(History, Vec<Note>), ParseError> {
+    /// That the line which comes next is none.
+    fn too_long(&self) -> ParseError {
+        let most = LINE_BYTES_MAX >> 20;
+        let message =
+            format!("a line goes on for more than {most} MiB; expected JSON lines, one event each");
+        ParseError { line: self.count + 1, column: None, message }
+    }
+
+    fn finish(mut self) -> Result<(History, Vec<Note>), ParseError> {
+        let told = self.loose.settle(&mut self.events, &self.lines)?;
         let (history, mut notes) = order(self.events, self.lines)?;
+        notes.extend(told);
         if let Some(line) = self.cut_off {
             let message = "the last line is cut off; everything before it is judged";
             notes.push(Note { line: Some(line), message: message.into() });
@@ -172,7 +193,8 @@ fn piece(bytes: &[u8], buffer: Vec<Event>) -> Piece {
         }
         scanner.start(line);
         match read_event(&mut scanner, &mut names) {
-            Ok(event) => {
+            Ok((event, ends)) => {
+                piece.loose.push(piece.events.len(), ends);
                 piece.events.push(event);
                 piece.lines.push(piece.count);
             }
@@ -228,6 +250,17 @@ mod tests {
             let line = Some(index + index / 2_000 + 1);
             assert_eq!((whole.line_of(index), read.line_of(index)), (line, line));
         }
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused_early() {
+        let start = b"{\"process\":0,\"type\":\"invoke\",\"f\":\"tail\"}\n{\"process\":\"";
+        let endless = start.chain(std::io::repeat(b'x'));
+        let Err(ReadError::Parse(error)) = super::read(Vec::new(), endless) else {
+            panic!("it is refused")
+        };
+        assert_eq!(error.line, 2);
+        assert!(error.message.starts_with("a line goes on for more than 64 MiB"), "{error}");
     }
 
     #[test]

@@ -24,12 +24,13 @@ impl Meaning {
     /// start keys with an empty string.
     pub fn of_format(format: Format) -> Meaning {
         Meaning {
-            null_says_nothing: format == Format::Edn,
+            null_says_nothing: format.is_jepsens(),
             failed_cas_constrains: matches!(
                 format,
                 Format::PorcupineRegister | Format::PorcupineKv
             ),
-            initial: (format == Format::PorcupineKv).then(|| Value::Str("".into())),
+            initial: matches!(format, Format::PorcupineKv | Format::PorcupineOperations)
+                .then(|| Value::Str("".into())),
         }
     }
 

@@ -3,8 +3,11 @@
 
 pub mod array;
 pub mod edn;
+pub mod jepsen_text;
 pub mod jsonl;
 pub mod meaning;
+pub mod operations;
+mod packed;
 pub mod porcupine;
 pub mod write;
 
@@ -20,10 +23,16 @@ pub enum Format {
     JsonArray,
     /// Jepsen's and Knossos's EDN: maps, one after the other or in a vector.
     Edn,
+    /// Jepsen's history.txt: `3<TAB>:invoke<TAB>:cas<TAB>[1 2]`.
+    JepsenText,
     /// Porcupine's log of a register: `INFO jepsen.util - 3 :invoke :cas [1 2]`.
     PorcupineRegister,
     /// Porcupine's log of a key-value store: EDN maps with string keys.
     PorcupineKv,
+    /// Operations of a key-value store as Go programs write them for Porcupine.
+    PorcupineOperations,
+    /// Operations of etcd's robustness tests.
+    EtcdOperations,
 }
 
 /// A format's row: its name, what it is, and what reads it.
@@ -57,6 +66,12 @@ pub const FORMATS: &[Row] = &[
         parse: edn::parse,
     },
     Row {
+        format: Format::JepsenText,
+        name: "jepsen-text",
+        about: "Jepsen's history.txt: PROCESS, TYPE, F, VALUE and ERROR between tabs",
+        parse: jepsen_text::parse,
+    },
+    Row {
         format: Format::PorcupineRegister,
         name: "porcupine-register",
         about: "Porcupine's log of a register: INFO jepsen.util - PROCESS TYPE F VALUE",
@@ -67,6 +82,18 @@ pub const FORMATS: &[Row] = &[
         name: "porcupine-kv",
         about: "Porcupine's log of a key-value store: EDN maps with a key each",
         parse: edn::parse,
+    },
+    Row {
+        format: Format::PorcupineOperations,
+        name: "porcupine-operations",
+        about: "Porcupine's []Operation of a key-value store as JSON",
+        parse: operations::porcupine,
+    },
+    Row {
+        format: Format::EtcdOperations,
+        name: "etcd-operations",
+        about: "operations of etcd's robustness tests as JSON",
+        parse: operations::etcd,
     },
 ];
 
@@ -89,6 +116,13 @@ impl Format {
             rest.unwrap_or(b' ')
         };
         match bytes.first() {
+            Some(b'[' | b'{') if operations::is_one(bytes) => {
+                if operations::is_etcds(bytes) {
+                    Format::EtcdOperations
+                } else {
+                    Format::PorcupineOperations
+                }
+            }
             Some(b';' | b'(' | b'#') => Format::Edn,
             Some(b'[')
                 if matches!(inside(bytes), b'{' | b'#' | b';') && !has_quoted_names(bytes) =>
@@ -111,13 +145,19 @@ impl Format {
             {
                 Format::PorcupineRegister
             }
+            _ if jepsen_text::is_one(bytes) => Format::JepsenText,
             _ => Format::Jsonl,
         }
     }
 
+    /// Whether its values are written in EDN by Jepsen's tools, which take a nil as Jepsen does.
+    fn is_jepsens(self) -> bool {
+        matches!(self, Format::Edn | Format::JepsenText)
+    }
+
     /// A value as `--initial` gives it: EDN where the history is EDN, JSON otherwise.
     pub fn value(self, text: &str) -> Result<Value, String> {
-        if self == Format::Edn && text.trim() != "null" {
+        if self.is_jepsens() && text.trim() != "null" {
             return edn::value(text).map_err(|error| error.message);
         }
         let json = serde_json::from_str(text);
@@ -132,35 +172,65 @@ fn has_quoted_names(bytes: &[u8]) -> bool {
     matches!(inside.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'"'))
 }
 
-/// Reads a file in the format it looks like, and says which that was.
+/// Reads bytes, packed or not, in the format they look like, and says which that was.
 pub fn parse(bytes: &[u8]) -> Result<(Format, History, Vec<Note>), ParseError> {
-    let format = Format::recognise(bytes);
-    let (history, notes) = (format.row().parse)(bytes)?;
-    Ok((format, history, notes))
+    read(bytes, None).map_err(|error| match error {
+        ReadError::Parse(error) => error,
+        ReadError::Refused(message) => ParseError { line: 1, column: None, message },
+        ReadError::Io(_) => unreachable!("memory can always be read"),
+    })
 }
 
 /// Why a file or a stream is not a history.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// It is no text, or too much of it, or cannot be unpacked; what to do instead.
+    #[error("{0}")]
+    Refused(String),
 }
 
-/// Reads a file or a stream in this format, or in the one it looks like, and says which that was.
-/// Only JSON lines are read in blocks; other formats are held in memory whole.
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        match error.downcast::<packed::Refused>() {
+            Ok(packed::Refused(message)) => ReadError::Refused(message),
+            Err(error) => ReadError::Io(error),
+        }
+    }
+}
+
+/// What is held in memory whole has at most so many bytes: its events may take as much again.
+const WHOLE_BYTES_MAX: u64 = 1 << 30;
+
+/// Reads a file or a stream, packed or not, in this format or in the one it looks like, and says
+/// which that was. Only JSON lines are read in blocks; other formats are held in memory whole.
 pub fn read(
-    mut file: impl Read,
+    file: impl Read,
     format: Option<Format>,
 ) -> Result<(Format, History, Vec<Note>), ReadError> {
+    let mut file = packed::unpacked(file)?;
     let mut bytes = Vec::new();
     file.by_ref().take(jsonl::BLOCK_BYTES as u64).read_to_end(&mut bytes)?;
+    if let Some(what) = packed::stranger(&bytes) {
+        return Err(ReadError::Refused(what.into()));
+    }
     let format = format.unwrap_or_else(|| Format::recognise(&bytes));
     let (history, notes) = if format == Format::Jsonl {
         jsonl::read(bytes, file)?
     } else {
-        file.read_to_end(&mut bytes)?;
+        let rest = WHOLE_BYTES_MAX - bytes.len() as u64;
+        file.by_ref().take(rest + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > WHOLE_BYTES_MAX {
+            let name = format.row().name;
+            let most = WHOLE_BYTES_MAX >> 30;
+            return Err(ReadError::Refused(format!(
+                "a file in the format {name} is held in memory whole and has at most {most} GiB; \
+                 JSON lines may be longer, and so may a part of it"
+            )));
+        }
         (format.row().parse)(&bytes)?
     };
     Ok((format, history, notes))
@@ -184,12 +254,15 @@ mod tests {
         assert_eq!(of("garbage"), "jsonl");
         assert_eq!(of("\n [ {\"process\":0}]"), "json");
         assert_eq!(of("[]"), "json");
+        assert_eq!(of("[\n{\"ClientId\":0,\"Input\":{\"Op\":0}}]"), "porcupine-operations");
+        assert_eq!(of("{\"ClientId\":0,\"Input\": {\"Type\":\"txn\"}}"), "etcd-operations");
         assert_eq!(of("[{:type :invoke}]"), "edn");
         assert_eq!(of("; a comment\n[{:type :invoke}]"), "edn");
         assert_eq!(of("#jepsen.history.Op{:index 0}"), "edn");
         assert_eq!(of("({:type :invoke})"), "edn");
         assert_eq!(of("{:type :invoke, :f :get, :time 3, :key \"0\"}"), "edn");
         assert_eq!(of("{:type :invoke, :f :get, :key \"0\"}\n"), "porcupine-kv");
+        assert_eq!(of("0\t:invoke\t:read\tnil\n"), "jepsen-text");
         assert_eq!(of("INFO  jepsen.util - 0\t:invoke\t:read\tnil"), "porcupine-register");
     }
 

@@ -2,19 +2,21 @@
 //! keys of independent objects as `[k v]` tuples, and processes that may have names. It never takes
 //! a cas for a tuple.
 
-mod processes;
 mod reader;
 #[cfg(test)]
 mod tests;
 
-use processes::Processes;
 pub(super) use reader::line_feeds;
 use reader::{Edn, Reader, Wrong};
 
 use super::cut_note;
+use schism_facts::foreign::excerpt;
+
 use crate::history::lines::Lines;
+use crate::history::loose::{Ends, Loose};
 use crate::history::order::{NO_INDEX, Names, order, times_that_hold};
-use crate::history::scan::{INTEGER_MAX, TIME_MAX};
+use crate::history::scan::INTEGER_MAX;
+use crate::history::time::Written;
 use crate::history::{Event, History, Level, Name, Note, ParseError, Process, Type, Value};
 
 /// Reads EDN. A file that ends inside an event is noted.
@@ -28,35 +30,67 @@ pub fn parse(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
         Err(wrong) if wrong.cut || torn => cut = Some(read.line),
         Err(wrong) => return Err(wrong.error),
     }
-    let Read { mut events, lines, keys_told, processes, .. } = read;
-    let named = processes.number(&mut events);
-    let keyed = !keys_told && keyed(&events);
-    if keyed {
-        events.iter_mut().filter(|event| event.is_client()).for_each(split);
+    read.finish(cut)
+}
+
+impl Read {
+    /// What only all events together tell: whose names are numbers, which times give an order,
+    /// whether values are pairs with a key. `cut`: the line at which the file ends too early.
+    pub(super) fn finish(self, cut: Option<u64>) -> Result<(History, Vec<Note>), ParseError> {
+        let Read { mut events, lines, keys_told, loose, .. } = self;
+        let told = loose.settle(&mut events, &lines)?;
+        let keyed = !keys_told && keyed(&events);
+        if keyed {
+            events.iter_mut().filter(|event| event.is_client()).for_each(split);
+        }
+        let untimed = times_that_hold(&mut events, &lines);
+        let (history, mut notes) = order(events, lines)?;
+        notes.extend(untimed);
+        notes.extend(told);
+        if keyed {
+            let message = "every value is a pair, so the first of each was taken as a key";
+            notes.push(Note { line: None, message: message.into() });
+        }
+        notes.extend(cut.map(cut_note));
+        Ok((history, notes))
     }
-    let untimed = times_that_hold(&mut events, &lines);
-    let (history, mut notes) = order(events, lines)?;
-    notes.extend(untimed);
-    notes.extend(named.map(|message| Note { line: None, message }));
-    if keyed {
-        let message = "every value is a pair, so the first of each was taken as a key";
-        notes.push(Note { line: None, message: message.into() });
+
+    /// Takes fields as those of an event that stands on this line.
+    fn take(&mut self, line: u64, fields: Vec<(Edn, Edn)>) -> Result<(), String> {
+        let is_key = |name: &Edn| matches!(name, Edn::Keyword(word) if word == "key");
+        self.keys_told |= fields.iter().any(|(name, _)| is_key(name));
+        let (event, ends) = of_fields(fields, &mut self.names)?;
+        self.loose.push(self.events.len(), ends);
+        self.events.push(event);
+        self.lines.push(line);
+        Ok(())
     }
-    notes.extend(cut.map(cut_note));
-    Ok((history, notes))
+
+    /// The same, whose fields are given as EDN by name.
+    pub(super) fn take_texts(&mut self, line: u64, fields: &[(&str, &str)]) -> Result<(), String> {
+        let read = |(name, text): &(&str, &str)| {
+            let value = one(text).map_err(|wrong| {
+                format!("`{}` cannot be read as EDN: {}", excerpt(text), wrong.error.message)
+            })?;
+            Ok((Edn::Keyword((*name).into()), value))
+        };
+        let fields: Result<Vec<(Edn, Edn)>, String> = fields.iter().map(read).collect();
+        self.take(line, fields?)
+    }
 }
 
 /// One value, and nothing after it.
 pub fn value(text: &str) -> Result<Value, ParseError> {
+    one(text).map(Edn::into_value).map_err(|wrong| wrong.error)
+}
+
+fn one(text: &str) -> Result<Edn, Wrong> {
     let mut reader = Reader::new(text);
-    let mut read = || {
-        let value = reader.value()?;
-        match reader.peek()? {
-            None => Ok(value.into_value()),
-            Some(_) => Err(reader.wrong("nothing after the value")),
-        }
-    };
-    read().map_err(|wrong: Wrong| wrong.error)
+    let value = reader.value()?;
+    match reader.peek()? {
+        None => Ok(value),
+        Some(_) => Err(reader.wrong("nothing after the value")),
+    }
 }
 
 /// The text; true if it ends inside a character.
@@ -76,12 +110,13 @@ pub(super) fn text(bytes: &[u8]) -> Result<(&str, bool), ParseError> {
     }
 }
 
+/// Events as they are read.
 #[derive(Default)]
-struct Read {
+pub(super) struct Read {
     events: Vec<Event>,
     lines: Lines,
     names: Names,
-    processes: Processes,
+    loose: Loose,
     /// Some event has a `:key`, if only nil: values are not tuples.
     keys_told: bool,
     /// The line of the event that is being read.
@@ -115,26 +150,19 @@ fn event(reader: &mut Reader<'_>, read: &mut Read) -> Result<(), Wrong> {
         let message = "found a value, expected a map with :process, :type and :f".into();
         return Err(Wrong { error: ParseError { line, column: None, message }, cut: false });
     };
-    let is_key = |name: &Edn| matches!(name, Edn::Keyword(word) if word == "key");
-    read.keys_told |= fields.iter().any(|(name, _)| is_key(name));
-    let (event, process) = of_fields(fields, &mut read.names).map_err(|message| {
+    read.take(line, fields).map_err(|message| {
         let error = ParseError { line, column: None, message };
         Wrong { error, cut: false }
-    })?;
-    if let Some(name) = process {
-        read.processes.push(read.events.len(), name);
-    }
-    read.events.push(event);
-    read.lines.push(line);
-    Ok(())
+    })
 }
 
-/// The event; where its process has a name and no number, that name.
-fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<(Event, Option<Name>), String> {
+/// The event. Where no `:process` is said, `:client` is its name.
+fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<(Event, Ends), String> {
+    let mut ends = Ends::default();
     let mut event = Event::new(Process::Nemesis, Type::Info, names.get(""));
     event.index = NO_INDEX;
     let (mut process, mut kind, mut f) = (false, false, false);
-    let (mut client, mut seq, mut process_name) = (None, None, None);
+    let (mut client, mut seq) = (None, None);
     for (name, value) in fields {
         let Edn::Keyword(name) = name else { continue };
         let name = name.rsplit('/').next().unwrap_or_default();
@@ -154,8 +182,8 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<(Event, Optio
                     Edn::Plain(Value::Int(number)) if is_whole(number) => {
                         event.set_process(Process::Client(number as u64));
                     }
-                    Edn::Keyword(name) => process_name = Some(names.get(&name)),
-                    Edn::Plain(Value::Str(name)) => process_name = Some(name),
+                    Edn::Keyword(name) => ends.process = Some(names.get(&name)),
+                    Edn::Plain(Value::Str(name)) => ends.process = Some(name),
                     _ => {
                         return Err(format!(
                             "`:process` is neither a whole number from 0 to {INTEGER_MAX} nor a \
@@ -179,13 +207,8 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<(Event, Optio
                 f = true;
                 event.f = word(value, names);
             }
-            "time" => {
-                let time = match value {
-                    Edn::Plain(Value::Int(time)) => u64::try_from(time).ok(),
-                    _ => None,
-                };
-                event.set_time(time.filter(|time| *time <= TIME_MAX));
-            }
+            "time" => ends.time = time(value),
+            "t_ns" => ends.time = ends.time.or_else(|| time(value)),
             "index" => event.index = whole(value, name)?,
             "key" => event.set_key(Some(value.into_value())),
             "value" => match value {
@@ -213,13 +236,31 @@ fn of_fields(fields: Vec<(Edn, Edn)>, names: &mut Names) -> Result<(Event, Optio
             _ => {}
         }
     }
+    event.set_time(ends.time.map(Written::ns));
+    if let (false, Some(name)) = (process, &client) {
+        process = true;
+        match name.parse().ok().filter(|number| *number <= INTEGER_MAX) {
+            Some(number) => event.set_process(Process::Client(number)),
+            None => ends.process = Some(name.clone()),
+        }
+    }
     event.set_session(client.zip(seq));
     for (there, name) in [(process, "process"), (kind, "type"), (f, "f")] {
         if !there {
             return Err(format!("the field `:{name}` is missing"));
         }
     }
-    Ok((event, process_name))
+    Ok((event, ends))
+}
+
+/// A time, if it can be one.
+fn time(value: Edn) -> Option<Written> {
+    match value {
+        Edn::Plain(Value::Int(time)) => u64::try_from(time).ok().map(Written::Whole),
+        Edn::Plain(Value::Other(number)) => Written::number(&number),
+        Edn::Plain(Value::Str(text)) => Written::date(&text),
+        _ => None,
+    }
 }
 
 fn is_whole(number: i64) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
+use schism_facts::foreign::excerpt;
 
 use crate::history::{Event, Name, Process, Type};
 
@@ -18,6 +19,11 @@ pub(super) struct Processes {
 impl Processes {
     pub fn push(&mut self, at: usize, name: Name) {
         self.named.push((at, name));
+    }
+
+    /// Adds those of a piece of the file that begins after `before` events.
+    pub fn append(&mut self, piece: Processes, before: usize) {
+        self.named.extend(piece.named.into_iter().map(|(at, name)| (at + before, name)));
     }
 
     /// Gives clients with names a number each, and says which if a reader could not guess it.
@@ -84,6 +90,7 @@ fn told(numbers: &HashMap<Name, u64, FixedState>) -> String {
     all.sort_unstable();
     let more = if all.len() > TOLD_MAX { ", ..." } else { "" };
     let first = all.iter().take(TOLD_MAX);
-    let told: Vec<String> = first.map(|(number, name)| format!("p{number} is {name}")).collect();
+    let told: Vec<String> =
+        first.map(|(number, name)| format!("p{number} is {}", excerpt(name))).collect();
     format!("processes have names here, and numbers in what follows: {}{more}", told.join(", "))
 }
