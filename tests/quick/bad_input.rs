@@ -138,7 +138,7 @@ fn histories_that_no_model_can_read() {
         (append("1.5"), "h.jsonl:1: "),
         (append("9007199254740993"), "h.jsonl:1: "),
         (append("null"), "h.jsonl:1: "),
-        (format!("{one}\n{}\n", r#"{"process":0,"type":"ok","f":"append"}"#), "h.jsonl:3: "),
+        (format!("{one}\n{}\n", r#"{"process":0,"type":"ok","f":"append"}"#), "no `offset`"),
         (
             format!("{one}{}\n", r#"{"process":0,"type":"ok","f":"append","value":2,"offset":0}"#),
             "h.jsonl:2: ",

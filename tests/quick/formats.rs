@@ -128,6 +128,40 @@ fn a_store_directory_of_jepsens_is_its_history() {
     assert_eq!(done.stdout.lines().filter(|line| line.contains("write")).count(), 4);
 }
 
+/// What is asked may mean something else: a person says what it means, and no verdict is guessed.
+#[test]
+fn a_model_is_never_guessed_into_a_verdict() {
+    let bench = Bench::new();
+    let operation = |process: u64, f: &str, asks: &str, answers: &str| {
+        format!(
+            "{{:process {process}, :type :invoke, :f {f}, :value {asks}}}\n\
+             {{:process {process}, :type :ok, :f {f}, :value {answers}}}\n"
+        )
+    };
+    let puts = operation(0, ":enqueue", "7", "7") + &operation(0, ":enqueue", "8", "8");
+    let check = |text: &str, code: i32, words: &[&str]| {
+        bench.write("h.edn", text);
+        let done = bench.schism(&["check", "h.edn"]).exits(code);
+        for word in words {
+            assert!(done.stderr.contains(word), "`{word}` is not in {}", done.stderr);
+        }
+    };
+    let takes = |value| puts.clone() + &operation(1, ":dequeue", "nil", value);
+    for value in ["7", "8"] {
+        check(&takes(value), 2, &["--model", "queue (a first-in first-out queue"]);
+    }
+    bench.schism(&["check", "h.edn", "--model", "queue"]).exits(1);
+    let drained = puts.clone() + &operation(1, ":drain", "nil", "[7 8]");
+    check(&drained, 2, &["h.edn:5: ", "`drain`", "queue with enqueue, dequeue", "--model"]);
+    check(&operation(0, ":generate", "nil", "3"), 2, &["h.edn:1: ", "`generate`", "counter"]);
+    let bank = operation(0, ":read", "nil", "{:a 5, :b 5}");
+    check(&bank, 2, &["--model", "nothing but reads"]);
+    let again = operation(3, ":acquire", "nil", "nil").repeat(2);
+    check(&again, 2, &["--model", "mutex (a lock"]);
+    let elle = operation(0, ":txn", "[[:append 1 2]]", "[[:append 1 2]]");
+    check(&elle, 2, &["h.edn:1: ", "Elle's list-append"]);
+}
+
 /// Whoever wrote it called times and processes by other names.
 #[test]
 fn histories_of_other_programs_are_ordered_by_their_times() {

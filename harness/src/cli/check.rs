@@ -176,10 +176,17 @@ fn read_file(args: &Args, file: &Path) -> Result<(Format, CheckOptions, History)
     Ok((format, options, history))
 }
 
-/// `:LINE` of the operation that the model cannot read.
+/// `:LINE` of the operation that the model cannot read, or that none knows.
 fn place(error: &CheckError, history: &History) -> String {
-    let CheckError::Operation(error) = error else { return String::new() };
-    history.line_of(error.index).map(|line| format!(":{line}")).unwrap_or_default()
+    let index = match error {
+        CheckError::Operation(error) => Some(error.index),
+        CheckError::WhichModel(error) => error.index,
+        _ => None,
+    };
+    index
+        .and_then(|index| history.line_of(index))
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default()
 }
 
 /// What the format means by itself, changed by what was asked for.

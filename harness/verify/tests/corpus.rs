@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use schism_verify::history::formats;
 use schism_verify::verdict::Verdict;
-use schism_verify::{CheckOptions, CheckResult, History, check};
+use schism_verify::{CheckError, CheckOptions, CheckResult, History, check};
 
 /// One row of a manifest.
 struct Row {
@@ -74,9 +74,15 @@ fn judge(row: &Row, algorithm: Option<&str>) -> (History, CheckResult) {
     let named = CheckOptions { model: Some(row.model.clone()), ..options.clone() };
     let result = check(&history, &named).unwrap_or_else(|e| panic!("{name}: {e}"));
     if !history.operations().is_empty() {
-        let inferred = check(&history, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(inferred.model, result.model, "{name}");
-        assert_eq!(inferred.verdict.word(), result.verdict.word(), "{name}");
+        match check(&history, &options) {
+            // It may be a queue that keeps no order.
+            Err(CheckError::WhichModel(_)) if row.model == "queue" => {}
+            inferred => {
+                let inferred = inferred.unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!(inferred.model, result.model, "{name}");
+                assert_eq!(inferred.verdict.word(), result.verdict.word(), "{name}");
+            }
+        }
     }
     assert_eq!(result.verdict.word(), row.expected, "{name}: {result:?}");
     (history, result)

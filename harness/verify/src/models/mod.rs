@@ -13,14 +13,16 @@ pub mod log;
 pub mod multi_register;
 pub mod mutex;
 pub mod queue;
+pub mod recognise;
 pub mod register;
 pub mod row;
 pub mod set;
 pub mod spec;
 
+pub use recognise::Unrecognised;
 pub use row::{Ending, MALFORMED, Model, NO_ANSWER, Operation, Proves, UNREADABLE};
 
-use crate::history::{Event, History, Process, Type, Value};
+use crate::history::History;
 use consensus::Consensus;
 use counter::Counter;
 use kv::Kv;
@@ -46,7 +48,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a totally ordered log: append, append-if, read, tail",
         operations: log::OPERATIONS,
-        fits: |history| !oks(history).any(|event| lacks_offset(event) || answers_no_list(event)),
+        fits: recognise::log,
         check: log::check,
         ending: Ending::ReadEveryNode,
         barrier: Some("append"),
@@ -56,7 +58,7 @@ pub const MODELS: &[Model] = &[
         aliases: &["cas-register"],
         about: "a register: write, read, cas",
         operations: register::OPERATIONS,
-        fits: |_| true,
+        fits: recognise::register,
         check: |call| readable(&Register::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -66,7 +68,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "several registers changed at once: txn of reads and writes",
         operations: multi_register::OPERATIONS,
-        fits: |_| true,
+        fits: |_| Ok(()),
         check: |call| readable(&MultiRegister::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -76,7 +78,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a key-value store: get, put, append, delete, cas",
         operations: kv::OPERATIONS,
-        fits: |_| true,
+        fits: recognise::kv,
         check: |call| readable(&Kv::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -86,7 +88,7 @@ pub const MODELS: &[Model] = &[
         aliases: &["fifo-queue"],
         about: "a first-in first-out queue: enqueue, dequeue",
         operations: queue::QUEUE_OPERATIONS,
-        fits: |_| true,
+        fits: recognise::queue,
         check: |call| readable(&Queue::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -96,7 +98,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a stack: push, pop",
         operations: queue::STACK_OPERATIONS,
-        fits: |_| true,
+        fits: |_| Ok(()),
         check: |call| readable(&Queue { is_stack: true, ..Queue::default() }, call),
         ending: Ending::None,
         barrier: None,
@@ -106,10 +108,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a set: add, remove, contains, read of all",
         operations: set::OPERATIONS,
-        fits: |history| {
-            history.events().iter().any(|event| event.element().is_some())
-                || oks(history).any(answers_list)
-        },
+        fits: recognise::set,
         check: |call| readable(&Set::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -119,10 +118,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a counter: add, read",
         operations: counter::OPERATIONS,
-        fits: |history| {
-            oks(history)
-                .any(|event| &*event.f == "read" && matches!(event.value, Some(Value::Int(_))))
-        },
+        fits: recognise::counter,
         check: |call| readable(&Counter::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -132,7 +128,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "a lock: acquire, release",
         operations: mutex::OPERATIONS,
-        fits: |_| true,
+        fits: recognise::mutex,
         check: |call| readable(&Mutex::default(), call),
         ending: Ending::None,
         barrier: None,
@@ -142,7 +138,7 @@ pub const MODELS: &[Model] = &[
         aliases: &[],
         about: "one value decided for each key: propose",
         operations: consensus::OPERATIONS,
-        fits: |_| true,
+        fits: |_| Ok(()),
         check: |call| readable(&Consensus, call),
         ending: Ending::AskEveryKey,
         barrier: None,
@@ -157,81 +153,15 @@ pub fn named(name: &str) -> Option<&'static Model> {
 /// The first model that knows all of these operations. None: no model does, or there are none.
 pub fn knowing<'a>(operations: impl IntoIterator<Item = &'a str>) -> Option<&'static Model> {
     let used: Vec<&str> = operations.into_iter().collect();
-    let knows_all = |model: &&Model| used.iter().all(|f| model.operation(f).is_some());
-    if used.is_empty() { None } else { MODELS.iter().find(knows_all) }
-}
-
-/// The operations of a history, each once.
-fn used(history: &History) -> Vec<&str> {
-    let mut used: Vec<&str> = Vec::new();
-    for event in history.events() {
-        if event.process() != Process::Nemesis && !used.contains(&&*event.f) {
-            used.push(&event.f);
-        }
-    }
-    used
+    if used.is_empty() { None } else { MODELS.iter().find(|model| model.knows_all(&used)) }
 }
 
 /// The first model that knows all operations of the history, whatever their answers look like.
 pub fn asked(history: &History) -> Option<&'static Model> {
-    knowing(used(history))
+    knowing(recognise::used(history))
 }
 
-/// The first model that knows every operation of the history and that it looks like. None: no
-/// model does, or there is not enough to tell.
+/// The model that [`recognise::recognise`] finds, if it does.
 pub fn infer(history: &History) -> Option<&'static Model> {
-    let used = used(history);
-    let knows_all = |model: &&Model| used.iter().all(|f| model.operation(f).is_some());
-    let fits = |model: &&Model| (model.fits)(history);
-    if used.is_empty() { None } else { MODELS.iter().filter(knows_all).find(fits) }
-}
-
-fn oks(history: &History) -> impl Iterator<Item = &Event> {
-    let client = |event: &&Event| event.process() != Process::Nemesis;
-    history.events().iter().filter(client).filter(|event| event.kind == Type::Ok)
-}
-
-/// An append that happened must have one.
-fn lacks_offset(event: &Event) -> bool {
-    let says_no = event.value == Some(Value::Bool(false));
-    event.f.starts_with("append") && event.offset().is_none() && !says_no
-}
-
-fn answers_list(event: &Event) -> bool {
-    &*event.f == "read" && matches!(event.value, Some(Value::List(_)))
-}
-
-fn answers_no_list(event: &Event) -> bool {
-    &*event.f == "read" && !matches!(event.value, Some(Value::List(_)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_told_apart_by_what_is_asked_and_answered() {
-        let of = |lines: &[(&str, &str)]| {
-            let event = |(at, (f, answer)): (usize, &(&str, &str))| {
-                let invoke = format!(r#"{{"process":{at},"type":"invoke","f":"{f}"}}"#);
-                format!("{invoke}\n{{\"process\":{at},\"type\":\"ok\",\"f\":\"{f}\"{answer}}}\n")
-            };
-            let text: String = lines.iter().enumerate().map(event).collect();
-            let (history, _) = History::parse(text.as_bytes()).unwrap();
-            infer(&history).map(|model| model.name)
-        };
-        assert_eq!(of(&[("append", r#","offset":0"#), ("read", r#","value":[1]"#)]), Some("log"));
-        assert_eq!(of(&[("read", r#","value":1"#), ("write", "")]), Some("register"));
-        assert_eq!(of(&[("append", ""), ("get", "")]), Some("kv"));
-        assert_eq!(of(&[("append", "")]), Some("kv"));
-        assert_eq!(of(&[("add", r#","element":1"#)]), Some("set"));
-        assert_eq!(of(&[("add", ""), ("read", r#","value":[1]"#)]), Some("set"));
-        assert_eq!(of(&[("add", ""), ("read", r#","value":1"#)]), Some("counter"));
-        assert_eq!(of(&[("add", r#","value":1"#)]), None);
-        assert_eq!(of(&[("release", "")]), Some("mutex"));
-        assert_eq!(of(&[("pop", "")]), Some("stack"));
-        assert_eq!(of(&[("propose", r#","value":1"#)]), Some("consensus"));
-        assert_eq!(of(&[("fly", "")]), None);
-        assert_eq!(of(&[]), None);
-    }
+    recognise::recognise(history).ok()
 }

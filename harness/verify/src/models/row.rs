@@ -5,14 +5,17 @@
 use super::spec::{Call, Spec};
 use crate::history::{Event, Field, History, Type};
 
+/// Whether a history that has only operations of a model looks like it; if not, what is missing.
+pub type Fits = Result<(), &'static str>;
+
 pub struct Model {
     /// Its name, as in `--model`.
     pub name: &'static str,
     pub aliases: &'static [&'static str],
     pub about: &'static str,
     pub operations: &'static [Operation],
-    /// Where several models know the operations: whether this history looks like this one's.
-    pub fits: fn(&History) -> bool,
+    /// Whether a history of these operations looks like this model's; if not, what is missing.
+    pub fits: fn(&History) -> Fits,
     /// Whether the judge can read an operation with its answer; if not, what is wrong with it.
     pub check: fn(&Call<'_>) -> Result<(), String>,
     /// How a run of it ends.
@@ -81,6 +84,10 @@ pub enum Ending {
 impl Model {
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name)
+    }
+
+    pub(super) fn knows_all(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.operation(name).is_some())
     }
 
     pub fn names(&self) -> Vec<&'static str> {

@@ -31,8 +31,9 @@ use crate::budget::{Meter, timed};
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 use crate::models::consensus::Consensus;
+use crate::models::recognise::recognise;
 use crate::models::spec::Spec;
-use crate::models::{Model, infer, named};
+use crate::models::{Model, named};
 use judged::Judged;
 use log::LogMonitor;
 use models::{Configured, OBJECTS};
@@ -49,10 +50,10 @@ pub(super) const CHECKER: Checker = Checker {
 fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
     let history = &evidence.history;
     let unknown = |reason: String| CheckResult::unknown(history.operations().len() as u64, reason);
-    match infer(history) {
-        None => unknown("no model knows these operations".into()),
-        Some(model) if model.name == "log" => log::fed(LogMonitor::new(), history, None),
-        Some(_) => find(history, &CheckOptions::default())
+    match recognise(history) {
+        Err(error) => unknown(error.to_string()),
+        Ok(model) if model.name == "log" => log::fed(LogMonitor::new(), history, None),
+        Ok(_) => find(history, &CheckOptions::default())
             .unwrap_or_else(|error| unknown(error.to_string())),
     }
 }
@@ -137,7 +138,7 @@ fn configured(model: &Model, options: &CheckOptions) -> Result<Box<dyn Configure
 fn choose(history: &History, options: &CheckOptions) -> Result<&'static Model, CheckError> {
     match &options.model {
         Some(name) => named(name).ok_or_else(|| CheckError::NoSuchModel { name: name.clone() }),
-        None => infer(history).ok_or(CheckError::WhichModel),
+        None => Ok(recognise(history)?),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::history::formats::Format;
 use crate::history::formats::meaning::Meaning;
 use crate::history::{History, Type, Value};
-use crate::models::{MODELS, ModelError};
+use crate::models::{MODELS, ModelError, Unrecognised};
 use crate::progress::Progress;
 
 /// Whether a failed cas says something.
@@ -58,8 +58,8 @@ impl Default for CheckOptions {
 pub enum CheckError {
     #[error("`{name}` is no model; there are {}", names())]
     NoSuchModel { name: String },
-    #[error("the operations do not tell which model this is; name it with --model: {}", names())]
-    WhichModel,
+    #[error(transparent)]
+    WhichModel(#[from] Unrecognised),
     #[error(transparent)]
     Operation(#[from] ModelError),
     #[error("{message}; write `schism check FILE --to jsonl` anew, or take the remark out")]
