@@ -71,11 +71,18 @@ pub struct Args {
 impl Args {
     /// Those flags that say how a history is judged, of all that were given.
     fn judging(&self) -> Vec<&'static str> {
+        let what_it_means =
+            [("--initial", self.initial.is_some()), ("--failed-cas", self.failed_cas.is_some())];
+        let mut given = self.deciding();
+        given.extend(what_it_means.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag));
+        given
+    }
+
+    /// The same without those that say what the file means, which a converted file says as well.
+    fn deciding(&self) -> Vec<&'static str> {
         let given = [
             ("--model", self.model.is_some()),
-            ("--initial", self.initial.is_some()),
             ("--algorithm", self.algorithm.is_some()),
-            ("--failed-cas", self.failed_cas.is_some()),
             ("--budget", self.budget.is_some()),
             ("--memory", self.memory.is_some()),
         ];
@@ -86,10 +93,11 @@ impl Args {
 /// Judges; for a run directory with what its workload asks.
 pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     if let Some(to) = &args.to {
-        let flags = args.judging();
+        let flags = args.deciding();
         if !flags.is_empty() && !convert::is_judged(to) {
             bail!(
-                "`--to {to}` writes the history as it is and judges nothing, so leave out {}",
+                "`--to {to}` writes the history and what it means, and judges nothing, so leave out \
+                 {}",
                 flags.join(", ")
             );
         }

@@ -2,6 +2,8 @@
 //! It never guesses from a file's name.
 
 pub mod array;
+#[cfg(test)]
+mod conversions;
 pub mod edn;
 pub mod jepsen_text;
 pub mod jsonl;
