@@ -6,10 +6,11 @@ mod refusals;
 
 use std::time::Duration;
 
+use schism_facts::foreign::message;
 use schism_verify::checkers::CHECKERS;
 use schism_verify::history::nemesis::{Said, final_reads_at};
 use schism_verify::history::{History, Type};
-use schism_verify::verdict::{Kind, Verdict};
+use schism_verify::verdict::{Anomaly, Kind, Verdict};
 use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
 use crate::action::NodeId;
@@ -184,7 +185,7 @@ pub fn worst_exit(codes: impl IntoIterator<Item = u8>) -> u8 {
 
 fn reason(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Unknown { reason } => Some(reason.clone()),
+        Verdict::Unknown { reason } => Some(message(reason).into_owned()),
         Verdict::Valid | Verdict::Violated(_) => None,
     }
 }
@@ -199,12 +200,18 @@ fn check_file(result: &CheckResult) -> CheckFile {
         elapsed_ms: result.elapsed.as_secs_f64() * 1e3,
         operations: result.operations,
         anomalies: match &result.verdict {
-            Verdict::Violated(anomalies) => anomalies.clone(),
+            Verdict::Violated(anomalies) => anomalies.iter().map(told).collect(),
             Verdict::Valid | Verdict::Unknown { .. } => Vec::new(),
         },
-        notes: result.notes.clone(),
+        notes: result.notes.iter().map(|note| message(note).into_owned()).collect(),
         lost: result.lost,
     }
+}
+
+/// What stands in a verdict is for people, whatever the values are that it quotes.
+fn told(anomaly: &Anomaly) -> Anomaly {
+    let explanation = message(&anomaly.explanation).into_owned();
+    Anomaly { explanation, ..anomaly.clone() }
 }
 
 /// Counts every operation; latencies are those of ok operations of clients, final reads apart.
@@ -246,8 +253,6 @@ pub fn quantile_ms(ascending: &[u64], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use schism_verify::verdict::Anomaly;
-
     use super::*;
 
     fn violated(kind: Kind) -> Verdict {

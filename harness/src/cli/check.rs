@@ -234,7 +234,7 @@ fn names(names: impl Iterator<Item = &'static str>) -> clap::builder::PossibleVa
 
 fn show(args: &Args, verdict: &VerdictFile, report: &Report<'_>) -> u8 {
     if args.json {
-        screen::show(&String::from_utf8_lossy(&pretty(verdict)));
+        screen::document(&pretty(verdict));
     } else {
         screen::show(&terminal::summary(report, screen::width(), screen::colour()));
     }

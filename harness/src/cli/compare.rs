@@ -75,7 +75,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     let rows: Vec<&Row> = drawn.iter().map(|(row, _)| row).collect();
     if args.json {
         let document = serde_json::json!({ "workload": first.name, "seed": seed, "runs": rows });
-        screen::show(&String::from_utf8_lossy(&pretty(&document)));
+        screen::document(&pretty(&document));
     } else {
         screen::show(&table(&rows, args.markdown));
         screen::remark(&format!("page: {}", page.display()));

@@ -121,7 +121,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     let scores: Vec<Score> =
         rows.iter().enumerate().map(|(place, row)| score(args, place, row, &shown)).collect();
     if args.json {
-        screen::show(&String::from_utf8_lossy(&pretty(&serde_json::json!({ "hunt": scores }))));
+        screen::document(&pretty(&serde_json::json!({ "hunt": scores })));
     } else {
         screen::show(&table(&scores, args.markdown));
     }

@@ -40,7 +40,7 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> u8 {
             ((*kind).to_string(), rows.collect())
         });
         let all: serde_json::Map<String, serde_json::Value> = all.collect();
-        screen::show(&String::from_utf8_lossy(&pretty(&all)));
+        screen::document(&pretty(&all));
         return EXIT_VALID;
     }
     let mut text = String::new();

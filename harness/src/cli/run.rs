@@ -175,5 +175,5 @@ fn show_json(verdicts: &[VerdictFile], several: bool) {
         [one] if !several => pretty(one),
         _ => pretty(&serde_json::json!({ "runs": verdicts })),
     };
-    screen::show(&String::from_utf8_lossy(&document));
+    screen::document(&document);
 }

@@ -1,8 +1,9 @@
 //! The frame of a page: one file, no network, no script, light and dark, for a screen and for
 //! paper. It never lets text from outside through unescaped: maud escapes, pictures escape
-//! themselves.
+//! themselves, and what is hidden is shown.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use schism_facts::foreign::visible;
 
 pub const STYLE: &str = include_str!("style.css");
 
@@ -21,7 +22,7 @@ pub fn page(title: &str, own_style: &str, body: &Markup) -> String {
             body { (body) }
         }
     };
-    markup.into_string()
+    visible(&markup.into_string()).into_owned()
 }
 
 /// What stands in a `<figure>`: a picture, what its colours mean (class of the swatch, words), and

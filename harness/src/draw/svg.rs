@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use schism_facts::foreign::on_one_line;
+
 use super::text::cut;
 
 /// All pictures are drawn on this width and scaled by the page: wide enough for 60 s of strikes
@@ -97,17 +99,16 @@ pub fn num(value: f64) -> String {
     if tenths.fract() == 0.0 { format!("{tenths:.0}") } else { format!("{tenths:.1}") }
 }
 
-/// Text made harmless in elements and attributes.
+/// Text made harmless in elements and attributes, of HTML and of XML.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in on_one_line(text).chars() {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            c if c.is_control() => safe.push('\u{fffd}'), // XML knows no control characters
             c => safe.push(c),
         }
     }

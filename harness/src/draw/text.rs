@@ -1,12 +1,16 @@
 //! Text cut and wrapped to its room, counted in characters: nothing here measures a font.
 
-/// At most `chars_max` characters, control characters made visible, the cut shown.
+use schism_facts::foreign::on_one_line;
+
+/// At most `chars_max` characters, hidden ones made visible, the cut shown.
 pub fn cut(text: &str, chars_max: usize) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
-    if text.chars().count() <= chars_max {
-        return clean.collect();
+    // What is shown is never shorter than what it shows, which may be long.
+    let end = text.char_indices().nth(chars_max).map(|(at, c)| at + c.len_utf8());
+    let shown = on_one_line(&text[..end.unwrap_or(text.len())]);
+    if shown.chars().count() <= chars_max {
+        return shown.into_owned();
     }
-    let mut short: String = clean.take(chars_max.saturating_sub(1)).collect();
+    let mut short: String = shown.chars().take(chars_max.saturating_sub(1)).collect();
     short.push('…');
     short
 }
@@ -36,7 +40,7 @@ mod tests {
     fn text_is_cut_and_wrapped_at_the_room_there_is() {
         assert_eq!(
             (&*cut("four", 4), &*cut("fives", 4), &*cut("a\u{1b}[", 9)),
-            ("four", "fiv…", "a\u{fffd}[")
+            ("four", "fiv…", "a\\u{1b}[")
         );
         assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
         assert_eq!(wrap("a longerword b", 4), ["a", "longerword", "b"]);

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use schism_facts::foreign::visible;
+
 use super::Report;
 use crate::draw::svg::escape;
 use crate::store::verdict_file::CheckFile;
@@ -45,10 +47,11 @@ pub fn xml(report: &Report<'_>) -> String {
     let tests = verdict.checks.len() + 1;
     let counts = format!(r#"tests="{tests}" failures="{failures}" errors="{errors}""#);
     let name = escape(&suite);
-    format!(
+    let suites = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  \
          <testsuite name=\"{name}\" {counts}>\n{cases}  </testsuite>\n</testsuites>\n"
-    )
+    );
+    visible(&suites).into_owned()
 }
 
 fn case(out: &mut String, suite: &str, name: &str, ms: f64, body: &str) {

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use schism_facts::foreign::{on_one_line, visible};
+
 use super::{Report, words};
 
 /// Violations told in full: a summary is read at a glance.
@@ -63,13 +65,13 @@ pub fn summary(report: &Report<'_>) -> String {
         let command = verdict.replay.replace(['`', '\n'], " ").replace('<', "&lt;");
         let _ = writeln!(out, "\nSee it again: `{command}`");
     }
-    out
+    visible(&out).into_owned()
 }
 
 /// Text that stays text in a line or a cell.
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in on_one_line(&text.replace('\n', " ")).chars() {
         match c {
             '<' => safe.push_str("&lt;"),
             '&' => safe.push_str("&amp;"),
@@ -77,7 +79,6 @@ fn plain(text: &str) -> String {
                 safe.push('\\');
                 safe.push(c);
             }
-            c if c.is_control() => safe.push(' '),
             c => safe.push(c),
         }
     }

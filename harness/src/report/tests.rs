@@ -1,5 +1,7 @@
 //! Every renderer over small and hostile runs.
 
+use proptest::prelude::*;
+use schism_facts::foreign::is_hidden;
 use schism_verify::History;
 use schism_verify::history::{Event, Process, Type, Value};
 use schism_verify::verdict::{Anomaly, KINDS, Kind};
@@ -131,48 +133,93 @@ fn no_line_is_wider_than_the_terminal_and_plain_means_plain() {
     assert!(terminal::summary(&sample.report(), 100, true).contains("\u{1b}[31;1mVIOLATED"));
 }
 
-#[test]
-fn text_from_outside_is_escaped_everywhere() {
-    let hostile = "<script>alert(1)</script>\"'&\u{1b}[2J";
+/// The same run, in which everybody says this wherever somebody may say anything.
+fn everywhere(said: &str) -> (Vec<Event>, VerdictFile) {
     let (mut events, mut verdict) = stale();
     for event in &mut events {
         if event.process() != Process::Nemesis {
-            let value = Some(Value::Str(hostile.into()));
-            (event.f, event.node) = (hostile.into(), Some(hostile.into()));
+            let value = Some(Value::Str(said.into()));
+            (event.f, event.node) = (said.into(), Some(said.into()));
             event.set_key(value.clone());
             event.value = value;
-            event.set_error(Some(hostile.into()));
+            event.set_error(Some(said.into()));
         } else if &*event.f == "partition" {
-            event.f = hostile.into();
+            event.f = said.into();
             let Some(Value::Other(text)) = &event.value else { continue };
-            let text = text.replace("halves", "</title></svg><script>halves");
-            event.value = Some(Value::Other(text.into()));
+            let mut json: serde_json::Value = serde_json::from_str(text).unwrap();
+            json["describe"] = json!(said);
+            event.value = Some(Value::from_json(&json));
         }
     }
     for check in &mut verdict.checks {
-        (check.name, check.model) = (hostile.into(), Some(hostile.into()));
-        check.reason = Some(hostile.into());
-        check.anomalies.iter_mut().for_each(|anomaly| anomaly.explanation = hostile.into());
+        (check.name, check.model) = (said.into(), Some(said.into()));
+        check.reason = Some(said.into());
+        check.notes = vec![said.into()];
+        check.anomalies.iter_mut().for_each(|anomaly| anomaly.explanation = said.into());
     }
-    (verdict.workload, verdict.system, verdict.replay) =
-        (hostile.into(), hostile.into(), hostile.into());
-    (verdict.bug, verdict.reason) = (Some(hostile.into()), Some(hostile.into()));
-    (verdict.faults[0].fault, verdict.faults[0].effect) = (hostile.into(), hostile.into());
-    for word in ["violated", "unknown", hostile] {
+    (verdict.workload, verdict.system, verdict.replay) = (said.into(), said.into(), said.into());
+    (verdict.bug, verdict.reason) = (Some(said.into()), Some(said.into()));
+    (verdict.faults[0].fault, verdict.faults[0].effect) = (said.into(), said.into());
+    (events, verdict)
+}
+
+/// The page, JUnit, Markdown and the terminal, for each verdict.
+fn outputs(said: &str) -> Vec<[String; 4]> {
+    let (events, mut verdict) = everywhere(said);
+    let of = |word: &str| {
         verdict.verdict = word.into();
-        let render = |report: &Report<'_>| {
-            let environment = json!({"os": hostile});
+        with(&events, &verdict, |report| {
+            let environment = json!({"os": said});
             let mut report = *report;
-            (report.environment, report.directory) = (&environment, hostile);
+            (report.environment, report.directory) = (&environment, said);
             report.workload = None; // so that nodes are those of the history
-            [html::page(&report), junit::xml(&report), markdown::summary(&report)]
-        };
-        for page in with(&events, &verdict, render) {
-            assert!(!page.contains("<script"), "{page}");
+            let text = terminal::summary(&report, 100, false);
+            [html::page(&report), junit::xml(&report), markdown::summary(&report), text]
+        })
+    };
+    ["violated", "unknown", said].map(of).into()
+}
+
+#[test]
+fn text_from_outside_is_escaped_everywhere() {
+    for said in ["<script>alert(1)</script>\"'&\u{1b}[2J", "</title></svg><script>halves"] {
+        for [page, junit, markdown, text] in outputs(said) {
+            for page in [page, junit, markdown] {
+                assert!(!page.contains("<script"), "{page}");
+            }
+            assert!(!text.contains('\u{1b}'), "{text:?}");
         }
-        let text = with(&events, &verdict, |report| terminal::summary(report, 100, false));
-        assert!(!text.contains('\u{1b}'), "{text:?}");
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever somebody says, all of it is seen: nothing repaints a terminal, turns the direction
+    /// of writing round, or makes XML of what is none.
+    #[test]
+    fn nothing_is_hidden_in_any_output(parts in prop::collection::vec(hidden_or_not(), 1..8)) {
+        for [page, junit, markdown, text] in outputs(&parts.concat()) {
+            for (name, output) in
+                [("page", page), ("junit", junit), ("markdown", markdown), ("terminal", text)]
+            {
+                let found = output.chars().find(|c| is_hidden(*c) && !"\n\t".contains(*c));
+                prop_assert_eq!(found, None, "in the {}", name);
+            }
+        }
+    }
+}
+
+fn hidden_or_not() -> impl Strategy<Value = String> {
+    let hidden = "\0\u{1}\u{7}\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{200b}\u{200f}\u{2028}\u{202e}\u{2066}\u{feff}\u{fff9}\
+        \u{fffe}\u{ffff}\u{1ffff}\u{fdd0}\u{e0001}";
+    let hidden: Vec<char> = hidden.chars().collect();
+    let any = any::<char>();
+    prop_oneof![
+        prop::sample::select(hidden).prop_map(String::from),
+        any.prop_map(String::from),
+        Just("word \n\t\u{1b}[2J".to_owned()),
+    ]
 }
 
 #[test]

@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// So many characters of what somebody else wrote tell which it is.
 const EXCERPT_CHARS: usize = 80;
 
+/// The longest of our own messages has some hundred bytes; lists in an explanation may have more.
+const MESSAGE_BYTES_MAX: usize = 2400;
+
 /// The same text, in which whatever is not simply seen is written as its number: control
 /// characters, what turns the direction of writing round, what has no width, and what is no
 /// character at all, which XML does not allow. Line feeds and tabs stay.
@@ -41,6 +44,32 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
         None => on_one_line(text),
         Some((end, _)) => format!("{}...", on_one_line(&text[..end])).into(),
     }
+}
+
+/// A message for people, whatever stands in it: seen as it is, and never megabytes of what it
+/// quotes. Its beginning says what is wrong, its end what to do.
+///
+/// ```
+/// use schism_facts::foreign::message;
+/// let long = format!("found {}; expected less", "x".repeat(1 << 20));
+/// let shown = message(&long);
+/// assert!(shown.starts_with("found xx") && shown.ends_with("xx; expected less"));
+/// assert!(shown.len() < 3000);
+/// ```
+pub fn message(text: &str) -> Cow<'_, str> {
+    if text.len() <= MESSAGE_BYTES_MAX {
+        return visible(text);
+    }
+    let (mut head, mut tail) = (MESSAGE_BYTES_MAX / 2, text.len() - MESSAGE_BYTES_MAX / 4);
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    let left_out = tail - head;
+    let (head, tail) = (visible(&text[..head]), visible(&text[tail..]));
+    format!("{head}... ({left_out} bytes more) ...{tail}").into()
 }
 
 /// Whether this character stands for something else than what is seen.
@@ -96,5 +125,15 @@ mod tests {
         let worst = "\u{10ffff}".repeat(1 << 20);
         assert!(excerpt(&worst).len() < 80 * 12);
         assert_eq!(excerpt(&"é".repeat(80)), "é".repeat(80));
+    }
+
+    #[test]
+    fn a_message_is_cut_in_its_middle_and_between_characters() {
+        for width in 1..5 {
+            let long = format!("{}é{}", "a".repeat(width), "é".repeat(1 << 16));
+            let shown = message(&long);
+            assert!(shown.contains(" bytes more) ...é") && shown.len() < MESSAGE_BYTES_MAX);
+        }
+        assert_eq!(message("short\n"), "short\n");
     }
 }
