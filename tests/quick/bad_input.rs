@@ -2,7 +2,10 @@
 //! nothing is started.
 #![allow(clippy::unwrap_used)] // a test: what is missing should fail it
 
-use crate::support::Bench;
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::support::{Bench, Done};
 
 /// A workload that must be refused with an error that contains all of these.
 fn refused(yaml: &str, says: &[&str]) {
@@ -206,4 +209,74 @@ fn flags_that_would_be_ignored() {
 fn a_cause_is_told_once() {
     let text = Bench::new().schism(&["check", "."]).exits(2).stderr;
     assert_eq!(text.matches("os error").count(), 1, "{text}");
+}
+
+/// Whatever goes on for ever, or nearly, is refused before it fills the memory.
+#[test]
+fn what_never_ends_is_refused_early() {
+    let bench = Bench::new();
+    bench.schism(&["check", "/dev/zero"]).exits(2).says("/dev/zero: this is no text");
+    bench.schism(&["run", "/dev/zero"]).exits(2).says("not a regular file");
+    let endless = |start: &str| {
+        let mut command = bench.command(&["check", "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(start.as_bytes()).unwrap();
+        let piece = vec![b'x'; 1 << 20];
+        // It is read until it was enough.
+        while stdin.write_all(&piece).is_ok() {}
+        Done::from(child.wait_with_output().unwrap()).exits(2)
+    };
+    let line = r#"{"process":0,"type":"invoke","f":"tail"}"#;
+    endless(&format!("{line}\n{{\"process\":\"")).says("-:2: a line goes on for more than 64 MiB");
+}
+
+/// A pipe by a name of its own is what a shell makes of `<(zcat FILE)`.
+#[test]
+fn a_pipe_is_a_history_file() {
+    let bench = Bench::new();
+    let pipe = bench.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut command = bench.command(&["check", "pipe"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let line = r#"{"process":0,"type":"invoke","f":"tail"}"#;
+    std::fs::write(&pipe, line).unwrap();
+    Done::from(child.wait_with_output().unwrap()).exits(0);
+}
+
+/// A line of the terminal is a line, whatever a value says, and nobody is shown a megabyte.
+#[test]
+fn no_message_quotes_a_megabyte_or_obeys_what_it_quotes() {
+    let bench = Bench::new();
+    let long = format!("\\u001b[2J\\u202e{}", "x".repeat(1 << 20));
+    let invoke = |f: &str, rest: &str| {
+        format!("{{\"process\":0,\"type\":\"invoke\",\"f\":\"{f}\"{rest}}}\n")
+    };
+    let ok = |f: &str, rest: &str| invoke(f, rest).replace("invoke", "ok");
+    let value = format!(",\"value\":\"{long}\"");
+    for text in [
+        invoke(&long, ""),
+        invoke("read", "") + &ok("read", &value) + &invoke("write", ",\"value\":1"),
+        invoke("append", ",\"value\":1") + &ok("append", &format!("{value},\"offset\":0")),
+        invoke("cas", &value),
+        invoke("read", "") + &ok(&long, ""),
+        invoke("tail", &format!(",\"key\":\"{long}\"")) + &ok("tail", ",\"key\":3"),
+        invoke("tail", "").replace("invoke", &long),
+        invoke("tail", &format!(",\"offset\":{}", "9".repeat(1 << 20))),
+        invoke("tail", &format!(",\"time\":\"{long}\"")),
+        "9".repeat(1 << 20),
+        "{:process 0, :type \"TYPE\", :f :read}".replace("TYPE", &"x".repeat(1 << 20)),
+        "{:process 0, :type :invoke, :f :read, :offset \"LONG\"}".replace("LONG", &long),
+        "0\t:invoke\t:read\t[LONG".replace("LONG", &long) + "\n\n",
+    ] {
+        bench.write("h", &text);
+        let done = bench.schism(&["check", "h"]);
+        assert!(matches!(done.code, Some(1..=3)), "{:?} {}", done.code, &text[..60]);
+        for shown in [&done.stderr, &done.stdout] {
+            assert!(shown.len() < 16_000, "{} bytes of {}", shown.len(), &text[..60]);
+            assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{}", &text[..60]);
+        }
+    }
 }

@@ -32,7 +32,11 @@ pub fn of(path: &Path) -> Result<Input> {
     if let Some(name) = OF_JEPSEN.iter().find(has)
         && !path.join(HISTORY).exists()
     {
-        return Ok(Input::History(path.join(name)));
+        let file = path.join(name);
+        if !file.is_file() {
+            bail!("{}: it is no regular file; name the file that is to be read", file.display());
+        }
+        return Ok(Input::History(file));
     }
     if let Some(sign) = SIGNS_OF_JEPSEN.iter().find(has) {
         bail!(

@@ -72,7 +72,9 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     let directory = RunDirectory::create(request.out, &stamp, &workload.name, request.seed)?;
     directory.write(store::WORKLOAD, workload.to_yaml().as_bytes())?;
     directory.write(store::PLAN, &pretty(&plan))?;
-    let _ = directory.point_latest();
+    if let Err(error) = directory.point_latest() {
+        screen::remark(&error.to_string());
+    }
     if !request.quiet {
         let (name, seed) = (&workload.name, request.seed);
         screen::remark(&format!("{name} seed {seed}: {}", directory.path().display()));

@@ -44,7 +44,7 @@ impl Live {
             return Err(LiveError::NoRun(run.to_path_buf()));
         }
         let file = run.join(LIVE);
-        let bytes = fs::read(&file).map_err(|_| LiveError::Over(run.to_path_buf()))?;
+        let bytes = super::read(&file).map_err(|_| LiveError::Over(run.to_path_buf()))?;
         serde_json::from_slice(&bytes).map_err(|why| LiveError::Broken(file, why.to_string()))
     }
 }

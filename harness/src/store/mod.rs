@@ -8,7 +8,7 @@
 //!   verdict.json  report.html  summary.md  junit.xml
 //! ```
 //!
-//! It never overwrites another run, and never judges.
+//! It never overwrites another run or a file that it did not write, and never judges.
 
 pub mod environment;
 pub mod live;
@@ -17,7 +17,8 @@ pub mod verdict_file;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 pub use saved::Saved;
@@ -98,8 +99,10 @@ impl RunDirectory {
     /// Writes a whole file; a reader sees all of it or what was there before.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.file(name);
-        let fresh = self.file(&format!(".{name}.new"));
-        let written = fs::write(&fresh, bytes).and_then(|()| fs::rename(&fresh, &path));
+        let create = |fresh: &Path| OpenOptions::new().write(true).create_new(true).open(fresh);
+        let made = unused(&self.file(&format!(".{name}.new")), create);
+        let (fresh, mut file) = made.map_err(at(&path, "cannot be written"))?;
+        let written = file.write_all(bytes).and_then(|()| fs::rename(&fresh, &path));
         written.map_err(|error| {
             let _ = fs::remove_file(&fresh);
             at(&path, "cannot be written")(error)
@@ -115,7 +118,7 @@ impl RunDirectory {
 
     pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         let path = self.file(name);
-        fs::read(&path).map_err(at(&path, "cannot be read"))
+        read(&path).map_err(at(&path, "cannot be read"))
     }
 
     /// Makes `latest` beside it point here. A reader finds the old one or this one, never none.
@@ -124,13 +127,16 @@ impl RunDirectory {
             return Ok(());
         };
         let link = out.join(LATEST);
+        let failed = at(&link, "cannot point at the newest run");
+        if fs::symlink_metadata(&link).is_ok_and(|found| !found.is_symlink()) {
+            return Err(failed(io::Error::other("it is no link, and not ours to replace")));
+        }
         let fresh = out.join(format!(".latest.{}", folder.to_string_lossy()));
-        let pointed =
-            std::os::unix::fs::symlink(folder, &fresh).and_then(|()| fs::rename(&fresh, &link));
-        pointed.map_err(|error| {
-            let _ = fs::remove_file(&fresh);
-            at(&link, "cannot point at the newest run")(error)
-        })
+        let made = unused(&fresh, |fresh| std::os::unix::fs::symlink(folder, fresh));
+        let pointed = made.and_then(|(fresh, ())| {
+            fs::rename(&fresh, &link).inspect_err(|_| drop(fs::remove_file(&fresh)))
+        });
+        pointed.map_err(failed)
     }
 
     /// Removes the run, which nobody is to look at again. Where `latest` meant it, the newest run
@@ -161,6 +167,35 @@ fn newest(out: &Path, but: &OsStr) -> io::Result<Option<RunDirectory>> {
 fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_path_buf();
     move |cause| StoreError { path, what, cause }
+}
+
+/// Makes something at a path where nothing is: what is there may be somebody's.
+fn unused<T>(path: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
+    let mut tried = path.to_path_buf();
+    for number in 2.. {
+        match make(&tried) {
+            Ok(made) => return Ok((tried, made)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        tried = name.into();
+    }
+    unreachable!("one of all numbers is free")
+}
+
+/// A file of a run. A pipe or a device is none: reading it might never end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // To open a pipe waits for a writer otherwise.
+    let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Writes a file that a person asked for by name, outside any run.
@@ -199,6 +234,50 @@ mod tests {
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
         assert_eq!(hidden.count(), 0, "no helper file is left");
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_stays() {
+        let out = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(out.path(), "t", "quiet", 1).unwrap();
+        let link = format!(".latest.{}", run.path().file_name().unwrap().to_string_lossy());
+        let others = [
+            run.file(".verdict.json.new"),
+            run.file(".verdict.json.new-2"),
+            out.path().join(&link),
+            out.path().join(LATEST),
+        ];
+        let stay = |others: &[PathBuf]| {
+            for file in others {
+                assert_eq!(fs::read_to_string(file).unwrap(), "mine", "{}", file.display());
+            }
+        };
+        others.iter().for_each(|file| fs::write(file, "mine").unwrap());
+        run.write(VERDICT, b"{}").unwrap();
+        assert_eq!(fs::read(run.file(VERDICT)).unwrap(), b"{}");
+        let error = run.point_latest().unwrap_err().to_string();
+        assert!(error.contains("latest") && error.contains("it is no link"), "{error}");
+        stay(&others);
+        fs::remove_file(out.path().join(LATEST)).unwrap();
+        run.point_latest().unwrap();
+        assert!(out.path().join(LATEST).join(VERDICT).exists());
+        stay(&others[..3]);
+        let left = fs::read_dir(run.path()).unwrap().count();
+        assert_eq!(left, 3, "no helper file is left");
+    }
+
+    #[test]
+    fn a_pipe_or_a_device_is_no_file_of_a_run() {
+        let out = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(out.path(), "t", "quiet", 1).unwrap();
+        nix::unistd::mkfifo(&run.file(PLAN), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", run.file(VERDICT)).unwrap();
+        for name in [PLAN, VERDICT] {
+            let error = run.read(name).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("no regular file"), "{error}");
+        }
+        fs::write(run.file(HISTORY), "one").unwrap();
+        assert_eq!(run.read(HISTORY).unwrap(), b"one");
     }
 
     #[test]

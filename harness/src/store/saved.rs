@@ -83,7 +83,7 @@ fn by_node(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
         let path = entry.path();
         let (Some(stem), Some(kind)) = (path.file_stem(), path.extension()) else { continue };
         if kind == "jsonl" {
-            let bytes = std::fs::read(&path).map_err(super::at(&path, "cannot be read"))?;
+            let bytes = super::read(&path).map_err(super::at(&path, "cannot be read"))?;
             files.insert(stem.to_string_lossy().into_owned(), bytes);
         }
     }

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use schism_facts::foreign;
+
 /// A mistake in a workload, or in what the command line changed in it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{place}: {message}")]
@@ -46,15 +48,16 @@ impl Place {
 impl Mistake {
     /// Names the file and shows the line.
     pub(super) fn in_file(self, file: &str, text: &str) -> WorkloadError {
+        let message = foreign::message(&self.message).into_owned();
         match self.at {
             Place::Flag(flag) => WorkloadError {
-                place: flag.to_string(),
-                message: self.message,
+                place: foreign::message(&flag).into_owned(),
+                message,
                 snippet: String::new(),
             },
             Place::Text { line, column, width } => WorkloadError {
                 place: format!("{file}:{line}:{column}"),
-                message: self.message,
+                message,
                 snippet: snippet(text, line, column, width),
             },
         }

@@ -4,6 +4,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use schism_facts::foreign::excerpt;
+
 use super::error::{Mistake, meant};
 use super::tree::{Key, Node, Tree};
 use crate::units;
@@ -21,7 +23,8 @@ impl<'a> Section<'a> {
             if !known.contains(&key.text.as_str()) {
                 let plural = format!("{what}s");
                 let hint = meant(&key.text, known.iter().copied(), &plural);
-                return Err(key.at.mistake(format!("unknown {what} `{}`{hint}", key.text)));
+                let name = excerpt(&key.text);
+                return Err(key.at.mistake(format!("unknown {what} `{name}`{hint}")));
             }
             if value.tree == Tree::Null {
                 return Err(key.at.mistake(format!(

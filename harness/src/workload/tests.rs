@@ -313,3 +313,42 @@ fn the_line_is_shown_under_the_error() {
     let error = with("system: raft\nnodes: five\n", &[]).unwrap_err();
     assert_eq!(error.snippet, "  |\n2 | nodes: five\n  |        ^^^^");
 }
+
+/// Each key is looked at once, however many there are: looking at each beside each takes minutes.
+#[test]
+fn very_many_keys_are_read_and_one_that_comes_twice_is_found() {
+    use std::fmt::Write as _;
+    let mut text = String::from("system: raft\noperations:\n");
+    for number in 0..90_000 {
+        writeln!(text, "  k{number}: 1").unwrap();
+    }
+    let error = with(&text, &[]).unwrap_err().to_string();
+    assert!(error.starts_with("w.yaml:3:3: ") && error.contains("`k0`"), "{error}");
+    let error = with(&format!("{text}  k89999: 2\n"), &[]).unwrap_err().to_string();
+    assert_eq!(error, "w.yaml:90003:3: duplicate key `k89999`; it is already on line 90002");
+}
+
+#[test]
+fn a_mistake_quotes_no_more_than_tells_it() {
+    let long = "x".repeat(1 << 20);
+    for text in [
+        format!("{long}: 1\n"),
+        format!("\"{long}\": 1\n\"{long}\": 2\n"),
+        format!("system: {long}\n"),
+        format!("system: raft\nnodes: {long}\n"),
+        format!("system: raft\nduration: {long}\n"),
+        format!("system: raft\nfaults:\n  - {long}: {{}}\n"),
+        format!("system: raft\nfaults:\n  - crash: {{every: 1s, for: 1s, on: [{long}]}}\n"),
+        format!("system: raft\nchecks: [{long}]\n"),
+        format!("system: raft\nexpect: {long}\n"),
+        format!("system: raft\nbug: {long}\n"),
+        format!("system: {{name: raft, {long}: 1}}\n"),
+        format!("system: raft\noperations: {{{long}: 1}}\n"),
+    ] {
+        let error = with(&text, &[]).unwrap_err();
+        let told = error.to_string().len() + error.snippet.len();
+        assert!(told < 4000, "{told} bytes: {}", &text[..40]);
+    }
+    let flag = with("system: raft\n", &[&format!("nodes={long}")]).unwrap_err().to_string();
+    assert!(flag.len() < 6000, "{}", flag.len());
+}

@@ -2,8 +2,10 @@
 //! It never guesses a type: a scalar is its text, and who reads it says what it should be.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use schism_facts::foreign::excerpt;
 
 use super::error::{Mistake, Place};
 
@@ -125,6 +127,8 @@ impl<'a> Reader<'a> {
 
     fn map(&mut self) -> Result<Vec<(Key, Node)>, Mistake> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        // Where each key stands: a machine may have written very many.
+        let mut places: HashMap<String, Place> = HashMap::new();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
@@ -134,12 +138,13 @@ impl<'a> Reader<'a> {
                 Node { at, tree: Tree::Scalar { text, .. } } => Key { at, text },
                 Node { at, .. } => return Err(at.mistake("a key must be a word")),
             };
-            if let Some((first, _)) = entries.iter().find(|(earlier, _)| earlier.text == key.text) {
-                let hint = match &first.at {
+            if let Some(first) = places.insert(key.text.clone(), key.at.clone()) {
+                let hint = match first {
                     Place::Text { line, .. } => format!("; it is already on line {line}"),
                     Place::Flag(_) => String::new(),
                 };
-                return Err(key.at.mistake(format!("duplicate key `{}`{hint}", key.text)));
+                let name = excerpt(&key.text);
+                return Err(key.at.mistake(format!("duplicate key `{name}`{hint}")));
             }
             let (event, span) = self.next()?;
             let mut value = self.node(event, &span)?;

@@ -62,6 +62,8 @@ impl Abandoned {
         // A link to a run is no second one.
         let directory = fs::canonicalize(directory).ok()?;
         let path = directory.join("nodes").join(NAME);
+        // To open a pipe, which somebody may have put there, would wait for a writer.
+        fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
         let lock = lock(File::open(&path).ok()?).ok()?;
         let content: Content = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
         let watcher = Process { pid: content.watcher, started: content.started };
