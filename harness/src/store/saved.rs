@@ -89,3 +89,24 @@ fn by_node(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_read_from_files_and_nothing_that_never_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("n1.jsonl"), "{}").unwrap();
+        assert_eq!(by_node(folder.path()).unwrap()["n1"], b"{}");
+        let odd = folder.path().join("n2.jsonl");
+        let pipe = || nix::unistd::mkfifo(&odd, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let device = || std::os::unix::fs::symlink("/dev/zero", &odd).unwrap();
+        for make in [&pipe as &dyn Fn(), &device] {
+            make();
+            let error = by_node(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("n2.jsonl") && error.contains("no regular file"), "{error}");
+            std::fs::remove_file(&odd).unwrap();
+        }
+    }
+}

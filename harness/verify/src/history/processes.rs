@@ -85,7 +85,8 @@ fn own_numbers(
     (used.len() == names.len()).then_some((numbers, used))
 }
 
-fn told(numbers: &HashMap<Name, u64, FixedState>) -> String {
+/// Says which number each name got.
+pub(super) fn told(numbers: &HashMap<Name, u64, FixedState>) -> String {
     let mut all: Vec<(u64, &Name)> = numbers.iter().map(|(name, number)| (*number, name)).collect();
     all.sort_unstable();
     let more = if all.len() > TOLD_MAX { ", ..." } else { "" };

@@ -15,8 +15,9 @@ use serde_json::Value as Json;
 use super::edn::line_feeds;
 use crate::history::lines::Lines;
 use crate::history::order::order;
-use crate::history::scan::{ScanError, Scanner};
-use crate::history::{Event, History, Note, ParseError, Process, Type, Value};
+use crate::history::processes;
+use crate::history::scan::{INTEGER_MAX, ScanError, Scanner, TIME_MAX};
+use crate::history::{Event, History, Name, Note, ParseError, Process, Type, Value};
 
 /// Reads operations whose input is that of Porcupine's own key-value store.
 pub fn porcupine(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
@@ -36,7 +37,8 @@ pub fn etcd(bytes: &[u8]) -> Result<(History, Vec<Note>), ParseError> {
 /// One operation of the file.
 struct Operation {
     line: u64,
-    client: Option<i64>,
+    /// Its number as digits, or its name.
+    client: Option<String>,
     input: Json,
     call: i64,
     output: Json,
@@ -111,9 +113,7 @@ fn parse(bytes: &[u8], tell: Tell) -> Result<(History, Vec<Note>), ParseError> {
     operations.sort_by_key(|operation| operation.call);
     let mut made = Made::default();
     let mut passed_over = 0;
-    let mut next =
-        operations.iter().filter_map(|operation| operation.client).max().unwrap_or(-1) + 1;
-    let mut clients: HashMap<i64, Vec<(i64, i64)>, FixedState> = HashMap::default();
+    let mut clients = Clients::of(&operations);
     // A history's times begin at 0 or later.
     let shift = operations.first().map_or(0, |first| first.call.min(0));
     for operation in &operations {
@@ -129,25 +129,12 @@ fn parse(bytes: &[u8], tell: Tell) -> Result<(History, Vec<Note>), ParseError> {
                 "it returns at {ret} and was called at {call}, which is later"
             )));
         }
-        // A client here may have several at once. Each needs a process of its own, and also one
-        // that begins when the other ends: Porcupine takes these as concurrent.
-        let own = operation.client.map(|client| clients.entry(client).or_default());
-        let process = match own {
-            None => fresh(&mut next),
-            Some(own) => {
-                let free = own.iter().position(|(_, until)| *until < call);
-                let process = match free {
-                    Some(at) => own.swap_remove(at).0,
-                    None if own.is_empty() && !made.has(operation.client) => {
-                        operation.client.unwrap_or_default()
-                    }
-                    None => fresh(&mut next),
-                };
-                own.extend(ret.map(|ret| (process, ret)));
-                process
-            }
-        };
-        made.push(line, process, told, call.abs_diff(shift), ret.map(|ret| ret.abs_diff(shift)));
+        let process = clients.process(operation.client.as_deref(), call, ret);
+        let (call, ret) = (call.abs_diff(shift), ret.map(|ret| ret.abs_diff(shift)));
+        if ret.unwrap_or(call) > TIME_MAX {
+            return Err(wrong(format!("it is more than {TIME_MAX} later than the first one")));
+        }
+        made.push(line, process, told, call, ret);
     }
     let (history, mut notes) = made.history()?;
     if passed_over > 0 {
@@ -156,15 +143,60 @@ fn parse(bytes: &[u8], tell: Tell) -> Result<(History, Vec<Note>), ParseError> {
         );
         notes.push(Note { line: None, message });
     }
+    notes.extend(clients.told().map(|message| Note { line: None, message }));
     Ok((history, notes))
 }
 
 const CUT: &str = "the file ends inside this operation; here operations stand in any order, so what is \
     missing may be what explains the rest: get the whole file";
 
-fn fresh(next: &mut i64) -> i64 {
-    *next += 1;
-    *next - 1
+/// Who asked, as processes. A client here may have several operations at once. Each needs a process
+/// of its own, and also one that begins when another ends: Porcupine takes these as concurrent.
+struct Clients {
+    /// The processes of each that got their answers, with the times of these.
+    free: HashMap<String, Vec<(u64, i64)>, FixedState>,
+    /// The numbers of those that have names.
+    named: HashMap<Name, u64, FixedState>,
+    /// No client and no process has this number or a higher one.
+    next: u64,
+}
+
+impl Clients {
+    fn of(operations: &[Operation]) -> Self {
+        let clients = operations.iter().filter_map(|operation| operation.client.as_deref());
+        let next = clients.filter_map(own_number).max().map_or(0, |last| last + 1);
+        Clients { free: HashMap::default(), named: HashMap::default(), next }
+    }
+
+    /// The process of an operation. They come in the order of their calls.
+    fn process(&mut self, client: Option<&str>, call: i64, ret: Option<i64>) -> u64 {
+        let mut fresh = || {
+            self.next += 1;
+            self.next - 1
+        };
+        let Some(client) = client else { return fresh() };
+        let free = self.free.get_mut(client);
+        let process = match (free, own_number(client)) {
+            (Some(free), _) => match free.iter().position(|(_, until)| *until < call) {
+                Some(at) => free.swap_remove(at).0,
+                None => fresh(),
+            },
+            (None, Some(number)) => number,
+            (None, None) => *self.named.entry(client.into()).or_insert_with(fresh),
+        };
+        let free = self.free.entry(client.into()).or_default();
+        free.extend(ret.map(|ret| (process, ret)));
+        process
+    }
+
+    fn told(&self) -> Option<String> {
+        (!self.named.is_empty()).then(|| processes::told(&self.named))
+    }
+}
+
+/// The number that a client has by itself. Larger ones are as good as names.
+fn own_number(client: &str) -> Option<u64> {
+    client.parse().ok().filter(|number| *number < INTEGER_MAX / 2)
 }
 
 /// All operations of a file, in its order. An error has its line.
@@ -230,7 +262,11 @@ fn operation(scanner: &mut Scanner<'_>, line: u64) -> Result<Operation, ScanErro
     found[1].ok_or_else(|| missing(1))?;
     Ok(Operation {
         line,
-        client: number(0)?.filter(|client| *client >= 0),
+        client: match json(0)? {
+            Json::Null => None,
+            Json::String(name) => Some(name),
+            other => Some(other.to_string()),
+        },
         input: json(1)?,
         call: number(2)?.ok_or_else(|| missing(2))?,
         output: json(3)?,
@@ -246,18 +282,11 @@ const GO_NAMES: [&str; 6] = ["ClientId", "Input", "Call", "Output", "Return", "M
 #[derive(Default)]
 struct Made {
     events: Vec<(u64, bool, u64, Event)>,
-    used: std::collections::BTreeSet<i64>,
 }
 
 impl Made {
-    /// Whether this client's number was given to some process.
-    fn has(&self, client: Option<i64>) -> bool {
-        client.is_some_and(|client| self.used.contains(&client))
-    }
-
-    fn push(&mut self, line: u64, process: i64, told: Told, call: u64, ret: Option<u64>) {
-        self.used.insert(process);
-        let process = Process::Client(process.unsigned_abs());
+    fn push(&mut self, line: u64, process: u64, told: Told, call: u64, ret: Option<u64>) {
+        let process = Process::Client(process);
         let Told { f, key, asks, answers } = told;
         let mut invoke = Event::new(process, Type::Invoke, f);
         invoke.set_key(key);

@@ -50,6 +50,27 @@ fn operations_become_events_in_the_order_of_their_times() {
 }
 
 #[test]
+fn clients_may_have_names_numbers_or_neither() {
+    let of = |first: &str, second: &str| {
+        let text = kv("mn").replace("\"ClientId\":3", first).replace("\"ClientId\":4", second);
+        let (_, history, notes) = recognised(text.as_bytes()).unwrap();
+        let processes: Vec<u64> = history.operations().iter().map(|op| op.process).collect();
+        (processes, notes.into_iter().map(|note| note.message).collect::<Vec<_>>())
+    };
+    let (processes, notes) = of("\"ClientId\":\"ann\"", "\"ClientId\":7");
+    assert_eq!(processes, [8, 9, 7]);
+    assert!(notes[0].contains("p8 is ann"), "{notes:?}");
+    let (processes, notes) = of("\"ClientId\":9223372036854775807", "\"ClientId\":-1");
+    assert_eq!((processes, notes.len()), (vec![0, 1, 2], 1));
+    assert_eq!(of("\"ClientId\":null", "\"ClientId\":2"), (vec![3, 4, 2], vec![]));
+    let far = kv("mn").replace("\"Call\":10", "\"Call\":-9223372036854775808");
+    let far = far.replace("\"Call\":40", "\"Call\":9223372036854775807");
+    let far = far.replace("\"Return\":60", "\"Return\":null");
+    let error = recognised(far.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("later than the first one"), "{error}");
+}
+
+#[test]
 fn a_key_holds_an_empty_string_at_first() {
     assert_eq!(verdict(&kv("mn")), "valid");
     assert_eq!(verdict(&kv("m")), "valid"); // put last: the two touch
