@@ -1,10 +1,14 @@
 //! Which model a history is of, by its operations and answers. It never guesses into a verdict:
 //! where what is asked may mean something else, a person has to say what it means.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
 use super::MODELS;
 use super::row::{Fits, Model};
 use super::spec::says_no;
-use crate::history::{Event, Field, History, Type, Value};
+use crate::history::{Event, Field, History, Operation, Type, Value};
 
 /// Why the model is not known.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -198,27 +202,42 @@ const TAKEN_AGAIN: &str = "one process was granted it twice and never gave it ba
     right where a holder may take its lock again";
 
 pub(super) fn mutex(history: &History) -> Fits {
-    // Who holds each lock, as far as one process alone tells: what it was granted and gave back.
-    let mut granted: Vec<(Option<&Value>, u64)> = Vec::new();
-    for operation in history.operations() {
-        let asked = history.invoke(operation);
-        let kind = match history.ret(operation) {
-            Some(ret) if says_no(asked, ret) => Type::Fail,
-            _ => history.outcome(operation),
+    // For each lock when it may have been given back, by anybody: the invocation, and the latest
+    // return of this one and those before.
+    let mut given_back: HashMap<Option<&Value>, Vec<(usize, usize)>, FixedState> =
+        HashMap::default();
+    let happened = |operation: &&Operation| {
+        let is_no = |ret| says_no(history.invoke(operation), ret);
+        history.outcome(operation) != Type::Fail && !history.ret(operation).is_some_and(is_no)
+    };
+    for release in history.operations().iter().filter(happened) {
+        let asked = history.invoke(release);
+        if &*asked.f == "release" {
+            let all = given_back.entry(asked.key()).or_default();
+            let ret = match history.outcome(release) {
+                Type::Ok => release.ret(),
+                _ => None,
+            };
+            let before = all.last().map_or(0, |last| last.1);
+            all.push((release.invoke(), ret.unwrap_or(usize::MAX).max(before)));
+        }
+    }
+    let mut granted: HashMap<(Option<&Value>, u64), usize, FixedState> = HashMap::default();
+    for acquire in history.operations().iter().filter(happened) {
+        let asked = history.invoke(acquire);
+        let Some(ret) = acquire.ret().filter(|_| history.outcome(acquire) == Type::Ok) else {
+            continue;
         };
-        let its = (asked.key(), operation.process);
-        let at = granted.iter().position(|one| *one == its);
-        match (&*asked.f, kind) {
-            ("acquire", Type::Ok) if at.is_some() => {
-                return Err(TAKEN_AGAIN);
-            }
-            ("acquire", Type::Ok) => granted.push(its),
-            // What may have been given back is no proof.
-            ("release", Type::Ok | Type::Info | Type::Invoke) => {
-                // Anybody may release it.
-                granted.retain(|(key, _)| *key != asked.key());
-            }
-            _ => {}
+        if &*asked.f != "acquire" {
+            continue;
+        }
+        let Some(first) = granted.insert((asked.key(), acquire.process), acquire.invoke()) else {
+            continue;
+        };
+        let releases = given_back.get(&asked.key()).map_or(&[][..], Vec::as_slice);
+        let until_then = releases.partition_point(|(invoke, _)| *invoke < ret);
+        if until_then == 0 || releases[until_then - 1].1 < first {
+            return Err(TAKEN_AGAIN);
         }
     }
     Ok(())
@@ -318,5 +337,29 @@ mod tests {
         assert_eq!(of(&[take, (1, "release", "info"), take]), Some("mutex"));
         assert_eq!(of(&[take, (0, "release", "fail"), take]), None);
         assert_eq!(of(&[take, (0, "acquire", "fail"), give]), Some("mutex"));
+        assert_eq!(of(&[(1, "release", "ok"), take, take]), None);
+    }
+
+    /// Somebody else's release, asked for before the first or during the second, may lie between.
+    #[test]
+    fn what_may_have_been_given_back_in_between_is_no_doubt() {
+        let lines = |order: &str| {
+            let mut record = History::builder();
+            for event in order.split(' ') {
+                match event {
+                    "take" => drop(record.invoke(0, "acquire").clone()),
+                    "taken" => drop(record.ok(0).clone()),
+                    "give" => drop(record.invoke(1, "release").clone()),
+                    _ => drop(record.ok(1).clone()),
+                }
+            }
+            recognise(&record.finish().unwrap()).is_ok()
+        };
+        assert!(lines("give take taken take taken given"));
+        assert!(lines("take taken take give taken given"));
+        assert!(lines("take give given taken take taken"));
+        assert!(lines("take taken give take taken"));
+        assert!(!lines("give given take taken take taken"));
+        assert!(!lines("take taken take taken give given"));
     }
 }
