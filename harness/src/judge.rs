@@ -10,6 +10,7 @@ use schism_facts::foreign::message;
 use schism_verify::checkers::CHECKERS;
 use schism_verify::history::nemesis::{Said, final_reads_at};
 use schism_verify::history::{History, Type};
+use schism_verify::models;
 use schism_verify::verdict::{Anomaly, Kind, Verdict};
 use schism_verify::{CheckError, CheckOptions, CheckResult, Evidence, Settings};
 
@@ -36,6 +37,7 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
     fault_kinds.sort();
     fault_kinds.dedup();
     Settings {
+        model: Some(workload.model()),
         checks: workload.checks.clone(),
         recovery_ns: workload.recovery.as_nanos() as u64,
         recovery_max_ns: workload.recovery_max.map(|max| max.as_nanos() as u64),
@@ -101,7 +103,8 @@ pub fn judge_history(
     let history = &evidence.history;
     let asked = !history.operations().is_empty() || options.model.is_some();
     let linearizable = if asked { Some(schism_verify::check(history, options)?) } else { None };
-    let mut settings = Settings::default();
+    let model = options.model.as_deref().and_then(models::named);
+    let mut settings = Settings { model, ..Settings::default() };
     let others = CHECKERS
         .iter()
         .filter(|checker| checker.name != "linearizable" && (checker.applies)(evidence, &settings));

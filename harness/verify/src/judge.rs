@@ -87,7 +87,7 @@ pub fn doubts(history: &History, settings: &Settings) -> Vec<String> {
         let least = settings.min_operations;
         doubts.push(format!("only {ok} operations were ok; at least {least} were wanted"));
     }
-    doubts.extend(unanswered(history, &said));
+    doubts.extend(unanswered(history, &said, settings.model.or_else(|| models::infer(history))));
     if is_run(history) {
         doubts.extend(answers::told_of(history));
         doubts.extend(not_understood(&said));
@@ -103,7 +103,7 @@ const UNANSWERED_MIN: u64 = 20;
 /// Kinds of operation that were asked again and again and never answered. What is read of each
 /// node at the end is apart: it says nothing of what clients were told. So is what was asked under
 /// an adversary that withholds every decision: that none is answered is its purpose.
-fn unanswered(history: &History, said: &Said<'_>) -> Vec<String> {
+fn unanswered(history: &History, said: &Said<'_>, model: Option<&Model>) -> Vec<String> {
     let withheld: Vec<_> = said.strikes.iter().filter(|s| s.start.is_adaptive()).collect();
     let is_withheld = |asked: &Event| {
         withheld.iter().any(|strike| {
@@ -113,7 +113,6 @@ fn unanswered(history: &History, said: &Said<'_>) -> Vec<String> {
         })
     };
     let reads_at = final_reads_at(history);
-    let model = models::infer(history);
     let mut kinds: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
     for op in history.operations() {
         let invoke = history.invoke(op);

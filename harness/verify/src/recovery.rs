@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::history::nemesis::{Said, Strike};
-use crate::history::{History, Level, Name, Type};
-use crate::models::consensus;
+use crate::history::{Event, History, Level, Name, Operation, Type};
+use crate::models::{Model, Proves};
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Recovery {
@@ -29,9 +29,10 @@ pub(crate) fn measure(history: &History, oks: &Acknowledged) -> Vec<Recovery> {
     recoveries
 }
 
-/// The ok operations that prove progress: all but local reads, which need nobody else. Of decisions
-/// the first answer for each key: what is decided can be repeated by anyone who knows it. Only
-/// where nothing is left to decide, such an answer is all that can be had.
+/// The ok operations that prove progress, as the model's row says. Of decisions the first answer
+/// for each key: what is decided can be repeated by anyone who knows it. Only where nothing is left
+/// to decide, such an answer is all that can be had. Where no model is known, all but local reads,
+/// which need nobody else.
 pub struct Acknowledged {
     /// Times of return, ascending.
     pub returns: Vec<u64>,
@@ -40,14 +41,17 @@ pub struct Acknowledged {
 }
 
 impl Acknowledged {
-    pub fn of(history: &History) -> Self {
-        let decided = consensus::is_asked(history).then(|| telling_answers(history));
+    pub fn of(history: &History, model: Option<&Model>) -> Self {
+        let telling = telling_answers(history, model);
         let spans = history
             .operations()
             .iter()
             .filter(|op| history.outcome(op) == Type::Ok)
-            .filter(|op| history.invoke(op).level() != Some(Level::Local))
-            .filter(|op| decided.as_ref().is_none_or(|telling| telling.contains(&op.ret())))
+            .filter(|op| match proves(model, history.invoke(op)) {
+                Proves::Nothing => false,
+                Proves::Progress => true,
+                Proves::ProgressOnce => telling.contains(&op.ret()),
+            })
             .filter_map(|op| Some((history.invoke(op).time()?, history.ret(op)?.time()?)));
         Self::new(spans.collect())
     }
@@ -71,11 +75,21 @@ impl Acknowledged {
     }
 }
 
-/// The places of the first ok for each key, and of those that come while all that was asked for is
-/// decided.
-fn telling_answers(history: &History) -> BTreeSet<Option<usize>> {
+/// What an ok to this question proves of progress.
+pub fn proves(model: Option<&Model>, asked: &Event) -> Proves {
+    match model {
+        Some(model) => model.proves(asked),
+        None if asked.level() == Some(Level::Local) => Proves::Nothing,
+        None => Proves::Progress,
+    }
+}
+
+/// Of what proves progress once for each key: the places of the first ok for each, and of those
+/// that come while all that was asked for is decided.
+fn telling_answers(history: &History, model: Option<&Model>) -> BTreeSet<Option<usize>> {
     let mut events = Vec::new();
-    for op in history.operations() {
+    let once = |op: &&Operation| proves(model, history.invoke(op)) == Proves::ProgressOnce;
+    for op in history.operations().iter().filter(once) {
         let key = history.invoke(op).key();
         events.push((op.invoke(), false, key));
         if let (Type::Ok, Some(ret)) = (history.outcome(op), op.ret()) {
@@ -98,30 +112,33 @@ fn telling_answers(history: &History) -> BTreeSet<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models;
 
     fn history(lines: &str) -> History {
         History::parse(lines.as_bytes()).unwrap().0
     }
 
     const RUN: &str = r#"
-{"time":0,"process":0,"type":"invoke","f":"tail"}
-{"time":5,"process":0,"type":"ok","f":"tail","tail":0}
+{"time":0,"process":0,"type":"invoke","f":"append","value":1}
+{"time":5,"process":0,"type":"ok","f":"append","offset":0}
 {"time":10,"process":"nemesis","type":"info","f":"crash","value":{"phase":"start","overlay":1,"strike":0}}
-{"time":11,"process":0,"type":"invoke","f":"tail"}
+{"time":11,"process":0,"type":"invoke","f":"append","value":2}
 {"time":20,"process":"nemesis","type":"info","f":"crash","value":{"phase":"heal","overlay":1,"effective":true}}
-{"time":21,"process":1,"type":"invoke","f":"tail"}
-{"time":22,"process":0,"type":"ok","f":"tail","tail":0}
-{"time":25,"process":2,"type":"invoke","f":"tail"}
+{"time":21,"process":1,"type":"invoke","f":"append","value":3}
+{"time":22,"process":0,"type":"ok","f":"append","offset":1}
+{"time":25,"process":2,"type":"invoke","f":"append","value":4}
 {"time":26,"process":3,"type":"invoke","f":"read","level":"local"}
 {"time":27,"process":3,"type":"ok","f":"read","value":[],"level":"local"}
-{"time":30,"process":2,"type":"ok","f":"tail","tail":0}
-{"time":40,"process":1,"type":"ok","f":"tail","tail":0}
+{"time":28,"process":4,"type":"invoke","f":"tail"}
+{"time":29,"process":4,"type":"ok","f":"tail","tail":2}
+{"time":30,"process":2,"type":"ok","f":"append","offset":2}
+{"time":40,"process":1,"type":"ok","f":"append","offset":3}
 "#;
 
     #[test]
     fn recovery_counts_operations_invoked_after_the_heal() {
         let history = history(RUN);
-        let measured = measure(&history, &Acknowledged::of(&history));
+        let measured = measure(&history, &Acknowledged::of(&history, models::asked(&history)));
         assert_eq!(measured.len(), 1);
         assert_eq!((&*measured[0].fault, measured[0].healed_ns), ("crash", 20));
         assert_eq!(measured[0].first_ok_ns, Some(10));
@@ -140,7 +157,10 @@ mod tests {
         let known = both(10, "a") + &both(20, "a") + &both(30, "a");
         let waits = line(5, "invoke", "b").replace(r#""process":1"#, r#""process":2"#) + "\n";
         let answered = line(45, "ok", "b").replace(r#""process":1"#, r#""process":2"#);
-        let returns = |text: &str| Acknowledged::of(&history(text)).returns;
+        let returns = |text: &str| {
+            let history = history(text);
+            Acknowledged::of(&history, models::asked(&history)).returns
+        };
         assert_eq!(returns(&(waits.clone() + &known)), [11], "somebody waits for a decision");
         assert_eq!(returns(&(waits + &known + &answered)), [11, 45]);
         assert_eq!(returns(&known), [11, 21, 31], "nothing is left to decide");

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use schism_facts::remark::{Phase, Stall};
 use schism_verify::history::nemesis::Said;
 use schism_verify::history::{Event, Name};
+use schism_verify::models::{self, Model};
 
 use super::Report;
 use leaders::Leadership;
@@ -25,6 +26,8 @@ use strikes::Strike;
 pub struct Facts<'a> {
     /// Whether the history has times. Without them an event's place stands for its time.
     pub timed: bool,
+    /// What clients asked, as its row says. None: no model knows it.
+    pub model: Option<&'static Model>,
     /// Every operation of a client, by the time it was asked.
     pub operations: Vec<Operation<'a>>,
     /// Every strike of a fault, by start.
@@ -62,9 +65,15 @@ impl<'a> Facts<'a> {
             .deaths
             .iter()
             .map(|(event, death)| (clock(event), death.node.to_string().into(), death.how.clone()));
+        let operations = operations::pair(events, timed);
+        let model = match report.workload {
+            Some(workload) => Some(workload.model()),
+            None => models::knowing(operations.iter().map(|operation| &*operation.invoke.f)),
+        };
         let mut facts = Facts {
             timed,
-            operations: operations::pair(events, timed),
+            model,
+            operations,
             strikes: said.strikes.iter().map(|strike| Strike::new(strike, clock)).collect(),
             leaderships: Vec::new(),
             traced: false,

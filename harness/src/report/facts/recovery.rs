@@ -1,10 +1,10 @@
 //! How the cluster came back after each heal, and when nothing was acknowledged at all.
 
-use schism_verify::history::Level;
-use schism_verify::recovery::Acknowledged;
+use schism_verify::models::Proves;
+use schism_verify::recovery::{self, Acknowledged};
 
 use super::Facts;
-use super::operations::Ending;
+use super::operations::{Ending, Operation};
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recovery {
@@ -64,6 +64,7 @@ pub fn silences(facts: &Facts<'_>) -> Vec<Silence> {
     let asked: Vec<(u64, u64)> = facts
         .operations
         .iter()
+        .filter(|operation| proves(facts, operation))
         .map(|operation| {
             answered = answered.max(operation.to_ns.unwrap_or(0));
             (operation.from_ns, answered)
@@ -79,11 +80,15 @@ pub fn silences(facts: &Facts<'_>) -> Vec<Silence> {
     pairs.filter(|silence| silence.to_ns - silence.from_ns >= SILENCE_NS_MIN).collect()
 }
 
-/// What was acknowledged, as the checks count it: a local read proves nothing.
+/// What was acknowledged and proves progress, as the model's row says.
 fn acknowledged(facts: &Facts<'_>) -> Acknowledged {
     let ok = facts.operations.iter().filter(|operation| operation.ending() == Ending::Ok);
-    let ok = ok.filter(|operation| operation.invoke.level() != Some(Level::Local));
+    let ok = ok.filter(|ok| proves(facts, ok));
     Acknowledged::new(ok.filter_map(|ok| ok.to_ns.map(|to| (ok.from_ns, to))).collect())
+}
+
+fn proves(facts: &Facts<'_>, operation: &Operation<'_>) -> bool {
+    recovery::proves(facts.model, operation.invoke) != Proves::Nothing
 }
 
 fn longest_gap(acks: &[u64], from: u64, to: u64) -> u64 {

@@ -102,13 +102,16 @@ fn a_crash_ends_the_leadership_it_interrupts() {
 
 #[test]
 fn recovery_counts_from_the_heal_and_silence_while_somebody_waits() {
+    const VALUE: &str = r#","value":7"#;
+    const OFFSET: &str = r#","offset":0"#;
     let mut lines = strike("pause", NodeOverlay::Pause { nodes: [NodeId(1)].into() });
     for step in 0..9 {
-        lines += &ok(1, 100 * step, 100 * step + 50, "tail", "", r#","tail":0"#);
+        lines += &ok(1, 100 * step, 100 * step + 50, "append", VALUE, OFFSET);
     }
-    lines += &ok(1, 1_100, 2_300, "tail", "", r#","tail":0"#); // asked before the heal
-    lines += &ok(2, 2_100, 2_150, "tail", "", r#","tail":0"#);
-    lines += &ok(2, 5_000, 5_010, "tail", "", r#","tail":0"#); // nobody waited before
+    lines += &ok(1, 1_100, 2_300, "append", VALUE, OFFSET); // asked before the heal
+    lines += &ok(2, 2_100, 2_150, "append", VALUE, OFFSET);
+    lines += &ok(2, 5_000, 5_010, "append", VALUE, OFFSET); // nobody waited before
+    lines += &ok(3, 2_101, 2_102, "tail", "", r#","tail":0"#); // proves nothing
     with(&lines, &[], |facts| {
         let row = &recoveries(facts)[0];
         assert_eq!(row.first_ok_ns, Some(150_000_000));

@@ -34,7 +34,8 @@ fn downtime_is_the_operators_delay() {
     assert!(start.describe.starts_with("promote n2"), "{start:?}");
     assert!(heal.is_effective() && heal.effect.count("epoch") == 2, "{heal:?}");
     assert_eq!(heal.answer.as_deref(), Some("n2 leads epoch 2"));
-    let acknowledged = schism_verify::recovery::Acknowledged::of(&left.parsed()).returns;
+    let log = schism_verify::models::named("log");
+    let acknowledged = schism_verify::recovery::Acknowledged::of(&left.parsed(), log).returns;
     let gaps = acknowledged.windows(2).map(|pair| pair[1] - pair[0]);
     let silences: Vec<u64> = gaps.filter(|gap| *gap >= 1_000_000_000).collect();
     let [silence] = silences[..] else { panic!("one silence: {silences:?}") };

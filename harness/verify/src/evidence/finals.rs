@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Settings;
 use crate::history::nemesis::{Said, final_reads_at};
 use crate::history::{History, Level, Type, Value};
+use crate::models::Ending;
 use crate::models::log::{self, Answered, Asked};
-use crate::models::{self, Ending};
 
 /// The log of one node at the end.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -19,9 +20,8 @@ pub(crate) struct FinalLog {
 }
 
 /// Whether nodes were read at the end, as the model's row says.
-pub(crate) fn of_logs(history: &History) -> bool {
-    let reads = |model: &models::Model| model.ending == Ending::ReadEveryNode;
-    final_reads_at(history).is_some() && models::asked(history).is_none_or(reads)
+pub(crate) fn of_logs(history: &History, settings: &Settings) -> bool {
+    final_reads_at(history).is_some() && settings.ends(history, Ending::ReadEveryNode)
 }
 
 /// The log of every node that should have been read. `nodes` may name more than were.

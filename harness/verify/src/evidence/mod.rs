@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use schism_facts::{Acks, Traces};
 
 use crate::history::History;
+use crate::models::{self, Ending, Model};
 
 /// Everything a run left behind that can be judged.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Evidence {
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
+    /// What clients may ask, as its row says. None: the history tells.
+    pub model: Option<&'static Model>,
     /// Checks by name. Empty: all that apply.
     pub checks: Vec<String>,
     /// How long without an ok is no-progress.
@@ -55,6 +58,7 @@ impl Default for Settings {
     /// What a plain history file is judged with.
     fn default() -> Self {
         Settings {
+            model: None,
             checks: Vec::new(),
             recovery_ns: 10_000_000_000, // the workload's default: 10 s
             recovery_max_ns: None,
@@ -67,6 +71,20 @@ impl Default for Settings {
             traces: Traces::default(),
             timeout_ns: 150_000_000, // the built-in protocols' default
         }
+    }
+}
+
+impl Settings {
+    /// The model of a history that is judged with these: the one that is set, or else the first
+    /// that knows its operations.
+    pub(crate) fn model_of(&self, history: &History) -> Option<&'static Model> {
+        self.model.or_else(|| models::asked(history))
+    }
+
+    /// Whether a run of it ends so. Where nothing tells the model, nodes are read.
+    pub(crate) fn ends(&self, history: &History, ending: Ending) -> bool {
+        let row = self.model_of(history).map_or(Ending::ReadEveryNode, |model| model.ending);
+        row == ending
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::row::{Operation, Proves};
 use super::spec::{Call, Spec};
-use crate::history::{Event, Field, History, Value};
+use crate::history::{Event, Field, Value};
 
 pub const OPERATIONS: &[Operation] = &[Operation::new("propose")
     .asks(&[Field::Key, Field::Value])
@@ -64,10 +64,4 @@ pub fn asked(event: &Event) -> Result<&Value, String> {
         None | Some(Value::Null) => Err("the propose has no `value`".into()),
         Some(value) => Ok(value),
     }
-}
-
-/// Whether clients of this history asked for decisions.
-pub fn is_asked(history: &History) -> bool {
-    let first = history.operations().first();
-    first.is_some_and(|operation| &*history.invoke(operation).f == "propose")
 }

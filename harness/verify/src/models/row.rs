@@ -2,8 +2,10 @@
 //! proves progress, how a run of it ends. Data: the client protocol, the recorder, the generators
 //! and the workload's parser go by it.
 
+use std::fmt;
+
 use super::spec::{Call, Spec};
-use crate::history::{Event, Field, History, Type};
+use crate::history::{Event, Field, History, Level, Type};
 
 /// Whether a history that has only operations of a model looks like it; if not, what is missing.
 pub type Fits = Result<(), &'static str>;
@@ -81,6 +83,19 @@ pub enum Ending {
     None,
 }
 
+/// A model is known by its name.
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 impl Model {
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name)
@@ -97,6 +112,13 @@ impl Model {
     /// Whether some operation can be repeated within a session and happens once all the same.
     pub fn has_sessions(&self) -> bool {
         self.operations.iter().any(Operation::in_session)
+    }
+
+    /// What an ok to this question proves of progress. What one node may answer alone proves
+    /// nothing, whatever is asked.
+    pub fn proves(&self, asked: &Event) -> Proves {
+        let row = self.operation(&asked.f).filter(|_| asked.level() != Some(Level::Local));
+        row.map_or(Proves::Nothing, |row| row.proves)
     }
 
     /// Whether an operation names the object that it is about.

@@ -23,7 +23,7 @@ pub(crate) const CHECKER: Checker = Checker {
 
 fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
-    if models::infer(history).is_none_or(|model| model.name != "log") {
+    if settings.model.or_else(|| models::infer(history)).is_none_or(|model| model.name != "log") {
         let operations = history.operations().len() as u64;
         return CheckResult::unknown(operations, "these are not the operations of a log".into());
     }

@@ -47,14 +47,17 @@ pub(super) const CHECKER: Checker = Checker {
     run,
 };
 
-fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
+fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let unknown = |reason: String| CheckResult::unknown(history.operations().len() as u64, reason);
-    match recognise(history) {
+    match settings.model.map_or_else(|| recognise(history), Ok) {
         Err(error) => unknown(error.to_string()),
         Ok(model) if model.name == "log" => log::fed(LogMonitor::new(), history, None),
-        Ok(_) => find(history, &CheckOptions::default())
-            .unwrap_or_else(|error| unknown(error.to_string())),
+        Ok(model) => {
+            let options =
+                CheckOptions { model: Some(model.name.into()), ..CheckOptions::default() };
+            find(history, &options).unwrap_or_else(|error| unknown(error.to_string()))
+        }
     }
 }
 

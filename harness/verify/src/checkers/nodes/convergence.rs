@@ -16,9 +16,9 @@ pub(crate) const CHECKER: Checker = Checker {
     name: "convergence",
     about: "after everything is healed, all nodes come to hold the same log",
     sees: Sees::Outside,
-    applies: |evidence, _| {
+    applies: |evidence, settings| {
         let history = &evidence.history;
-        finals::of_logs(history) || history.nemesis("settled").next().is_some()
+        finals::of_logs(history, settings) || history.nemesis("settled").next().is_some()
     },
     run,
 };

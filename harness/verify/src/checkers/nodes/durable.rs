@@ -16,7 +16,7 @@ pub(crate) const CHECKER: Checker = Checker {
     name: "durable",
     about: "every acknowledged append is in the final log of every node",
     sees: Sees::Outside,
-    applies: |evidence, _| finals::of_logs(&evidence.history),
+    applies: |evidence, settings| finals::of_logs(&evidence.history, settings),
     run,
 };
 

@@ -6,7 +6,8 @@ use crate::checkers::time::{Span, Stalls, can_progress, ms};
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, is_run};
 use crate::history::nemesis::{Said, final_reads_at};
-use crate::history::{Event, History, Level};
+use crate::history::{Event, History};
+use crate::models::{Model, Proves};
 use crate::recovery::{self, Acknowledged};
 use crate::verdict::{Anomaly, Kind};
 
@@ -26,13 +27,14 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let said = Said::of(history.events());
     let spans = demanded(history, &said);
     let stalls = Stalls::of(&said);
-    let oks = Acknowledged::of(history);
+    let model = settings.model_of(history);
+    let oks = Acknowledged::of(history, model);
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
     if spans.is_empty() {
         doubts.push("the run never came to a time in which progress could be demanded".into());
     }
-    let work = Work::of(history);
+    let work = Work::of(history, model);
     for span in &spans {
         for gap in gaps(&oks, *span) {
             if gap.to - gap.from <= settings.recovery_ns || !work.asked_in(gap) {
@@ -120,18 +122,19 @@ fn demanded(history: &History, said: &Said<'_>) -> Vec<Span> {
         .collect()
 }
 
-/// When clients wanted something: demanding progress of a system nobody uses proves nothing.
+/// When clients wanted what proves progress: demanding it of a system nobody uses proves nothing.
 struct Work {
     /// (invocation, latest return of any operation invoked by then), ascending.
     spans: Vec<(u64, u64)>,
 }
 
 impl Work {
-    fn of(history: &History) -> Self {
+    fn of(history: &History, model: Option<&Model>) -> Self {
         let mut spans: Vec<(u64, u64)> = Vec::new();
         for op in history.operations() {
             let (invoke, ret) = (history.invoke(op), history.ret(op));
-            if let (Some(from), false) = (invoke.time(), invoke.level() == Some(Level::Local)) {
+            let asks = recovery::proves(model, invoke) != Proves::Nothing;
+            if let Some(from) = invoke.time().filter(|_| asks) {
                 spans.push((from, ret.and_then(Event::time).unwrap_or(u64::MAX)));
             }
         }

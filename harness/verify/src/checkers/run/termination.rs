@@ -10,14 +10,17 @@ use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings, finals, is_run};
 use crate::history::nemesis::{Said, final_reads_at};
 use crate::history::{Event, History, Type, Value};
-use crate::models::consensus;
+use crate::models::Ending;
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
     name: "termination",
     about: "after everything is healed, every proposal is answered",
     sees: Sees::Outside,
-    applies: |evidence, _| consensus::is_asked(&evidence.history) && is_run(&evidence.history),
+    applies: |evidence, settings| {
+        let history = &evidence.history;
+        settings.ends(history, Ending::AskEveryKey) && is_run(history)
+    },
     run,
 };
 

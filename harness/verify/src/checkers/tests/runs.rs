@@ -208,12 +208,12 @@ fn nodes_that_forgot_together_owe_nothing_more() {
 const SILENCE: &str = r#"
 1 phase "disturbance"
 5 can-progress true
-8 p1 invoke tail
-10 p1 ok tail "tail":0
-20 p1 invoke tail
-30 p1 info tail
-40 p2 invoke tail
-3000 p2 ok tail "tail":0
+8 p1 invoke append "value":7
+10 p1 ok append "offset":0
+20 p1 invoke append "value":7
+30 p1 info append
+40 p2 invoke append "value":7
+3000 p2 ok append "offset":0
 3001 can-progress false
 "#;
 
@@ -226,11 +226,13 @@ fn progress_is_demanded_while_a_quorum_can() {
     check("progress", "no-progress", &pause.replace("2100", "1900"));
     check("progress", "valid", &SILENCE.replace("3000 p2", "1000 p2"));
     check("progress", "no-progress", &SILENCE.replace("3000 p2 ok", "3000 p2 fail"));
-    let local = SILENCE
-        .replace("3000 p2 ok tail", "3000 p2 ok tail \"level\":\"local\",")
-        .replace("40 p2 invoke tail", "40 p2 invoke tail \"level\":\"local\"")
-        .replace(", \"tail\"", ",\"tail\"");
-    check("progress", "no-progress", &local);
+    // What one node may answer alone is none, and no demand for any.
+    let reads = |f: &str, answer: &str| {
+        let read = format!("500 p3 invoke {f}\n600 p3 ok {f} {answer}\n3000 p2");
+        SILENCE.replace("3000 p2", &read)
+    };
+    check("progress", "no-progress", &reads("tail", r#""tail":0"#));
+    check("progress", "no-progress", &reads("read", r#""value":[],"level":"local""#));
     check("progress", "never came to a time", "1 phase \"disturbance\"");
 }
 
@@ -254,8 +256,8 @@ fn progress_is_not_demanded_of_a_machine_that_stood_still_or_of_nobody() {
     let settled = r#"
 1 phase "recovery"
 5 can-progress true
-8 p1 invoke tail
-10 p1 ok tail "tail":0
+8 p1 invoke append "value":7
+10 p1 ok append "offset":0
 4000 settled {"converged":true,"waited_ms":3970,"delivered":{}}
 "#;
     check("progress", "valid", settled);
@@ -263,7 +265,7 @@ fn progress_is_not_demanded_of_a_machine_that_stood_still_or_of_nobody() {
     let healed = settled
         .replace("4000 settled", healed)
         .replace("3970", "5")
-        .replace("20 healed", "15 p2 invoke tail\n20 healed");
+        .replace("20 healed", "15 p2 invoke append \"value\":7\n20 healed");
     check("progress", "valid", &healed);
     check("progress", "no-progress", &healed.replace("\"all\"", "\"enough\""));
 }
@@ -274,8 +276,8 @@ fn slow_recovery_is_judged_only_where_a_bound_is_set() {
 1 can-progress true
 5 crash {"phase":"start","overlay":1,"strike":0}
 100 crash {"phase":"heal","overlay":1,"effective":true}
-110 p1 invoke tail
-400 p1 ok tail "tail":0
+110 p1 invoke append "value":7
+400 p1 ok append "offset":0
 2000 can-progress false
 "#;
     let bound = |ms: u64| Settings { recovery_max_ns: Some(ms * 1_000_000), ..settings() };

@@ -31,7 +31,7 @@ pub(crate) const CHECKER: Checker = Checker {
     about: "where acknowledged appends may be lost: only to a later epoch that opened without them",
     sees: Sees::Nodes,
     applies: |evidence, settings| {
-        settings.acks == Acks::UntilFailover && finals::of_logs(&evidence.history)
+        settings.acks == Acks::UntilFailover && finals::of_logs(&evidence.history, settings)
     },
     run,
 };

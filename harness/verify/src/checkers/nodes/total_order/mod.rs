@@ -15,7 +15,7 @@ use crate::evidence::delivered::{self, Entry, Step};
 use crate::evidence::{Evidence, Settings, finals};
 use crate::history::nemesis::Said;
 use crate::history::{History, Process, Type, Value};
-use crate::models::consensus;
+use crate::models::Ending;
 use crate::models::log::acked;
 use crate::verdict::{Anomaly, Kind};
 
@@ -25,7 +25,7 @@ pub(crate) const CHECKER: Checker = Checker {
     sees: Sees::Nodes,
     applies: |evidence, settings| {
         let expected = !evidence.delivered.is_empty() || settings.writes_evidence;
-        expected && !consensus::is_asked(&evidence.history)
+        expected && settings.ends(&evidence.history, Ending::ReadEveryNode)
     },
     run,
 };

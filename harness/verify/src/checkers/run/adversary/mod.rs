@@ -159,7 +159,7 @@ fn decided_after(
     let history = &evidence.history;
     let limit = DECIDED_TIMEOUTS * settings.timeout_ns;
     let deadline = lifted.saturating_add(limit);
-    let first = Acknowledged::of(history).first_invoked_after(lifted);
+    let first = Acknowledged::of(history, settings.model_of(history)).first_invoked_after(lifted);
     let mut late = Vec::new();
     match first {
         Some(time) if time <= deadline => {

@@ -55,8 +55,8 @@ fn check(expected: &str, effect: (u64, u64), lines: &[&str], trace: &[&str]) {
 const END: &str = r#"2000 "process":"nemesis","type":"info","f":"end","value":{"reason":"done"}"#;
 const CUT_OFF: &str = r#"2000 "process":"nemesis","type":"info","f":"can-progress","value":true"#;
 const FAIR: (u64, u64) = (20, 100);
-const ASKED: &str = r#"510 "process":1,"type":"invoke","f":"tail","node":"n1""#;
-const ANSWERED: &str = r#"520 "process":1,"type":"ok","f":"tail","tail":0,"node":"n1""#;
+const ASKED: &str = r#"510 "process":1,"type":"invoke","f":"append","value":7,"node":"n1""#;
+const ANSWERED: &str = r#"520 "process":1,"type":"ok","f":"append","offset":0,"node":"n1""#;
 const COMMIT: &str = r#"515 "e":"commit","i":1,"chain":"1","epoch":30,"as_leader":true"#;
 
 fn at(time: u64, line: &str) -> String {
