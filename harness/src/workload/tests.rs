@@ -38,7 +38,8 @@ pub(crate) fn catalogue() -> Catalogue {
     let frail = SystemRow { progress: Progress::FirstNode, ..SystemRow::new("frail", "") };
     let progress = Progress::Promoted { majority: true };
     let by_hand = SystemRow { progress, ..SystemRow::new("by-hand", "") };
-    let bugs = ["R02", "R05", "R07", "R08", "R11", "R12", "R13", "R14", "R19", "R20", "R22", "R34"];
+    let bugs =
+        ["R02", "R04", "R05", "R07", "R08", "R11", "R12", "R13", "R14", "R19", "R20", "R22", "R34"];
     let bug = |id| BugRow { id, system: "raft", ..BugRow::default() };
     Catalogue { systems: vec![raft, paxos, frail, by_hand], bugs: bugs.map(bug).into() }
 }

@@ -65,6 +65,7 @@ kinds! {
     StateMachineSafety "state-machine-safety" "two entries committed at one index";
     AckedDurability "acked-durability" "acknowledged before, or without, being on disk";
     CommitQuorum "commit-quorum" "committed without a quorum that holds it on disk";
+    CommitEpoch "commit-epoch" "a leader took copies of an older epoch's entry for decided";
     ReadIndex "read-index" "a linearizable read below what was committed before it";
     NonMonotone "non-monotone" "an epoch, commit or apply position went back";
     Session "session" "one request of a session was executed twice";

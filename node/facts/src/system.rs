@@ -145,6 +145,10 @@ pub struct Traces {
     pub commit_quorum: CommitQuorum,
     /// Epochs grow for ever on a node (I8), or only within an incarnation of it.
     pub epoch_outlives_crashes: bool,
+    /// What a leader commits ends in an entry of its own epoch (I12): the copies of older ones that
+    /// it counts may still be overwritten (Raft, 5.4.2). Others know by other means what was
+    /// decided before them.
+    pub commits_own_epoch: bool,
 }
 
 /// Who must hold an entry when a leader commits it.
@@ -161,12 +165,16 @@ pub enum CommitQuorum {
 }
 
 impl Traces {
-    /// All invariants, a majority on disk: Raft, Zab, Viewstamped Replication with a disk.
+    /// All that every log has, a majority on disk: Zab, Viewstamped Replication with a disk.
     pub const ALL: Traces = Traces {
         without: &[],
         commit_quorum: CommitQuorum::Majority,
         epoch_outlives_crashes: true,
+        commits_own_epoch: false,
     };
+
+    /// Counting copies decides only where the epoch is the leader's own.
+    pub const OF_COUNTED_COPIES: Traces = Traces { commits_own_epoch: true, ..Traces::ALL };
 
     /// Acceptors hold slot by slot: nothing is ever truncated (no I2), and one value for a slot and
     /// a ballot takes the place of matching logs (I3).

@@ -22,6 +22,7 @@ mod q01_deliver_on_arrival;
 mod q02_skip_gap;
 mod q03_seq_volatile;
 mod r02_term_volatile;
+mod r04_commit_old_term;
 mod r05_vote_any_log;
 mod r07_double_vote;
 mod r08_keep_conflict_tail;
@@ -75,6 +76,7 @@ pub const BUGS: &[Bug] = &[
     q02_skip_gap::BUG,
     q03_seq_volatile::BUG,
     r02_term_volatile::BUG,
+    r04_commit_old_term::BUG,
     r05_vote_any_log::BUG,
     r07_double_vote::BUG,
     r08_keep_conflict_tail::BUG,

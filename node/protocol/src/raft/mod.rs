@@ -31,7 +31,7 @@ use crate::machine::{
     Boot, BootError, Command, Epoch, Index, NodeId, Output, Outputs, Reply, Session, Ticket, Time,
     TraceEvent, build, reply_to, send_to,
 };
-use crate::{ProtocolRow, SystemRow};
+use crate::{ProtocolRow, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -46,6 +46,7 @@ type Out = Outputs<Message>;
 pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::OPTIONS,
+        traces: Traces::OF_COUNTED_COPIES,
         frames: message::Body::FRAMES,
         ..SystemRow::new(
             "raft",

@@ -53,6 +53,7 @@ const IN_MEMORY: Traces = Traces {
     without: &[6],
     commit_quorum: CommitQuorum::MajorityInMemory,
     epoch_outlives_crashes: false,
+    ..Traces::ALL
 };
 
 /// Starts a replica whose messages are bytes, in one of the three modes.

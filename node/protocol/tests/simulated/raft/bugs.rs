@@ -14,6 +14,7 @@ fn every_planted_bug_is_caught_and_its_control_is_clean() {
     let on = Profile::under;
     every_bug_is_caught(&raft::ROW, &[
         ("R02", on(3, &[CrashOne]), &["acked-durability", "non-monotone"]),
+        ("R04", on(5, &[IsolateLeader, Halves, CrashLeader]), &["commit-epoch"]),
         ("R05", on(5, &[IsolateLeader, CrashLeader, Halves]),
             &["leader-completeness", "state-machine-safety", "acked-durability", "divergence"]),
         ("R07", on(3, &[CrashLeader, IsolateLeader])

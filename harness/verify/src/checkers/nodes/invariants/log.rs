@@ -61,6 +61,12 @@ impl Log {
         }
     }
 
+    /// The epoch of an entry. None: only a snapshot or a disk knows it.
+    pub fn epoch(&self, i: u64) -> Option<u64> {
+        let place = i.checked_sub(self.base + 1)?;
+        self.entries.get(place as usize).map(|entry| entry.1)
+    }
+
     /// The greatest epoch of the entries from `from` on. None: there are none.
     pub fn youngest(&self, from: u64) -> Option<u64> {
         let skip = from.saturating_sub(self.base + 1) as usize;

@@ -1,5 +1,5 @@
 //! The invariants of a replicated log, from the traces of its nodes (docs/internals/protocols.md):
-//! I1 to I9 and I11, and of I10 what can be said without changes of membership; of them those
+//! I1 to I9, I11 and I12, and of I10 what can be said without changes of membership; of them those
 //! that the system's row does not except.
 //!
 //! Decided by keys (epoch, index, chain), or (slot, ballot, hash). The traces are merged by the

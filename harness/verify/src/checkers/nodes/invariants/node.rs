@@ -1,4 +1,4 @@
-//! What one node's own trace must not contradict: I2, I6, I8, the node's part of I9 and I10.
+//! What one node's own trace must not contradict: I2, I6, I8, the node's part of I9, I10 and I12.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -91,8 +91,16 @@ impl Node {
                 self.hard = Some((*epoch, promise.clone()));
             }
             What::AckSent { i, chain, epoch, .. } => self.acknowledge(*i, *chain, *epoch, faults),
-            What::Commit { i, epoch, .. } => {
+            What::Commit { i, epoch, as_leader, .. } => {
                 self.see(*epoch, "a commit", faults);
+                let older = self.memory.epoch(*i).filter(|of_entry| of_entry < epoch);
+                if let Some(older) = older.filter(|_| *as_leader && rules.commits_own_epoch) {
+                    let told = format!(
+                        "committed up to entry {i} as the leader of epoch {epoch}, though that \
+                         entry is of epoch {older}: a later leader may still replace it"
+                    );
+                    faults.push((Kind::CommitEpoch, told));
+                }
                 if *i < self.commit {
                     let told = format!("committed entry {i} after entry {}", self.commit);
                     faults.push((Kind::NonMonotone, told));

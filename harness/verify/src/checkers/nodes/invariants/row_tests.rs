@@ -53,6 +53,29 @@ fn an_invariant_that_does_not_apply_is_not_asked_for() {
 }
 
 #[test]
+fn a_leader_decides_older_entries_only_with_one_of_its_own() {
+    let (counts, asks) = (Traces::OF_COUNTED_COPIES, Traces::default());
+    let old = "n1 append i=1 epoch=1 chain=a1\nn1 persist upto=1 chain=a1 epoch=1\n";
+    let both = old.to_owned() + &old.replace("n1 ", "n2 ");
+    let leads = format!("{START}{both}n1 role role=leader epoch=2 last=1 chain=a1\n");
+    let own = "n1 append i=2 epoch=2 chain=a2\nn1 persist upto=2 chain=a2 epoch=2\n";
+    let own = own.to_owned() + &own.replace("n1 ", "n2 ");
+    let commit = |i: u64, as_leader: bool| {
+        format!("n1 commit i={i} chain=a{i} epoch=2 as_leader={as_leader}\n")
+    };
+    check(&counts, "commit-epoch", &format!("{leads}{}", commit(1, true)));
+    check(&counts, "commit-epoch", &format!("{leads}{own}{}", commit(1, true)));
+    check(&counts, "valid", &format!("{leads}{own}{}", commit(2, true)));
+    check(&asks, "valid", &format!("{leads}{}", commit(1, true)));
+    // Who follows takes it from the leader; of what a disk held before, nobody knows the epoch.
+    let follows = leads.replace("role=leader", "role=follower");
+    check(&counts, "valid", &format!("{follows}{}", commit(1, false)));
+    let found = leads.replace("last=0 chain=0", "last=1 chain=a1");
+    let found = found.replace(&both, "");
+    check(&counts, "valid", &format!("{found}{}", commit(1, true)));
+}
+
+#[test]
 fn a_leader_alone_may_commit_what_is_on_its_own_disk() {
     let row = quorum(CommitQuorum::Leader);
     let append = format!("{START}n1 append i=1 epoch=1 chain=a1\n");

@@ -85,6 +85,15 @@ impl Observer {
         });
     }
 
+    /// What copies decide ends in the leader's own epoch, where they decide.
+    pub fn own_epoch(&mut self, at: usize, i: Index, epoch: Epoch) {
+        let of_entry = self.nodes[at].entry_epoch(i);
+        let own = of_entry.is_none_or(|of_entry| of_entry == epoch);
+        self.check(12, own || !self.traces.commits_own_epoch, "commit-epoch", || {
+            format!("n{} leads {epoch:?} and commits {i:?} of {of_entry:?}", at + 1)
+        });
+    }
+
     pub fn commits(&mut self, at: usize, now: Time, i: Index, chain: Chain, epoch: Epoch) {
         let was = self.nodes[at].commit;
         self.nodes[at].commit = i;

@@ -129,6 +129,7 @@ impl Observer {
             TraceEvent::Commit { i, chain, epoch, as_leader } => {
                 if as_leader {
                     self.commit_quorum(at, i, chain);
+                    self.own_epoch(at, i, epoch);
                 }
                 self.commits(at, now, i, chain, epoch);
             }

@@ -42,6 +42,12 @@ impl Watched {
         chain_in(self.base, &self.log, i)
     }
 
+    /// The epoch of an entry behind the base.
+    pub fn entry_epoch(&self, i: Index) -> Option<Epoch> {
+        let at = i.0.checked_sub(self.base.0.0 + 1)?;
+        self.log.get(at as usize).map(|(epoch, _)| *epoch)
+    }
+
     pub fn holds(&self, i: Index, chain: Chain) -> bool {
         i < self.base.0 || self.chain(i) == Some(chain)
     }

@@ -6,16 +6,14 @@ use schism_protocol::{
 
 use super::Observer;
 
-const PAXOS: Traces = Traces {
-    without: &[1, 2],
-    commit_quorum: CommitQuorum::Acceptors,
-    epoch_outlives_crashes: true,
-};
+const PAXOS: Traces =
+    Traces { without: &[1, 2], commit_quorum: CommitQuorum::Acceptors, ..Traces::ALL };
 
 const MEMORY: Traces = Traces {
     without: &[6],
     commit_quorum: CommitQuorum::MajorityInMemory,
     epoch_outlives_crashes: false,
+    ..Traces::ALL
 };
 
 const LEADER: Traces =
@@ -110,6 +108,18 @@ fn acceptors() {
     is(&[promise(1, 3), restart(1), boot(1, 2)], Some("acked-durability"));
     is(&[promise(1, 3), restart(1), boot(1, 3)], None);
     check(Traces::ALL, &[proposed(1, 1, 7)], Some("malformed"));
+}
+
+#[test]
+fn a_commit_by_copies_ends_in_the_leaders_own_epoch() {
+    let commits = |epoch| {
+        let (i, chain) = (Index(1), Chain(7));
+        (1, Some(TraceEvent::Commit { i, chain, epoch: Epoch(epoch), as_leader: true }))
+    };
+    let held = |commit| [append(1), append(2), persist(1), persist(2), commit];
+    check(Traces::OF_COUNTED_COPIES, &held(commits(1)), None);
+    check(Traces::OF_COUNTED_COPIES, &held(commits(2)), Some("commit-epoch"));
+    check(Traces::ALL, &held(commits(2)), None);
 }
 
 #[test]
