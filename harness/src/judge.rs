@@ -47,6 +47,7 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         own_protocol: system.own_protocol(),
         writes_evidence: system.writes_evidence(),
         acks: system.acks(),
+        reads: system.reads(),
         traces: system.traces(),
         timeout_ns: timeout(&workload.system).as_nanos() as u64,
     }

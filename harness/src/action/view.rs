@@ -11,6 +11,8 @@ pub struct View {
     pub nodes: Vec<NodeView>,
     /// Flows that are blocked now.
     pub blocked: BTreeSet<Flow>,
+    /// Flows that any fault is on, whether it blocks them or not.
+    pub touched: BTreeSet<Flow>,
     /// Frames are dropped, or held for as long as someone likes: nobody owes progress then.
     pub withheld: bool,
     /// Nodes that were stopped, and have not said since that they are recovering no longer. Where

@@ -10,6 +10,7 @@ use schism_facts::remark::{self, Phase, Remark};
 use schism_verify::history::{Event, Name, Type, nemesis};
 use schism_verify::models::{Model, Operation, Proves};
 
+use super::answered::Answered;
 use super::decisions::Decisions;
 use super::processes::Processes;
 use super::recorder::Recorder;
@@ -51,6 +52,8 @@ pub struct Context {
     pub dead: RefCell<BTreeMap<NodeId, String>>,
     /// What was proposed for, and what is decided.
     pub decisions: Decisions,
+    /// What was answered of each kind, and by each node.
+    pub answered: Answered,
     /// The phase as the history calls it.
     pub phase: Cell<&'static str>,
     leader: Cell<Option<(NodeId, u64)>>,
@@ -59,6 +62,8 @@ pub struct Context {
     memory_lost: RefCell<Option<String>>,
     troubles: RefCell<Vec<String>>,
     can_progress: Cell<Option<bool>>,
+    /// Of whom it may be demanded that they answer. None: that was not said yet.
+    serving: RefCell<Option<BTreeSet<NodeId>>>,
     names: Vec<Name>,
 }
 
@@ -82,6 +87,7 @@ impl Context {
         model: &'static Model,
         (nodes, clients): (u8, u16),
     ) -> Self {
+        let answered = Answered::new(system.reads());
         Context {
             clock: world.clock(),
             recorder,
@@ -97,12 +103,14 @@ impl Context {
             active: RefCell::default(),
             dead: RefCell::default(),
             decisions: Decisions::default(),
+            answered,
             phase: Cell::new("starting"),
             leader: Cell::new(None),
             forgot: RefCell::default(),
             memory_lost: RefCell::default(),
             troubles: RefCell::default(),
             can_progress: Cell::new(None),
+            serving: RefCell::default(),
             names: NodeId::all(nodes).map(|node| node.to_string().into()).collect(),
         }
     }
@@ -141,6 +149,7 @@ impl Context {
     pub fn complete(&self, event: &mut Event, node: NodeId, invoked: Nanos) -> Nanos {
         event.node = Some(self.name(node));
         let returned = self.recorder.record(event);
+        self.answered.note(self.row(event), event, node, invoked);
         let proves = event.kind == Type::Ok
             && match self.row(event).proves {
                 Proves::Nothing => false,
@@ -220,6 +229,12 @@ impl Context {
         if anyway || self.can_progress.get().is_some_and(|before| before != can) {
             self.can_progress.set(Some(can));
             self.remark(Remark::CanProgress(can));
+        }
+        let serving = self.system.serving(&view);
+        let mut said = self.serving.borrow_mut();
+        if anyway || said.as_ref().is_some_and(|before| *before != serving) {
+            self.remark(Remark::Serving(serving.iter().copied().collect()));
+            *said = Some(serving);
         }
         can
     }

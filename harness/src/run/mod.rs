@@ -13,6 +13,7 @@
 //! * `nemesis`: carries out the plan. `watch`, `statuses`: what is seen from outside.
 //! * `ending`: how it ends, by model. `decisions`: what is left to decide.
 
+mod answered;
 mod context;
 mod crew;
 mod decisions;

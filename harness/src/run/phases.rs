@@ -312,12 +312,17 @@ impl Script {
         Ok(())
     }
 
-    /// Until an append that was asked after `healed` has happened, or it is certain that none did
-    /// within `recovery`.
+    /// Until an append that was asked after `healed` has happened, and what else went unanswered at
+    /// last was answered again, or it is certain that this did not happen within `recovery`.
     async fn await_progress(&mut self, healed: Nanos) {
         let context = Rc::clone(&self.context);
         let limit = healed + nanos(self.workload.recovery + BEYOND_RECOVERY);
-        while context.recorder.last_ok_asked().is_none_or(|asked| asked <= healed) {
+        let owed = || {
+            let serving = context.system.serving(&context.view());
+            context.recorder.last_ok_asked().is_none_or(|asked| asked <= healed)
+                || context.answered.owes(&serving, context.nodes, healed)
+        };
+        while owed() {
             let next = limit.min(context.clock.now() + nanos(LOOK));
             if self.until(next).await.is_some() || context.clock.now() >= limit {
                 return;

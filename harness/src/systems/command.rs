@@ -1,11 +1,11 @@
 //! A system given as a command line: any program that speaks the line protocol. The built-in
 //! protocols are launched the same way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use schism_facts::{Acks, FrameRow, Progress, SystemRow, Traces};
+use schism_facts::{Acks, FrameRow, Progress, Reads, SystemRow, Traces};
 use schism_verify::models::Model;
 
 use super::clients::lines::LinesClient;
@@ -66,6 +66,14 @@ impl System for CommandSystem {
 
     fn can_progress(&self, view: &View) -> bool {
         progress::can(self.row.progress, view)
+    }
+
+    fn serving(&self, view: &View) -> BTreeSet<NodeId> {
+        progress::serving(self.row.progress, view)
+    }
+
+    fn reads(&self) -> Reads {
+        self.row.reads
     }
 
     fn leaderless(&self) -> bool {

@@ -6,12 +6,12 @@ pub mod clients;
 pub mod command;
 pub mod progress;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use schism_facts::{Acks, Catalogue, FrameRow, Traces};
+use schism_facts::{Acks, Catalogue, FrameRow, Reads, Traces};
 use schism_verify::models::Model;
 
 use crate::action::{NodeId, View};
@@ -81,6 +81,14 @@ pub trait System {
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId>;
     /// Whether progress may be demanded of the system in this world.
     fn can_progress(&self, view: &View) -> bool;
+    /// Of which nodes it may be demanded in this world that they answer.
+    fn serving(&self, _: &View) -> BTreeSet<NodeId> {
+        BTreeSet::new()
+    }
+    /// Which nodes answer linearizable reads.
+    fn reads(&self) -> Reads {
+        Reads::default()
+    }
     /// Whether no node ever leads. One that merely has no leader now is something else.
     fn leaderless(&self) -> bool {
         false

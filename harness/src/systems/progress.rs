@@ -3,6 +3,8 @@
 //! where a stopped node forgets everything is it believed that it is recovering, until it says
 //! otherwise; a node that nobody stopped is not.
 
+use std::collections::BTreeSet;
+
 use schism_facts::Progress;
 
 use crate::action::{Endpoint, Flow, NodeId, View};
@@ -11,19 +13,75 @@ use crate::action::{Endpoint, Flow, NodeId, View};
 pub fn can(progress: Progress, view: &View) -> bool {
     let majority = view.nodes.len() / 2 + 1;
     match progress {
-        Progress::Majority => has_clique(view, None, majority),
-        Progress::MajorityInMemory => {
-            let mut view = view.clone();
-            for node in &view.forgot {
-                view.nodes[usize::from(node.0) - 1].running = false;
-            }
-            has_clique(&view, None, majority)
+        Progress::Majority | Progress::MajorityInMemory => {
+            has_clique(&remembering(progress, view), None, majority)
         }
         Progress::FirstNode => has_clique(view, Some(NodeId(1)), 1),
         Progress::Promoted { majority: needed } => view.leader.is_some_and(|leader| {
             has_clique(view, Some(leader), if needed { majority } else { 1 })
         }),
     }
+}
+
+/// Of which nodes it may be demanded, besides, that they answer what the system says they serve:
+/// they run, and no fault, not even a slow link, is on the way to their clients or to a node that
+/// may take part in a decision. Nobody, where such a fault is between those.
+pub fn serving(progress: Progress, view: &View) -> BTreeSet<NodeId> {
+    let view = &remembering(progress, view);
+    let majority = view.nodes.len() / 2 + 1;
+    let deciders: Vec<NodeId> = match progress {
+        Progress::Majority | Progress::MajorityInMemory => {
+            able(view).filter(|node| has_clique(view, Some(*node), majority)).collect()
+        }
+        Progress::FirstNode => vec![NodeId(1)],
+        Progress::Promoted { .. } => view.leader.into_iter().collect(),
+    };
+    let free = |from: Endpoint, to: Endpoint| {
+        !view.touched.contains(&Flow { from, to })
+            && !view.touched.contains(&Flow { from: to, to: from })
+    };
+    let near = |node: NodeId| {
+        let node = Endpoint::Node(node);
+        deciders
+            .iter()
+            .map(|other| Endpoint::Node(*other))
+            .all(|other| other == node || free(node, other))
+    };
+    let known = |node: NodeId| {
+        let node = Endpoint::Node(node);
+        let mut ends =
+            view.touched.iter().flat_map(|flow| [(flow.from, flow.to), (flow.to, flow.from)]);
+        !ends.any(|(end, other)| end == node && matches!(other, Endpoint::Client(_)))
+    };
+    let needed = match progress {
+        Progress::Promoted { majority: true } => majority,
+        _ => 1,
+    };
+    let near: BTreeSet<NodeId> = able(view).filter(|node| near(*node)).collect();
+    let owed = can(progress, view)
+        && !view.withheld
+        && deciders.iter().all(|decider| near.contains(decider))
+        && near.len() >= needed;
+    near.into_iter().filter(|node| owed && known(*node)).collect()
+}
+
+/// The same world without those who have forgotten everything, where that keeps them out.
+fn remembering(progress: Progress, view: &View) -> View {
+    let mut view = view.clone();
+    if progress == Progress::MajorityInMemory {
+        for node in std::mem::take(&mut view.forgot) {
+            view.nodes[usize::from(node.0) - 1].running = false;
+        }
+    }
+    view
+}
+
+/// Nodes that run and are not stopped.
+fn able(view: &View) -> impl Iterator<Item = NodeId> {
+    NodeId::all(view.nodes.len() as u8)
+        .zip(&view.nodes)
+        .filter(|(_, node)| node.running && !node.paused)
+        .map(|(id, _)| id)
 }
 
 /// Why progress can never be demanded again, whatever is healed: so many have forgotten what
@@ -63,11 +121,7 @@ pub fn in_words(progress: Progress) -> &'static str {
 /// Whether so many nodes (`with` among them) run, are not stopped, and reach each other in both
 /// directions. Stars and rings do not count: progress may happen there, but nobody promised it.
 fn has_clique(view: &View, with: Option<NodeId>, size: usize) -> bool {
-    let able: Vec<NodeId> = NodeId::all(view.nodes.len() as u8)
-        .zip(&view.nodes)
-        .filter(|(_, node)| node.running && !node.paused)
-        .map(|(id, _)| id)
-        .collect();
+    let able: Vec<NodeId> = able(view).collect();
     let blocked = |from, to| {
         view.blocked.contains(&Flow { from: Endpoint::Node(from), to: Endpoint::Node(to) })
     };
@@ -95,10 +149,8 @@ fn clique(candidates: &[NodeId], size: usize, joined: &impl Fn(NodeId, NodeId) -
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::action::NodeView;
+    use crate::action::{ClientId, NodeView};
 
     fn view(nodes: u8, down: &[u8], cut: &[(u8, u8)], leader: Option<u8>) -> View {
         let mut view = View { leader: leader.map(NodeId), ..View::default() };
@@ -193,5 +245,52 @@ mod tests {
         check(&[1, 3], &[(4, 2)], Some(2), false, true);
         // A majority without it is nothing to it.
         check(&[], &[(2, 1), (2, 3), (2, 4)], Some(2), false, true);
+    }
+
+    #[test]
+    fn who_must_answer_has_no_fault_on_its_way() {
+        let touch = |view: &mut View, from: Endpoint, to: Endpoint| {
+            view.touched.insert(Flow { from, to });
+        };
+        let node = |number: u8| Endpoint::Node(NodeId(number));
+        let check = |progress: Progress, view: &View, expected: &[u8]| {
+            let expected: BTreeSet<NodeId> = expected.iter().copied().map(NodeId).collect();
+            assert_eq!(serving(progress, view), expected, "{progress:?} {view:?}");
+        };
+        let majority = Progress::Majority;
+        check(majority, &view(3, &[], &[], None), &[1, 2, 3]);
+        check(majority, &view(3, &[2], &[], None), &[1, 3]);
+        check(majority, &view(3, &[2, 3], &[], None), &[]);
+        // A minority that is cut off may not answer; in a bridge, nobody knows who leads.
+        let mut cut = view(3, &[], &[(1, 3), (2, 3)], None);
+        cut.touched.clone_from(&cut.blocked);
+        check(majority, &cut, &[1, 2]);
+        let mut bridge = view(3, &[], &[(1, 3)], None);
+        bridge.touched.clone_from(&bridge.blocked);
+        check(majority, &bridge, &[]);
+        // A slow link between those who decide makes all slow.
+        let mut slow = view(3, &[], &[], None);
+        touch(&mut slow, node(1), node(2));
+        check(majority, &slow, &[]);
+        let mut far = view(3, &[], &[], None);
+        touch(&mut far, Endpoint::Client(ClientId(0)), node(2));
+        check(majority, &far, &[1, 3]);
+        check(majority, &View { withheld: true, ..view(3, &[], &[], None) }, &[]);
+        let forgot = View { forgot: [NodeId(2)].into(), ..view(3, &[], &[], None) };
+        check(Progress::MajorityInMemory, &forgot, &[1, 3]);
+        check(majority, &forgot, &[1, 2, 3]);
+        // One who leads needs no more than itself, or a majority near it.
+        check(Progress::FirstNode, &view(3, &[3], &[], None), &[1, 2]);
+        check(Progress::FirstNode, &view(3, &[1], &[], None), &[]);
+        check(Progress::FirstNode, &slow, &[1, 3]);
+        let promoted = |majority| Progress::Promoted { majority };
+        check(promoted(true), &view(3, &[], &[], None), &[]);
+        check(promoted(true), &view(3, &[], &[], Some(2)), &[1, 2, 3]);
+        let mut slow = view(3, &[], &[], Some(1));
+        touch(&mut slow, node(1), node(2));
+        check(promoted(true), &slow, &[1, 3]);
+        touch(&mut slow, node(3), node(1));
+        check(promoted(true), &slow, &[]);
+        check(promoted(false), &slow, &[1]);
     }
 }

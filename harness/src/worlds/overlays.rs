@@ -103,6 +103,7 @@ impl Overlays {
         View {
             nodes: NodeId::all(nodes).map(node).collect(),
             blocked: blocks.flat_map(|(_, overlay)| overlay.flows().iter().copied()).collect(),
+            touched: self.on_links().flat_map(|(_, one)| one.flows().iter().copied()).collect(),
             withheld: self.on_links().any(|(_, overlay)| overlay.withholds()),
             ..View::default()
         }

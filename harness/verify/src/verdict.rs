@@ -75,6 +75,7 @@ kinds! {
     Integrity "integrity" "delivered twice, or never asked for";
     Termination "termination" "no decision though messages arrive in time";
     NoProgress "no-progress" "nothing acknowledged though a quorum could";
+    Unserved "unserved" "a node, or every node, answered no operation of a kind though it could";
     SlowRecovery "slow-recovery" "recovery took longer than the workload allows";
     NotConverged "not-converged" "nodes still differ after everything was healed";
     MalformedAnswer "malformed-answer" "an answer that the client protocol does not have";

@@ -21,6 +21,9 @@ pub enum Remark {
     Phase(Phase),
     /// From now on progress may be demanded of the system, or no longer.
     CanProgress(bool),
+    /// From now on these nodes may be asked for what the system says they serve: they run, and no
+    /// fault is on the way to their clients, or to any node that could take part in a decision.
+    Serving(Vec<NodeId>),
     /// The nodes' own statuses name another leader of the highest epoch than before.
     Leader {
         /// Who leads. None: nobody.
@@ -84,9 +87,10 @@ pub enum Remark {
 }
 
 /// Every name of a remark; a fault's key is none of them.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "phase",
     "can-progress",
+    "serving",
     "leader",
     "memory-lost",
     "death",

@@ -20,6 +20,8 @@ pub struct SystemRow {
     pub models: &'static [&'static str],
     /// When it owes progress.
     pub progress: Progress,
+    /// Which nodes answer linearizable reads themselves.
+    pub reads: Reads,
     /// No node ever leads, or says that another does: a fault that means the leader means a node
     /// drawn from the seed.
     pub leaderless: bool,
@@ -45,6 +47,7 @@ impl SystemRow {
             options: &[],
             models: &["log"],
             progress: Progress::Majority,
+            reads: Reads::Unknown,
             leaderless: false,
             may_lose: None,
             traces: Traces::ALL,
@@ -121,6 +124,19 @@ impl Progress {
     pub fn moves_on(self) -> bool {
         matches!(self, Progress::Majority | Progress::MajorityInMemory)
     }
+}
+
+/// Which nodes of a system answer linearizable reads. A read for what a node has delivered is
+/// answered by each, where anything is known of the system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reads {
+    /// Nobody knows: somebody must.
+    #[default]
+    Unknown,
+    /// Every node that reaches the others, whoever leads.
+    EveryNode,
+    /// The leader alone.
+    Leader,
 }
 
 /// What a system promises of an append that it acknowledged.

@@ -46,7 +46,7 @@ mod states;
 
 pub use row::ProtocolRow;
 pub use schism_facts::{
-    Acks, BugRow, CommitQuorum, Epochs, FramePart, FrameRow, OptionIs, OptionRow, Progress,
+    Acks, BugRow, CommitQuorum, Epochs, FramePart, FrameRow, OptionIs, OptionRow, Progress, Reads,
     SystemRow, Traces,
 };
 pub use states::*;

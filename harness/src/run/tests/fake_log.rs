@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use schism_facts::{Progress, SystemRow};
-use schism_verify::history::{Event, Field, List, Name, Value};
+use schism_facts::{Progress, Reads, SystemRow};
+use schism_verify::history::{Event, Field, Level, List, Name, Value};
 use schism_verify::models::{self, Model};
 
 use super::virtual_time::Virtual;
@@ -40,6 +40,8 @@ pub enum Lie {
     AppendLate(u64),
     /// Shows one entry more of n2 at the end, which nobody asked for.
     ShowMore,
+    /// n2 refuses every read, and answers everything else.
+    RefuseReads,
     /// No lie: it refuses whatever clients ask before this time.
     WakeUp(Duration),
     /// Answers `status` with something that is no answer.
@@ -105,7 +107,10 @@ impl FakeLog {
             appended: Cell::new(0),
             kept: Cell::new(false),
             judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
-                .known(&SystemRow { progress, ..SystemRow::new("fake", "") }, &BTreeMap::new()),
+                .known(
+                    &SystemRow { progress, reads: Reads::EveryNode, ..SystemRow::new("fake", "") },
+                    &BTreeMap::new(),
+                ),
         })
     }
 
@@ -180,6 +185,10 @@ impl FakeLog {
     fn answer(&self, node: NodeId, asked: &Event) -> Said {
         let sleeps = match self.lie {
             Lie::RefuseAll => true,
+            Lie::RefuseReads => {
+                let local = asked.level() == Some(Level::Local);
+                node == NodeId(2) && &*asked.f == "read" && !local
+            }
             Lie::WakeUp(at) => self.rt.now() < at.as_nanos() as u64,
             _ => false,
         };
@@ -343,6 +352,14 @@ impl System for FakeSystem {
 
     fn can_progress(&self, view: &View) -> bool {
         self.0.judge_of_progress.can_progress(view)
+    }
+
+    fn serving(&self, view: &View) -> BTreeSet<NodeId> {
+        self.0.judge_of_progress.serving(view)
+    }
+
+    fn reads(&self) -> Reads {
+        self.0.judge_of_progress.reads()
     }
 
     fn memory_lost(&self, view: &View) -> Option<String> {

@@ -236,6 +236,17 @@ fn a_log_that_falls_silent_makes_no_progress() {
 }
 
 #[test]
+fn a_node_that_never_serves_a_read_is_waited_for_and_told() {
+    let left = run("system: fake\nnodes: 3\nduration: 5s\n", 1, Lie::RefuseReads, |_, _| {});
+    assert_eq!(left.end(), Reason::Done);
+    assert!(left.verdict().contains("\"served\", \"violated\""), "{}", left.verdict());
+    assert!(left.ended_at > Duration::from_secs(15), "recovery is 10 s: {:?}", left.ended_at);
+    let left = run("system: fake\nnodes: 3\nduration: 5s\n", 1, Lie::Honest, |_, _| {});
+    assert!(left.verdict().contains("\"served\", \"valid\""), "{}", left.verdict());
+    assert!(left.ended_at < Duration::from_secs(7), "nothing was owed: {:?}", left.ended_at);
+}
+
+#[test]
 fn nodes_that_never_agree_have_not_converged() {
     let left = run("system: fake\nduration: 5s\n", 1, Lie::NeverAgree, |_, _| {});
     assert!(!left.settled()[0].converged);

@@ -19,7 +19,7 @@ use failover::{loss, reads};
 pub use linearizable::{consensus, log};
 use nodes::{convergence, durable, invariants, total_order};
 pub use run::answers::Answers;
-use run::{adversary, answers, bypass, progress, survival, termination};
+use run::{adversary, answers, bypass, progress, served, survival, termination};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
 pub trait Monitor {
@@ -115,6 +115,7 @@ pub const CHECKERS: &[Checker] = &[
     adversary::CHECKER,
     termination::CHECKER,
     progress::CHECKER,
+    served::CHECKER,
     convergence::CHECKER,
     bypass::CHECKER,
     survival::CHECKER,

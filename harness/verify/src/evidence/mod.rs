@@ -7,7 +7,7 @@ pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 
-use schism_facts::{Acks, Traces};
+use schism_facts::{Acks, Reads, Traces};
 
 use crate::history::History;
 use crate::models::{self, Ending, Model};
@@ -48,6 +48,8 @@ pub struct Settings {
     pub writes_evidence: bool,
     /// What the system promises of an append that it acknowledged.
     pub acks: Acks,
+    /// Which nodes answer linearizable reads.
+    pub reads: Reads,
     /// How the invariants read on the system's traces.
     pub traces: Traces,
     /// T: the system's shortest election timeout.
@@ -68,6 +70,7 @@ impl Default for Settings {
             own_protocol: false,
             writes_evidence: false,
             acks: Acks::default(),
+            reads: Reads::default(),
             traces: Traces::default(),
             timeout_ns: 150_000_000, // the built-in protocols' default
         }

@@ -1,6 +1,7 @@
 //! What the nemesis did, by kind, as its remarks say it. It never judges them, and of a remark that
 //! it cannot read it says so.
 
+use schism_facts::NodeId;
 use schism_facts::remark::{
     self, Death, Doubt, FinalRead, Heal, Healed, Misread, Phase, Reason, Remark, Settled, Stall,
     Start,
@@ -18,6 +19,8 @@ pub struct Said<'a> {
     pub strikes: Vec<Strike<'a>>,
     /// From when on progress could be demanded, or no longer.
     pub can_progress: Vec<(&'a Event, bool)>,
+    /// Who could be asked from then on.
+    pub serving: Vec<(&'a Event, Vec<NodeId>)>,
     /// Who led from then on, and in which epoch; nobody where there is no name.
     pub leaders: Vec<(&'a Event, Option<String>, u64)>,
     /// From when on the system could not go on, and why; or could again.
@@ -84,6 +87,7 @@ impl<'a> Said<'a> {
         match remark {
             Remark::Phase(phase) => self.phases.push((event, phase)),
             Remark::CanProgress(can) => self.can_progress.push((event, can)),
+            Remark::Serving(nodes) => self.serving.push((event, nodes)),
             Remark::Leader { node, epoch } => {
                 let node = node.map(|node| node.to_string());
                 self.leaders.push((event, node, epoch.unwrap_or(0)));

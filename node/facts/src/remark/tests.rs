@@ -47,6 +47,7 @@ fn every() -> Vec<(Remark, &'static str)> {
         (Remark::Phase(Phase::WarmUp), r#"phase "warm-up""#),
         (Remark::Phase(Phase::FinalReads), r#"phase "final-reads""#),
         (Remark::CanProgress(true), "can-progress true"),
+        (Remark::Serving(vec![node(1), node(10)]), r#"serving ["n1","n10"]"#),
         (
             Remark::Leader { node: Some(node(3)), epoch: Some(2) },
             r#"leader {"node":"n3","epoch":2}"#,

@@ -29,7 +29,7 @@ use crate::machine::{
     Boot, BootError, Command, Doubt, Epoch, Index, NodeId, Output, Outputs, Refusal, Reply,
     Request, Role, Session, Ticket, Time, TraceEvent, build, reply_to, send_to,
 };
-use crate::{OptionIs, Progress, ProtocolRow, SystemRow};
+use crate::{OptionIs, Progress, ProtocolRow, Reads, SystemRow};
 use ahead::Ahead;
 use message::{Body, Message};
 use options::Promotes;
@@ -49,6 +49,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
         options: options::OPTIONS,
         progress: Progress::Promoted { majority: true },
         may_lose: Some(OptionIs { option: "mode", value: "async" }),
+        reads: Reads::Leader,
         frames: message::Body::FRAMES,
         ..SystemRow::new(
             "manual-failover",

@@ -31,7 +31,7 @@ use crate::paxos::catch_up::Behind;
 use crate::paxos::message::Message as Single;
 use crate::paxos::synod::{Disk, Journal, Synod};
 use crate::paxos::{Options, Paper, Rules};
-use crate::{Epochs, ProtocolRow, SystemRow, Traces};
+use crate::{Epochs, ProtocolRow, Reads, SystemRow, Traces};
 use ask::Asked;
 use message::{Body, Message};
 
@@ -43,6 +43,9 @@ pub const ROW: ProtocolRow = ProtocolRow {
         options: crate::paxos::OPTIONS,
         leaderless: true,
         traces: Traces::OF_ACCEPTORS,
+        // Every node may answer, and somebody does. That each wins a slot in the end is not said:
+        // who decided the last one is ahead of the others at the next.
+        reads: Reads::Unknown,
         frames: message::Body::FRAMES,
         epochs: Epochs::OfEachDecision,
         ..SystemRow::new(

@@ -32,7 +32,7 @@ use crate::machine::{
 };
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
-use crate::{ProtocolRow, SystemRow, Traces};
+use crate::{ProtocolRow, Reads, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -51,6 +51,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::OPTIONS,
         traces: Traces::OF_ACCEPTORS,
+        reads: Reads::EveryNode,
         frames: message::Body::FRAMES,
         ..SystemRow::new(
             "multi-paxos",

@@ -31,7 +31,7 @@ use crate::machine::{
     Boot, BootError, Command, Epoch, Index, NodeId, Output, Outputs, Reply, Session, Ticket, Time,
     TraceEvent, build, reply_to, send_to,
 };
-use crate::{ProtocolRow, SystemRow, Traces};
+use crate::{ProtocolRow, Reads, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -47,6 +47,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::OPTIONS,
         traces: Traces::OF_COUNTED_COPIES,
+        reads: Reads::EveryNode,
         frames: message::Body::FRAMES,
         ..SystemRow::new(
             "raft",

@@ -23,7 +23,7 @@ use crate::machine::{
     Boot, BootError, Epoch, Index, LogEntry, NodeId, Outputs, Refusal, Reply, Request, Role,
     Session, Ticket, Time, build, reply_to, send_to,
 };
-use crate::{CommitQuorum, OptionRow, Progress, ProtocolRow, SystemRow, Traces};
+use crate::{CommitQuorum, OptionRow, Progress, ProtocolRow, Reads, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use rules::{FixedSequencer, Place, Rules};
@@ -42,6 +42,7 @@ pub const ROW: ProtocolRow = ProtocolRow {
             commit_quorum: CommitQuorum::Leader,
             ..Traces::ALL
         },
+        reads: Reads::Leader,
         frames: message::Body::FRAMES,
         ..SystemRow::new(
             "sequencer",

@@ -6,12 +6,13 @@ use super::rules::{Rules, Sound};
 use super::state::Mode;
 use super::{Vsr, options, states};
 use crate::machine::{Boot, BootError, Machine, Outputs, erase};
-use crate::{CommitQuorum, Progress, ProtocolRow, SystemRow, Traces};
+use crate::{CommitQuorum, Progress, ProtocolRow, Reads, SystemRow, Traces};
 
 /// With a disk, as a row of the table of protocols.
 pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::DURABLE,
+        reads: Reads::EveryNode,
         frames: Body::FRAMES,
         ..SystemRow::new(
             "vsr",

@@ -32,7 +32,7 @@ use crate::common::session::{Lookup, Sessions};
 use crate::machine::{
     Boot, BootError, Epoch, Index, NodeId, Outputs, Reply, Role, Session, Time, build,
 };
-use crate::{ProtocolRow, SystemRow};
+use crate::{ProtocolRow, Reads, SystemRow};
 use message::{Body, Message, Order, Report};
 
 pub use disk::{Disk, Held};
@@ -49,6 +49,7 @@ type Out = Outputs<Message>;
 pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::OPTIONS,
+        reads: Reads::EveryNode,
         frames: message::Body::FRAMES,
         ..SystemRow::new(
             "zab",

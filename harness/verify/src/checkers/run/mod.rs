@@ -6,5 +6,6 @@ pub(crate) mod answers;
 pub(super) mod bypass;
 pub(crate) mod halted;
 pub(super) mod progress;
+pub(super) mod served;
 pub(super) mod survival;
 pub(super) mod termination;

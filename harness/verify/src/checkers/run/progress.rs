@@ -36,7 +36,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     }
     let work = Work::of(history, model);
     for span in &spans {
-        for gap in gaps(&oks, *span) {
+        for gap in gaps(&oks.returns, *span) {
             if gap.to - gap.from <= settings.recovery_ns || !work.asked_in(gap) {
                 continue;
             }
@@ -154,7 +154,7 @@ impl Work {
 }
 
 /// When clients were stopped, or the history ends.
-fn end_of_work(history: &History, said: &Said<'_>) -> u64 {
+pub(super) fn end_of_work(history: &History, said: &Said<'_>) -> u64 {
     let settled = said.settled.as_ref().and_then(|(event, settled)| {
         Some(event.time()?.saturating_sub(settled.waited_ms.saturating_mul(1_000_000)))
     });
@@ -166,12 +166,12 @@ fn end_of_work(history: &History, said: &Said<'_>) -> u64 {
     stopped.or(last).unwrap_or(0)
 }
 
-/// The spaces between acknowledgements within a span, its ends included.
-fn gaps(oks: &Acknowledged, span: Span) -> Vec<Span> {
-    let from = oks.returns.partition_point(|&time| time <= span.from);
-    let to = oks.returns.partition_point(|&time| time < span.to);
+/// The spaces between these times, ascending, within a span, its ends included.
+pub(super) fn gaps(returns: &[u64], span: Span) -> Vec<Span> {
+    let from = returns.partition_point(|&time| time <= span.from);
+    let to = returns.partition_point(|&time| time < span.to);
     let mut moments = vec![span.from];
-    moments.extend(oks.returns.get(from..to).unwrap_or(&[]));
+    moments.extend(returns.get(from..to).unwrap_or(&[]));
     moments.push(span.to);
     moments.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
 }

@@ -1,4 +1,4 @@
 //! Many checks at once: whole runs, and evidence that someone tampered with.
 
 mod fuzz;
-mod runs;
+pub(crate) mod runs;

@@ -8,7 +8,7 @@ use crate::checkers::CHECKERS;
 use crate::evidence::{Evidence, Settings};
 use crate::history::History;
 
-fn history(text: &str) -> History {
+pub(crate) fn history(text: &str) -> History {
     let mut lines = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (time, rest) = line.split_once(' ').unwrap();
