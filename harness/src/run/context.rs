@@ -175,7 +175,9 @@ impl Context {
     pub fn note_troubles(&self) -> bool {
         let troubles = self.world.troubles();
         let any = !troubles.is_empty();
-        troubles.into_iter().for_each(|what| self.trouble(what));
+        for what in troubles {
+            self.trouble(what);
+        }
         if any {
             self.note_progress(false);
         }
@@ -224,13 +226,13 @@ impl Context {
             self.remark(Remark::MemoryLost { why: lost.clone() });
             *self.memory_lost.borrow_mut() = lost;
         }
-        let can =
-            self.troubles.borrow().is_empty() && !view.withheld && self.system.can_progress(&view);
+        let sound = self.troubles.borrow().is_empty();
+        let can = sound && !view.withheld && self.system.can_progress(&view);
         if anyway || self.can_progress.get().is_some_and(|before| before != can) {
             self.can_progress.set(Some(can));
             self.remark(Remark::CanProgress(can));
         }
-        let serving = self.system.serving(&view);
+        let serving = if sound { self.system.serving(&view) } else { BTreeSet::new() };
         let mut said = self.serving.borrow_mut();
         if anyway || said.as_ref().is_some_and(|before| *before != serving) {
             self.remark(Remark::Serving(serving.iter().copied().collect()));

@@ -252,7 +252,9 @@ mod tests {
                 assert_eq!(fs::read_to_string(file).unwrap(), "mine", "{}", file.display());
             }
         };
-        others.iter().for_each(|file| fs::write(file, "mine").unwrap());
+        for file in &others {
+            fs::write(file, "mine").unwrap();
+        }
         run.write(VERDICT, b"{}").unwrap();
         assert_eq!(fs::read(run.file(VERDICT)).unwrap(), b"{}");
         let error = run.point_latest().unwrap_err().to_string();

@@ -17,13 +17,10 @@ pub(crate) fn has_pool() -> bool {
 
 /// Does each on a thread of its own, or here if there is none to be had; the results in order. An
 /// error is what it panicked with.
-pub(crate) fn each<T: Send, R: Send>(
+pub(crate) fn each<T: Copy + Send, R: Send>(
     all: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> R + Sync,
-) -> Vec<thread::Result<R>>
-where
-    T: Copy,
-{
+) -> Vec<thread::Result<R>> {
     let work = &work;
     let guarded = |one: T| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(one)));
     thread::scope(|scope: &Scope<'_, '_>| {

@@ -47,7 +47,7 @@ fn thin(path: &Path) -> io::Result<()> {
     let end = (length - END_BYTES) / PIECE_BYTES * PIECE_BYTES;
     let file = OpenOptions::new().write(true).open(path)?;
     let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-    Ok(fallocate(&file, hole, END_BYTES as i64, (end - END_BYTES) as i64)?)
+    Ok(fallocate(&file, hole, END_BYTES.cast_signed(), (end - END_BYTES).cast_signed())?)
 }
 
 fn cut(path: &Path) -> io::Result<()> {

@@ -251,7 +251,8 @@ mod tests {
         }
         all.push((3_000, "can-progress false".to_owned()));
         all.sort_by_key(|(at, _)| *at);
-        all.into_iter().map(|(at, line)| format!("{at} {line}\n")).collect()
+        let lines: Vec<String> = all.into_iter().map(|(at, line)| format!("{at} {line}")).collect();
+        lines.join("\n") + "\n"
     }
 
     fn judged(reads: Reads, text: &str) -> String {
