@@ -42,6 +42,11 @@ list *WHAT:
 hunt *ARGS:
     {{schism}} hunt {{ARGS}}
 
+# Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: an hour
+[group('proof')]
+mutants SAMPLE="40" SEED="1":
+    cargo run --manifest-path mutants/Cargo.toml --target-dir target/mutants/tool -- {{SAMPLE}} {{SEED}}
+
 # Fresh seeds of everything under fire, as the nightly job does; failed runs are kept in runs/
 [group('proof')]
 nightly RUNS="20":
