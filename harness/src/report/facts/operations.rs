@@ -1,6 +1,6 @@
 //! Operations: invoke and return in one, with the words a drawing puts on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 use schism_verify::history::{Event, Level, Process, Type, Value};
@@ -54,13 +54,15 @@ const VALUE_CHARS_MAX: usize = 14;
 
 /// Pairs invokes with returns. A return without an invoke is left out: the parser has refused it.
 pub(super) fn pair(events: &[Event], timed: bool) -> Vec<Operation<'_>> {
-    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    // Events of one time stand invocations first, also those of one process: its returns come in
+    // the order in which it asked.
+    let mut open: BTreeMap<u64, VecDeque<usize>> = BTreeMap::new();
     let mut operations: Vec<Operation<'_>> = Vec::with_capacity(events.len() / 2);
     for event in events {
         let Process::Client(process) = event.process() else { continue };
         let at = event_time(event, timed);
         if event.kind == Type::Invoke {
-            open.insert(process, operations.len());
+            open.entry(process).or_default().push_back(operations.len());
             operations.push(Operation {
                 process,
                 invoke: event,
@@ -68,7 +70,7 @@ pub(super) fn pair(events: &[Event], timed: bool) -> Vec<Operation<'_>> {
                 from_ns: at,
                 to_ns: None,
             });
-        } else if let Some(place) = open.remove(&process) {
+        } else if let Some(place) = open.get_mut(&process).and_then(VecDeque::pop_front) {
             operations[place].ret = Some(event);
             operations[place].to_ns = Some(at);
         }

@@ -147,3 +147,16 @@ fn reads_say_what_they_saw_of_the_matter() {
     );
     assert_eq!(labels(Kind::StaleRead, &[2])[0], "read -> 3 entries, tail 3");
 }
+
+#[test]
+fn at_equal_times_a_process_is_answered_in_the_order_in_which_it_asked() {
+    let lines = [
+        ok(0, 5, 5, "write", r#","value":1"#, r#","value":1"#),
+        ok(0, 5, 5, "write", r#","value":2"#, r#","value":2"#),
+        ok(0, 5, 5, "read", "", r#","value":1"#),
+    ];
+    let labels = with(&lines.concat(), &[], |facts| {
+        facts.operations.iter().map(super::operations::Operation::label).collect::<Vec<_>>()
+    });
+    assert_eq!(labels, ["write 1 -> ok", "write 2 -> ok", "read -> 1"]);
+}
