@@ -280,3 +280,18 @@ fn no_message_quotes_a_megabyte_or_obeys_what_it_quotes() {
         }
     }
 }
+
+/// A file can give a remark for each of its lines, and nobody reads more than a few.
+#[test]
+fn remarks_about_a_file_are_few() {
+    let bench = Bench::new();
+    let line = |process: usize, kind: &str| {
+        format!("{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"write\",\"value\":1}}\n")
+    };
+    let one = |process| line(process, "invoke") + &line(process, "info");
+    let text: String = (0..100).flat_map(|process| [one(process), one(process)]).collect();
+    bench.write("h.jsonl", &text);
+    let done = bench.schism(&["check", "h.jsonl", "--to", "jsonl"]).exits(0);
+    assert_eq!(done.stderr.matches("goes on after an info").count(), 20, "{}", done.stderr);
+    done.says("and 80 more remarks");
+}

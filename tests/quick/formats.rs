@@ -104,7 +104,7 @@ fn a_packed_history_is_read_from_a_file_and_from_stdin() {
         child.stdin.take().unwrap().write_all(&packed).unwrap();
         Done::from(child.wait_with_output().unwrap()).exits(1);
         std::fs::write(bench.path().join("cut"), &packed[..packed.len() - 9]).unwrap();
-        bench.schism(&["check", "cut"]).exits(2).says("it is damaged or cut off: get it anew");
+        bench.schism(&["check", "cut"]).exits(2).says("damaged or cut off, get it anew");
     }
 }
 

@@ -172,13 +172,19 @@ fn check_file(args: &Args, file: &Path) -> Result<u8> {
     Ok(show(args, &verdict, &report))
 }
 
+/// A file can give a remark for each of its lines; nobody reads more than a few.
+const NOTES_MAX: usize = 20;
+
 /// A history file, its format, and how it is to be judged.
 fn read_file(args: &Args, file: &Path) -> Result<(Format, CheckOptions, History)> {
     let named = args.format.as_deref().and_then(Format::named);
     let (format, history, notes) = input::read(file, named)?;
-    for note in notes {
+    for note in notes.iter().take(NOTES_MAX) {
         let line = note.line.map(|line| format!(":{line}")).unwrap_or_default();
         screen::remark(&format!("{}{line}: {}", file.display(), note.message));
+    }
+    if let Some(more) = notes.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
+        screen::remark(&format!("{}: and {more} more remarks", file.display()));
     }
     let options = options(args, format, &history)?;
     Ok((format, options, history))

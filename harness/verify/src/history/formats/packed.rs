@@ -103,8 +103,8 @@ impl Read for Unpacked<'_> {
                 return error;
             }
             Refused(format!(
-                "the {kind} file cannot be unpacked beyond byte {given} of its content: {error}; it \
-                 is damaged or cut off: get it anew"
+                "the {kind} file cannot be unpacked beyond byte {given} of its content: {error}. If \
+                 it is damaged or cut off, get it anew; otherwise `{kind} -dc FILE | schism check -`"
             ))
             .io()
         })?;
