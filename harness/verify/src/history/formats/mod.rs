@@ -205,7 +205,7 @@ impl From<std::io::Error> for ReadError {
 }
 
 /// What is held in memory whole has at most so many bytes: its events may take as much again.
-const WHOLE_BYTES_MAX: u64 = 1 << 30;
+const WHOLE_BYTES_MAX: u64 = 512 << 20;
 
 /// Reads a file or a stream, packed or not, in this format or in the one it looks like, and says
 /// which that was. Only JSON lines are read in blocks; other formats are held in memory whole.
@@ -227,9 +227,9 @@ pub fn read(
         file.by_ref().take(rest + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > WHOLE_BYTES_MAX {
             let name = format.row().name;
-            let most = WHOLE_BYTES_MAX >> 30;
+            let most = WHOLE_BYTES_MAX >> 20;
             return Err(ReadError::Refused(format!(
-                "a file in the format {name} is held in memory whole and has at most {most} GiB; \
+                "a file in the format {name} is held in memory whole and has at most {most} MiB; \
                  JSON lines may be longer, and so may a part of it"
             )));
         }

@@ -2,10 +2,16 @@
 //! sets, maps, tagged values, objects that cannot be read again. It never recurses deeper than
 //! [`DEPTH_MAX`] and never panics. Tags are read over, but for tuples and objects.
 
+use memchr::memchr2;
+
 use crate::history::{ParseError, Value};
 
 /// Ours nest a few levels; a hostile file must not exhaust the stack.
 const DEPTH_MAX: usize = 64;
+
+/// A string has at most so many bytes. What goes on longer misses its end, and with it the rest of
+/// the file.
+pub(super) const STRING_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Edn {
@@ -297,36 +303,54 @@ impl<'a> Reader<'a> {
     }
 
     fn string(&mut self) -> Result<String, Wrong> {
-        self.at += 1;
-        let mut out = String::new();
-        let mut chars = self.text[self.at..].char_indices();
-        while let Some((at, c)) = chars.next() {
-            match c {
-                '"' => {
-                    self.at += at + 1;
-                    return Ok(out);
+        let rest = &self.text[self.at + 1..];
+        let Some(end) = end_of_string(rest.as_bytes()) else {
+            if rest.len() > STRING_BYTES_MAX {
+                let most = STRING_BYTES_MAX >> 20;
+                return Err(self.wrong(&format!("a string of at most {most} MiB")));
+            }
+            self.at = self.text.len();
+            return Err(self.cut("the end of the string"));
+        };
+        self.at += 1 + end + 1;
+        let mut out = String::with_capacity(end);
+        let mut chars = rest[..end].chars();
+        while let Some(c) = chars.next() {
+            if c != '\\' {
+                out.push(c);
+                continue;
+            }
+            match chars.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some('r') => out.push('\r'),
+                Some('b') => out.push('\u{8}'),
+                Some('f') => out.push('\u{c}'),
+                Some('u') => {
+                    let digits: String = chars.by_ref().take(4).collect();
+                    let code = u32::from_str_radix(&digits, 16).ok();
+                    // Half of a surrogate pair stands for nothing by itself.
+                    out.push(code.and_then(char::from_u32).unwrap_or('\u{fffd}'));
                 }
-                '\\' => match chars.next() {
-                    Some((_, 'n')) => out.push('\n'),
-                    Some((_, 't')) => out.push('\t'),
-                    Some((_, 'r')) => out.push('\r'),
-                    Some((_, 'b')) => out.push('\u{8}'),
-                    Some((_, 'f')) => out.push('\u{c}'),
-                    Some((_, 'u')) => {
-                        let digits: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
-                        let code = u32::from_str_radix(&digits, 16).ok();
-                        // Half of a surrogate pair stands for nothing by itself.
-                        out.push(code.and_then(char::from_u32).unwrap_or('\u{fffd}'));
-                    }
-                    Some((_, other)) => out.push(other),
-                    None => break,
-                },
-                c => out.push(c),
+                other => out.extend(other),
             }
         }
-        self.at = self.text.len();
-        Err(self.cut("the end of the string"))
+        Ok(out)
     }
+}
+
+/// Where the string that begins here ends: at its closing quote.
+fn end_of_string(bytes: &[u8]) -> Option<usize> {
+    let bytes = &bytes[..bytes.len().min(STRING_BYTES_MAX)];
+    let mut from = 0;
+    while from < bytes.len() {
+        let at = from + memchr2(b'"', b'\\', &bytes[from..])?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+    None
 }
 
 /// How many lines end in these bytes.

@@ -1,5 +1,6 @@
 //! Jepsen's EDN as its tools write it, and as nobody should.
 
+use super::reader::STRING_BYTES_MAX;
 use super::*;
 
 fn lines(text: &str) -> Vec<String> {
@@ -188,6 +189,21 @@ fn times_order_events_where_they_can() {
         assert_eq!(order, in_file);
         assert!(note.contains(what) && note.contains(why), "{note}");
     }
+}
+
+#[test]
+fn a_string_ends_at_its_quote_and_somewhere() {
+    let of = |text: &str| value(text).map(|value| value.to_string()).map_err(|e| e.to_string());
+    assert_eq!(of(r#""a\\""#).unwrap(), r#""a\\""#);
+    assert_eq!(of(r#""\"\\\"é""#).unwrap(), r#""\"\\\"é""#);
+    // Too few digits take nothing of what comes after.
+    assert_eq!(of(r#"["\u4" "x"]"#).unwrap(), "[\"\u{4}\",\"x\"]".replace('\u{4}', "\\u0004"));
+    for cut in [r#"""#, r#""a\"#, r#""a\""#] {
+        assert!(of(cut).unwrap_err().contains("the file ends here"), "{cut}");
+    }
+    let endless = format!("{{:process 0\n :type \"{}", "x".repeat(STRING_BYTES_MAX + 9));
+    let said = error(&endless);
+    assert!(said.starts_with("2:8: ") && said.ends_with("a string of at most 64 MiB"), "{said}");
 }
 
 #[test]
