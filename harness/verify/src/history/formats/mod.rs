@@ -219,9 +219,13 @@ pub fn read(
     if let Some(what) = packed::stranger(&bytes) {
         return Err(ReadError::Refused(what.into()));
     }
+    let begins_well = format.is_some() || begins_like_json_lines(&bytes);
     let format = format.unwrap_or_else(|| Format::recognise(&bytes));
     let (history, notes) = if format == Format::Jsonl {
-        jsonl::read(bytes, file)?
+        jsonl::read(bytes, file).map_err(|error| match error {
+            ReadError::Parse(error) if !begins_well => unknown(error).into(),
+            error => error,
+        })?
     } else {
         let rest = WHOLE_BYTES_MAX - bytes.len() as u64;
         file.by_ref().take(rest + 1).read_to_end(&mut bytes)?;
@@ -236,6 +240,23 @@ pub fn read(
         (format.row().parse)(&bytes)?
     };
     Ok((format, history, notes))
+}
+
+/// Whether the first thing in it is an object, or there is nothing at all.
+fn begins_like_json_lines(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|byte| *byte == b'{')
+}
+
+/// The same error of a file that shows no sign of any format.
+fn unknown(error: ParseError) -> ParseError {
+    let names: Vec<&str> = FORMATS.iter().map(|row| row.name).collect();
+    let message = format!(
+        "{}. The file begins like no format that is known; if it is one, name it with --format: {}",
+        error.message,
+        names.join(", ")
+    );
+    ParseError { message, ..error }
 }
 
 /// A file that ends inside an event.
@@ -266,6 +287,16 @@ mod tests {
         assert_eq!(of("{:type :invoke, :f :get, :key \"0\"}\n"), "porcupine-kv");
         assert_eq!(of("0\t:invoke\t:read\tnil\n"), "jepsen-text");
         assert_eq!(of("INFO  jepsen.util - 0\t:invoke\t:read\tnil"), "porcupine-register");
+    }
+
+    #[test]
+    fn what_is_in_no_format_is_told_what_there_is() {
+        let error = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
+        let said = error("process,type,f\n0,invoke,read\n");
+        assert!(said.starts_with("1:1: found `p`, expected `{`. The file begins like no format"));
+        assert!(said.contains("--format: jsonl, json, edn"), "{said}");
+        assert!(!error("{\"process\":0}\nx\n").contains("--format"));
+        assert!(parse(b"").is_ok() && parse(b" \n").is_ok());
     }
 
     #[test]
