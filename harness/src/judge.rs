@@ -41,7 +41,10 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         checks: workload.checks.clone(),
         recovery_ns: workload.recovery.as_nanos() as u64,
         recovery_max_ns: workload.recovery_max.map(|max| max.as_nanos() as u64),
+        // Where nobody leads, proposers may starve each other for a while, however calm it is.
+        steady: workload.steady && !system.leaderless(),
         min_operations: workload.min_operations,
+        reach: workload.reach.clone(),
         fault_kinds,
         nodes: NodeId::all(workload.nodes).map(|node| node.to_string()).collect(),
         own_protocol: system.own_protocol(),

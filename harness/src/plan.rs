@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::NodeId;
 use crate::faults::{self, Topology};
 use crate::units::format_duration;
-use crate::workload::{FaultSpec, When, Workload, least_duration};
+use crate::workload::{FaultSpec, SystemSpec, When, Workload, least_duration};
 
 /// The whole schedule of a run, as in plan.json.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -75,6 +75,19 @@ pub struct LeftOut {
     pub fault: String,
     /// When it would have come, from the start of the disturbance.
     pub at: Duration,
+}
+
+/// The workload as it is run with this seed: of each option that is drawn, one value.
+pub fn settle(workload: &Workload, seed: u64) -> Workload {
+    let mut settled = Workload { seed: Some(seed), ..workload.clone() };
+    if let SystemSpec::Named { options, .. } = &mut settled.system {
+        for (name, values) in std::mem::take(&mut settled.options_drawn) {
+            let mut rng = stream(stream_seed(seed, &format!("option-{name}")));
+            let drawn = values[rng.random_range(0..values.len())].clone();
+            options.insert(name, drawn);
+        }
+    }
+    settled
 }
 
 /// Draws the schedule of a run.
@@ -371,5 +384,24 @@ faults:
             strikes[0].detail.to_string(),
             r#"{"target":"n3","of":"rolling","order":["n3"]}"#
         );
+    }
+
+    #[test]
+    fn options_are_drawn_from_the_seed_and_written_down() {
+        use crate::workload::tests::workload;
+        let asked = workload(
+            "{system: {name: raft, heartbeat: 5ms}, options-drawn: {check-quorum: [true, false]}}",
+        );
+        let drawn = |seed| {
+            let settled = settle(&asked, seed);
+            assert!(settled.options_drawn.is_empty() && settled.seed == Some(seed));
+            assert_eq!(workload(&settled.to_yaml()), settled);
+            let SystemSpec::Named { options, .. } = settled.system else { panic!("it has a name") };
+            assert_eq!(options["heartbeat"], "5ms");
+            options["check-quorum"].clone()
+        };
+        let all: Vec<String> = (0..20).map(drawn).collect();
+        assert!(["true", "false"].iter().all(|value| all.iter().any(|drawn| drawn == value)));
+        assert_eq!(all, (0..20).map(drawn).collect::<Vec<_>>());
     }
 }

@@ -51,8 +51,7 @@ pub struct Ended {
 /// stays there, and nothing of it is left running.
 pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     let program = std::env::current_exe().context("this program cannot find itself")?;
-    let mut workload = request.workload.clone();
-    workload.seed = Some(request.seed);
+    let workload = plan::settle(request.workload, request.seed);
     let (spec, bug) = (&workload.system, workload.bug.as_deref());
     let system: Rc<dyn System> = systems::system(request.catalogue, spec, bug, &program).into();
     let plan = plan::draw(&workload, request.seed);

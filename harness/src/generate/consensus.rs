@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use schism_verify::history::{Event, Name, Process, Type, Value};
 
-use super::{Generator, Values};
+use super::{Generator, Sizes, Values};
 
 /// A new key comes this often, for all clients at once: what they race for. Ten clients at a few
 /// milliseconds an answer meet on each key, and a run of 30 s has 1,200 keys, which can all be
@@ -30,7 +30,7 @@ pub struct ConsensusGenerator {
 
 impl ConsensusGenerator {
     /// With a workload's size of values, and its number of keys if that is limited.
-    pub fn new(value_bytes: usize, keys: Option<u64>) -> Self {
+    pub fn new(value_bytes: Sizes, keys: Option<u64>) -> Self {
         assert!(keys != Some(0), "there is something to decide");
         let values = Values::new(value_bytes);
         ConsensusGenerator { values, newest: 0, probes: 0, keys, propose: "propose".into() }
@@ -91,7 +91,7 @@ mod tests {
         let mut values = BTreeSet::new();
         let mut revisits = 0;
         for client in 0..4 {
-            let mut generator = ConsensusGenerator::new(8, None);
+            let mut generator = ConsensusGenerator::new(8.into(), None);
             let mut rng = ChaCha8Rng::seed_from_u64(client);
             for ms in (0..1_000).step_by(5) {
                 at(&mut generator, ms);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn every_probe_asks_for_a_new_decision() {
-        let mut generator = ConsensusGenerator::new(8, None);
+        let mut generator = ConsensusGenerator::new(8.into(), None);
         let mut keys = BTreeSet::new();
         for _ in 0..100 {
             assert!(keys.insert(generator.probe(9).key().unwrap().clone()));
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn where_keys_are_few_all_of_them_are_asked_for_and_no_others() {
         for keys in 1..4 {
-            let mut generator = ConsensusGenerator::new(8, Some(keys));
+            let mut generator = ConsensusGenerator::new(8.into(), Some(keys));
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let mut asked = [BTreeSet::new(), BTreeSet::new()];
             for ms in (0..1_000).step_by(5) {

@@ -121,7 +121,7 @@ mod tests {
         let operations: Vec<_> =
             operations.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
         let (level, keys) = (Level::Linearizable, None);
-        LogGenerator::new(&Mix { operations, value_bytes, level, keys })
+        LogGenerator::new(&Mix { operations, value_bytes: value_bytes.into(), level, keys })
     }
 
     fn usual() -> LogGenerator {

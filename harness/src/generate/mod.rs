@@ -30,12 +30,59 @@ pub trait Generator {
 pub struct Mix {
     /// Operations of one model with their weights.
     pub operations: Vec<(String, u32)>,
-    /// The size of values.
-    pub value_bytes: usize,
+    /// The sizes of values.
+    pub value_bytes: Sizes,
     /// How fresh reads must be.
     pub level: Level,
     /// So many keys in all; None: new ones all the time.
     pub keys: Option<u64>,
+}
+
+/// How large values are, in bytes of JSON.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sizes {
+    /// Most of them.
+    pub usual: usize,
+    /// Now and then.
+    pub large: Option<Large>,
+}
+
+/// Values that are larger than the others.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Large {
+    /// So large.
+    pub bytes: usize,
+    /// So many of a hundred.
+    pub percent: f64,
+}
+
+impl From<usize> for Sizes {
+    fn from(usual: usize) -> Self {
+        Sizes { usual, large: None }
+    }
+}
+
+impl Sizes {
+    /// Of this value of that process. Drawn from the two alone, so that which are large depends on
+    /// nothing that happens.
+    fn of(self, process: u64, counter: u64) -> usize {
+        let drawn = mixed(process.wrapping_mul(VALUES_PER_PROCESS).wrapping_add(counter));
+        // 53 bits: what a float tells apart.
+        let share = (drawn >> 11) as f64 / (1_u64 << 53) as f64;
+        match self.large {
+            Some(large) if share * 100.0 < large.percent => large.bytes,
+            _ => self.usual,
+        }
+    }
+}
+
+/// Any two numbers give numbers that look unrelated: the finalizer of `SplitMix64` (Steele, Lea,
+/// Flood 2014).
+fn mixed(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// How the operations of a model are drawn.
@@ -100,26 +147,59 @@ const STRING_BYTES_MIN: usize = 32;
 /// Values nobody else asks for.
 #[derive(Clone, Debug)]
 pub struct Values {
-    bytes: usize,
+    sizes: Sizes,
     counter: u64,
 }
 
 impl Values {
-    /// Of so many bytes.
-    pub fn new(bytes: usize) -> Self {
-        Values { bytes, counter: 0 }
+    /// Of these sizes.
+    pub fn new(sizes: Sizes) -> Self {
+        Values { sizes, counter: 0 }
     }
 
     /// A whole number, or for large values a string of that many bytes of JSON, quotes included.
     pub fn next(&mut self, process: u64) -> Value {
         self.counter += 1;
-        if self.bytes < STRING_BYTES_MIN {
+        let bytes = self.sizes.of(process, self.counter);
+        if bytes < STRING_BYTES_MIN {
             assert!(self.counter < VALUES_PER_PROCESS, "a generator is not used up in one run");
             return Value::Int((process * VALUES_PER_PROCESS + self.counter).cast_signed());
         }
         let mut text = format!("p{process}-{}-", self.counter);
-        let padding = (self.bytes - 2).saturating_sub(text.len());
+        let padding = (bytes - 2).saturating_sub(text.len());
         text.extend(std::iter::repeat_n('x', padding));
         Value::Str(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn now_and_then_a_value_is_large_and_each_is_asked_for_once() {
+        let large = Large { bytes: 65_536, percent: 2.0 };
+        let sizes = Sizes { usual: 8, large: Some(large) };
+        let drawn = || {
+            let processes = (0..100_u64).flat_map(|process| {
+                let mut values = Values::new(sizes);
+                (0..100).map(move |_| values.next(process)).collect::<Vec<_>>()
+            });
+            processes.collect::<Vec<Value>>()
+        };
+        let all = drawn();
+        assert_eq!(all, drawn());
+        let large: Vec<&Value> = all
+            .iter()
+            .filter(|value| matches!(value, Value::Str(text) if text.len() == 65_534))
+            .collect();
+        assert!((100..300).contains(&large.len()), "2 % of 10,000: {}", large.len());
+        let usual = all.iter().filter(|value| matches!(value, Value::Int(_))).count();
+        assert_eq!(usual + large.len(), all.len());
+        let different: std::collections::BTreeSet<String> =
+            all.iter().map(Value::to_string).collect();
+        assert_eq!(different.len(), all.len());
+        let mut never = Values::new(Sizes::from(8));
+        assert!((0..1_000).all(|_| matches!(never.next(7), Value::Int(_))));
     }
 }

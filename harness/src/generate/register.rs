@@ -107,7 +107,7 @@ mod tests {
     fn mix(keys: Option<u64>) -> Mix {
         let operations = [("write", 1), ("read", 2), ("cas", 1)];
         let operations = operations.map(|(name, weight)| (name.to_owned(), weight)).into();
-        Mix { operations, value_bytes: 8, level: Level::Linearizable, keys }
+        Mix { operations, value_bytes: 8.into(), level: Level::Linearizable, keys }
     }
 
     #[test]

@@ -42,9 +42,11 @@ use std::time::Duration;
 
 use schism_facts::Catalogue;
 
+use schism_verify::evidence::Reach;
 use schism_verify::verdict::Kind;
 
 pub use crate::faults::{FaultSpec, When};
+use crate::generate::Sizes;
 pub use error::WorkloadError;
 pub use model::served;
 
@@ -89,6 +91,7 @@ impl Workload {
         "name",
         "about",
         "system",
+        "options-drawn",
         "nodes",
         "clients",
         "duration",
@@ -105,6 +108,8 @@ impl Workload {
         "keys",
         "recovery",
         "recovery-max",
+        "steady",
+        "reach",
         "min-operations",
         "expect",
     ];
@@ -147,6 +152,8 @@ pub struct Workload {
     pub about: String,
     /// What is tested.
     pub system: SystemSpec,
+    /// Options of the system of which the seed chooses one value each.
+    pub options_drawn: BTreeMap<String, Vec<String>>,
     /// How many nodes.
     pub nodes: u8,
     /// How many clients.
@@ -171,14 +178,18 @@ pub struct Workload {
     pub checks: Vec<String>,
     /// A planted bug.
     pub bug: Option<String>,
-    /// Size of appended values.
-    pub value_bytes: usize,
+    /// Sizes of appended values.
+    pub value_bytes: Sizes,
     /// How many keys are decided in all. None: a new one all the time.
     pub keys: Option<u64>,
     /// How long without an ok is no-progress.
     pub recovery: Duration,
     /// Slower than this is slow-recovery.
     pub recovery_max: Option<Duration>,
+    /// What the run must come to.
+    pub reach: Reach,
+    /// Nothing may time out, and the leader must stay.
+    pub steady: bool,
     /// Fewer ok operations than this: unknown.
     pub min_operations: u64,
     /// What the run should find.

@@ -30,6 +30,12 @@ pub(super) fn apply(
         };
         put(entries(root, &at)?, &at, key, value);
     }
+    if let Some(system) = &overrides.system {
+        // They are the other system's, as what stands under `system`.
+        let at = Place::Flag(Arc::from(format!("--system {system}")));
+        let none = Node { at: at.clone(), tree: Tree::Null };
+        put(entries(root, &at)?, &at, "options-drawn", none);
+    }
     for text in &overrides.set {
         let at = Place::Flag(Arc::from(format!("--set {text}")));
         let Some((path, value)) = text.split_once('=') else {
@@ -50,13 +56,44 @@ pub(super) fn apply(
     Ok(())
 }
 
+/// Whether the command line changes what the run comes to: who is tested, what is asked and broken.
+/// That it is shortened is seen elsewhere.
+pub(super) fn change_the_course(overrides: &Overrides) -> bool {
+    // Keys that leave the run as it is: what it is called, and how it is judged.
+    const JUDGED: [&str; 10] = [
+        "name",
+        "about",
+        "seed",
+        "duration",
+        "checks",
+        "recovery",
+        "recovery-max",
+        "min-operations",
+        "expect",
+        "reach",
+    ];
+    let changes = |text: &String| {
+        let key = text.split(['.', '=']).next().unwrap_or_default().trim();
+        !JUDGED.contains(&key)
+    };
+    overrides.nodes.is_some()
+        || overrides.system.is_some()
+        || overrides.bug.is_some()
+        || overrides.set.iter().any(changes)
+}
+
 /// What `--system` takes from the file, in words: the options of the system that it replaces.
 pub(super) fn dropped(root: &Node, overrides: &Overrides) -> Option<String> {
     let other = overrides.system.as_deref()?;
-    let Tree::Map(entries) = &root.under("system")?.tree else { return None };
-    let options = entries.iter().map(|(key, _)| key.text.as_str()).filter(|key| *key != "name");
-    let options: Vec<&str> = options.collect();
-    let own = match &root.under("system")?.under("name")?.tree {
+    let keys = |node: Option<&'_ Node>| match node.map(|node| &node.tree) {
+        Some(Tree::Map(entries)) => entries.iter().map(|(key, _)| key.text.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let system = root.under("system")?;
+    let mut options: Vec<String> = keys(Some(system));
+    options.retain(|key| key != "name");
+    options.extend(keys(root.under("options-drawn")));
+    let own = match &system.under("name").unwrap_or(system).tree {
         Tree::Scalar { text, .. } if !options.is_empty() => text,
         _ => return None,
     };

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use schism_facts::Catalogue;
 use schism_verify::checkers::CHECKERS;
+use schism_verify::evidence::Reach;
+use schism_verify::evidence::shapes::{self, SHAPES};
 use schism_verify::history::Level;
 use schism_verify::verdict::{KINDS, Kind};
 
@@ -17,6 +19,7 @@ use super::when::End;
 use super::{
     Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model, overrides,
 };
+use crate::generate::{Large, Sizes};
 use crate::units;
 
 /// How long a run lasts where the file does not say.
@@ -69,10 +72,12 @@ fn workload(
     let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
     let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
     let duration_all = top.or("duration", DURATION, positive)?;
+    let drawn = top.option("options-drawn", |node| options_drawn(node, &system, catalogue))?;
     let mut workload = Workload {
         name: top.or("name", source.name.clone(), |node| word(node).map(str::to_owned))?,
         about: top.or("about", String::new(), |node| word(node).map(str::to_owned))?,
         system,
+        options_drawn: drawn.unwrap_or_default(),
         nodes,
         clients,
         duration: duration_all,
@@ -87,10 +92,12 @@ fn workload(
         faults: Vec::new(),
         checks: top.or("checks", Vec::new(), checks)?,
         bug: None,
-        value_bytes: top.or("value-bytes", 8, value_bytes)?,
+        value_bytes: top.or("value-bytes", Sizes::from(8), value_sizes)?,
         keys: top.option("keys", |node| number(node, 1..=KEYS_MAX))?,
         recovery: top.or("recovery", Duration::from_secs(10), positive)?,
         recovery_max: top.option("recovery-max", positive)?,
+        reach: top.or("reach", Reach::default(), reach)?,
+        steady: top.or("steady", false, boolean)?,
         min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
         expect: top.or("expect", Expect::Valid, expect)?,
     };
@@ -104,12 +111,24 @@ fn workload(
             workload.model().name
         )));
     }
+    if let (Some(node), Some(faults)) =
+        (top.get("steady").filter(|_| workload.steady), top.get("faults"))
+        && !list(faults).is_empty()
+    {
+        return Err(node.at.mistake(
+            "`steady` says that nothing may time out; with `faults` something will, so take one of \
+             them out",
+        ));
+    }
     if let Some(node) = top.get("keys").filter(|_| !workload.model().has_keys()) {
         return Err(node.at.mistake(format!(
             "`keys` limits how many keys there are, and no operation of {} has one; take it out",
             workload.model().name
         )));
     }
+    let is_shorter = workload.duration < own_duration.unwrap_or(DURATION);
+    workload.reach.is_hoped |=
+        !workload.reach.shapes.is_empty() && (is_shorter || overrides::change_the_course(changes));
     workload.bug = top.option("bug", |node| bug(node, &workload.system, catalogue))?;
     if let Some(node) = top.get("faults") {
         let cut = top.get("duration").map(|node| &node.at);
@@ -163,12 +182,62 @@ fn read_level(node: &Node) -> Result<Level, Mistake> {
     }
 }
 
+/// A size, or `{usual: 8, large: 64KiB, share: 1%}`.
+fn value_sizes(node: &Node) -> Result<Sizes, Mistake> {
+    let Tree::Map(_) = node.tree else { return value_bytes(node).map(Sizes::from) };
+    let section = Section::new("key", node, &["usual", "large", "share"])?;
+    let usual = section.or("usual", 8, value_bytes)?;
+    let Some(large) = section.get("large") else {
+        return Err(node
+            .at
+            .mistake("no `large`; write one size, or {usual: 8, large: 64KiB, share: 1%}"));
+    };
+    let bytes = value_bytes(large)?;
+    let percent = section.or("share", 1.0, percent)?;
+    Ok(Sizes { usual, large: Some(Large { bytes, percent }) })
+}
+
+/// `1%`, `0.5%`.
+fn percent(node: &Node) -> Result<f64, Mistake> {
+    let number = word(node)?.strip_suffix('%').and_then(|text| text.trim().parse::<f64>().ok());
+    number.filter(|percent| *percent > 0.0 && *percent <= 100.0).ok_or_else(|| {
+        node.at.mistake(format!("found {}; write a share above 0% and up to 100%", node.found()))
+    })
+}
+
 fn value_bytes(node: &Node) -> Result<usize, Mistake> {
     let bytes = units::parse_size(word(node)?).map_err(|message| node.at.mistake(message))?;
     if (1..=VALUE_BYTES_MAX).contains(&bytes) {
         return Ok(bytes as usize);
     }
     Err(node.at.mistake(format!("{bytes} bytes; a value has between 1 and {VALUE_BYTES_MAX}")))
+}
+
+/// A list of shapes; or `{hoped: [...]}`, as it is written for a run that somebody changed.
+fn reach(node: &Node) -> Result<Reach, Mistake> {
+    let (shapes, is_hoped) = match node.tree {
+        Tree::Map(_) => {
+            let section = Section::new("key", node, &["hoped"])?;
+            let Some(hoped) = section.get("hoped") else {
+                return Err(node.at.mistake("nothing is named; write a list, or `{hoped: [...]}`"));
+            };
+            (hoped, true)
+        }
+        _ => (node, false),
+    };
+    let mut names: Vec<String> = Vec::new();
+    for item in list(shapes) {
+        let name = word(item)?;
+        if shapes::named(name).is_none() {
+            let hint = meant(name, SHAPES.iter().map(|shape| shape.name), "shapes");
+            return Err(item.at.mistake(format!("a run comes to no `{name}`{hint}")));
+        }
+        if names.iter().any(|earlier| earlier == name) {
+            return Err(item.at.mistake(format!("`{name}` is listed twice")));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(Reach { shapes: names, is_hoped })
 }
 
 fn checks(node: &Node) -> Result<Vec<String>, Mistake> {
@@ -287,6 +356,37 @@ fn named(
         options.insert(key.text.clone(), word(value)?.to_owned());
     }
     Ok(SystemSpec::Named { name: name.to_owned(), options })
+}
+
+/// `{check-quorum: [true, false]}`.
+fn options_drawn(
+    node: &Node,
+    system: &SystemSpec,
+    catalogue: &Catalogue,
+) -> Result<BTreeMap<String, Vec<String>>, Mistake> {
+    let SystemSpec::Named { name, options } = system else {
+        return Err(node.at.mistake("a system of your own has no options; its `command` says all"));
+    };
+    let row = catalogue.system(name).expect("looked up before");
+    let known: Vec<&str> = row.options.iter().map(|option| option.name).collect();
+    let section = Section::new("option", node, &known)?;
+    let mut drawn = BTreeMap::new();
+    for (key, values) in section.entries {
+        if options.contains_key(&key.text) {
+            return Err(key.at.mistake(format!(
+                "`{}` stands under `system` as well; it is set or drawn, not both",
+                key.text
+            )));
+        }
+        let words: Result<Vec<String>, Mistake> =
+            list(values).iter().map(|item| word(item).map(str::to_owned)).collect();
+        let words = words?;
+        if words.is_empty() {
+            return Err(values.at.mistake("there is nothing to draw from"));
+        }
+        drawn.insert(key.text.clone(), words);
+    }
+    Ok(drawn)
 }
 
 fn own(node: &Node, command: &Node) -> Result<SystemSpec, Mistake> {

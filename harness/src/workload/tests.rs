@@ -6,6 +6,7 @@ use schism_facts::{BugRow, Epochs, FramePart, FrameRow, OptionRow, Progress, Sys
 use serde_json::json;
 
 use super::*;
+use crate::generate::Large;
 
 /// Systems and bugs as `main` would hand them over.
 pub(crate) fn catalogue() -> Catalogue {
@@ -56,9 +57,93 @@ fn with(text: &str, set: &[&str]) -> Result<Workload, WorkloadError> {
 }
 
 #[test]
+fn what_must_be_steady_has_no_faults() {
+    let calm = workload("system: raft\nsteady: true\n");
+    assert!(calm.steady && workload(&calm.to_yaml()) == calm);
+    assert!(with("system: raft\nsteady: true\nfaults: []\n", &[]).is_ok());
+    let both = with("system: raft\nsteady: true\nfaults: [crash]\n", &[]);
+    assert!(both.unwrap_err().to_string().contains("w.yaml:2:9"), "the place of `steady`");
+}
+
+#[test]
+fn what_a_run_must_come_to_is_only_hoped_for_where_somebody_changed_it() {
+    let text = "system: raft\nduration: 20s\nreach: [election, truncation]\n";
+    let asked = workload(text);
+    assert_eq!((asked.reach.shapes.len(), asked.reach.is_hoped), (2, false));
+    assert_eq!(workload(&asked.to_yaml()), asked);
+    let check = |changes: Overrides, is_hoped: bool| {
+        let read = from_text("w.yaml", text, &changes, &catalogue()).unwrap();
+        assert_eq!(read.reach.is_hoped, is_hoped, "{changes:?}");
+        assert_eq!(workload(&read.to_yaml()), read);
+    };
+    let set = |text: &str| Overrides { set: vec![text.to_owned()], ..Overrides::default() };
+    let lasts = |text: &str| Overrides { duration: Some(text.to_owned()), ..Overrides::default() };
+    check(lasts("19s"), true);
+    check(lasts("40s"), false);
+    check(set("duration=5s"), true);
+    check(set("recovery=5s"), false);
+    check(set("operations.read=0"), true);
+    check(set("system.check-quorum=false"), true);
+    check(Overrides { nodes: Some("3".into()), ..Overrides::default() }, true);
+    check(Overrides { seed: Some(3), ..Overrides::default() }, false);
+    let wrong = with("system: raft\nreach: [elections]\n", &[]).unwrap_err().to_string();
+    assert!(wrong.contains("w.yaml:2:9") && wrong.contains("election"), "{wrong}");
+}
+
+#[test]
+fn values_may_be_large_now_and_then() {
+    let sizes = |text: &str| with(&format!("system: raft\nvalue-bytes: {text}\n"), &[]);
+    let large = |bytes, percent| Some(Large { bytes, percent });
+    let check = |text: &str, usual: usize, expected: Option<Large>| {
+        let read = sizes(text).unwrap();
+        assert_eq!(read.value_bytes, Sizes { usual, large: expected }, "{text}");
+        assert_eq!(workload(&read.to_yaml()), read, "{text}");
+    };
+    check("100", 100, None);
+    check("{usual: 8, large: 64KiB, share: 1%}", 8, large(65_536, 1.0));
+    check("{large: 1KiB, share: 0.25%}", 8, large(1_024, 0.25));
+    check("{usual: 16, large: 1KiB}", 16, large(1_024, 1.0));
+    for (text, at, told) in [
+        ("{usual: 8}", "w.yaml:2:14", "no `large`"),
+        ("{large: 8, share: 0%}", "w.yaml:2:32", "above 0%"),
+        ("{large: 8, share: 1}", "w.yaml:2:32", "a share"),
+        ("{large: 1MiB}", "w.yaml:2:22", "between 1 and"),
+    ] {
+        let error = sizes(text).unwrap_err().to_string();
+        assert!(error.contains(at) && error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn options_to_draw_from_are_those_of_the_system_in_the_file() {
+    let text =
+        "system: {name: raft, snapshot-every: 20}\noptions-drawn: {check-quorum: [true, false]}\n";
+    let read = workload(text);
+    assert_eq!(workload(&read.to_yaml()), read);
+    let other = Overrides { system: Some("frail".into()), ..Overrides::default() };
+    let loaded = parse::parse(&builtin::Source::named("w.yaml", text.into()), &other, &catalogue());
+    let loaded = loaded.unwrap();
+    assert!(loaded.workload.options_drawn.is_empty());
+    assert!(
+        loaded.remarks[0].ends_with("of raft: snapshot-every, check-quorum"),
+        "{:?}",
+        loaded.remarks
+    );
+    for (wrong, told) in [
+        ("{check-quorums: [true]}", "unknown option `check-quorums`"),
+        ("{check-quorum: []}", "nothing to draw from"),
+        ("{snapshot-every: [1, 2]}", "set or drawn, not both"),
+    ] {
+        let text = text.replace("{check-quorum: [true, false]}", wrong);
+        let error = with(&text, &[]).unwrap_err().to_string();
+        assert!(error.contains("w.yaml:2:") && error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn defaults_are_those_of_the_contract() {
     let plain = workload("system: raft\n");
-    assert_eq!((plain.nodes, plain.clients, plain.value_bytes), (5, 10, 8));
+    assert_eq!((plain.nodes, plain.clients, plain.value_bytes), (5, 10, 8.into()));
     assert_eq!(plain.duration, Duration::from_secs(30));
     assert_eq!(plain.timeout, Duration::from_secs(1));
     assert_eq!(plain.recovery, Duration::from_secs(10));

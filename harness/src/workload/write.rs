@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Expect, FaultSpec, SystemSpec, When, Workload};
 use crate::faults::find;
+use crate::generate::{Large, Sizes};
 use crate::units::format_duration;
 
 impl Workload {
@@ -19,6 +20,9 @@ impl Workload {
         put("name", json!(self.name));
         put("about", json!(self.about));
         put("system", system(&self.system));
+        if !self.options_drawn.is_empty() {
+            put("options-drawn", json!(self.options_drawn));
+        }
         put("nodes", json!(self.nodes));
         put("clients", json!(self.clients));
         put("duration", json!(format_duration(self.duration)));
@@ -40,7 +44,7 @@ impl Workload {
         if let Some(bug) = &self.bug {
             put("bug", json!(bug));
         }
-        put("value-bytes", json!(self.value_bytes));
+        put("value-bytes", sizes(self.value_bytes));
         if let Some(keys) = self.keys {
             put("keys", json!(keys));
         }
@@ -48,9 +52,26 @@ impl Workload {
         if let Some(recovery_max) = self.recovery_max {
             put("recovery-max", json!(format_duration(recovery_max)));
         }
+        match &self.reach {
+            reach if reach.shapes.is_empty() => {}
+            reach if reach.is_hoped => put("reach", json!({ "hoped": reach.shapes })),
+            reach => put("reach", json!(reach.shapes)),
+        }
+        if self.steady {
+            put("steady", json!(true));
+        }
         put("min-operations", json!(self.min_operations));
         put("expect", expect(&self.expect));
         Value::Object(map)
+    }
+}
+
+fn sizes(sizes: Sizes) -> Value {
+    match sizes.large {
+        None => json!(sizes.usual),
+        Some(Large { bytes, percent }) => {
+            json!({"usual": sizes.usual, "large": bytes, "share": format!("{percent}%")})
+        }
     }
 }
 

@@ -76,6 +76,7 @@ kinds! {
     Termination "termination" "no decision though messages arrive in time";
     NoProgress "no-progress" "nothing acknowledged though a quorum could";
     Unserved "unserved" "a node, or every node, answered no operation of a kind though it could";
+    Unsteady "unsteady" "nothing was broken, and operations timed out or the leader changed";
     SlowRecovery "slow-recovery" "recovery took longer than the workload allows";
     NotConverged "not-converged" "nodes still differ after everything was healed";
     MalformedAnswer "malformed-answer" "an answer that the client protocol does not have";

@@ -12,7 +12,7 @@ use super::super::route::Route;
 use super::{each_node, running};
 use crate::action::NodeId;
 use crate::clock::{Nanos, nanos, within};
-use crate::generate::ConsensusGenerator;
+use crate::generate::{ConsensusGenerator, Sizes};
 use crate::systems::{Client, Completion, Refusal};
 
 /// One try of a proposal.
@@ -25,7 +25,7 @@ const BEYOND: Duration = Duration::from_millis(500);
 /// they do not race for one key all the way.
 pub async fn ask_every_key(
     context: &Rc<Context>,
-    value_bytes: usize,
+    value_bytes: Sizes,
     recovery: Duration,
     hurry: Option<Nanos>,
 ) {

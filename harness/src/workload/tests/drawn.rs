@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::{catalogue, workload};
+use crate::generate;
 
 fn durations() -> impl Strategy<Value = Duration> {
     (1..100_000_u64).prop_map(Duration::from_millis)
@@ -33,13 +34,20 @@ prop_compose! {
         faults in prop::collection::vec(fault(), 0..4),
         (weight, bug, check, lost) in (1..1_000_u32, any::<bool>(), any::<bool>(), any::<bool>()),
         option in prop::option::of("[ -~]{1,20}"),
+        (share, hoped, drawn) in (prop::option::of(0.001..100.0), any::<bool>(), any::<bool>()),
     ) -> Workload {
         let words = |text: String| text.replace(['\u{2028}', '\u{2029}', '\u{feff}'], "");
+        let faults_none = faults.is_empty() && hoped;
         let options = option.map(|text| ("snapshot-every".to_owned(), text)).into_iter().collect();
         Workload {
             name: words(name),
             about: words(about),
             system: SystemSpec::Named { name: "raft".to_owned(), options },
+            options_drawn: if drawn {
+                [("check-quorum".to_owned(), vec!["true".to_owned(), "false".to_owned()])].into()
+            } else {
+                BTreeMap::new()
+            },
             nodes: 5,
             clients,
             duration: Duration::from_millis(times.0),
@@ -56,7 +64,15 @@ prop_compose! {
             faults,
             checks: if check { vec!["durable".to_owned()] } else { Vec::new() },
             bug: bug.then(|| "R13".to_owned()),
-            value_bytes,
+            value_bytes: Sizes {
+                usual: value_bytes,
+                large: share.map(|percent| generate::Large { bytes: 65_536, percent }),
+            },
+            reach: Reach {
+                shapes: if lost { vec!["truncation".to_owned()] } else { Vec::new() },
+                is_hoped: lost && hoped,
+            },
+            steady: faults_none,
             keys: None,
             recovery: times.2,
             recovery_max: times.3,

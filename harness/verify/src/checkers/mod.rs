@@ -19,7 +19,7 @@ use failover::{loss, reads};
 pub use linearizable::{consensus, log};
 use nodes::{convergence, durable, invariants, total_order};
 pub use run::answers::Answers;
-use run::{adversary, answers, bypass, progress, served, survival, termination};
+use run::{adversary, answers, bypass, progress, reach, served, steady, survival, termination};
 
 /// Judges while the run goes on: fed with each event as it is recorded, in the order of real time.
 pub trait Monitor {
@@ -116,7 +116,9 @@ pub const CHECKERS: &[Checker] = &[
     termination::CHECKER,
     progress::CHECKER,
     served::CHECKER,
+    steady::CHECKER,
     convergence::CHECKER,
     bypass::CHECKER,
     survival::CHECKER,
+    reach::CHECKER,
 ];

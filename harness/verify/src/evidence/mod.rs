@@ -3,6 +3,7 @@
 pub(crate) mod delivered;
 pub(crate) mod finals;
 pub(crate) mod lines;
+pub mod shapes;
 pub(crate) mod trace;
 
 use std::collections::BTreeMap;
@@ -36,8 +37,12 @@ pub struct Settings {
     pub recovery_ns: u64,
     /// A recovery slower than this is slow-recovery. None: never.
     pub recovery_max_ns: Option<u64>,
+    /// Nothing is broken, so that nothing may time out and the leader must stay.
+    pub steady: bool,
     /// Fewer ok operations than this are too few to say `valid`.
     pub min_operations: u64,
+    /// What the run must have come to before `valid` may be said.
+    pub reach: Reach,
     /// Kinds of fault that must have had an effect before `valid` may be said.
     pub fault_kinds: Vec<String>,
     /// The nodes of the cluster: `n1`, `n2`, ... Empty for a history without a cluster.
@@ -56,6 +61,15 @@ pub struct Settings {
     pub timeout_ns: u64,
 }
 
+/// What a workload is there to bring about.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reach {
+    /// Names of [`shapes::SHAPES`].
+    pub shapes: Vec<String>,
+    /// It may be missed: somebody changed the workload for this run.
+    pub is_hoped: bool,
+}
+
 impl Default for Settings {
     /// What a plain history file is judged with.
     fn default() -> Self {
@@ -64,7 +78,9 @@ impl Default for Settings {
             checks: Vec::new(),
             recovery_ns: 10_000_000_000, // the workload's default: 10 s
             recovery_max_ns: None,
+            steady: false,
             min_operations: 0,
+            reach: Reach::default(),
             fault_kinds: Vec::new(),
             nodes: Vec::new(),
             own_protocol: false,

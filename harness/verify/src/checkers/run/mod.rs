@@ -6,6 +6,8 @@ pub(crate) mod answers;
 pub(super) mod bypass;
 pub(crate) mod halted;
 pub(super) mod progress;
+pub(super) mod reach;
 pub(super) mod served;
+pub(super) mod steady;
 pub(super) mod survival;
 pub(super) mod termination;
