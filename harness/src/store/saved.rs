@@ -67,7 +67,7 @@ impl Saved {
         let evidence = Evidence {
             history,
             delivered: by_node(&directory.file("delivered"))?,
-            traces: by_node(&directory.file("trace"))?,
+            traces: by_node(&directory.file("trace"))?.into_iter().collect(),
             clock_origin_ns: environment["clock_origin_ns"].as_u64(),
             goes_on,
         };

@@ -1,6 +1,7 @@
 //! What there is to judge, what is asked of it, and reading the files that nodes write.
 
 pub(crate) mod delivered;
+mod files;
 pub(crate) mod finals;
 pub(crate) mod lines;
 pub mod shapes;
@@ -8,6 +9,7 @@ pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 
+pub use files::TraceFiles;
 use schism_facts::{Acks, Reads, Traces};
 
 use crate::history::History;
@@ -20,7 +22,7 @@ pub struct Evidence {
     /// `delivered/NODE.jsonl` by node, as bytes: what each node delivered.
     pub delivered: BTreeMap<String, Vec<u8>>,
     /// `trace/NODE.jsonl` by node, as bytes: what each node said of its protocol.
-    pub traces: BTreeMap<String, Vec<u8>>,
+    pub traces: TraceFiles,
     /// The traces' clock at time 0 of the history, where somebody wrote it down.
     pub clock_origin_ns: Option<u64>,
     /// The files were read while the run went on, each at another moment.

@@ -8,8 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
-use super::trace::{self, Said, What};
-use crate::history::order::Names;
+use super::trace::{Said, What};
 use crate::history::{History, Type, Value};
 
 /// Something that a run may come to.
@@ -29,7 +28,7 @@ pub struct Shape {
 /// A run, read once for all shapes.
 struct Course<'a> {
     history: &'a History,
-    traces: Vec<Vec<Said>>,
+    traces: Vec<&'a [Said]>,
 }
 
 /// From this many entries on a tail is long: more than one message of a quiet cluster carries.
@@ -109,7 +108,7 @@ pub const SHAPES: &[Shape] = &[
         advice: "kill nodes: `crash`",
         traced: true,
         count: |course| {
-            let boots = |trace: &Vec<Said>| {
+            let boots = |trace: &&[Said]| {
                 let boots = trace.iter().filter(|said| matches!(said.what, What::Boot { .. }));
                 boots.count().saturating_sub(1) as u64
             };
@@ -171,10 +170,8 @@ pub fn named(name: &str) -> Option<&'static Shape> {
 /// Where the nodes wrote no traces those that only traces tell of are left out. An error is a trace
 /// that cannot be read.
 pub fn count(evidence: &Evidence) -> Result<Vec<(&'static Shape, u64)>, String> {
-    let mut names = Names::default();
-    let parse = |(node, bytes): (&String, &Vec<u8>)| trace::parse(node, bytes, &mut names);
-    let traces: Result<Vec<Vec<Said>>, String> = evidence.traces.iter().map(parse).collect();
-    let course = Course { history: &evidence.history, traces: traces? };
+    let traces = evidence.traces.all_said()?.into_values().collect();
+    let course = Course { history: &evidence.history, traces };
     let told = SHAPES.iter().filter(|shape| !shape.traced || !course.traces.is_empty());
     Ok(told.map(|shape| (shape, (shape.count)(&course))).collect())
 }
@@ -191,7 +188,7 @@ impl Course<'_> {
     /// Every line of every node, with the node's place.
     fn lines(&self) -> impl Iterator<Item = (usize, &Said)> {
         let of_node = |(node, trace)| std::iter::zip(std::iter::repeat(node), trace);
-        self.traces.iter().enumerate().flat_map(of_node)
+        self.traces.iter().copied().enumerate().flat_map(of_node)
     }
 
     fn many(&self, is: fn(&What) -> bool) -> u64 {
@@ -203,7 +200,7 @@ impl Course<'_> {
         let mut count = 0;
         for trace in &self.traces {
             let mut last = 0;
-            for said in trace {
+            for said in *trace {
                 match said.what {
                     What::Boot { last: there, .. } => last = there,
                     What::Append { i, .. } => last = i,

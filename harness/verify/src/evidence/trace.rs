@@ -144,11 +144,11 @@ impl Milestone {
 
 /// Every milestone with its node's name.
 pub(crate) fn milestones(evidence: &Evidence) -> Result<Vec<(String, Milestone)>, String> {
-    let mut names = Names::default();
     let mut milestones = Vec::new();
-    for (node, bytes) in &evidence.traces {
-        for Said { at, what, .. } in parse(node, bytes, &mut names)? {
-            let milestone = match what {
+    for (node, said) in evidence.traces.all_said()? {
+        for Said { at, what, .. } in said {
+            let at = *at;
+            let milestone = match *what {
                 What::Role { leads: true, epoch, length, .. } => {
                     Milestone::Leads { at, epoch, length }
                 }
@@ -156,10 +156,10 @@ pub(crate) fn milestones(evidence: &Evidence) -> Result<Vec<(String, Milestone)>
                     Milestone::Tells { at, epoch, offset }
                 }
                 What::Commit { epoch, .. } => Milestone::Decides { at, epoch },
-                What::Chosen(offer) => Milestone::Decides { at, epoch: offer.ballot },
+                What::Chosen(ref offer) => Milestone::Decides { at, epoch: offer.ballot },
                 _ => continue,
             };
-            milestones.push((node.clone(), milestone));
+            milestones.push((node.to_owned(), milestone));
         }
     }
     Ok(milestones)

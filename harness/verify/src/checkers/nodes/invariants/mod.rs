@@ -19,9 +19,8 @@ mod world;
 use std::collections::BTreeMap;
 
 use crate::checkers::{CheckResult, Checker, Sees};
-use crate::evidence::trace::{self, Said, What};
+use crate::evidence::trace::{Said, What};
 use crate::evidence::{Evidence, Settings};
-use crate::history::order::Names;
 use node::Node;
 use world::World;
 
@@ -34,13 +33,12 @@ pub(crate) const CHECKER: Checker = Checker {
 };
 
 fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
-    let mut names = Names::default();
     let mut doubts = Vec::new();
-    let mut traces: BTreeMap<&str, Vec<Said>> = BTreeMap::new();
-    for (node, bytes) in &evidence.traces {
-        match trace::parse(node, bytes, &mut names) {
+    let mut traces: BTreeMap<&str, &[Said]> = BTreeMap::new();
+    for (node, said) in evidence.traces.said() {
+        match said {
             Ok(said) => drop(traces.insert(node, said)),
-            Err(error) => doubts.push(error),
+            Err(error) => doubts.push(error.clone()),
         }
     }
     for node in &settings.nodes {
@@ -53,7 +51,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     doubts.extend(evidence.cut_off(settings).map(String::from));
     // A quorum cannot be counted without everybody's trace, each up to the same moment.
     world.counts_quorums = doubts.is_empty();
-    let mut nodes: Vec<Node> = traces.keys().map(|node| Node::new(names.get(node))).collect();
+    let mut nodes: Vec<Node> = traces.keys().map(|node| Node::new((*node).into())).collect();
     for (at, said) in merged(&traces) {
         world.hear(&mut nodes, at, said);
     }
@@ -65,8 +63,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
 
 /// Every line with its node's place, by time; each node's lines stay in their order. At equal
 /// times what a judgement rests on comes before what is judged.
-fn merged<'a>(traces: &'a BTreeMap<&str, Vec<Said>>) -> impl Iterator<Item = (usize, &'a Said)> {
-    let mut rests: Vec<&[Said]> = traces.values().map(Vec::as_slice).collect();
+fn merged<'a>(traces: &BTreeMap<&str, &'a [Said]>) -> impl Iterator<Item = (usize, &'a Said)> {
+    let mut rests: Vec<&'a [Said]> = traces.values().copied().collect();
     let key = |said: &Said| {
         let what = &said.what;
         (said.at, matches!(what, What::Commit { .. } | What::Read { .. } | What::Chosen(_)))

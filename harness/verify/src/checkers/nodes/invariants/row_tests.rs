@@ -10,7 +10,7 @@ use crate::evidence::{Evidence, Settings};
 
 /// `expected`: `valid`, or the kinds found in this trace of a system with this row.
 fn check(row: &Traces, expected: &str, text: &str) {
-    let evidence = Evidence { traces: traces(text), ..Evidence::default() };
+    let evidence = Evidence { traces: traces(text).into_iter().collect(), ..Evidence::default() };
     let settings = Settings { traces: *row, ..Settings::default() };
     let found = (CHECKER.run)(&evidence, &settings).verdict.in_short();
     assert_eq!(found, expected, "{row:?}\n{text}");

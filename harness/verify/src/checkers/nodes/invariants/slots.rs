@@ -30,11 +30,11 @@ pub(super) struct Slots {
 impl Slots {
     /// What was ever chosen is looked up from both sides of its time, so it is gathered first:
     /// what someone learned, and what a quorum accepted, whether or not anyone learned it.
-    pub fn new(traces: &BTreeMap<&str, Vec<Said>>) -> Self {
+    pub fn new(traces: &BTreeMap<&str, &[Said]>) -> Self {
         let mut slots = Slots::default();
         let mut accepted: HashMap<Offer, BTreeSet<usize>, FixedState> = HashMap::default();
         let mut quorum = usize::MAX;
-        for (at, said) in traces.values().enumerate() {
+        for (at, said) in traces.values().copied().enumerate() {
             for said in said {
                 match &said.what {
                     What::Config { set } => quorum = set.len() / 2 + 1,

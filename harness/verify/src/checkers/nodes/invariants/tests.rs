@@ -63,7 +63,7 @@ pub(super) fn traces(text: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn verdict(text: &str) -> Verdict {
-    let evidence = Evidence { traces: traces(text), ..Evidence::default() };
+    let evidence = Evidence { traces: traces(text).into_iter().collect(), ..Evidence::default() };
     (CHECKER.run)(&evidence, &Settings::default()).verdict
 }
 
@@ -259,7 +259,7 @@ fn i11_reads_are_not_behind_what_was_committed_before_they_were_asked() {
 fn without_everyones_trace_no_quorum_is_counted() {
     let mut all = traces(&format!("{START}{ENTRY}"));
     all.remove("n2");
-    let evidence = Evidence { traces: all, ..Evidence::default() };
+    let evidence = Evidence { traces: all.into_iter().collect(), ..Evidence::default() };
     let nodes = vec!["n1".into(), "n2".into(), "n3".into()];
     let settings = Settings { nodes, ..Settings::default() };
     let Verdict::Unknown { reason } = (CHECKER.run)(&evidence, &settings).verdict else {
@@ -277,7 +277,11 @@ fn traces_that_were_cut_off_at_different_moments_have_no_quorum_to_count() {
     let settings = Settings { nodes, ..Settings::default() };
     let judged = |traces: &BTreeMap<String, Vec<u8>>, lines: &str| {
         let (history, _) = History::parse(lines.as_bytes()).unwrap();
-        let evidence = Evidence { history, traces: traces.clone(), ..Evidence::default() };
+        let evidence = Evidence {
+            history,
+            traces: traces.clone().into_iter().collect(),
+            ..Evidence::default()
+        };
         (CHECKER.run)(&evidence, &settings).verdict.in_short()
     };
     let phase = r#"{"process":"nemesis","type":"info","f":"phase","value":"warm-up"}"#;

@@ -39,10 +39,10 @@ pub(super) struct World<'a> {
 
 impl<'a> World<'a> {
     /// Commits are looked up from both sides of their time, so they are gathered first.
-    pub fn new(traces: &BTreeMap<&str, Vec<Said>>, rules: &'a Traces) -> Self {
+    pub fn new(traces: &BTreeMap<&str, &[Said]>, rules: &'a Traces) -> Self {
         let mut by_epoch: Vec<(u64, u64, u64)> = Vec::new();
         let mut by_time = Vec::new();
-        for said in traces.values().flatten() {
+        for said in traces.values().copied().flatten() {
             if let What::Commit { i, chain, epoch, .. } = said.what {
                 by_epoch.push((epoch, i, chain));
                 by_time.push((said.at, i));
