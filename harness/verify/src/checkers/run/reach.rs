@@ -18,27 +18,34 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
         Ok(counted) => counted,
         Err(error) => return CheckResult::unknown(0, error),
     };
-    let missed = |name: &String| {
-        let shape = shapes::named(name);
-        let count = counted.iter().find(|(shape, _)| shape.name == name).map(|(_, count)| *count);
-        match (shape, count) {
-            (_, Some(1..)) => None,
-            (Some(shape), Some(0)) => Some(advised(shape)),
-            (Some(shape), None) => {
-                Some(format!("whether there was any {} only traces tell", shape.words[0]))
-            }
-            (None, _) => Some(format!("`{name}` is nothing that a run can come to")),
-        }
-    };
-    let missed: Vec<String> = settings.reach.shapes.iter().filter_map(missed).collect();
+    let count_of =
+        |name: &str| counted.iter().find(|(shape, _)| shape.name == name).map(|(_, count)| *count);
+    let missed =
+        settings.reach.shapes.iter().filter(|name| matches!(count_of(name), None | Some(0)));
+    let missed: Vec<&str> = missed.map(String::as_str).collect();
     let total = counted.iter().map(|(_, count)| count).sum();
-    let mut notes: Vec<String> =
-        Some(shapes::in_words(&counted)).filter(|words| !words.is_empty()).into_iter().collect();
-    if missed.is_empty() || settings.reach.is_hoped {
-        notes.extend(missed);
+    let words = shapes::in_words(&counted);
+    let mut notes: Vec<String> = if words.is_empty() { Vec::new() } else { vec![words] };
+    if missed.is_empty() {
         return CheckResult { notes, ..CheckResult::new(total) };
     }
-    CheckResult { notes, ..CheckResult::unknown(total, missed.join("; ")) }
+    if settings.reach.is_hoped {
+        notes.push(format!(
+            "the command line changed this run, which did not come to what its workload is there \
+             for: {}",
+            missed.join(", ")
+        ));
+        return CheckResult { notes, ..CheckResult::new(total) };
+    }
+    let why = missed.iter().map(|name| match (shapes::named(name), count_of(name)) {
+        (Some(shape), Some(_)) => advised(shape),
+        (Some(shape), None) => {
+            format!("whether there was any {}, only traces tell", shape.words[0])
+        }
+        (None, _) => format!("`{name}` is nothing that a run can come to"),
+    });
+    let why = why.collect::<Vec<_>>().join("; ");
+    CheckResult { notes, ..CheckResult::unknown(total, why) }
 }
 
 fn advised(shape: &Shape) -> String {
@@ -74,7 +81,7 @@ mod tests {
         let both = ["snapshot-taken", "election"];
         let told = "the run came to no election; to change that: kill the leader";
         check(&["n1"], &both, false, told, "1 snapshot taken");
-        check(&["n1"], &both, true, "valid", told);
+        check(&["n1"], &both, true, "valid", "what its workload is there for: election");
         check(&[], &both, false, "only traces tell", "");
         check(&[], &["unanswered"], false, "came to no operation unanswered", "");
         assert!(!(CHECKER.applies)(&evidence(&[]), &Settings::default()));
