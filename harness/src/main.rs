@@ -87,8 +87,9 @@ mod tests {
                 bugs.retain(|bug| *bug != id);
             } else {
                 let SystemSpec::Named { options, .. } = workload.system else { panic!("{name}") };
-                let hard = name.starts_with("hard/");
-                assert!(hard || options.is_empty(), "{name} runs on any system that serves it");
+                // What is to stay steady wants a timeout that a busy machine does not reach.
+                let may = name.starts_with("hard/") || workload.steady;
+                assert!(may || options.is_empty(), "{name} runs on any system that serves it");
             }
         }
         assert!(bugs.is_empty(), "{bugs:?} have no planted workload");

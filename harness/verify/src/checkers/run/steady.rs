@@ -1,8 +1,8 @@
 //! Where nothing is broken, no operation times out and the leader stays. Judged only where the
 //! workload asks for it: a system that is slow by nature may be tested too.
 //! It never judges what happened while the machine itself stood still, nor shortly after. A few
-//! such events, and any in a run whose machine stood still at all, it doubts only: a disk that hangs
-//! for a moment stops a node, and nobody sees that.
+//! such events, and any in a run whose machine stood still at all, it doubts only: a disk that
+//! hangs for a moment stops a node, and nobody sees that.
 
 use schism_facts::remark::Phase;
 
