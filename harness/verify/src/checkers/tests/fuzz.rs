@@ -9,10 +9,10 @@ use crate::judge::{doubts, judge, overall};
 
 const HISTORY: &str = r#"{"index":0,"time":1,"process":"nemesis","type":"info","f":"phase","value":"warm-up"}
 {"index":1,"time":2,"process":"nemesis","type":"info","f":"can-progress","value":true}
-{"index":2,"time":3,"process":1,"type":"invoke","f":"append","value":17,"client":"c1","seq":1,"node":"n1"}
-{"index":3,"time":4,"process":"nemesis","type":"info","f":"crash","value":{"phase":"start","overlay":1,"strike":0}}
-{"index":4,"time":5,"process":1,"type":"ok","f":"append","offset":0,"node":"n1"}
-{"index":5,"time":6,"process":"nemesis","type":"info","f":"crash","value":{"phase":"heal","overlay":1,"effective":true}}
+{"index":2,"time":3,"process":"nemesis","type":"info","f":"crash","value":{"phase":"start","overlay":1,"strike":0}}
+{"index":3,"time":4,"process":"nemesis","type":"info","f":"crash","value":{"phase":"heal","overlay":1,"effective":true}}
+{"index":4,"time":5,"process":1,"type":"invoke","f":"append","value":17,"client":"c1","seq":1,"node":"n1"}
+{"index":5,"time":6,"process":1,"type":"ok","f":"append","offset":0,"node":"n1"}
 {"index":6,"time":7,"process":2,"type":"invoke","f":"read","from":0,"limit":9}
 {"index":7,"time":8,"process":2,"type":"ok","f":"read","value":[17],"tail":1}
 {"index":8,"time":9,"process":"nemesis","type":"info","f":"stall","value":{"from_ns":1,"to_ns":2,"what":"n1"}}
