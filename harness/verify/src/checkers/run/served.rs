@@ -95,7 +95,10 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                     ms(gap.from)
                 );
                 if let Some(why) = stalls.within(gap, settings.recovery_ns / 10) {
-                    doubts.push(format!("{explanation}; but {why}"));
+                    // What was answered when the machine went on is not doubted for when it did not.
+                    if !asked.iter().any(|one| one.answered) {
+                        doubts.push(format!("{explanation}; but {why}"));
+                    }
                     continue;
                 }
                 let ends = [unanswered.first(), unanswered.last()];
@@ -324,6 +327,10 @@ mod tests {
         check(Reads::EveryNode, "valid", &late, &[APPENDS, n1, LOST, once]);
         let stall = r#"2000 stall {"from_ns":1000000000,"to_ns":1500000000,"what":"n2"}"#;
         check(Reads::EveryNode, "stood still for 500 ms", &format!("{ALL}\n{stall}"), &lines);
+        // Once the machine went on it served.
+        let lines_after = [APPENDS, n1, LOST, once];
+        check(Reads::EveryNode, "unserved", ALL, &lines_after);
+        check(Reads::EveryNode, "valid", &format!("{ALL}\n{stall}"), &lines_after);
         // Clients were stopped when everything was healed.
         let healed = r#"900 healed {"what":"all"}"#;
         check(Reads::EveryNode, "valid", &format!("{ALL}\n{healed}"), &lines);
