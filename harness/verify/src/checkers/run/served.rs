@@ -94,8 +94,14 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                     ms(gap.to - gap.from),
                     ms(gap.from)
                 );
-                if let Some(why) = stalls.within(gap, settings.recovery_ns / 10) {
-                    // What was answered when the machine went on is not doubted for when it did not.
+                let stalled = stalls.within(gap, settings.recovery_ns / 10);
+                let by_chance = || {
+                    let others = groups.iter().filter(|(other, _)| other.is_other_kind(*group));
+                    let others = others.flat_map(|(_, asked)| asked);
+                    may_be_chance(unanswered.len(), others.filter(|one| counts(one, gap)))
+                };
+                if let Some(why) = stalled.or_else(by_chance) {
+                    // What was answered at other times is not doubted for when all went badly.
                     if !asked.iter().any(|one| one.answered) {
                         doubts.push(format!("{explanation}; but {why}"));
                     }
@@ -122,7 +128,31 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     CheckResult::weigh(groups.len() as u64, anomalies, doubts)
 }
 
+/// Whether so many may go unanswered in a row where others go unanswered as often as these did: on
+/// a full machine half of everything does. What is rarer than one in a million is no chance.
+fn may_be_chance<'a>(row: usize, others: impl Iterator<Item = &'a Asked<'a>>) -> Option<String> {
+    const CHANCE: f64 = 1e-6;
+    let (mut lost, mut all) = (0_usize, 0_usize);
+    for other in others {
+        lost += usize::from(!other.answered);
+        all += 1;
+    }
+    // Of few nothing is known: the rule of succession (Laplace).
+    let share = (lost + 1) as f64 / (all + 2) as f64;
+    let told = || format!("{lost} of {all} other operations went unanswered meanwhile");
+    (share.powf(row as f64) > CHANCE).then(told)
+}
+
 impl Group<'_> {
+    /// A kind of operation that is not this one's.
+    fn is_other_kind(self, group: Group<'_>) -> bool {
+        let (Group::Kind { f, local, .. } | Group::Node { f, local, .. }) = group;
+        match self {
+            Group::Kind { f: own, local: level, .. } => (own, level) != (f, local),
+            Group::Node { .. } => false,
+        }
+    }
+
     /// An operation that any node may answer may have been put to the wrong ones only.
     fn was_put_to_all(self, unanswered: &[&Asked<'_>], settings: &Settings) -> bool {
         let Group::Kind { leads: false, .. } = self else { return true };
@@ -228,7 +258,7 @@ impl Free {
 mod tests {
     use schism_facts::Reads;
 
-    use super::CHECKER;
+    use super::{Asked, CHECKER, may_be_chance};
     use crate::checkers::tests::runs::history;
     use crate::evidence::{Evidence, Settings};
 
@@ -311,6 +341,22 @@ mod tests {
         // Where nothing is acknowledged, `progress` says so.
         let lost = r#"10 n1 append info "error":"timeout""#;
         check(Reads::Unknown, "valid", ALL, &[lost]);
+    }
+
+    #[test]
+    fn where_half_of_everything_is_lost_a_few_in_a_row_are_chance() {
+        let asked = |answered: bool| Asked { from: 0, to: Some(1), node: "n1", answered, event: 0 };
+        let others = |lost: usize, answered: usize| {
+            let lost = std::iter::repeat_with(|| asked(false)).take(lost);
+            lost.chain(std::iter::repeat_with(|| asked(true)).take(answered)).collect::<Vec<_>>()
+        };
+        let chance = |row, all: &[Asked<'_>]| may_be_chance(row, all.iter());
+        let told = chance(6, &others(50, 50)).unwrap();
+        assert_eq!(told, "50 of 100 other operations went unanswered meanwhile");
+        assert!(chance(19, &others(50, 50)).is_some() && chance(21, &others(50, 50)).is_none());
+        assert!(chance(5, &others(0, 30)).is_none(), "all others were answered");
+        assert!(chance(5, &others(0, 0)).is_some(), "nothing is known of others");
+        assert!(chance(100, &others(95, 5)).is_some(), "nearly nothing was answered");
     }
 
     #[test]
