@@ -42,7 +42,7 @@ list *WHAT:
 hunt *ARGS:
     {{schism}} hunt {{ARGS}}
 
-# Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: an hour
+# Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: up to seven runs of 20 s each
 [group('proof')]
 mutants SAMPLE="40" SEED="1":
     cargo run --manifest-path mutants/Cargo.toml --target-dir target/mutants/tool -- {{SAMPLE}} {{SEED}}

@@ -42,7 +42,7 @@ enum Kind {
 }
 
 /// What names of functions say that they decide nothing: they tell, or draw.
-const TELL_ONLY: &[&str] = &["fmt", "status", "state", "about", "epoch_of", "members"];
+const TELL_ONLY: &[&str] = &["fmt", "status", "state", "about"];
 
 /// Lines that only write evidence: without them a run is unknown, and nothing is wrong with it.
 const EVIDENCE: &[&str] = &["trace", "Trace", "debug_assert"];

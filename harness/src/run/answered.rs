@@ -44,12 +44,7 @@ impl Answered {
         let local = event.level() == Some(Level::Local);
         let answered = row.is_answered_by(event);
         let mut groups = vec![Group::Kind { name: row.name, leads: row.leads, local }];
-        let by_each = match self.reads {
-            Reads::EveryNode => true,
-            Reads::Leader => local,
-            Reads::Unknown => false,
-        };
-        if by_each && !row.leads {
+        if self.reads.are_owed_by_each(local) && !row.leads {
             groups.push(Group::Node { node, name: row.name, local });
         }
         let mut last = self.last.borrow_mut();

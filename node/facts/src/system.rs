@@ -139,6 +139,18 @@ pub enum Reads {
     Leader,
 }
 
+impl Reads {
+    /// Whether each node must answer a read, or one for what it has delivered itself (`local`).
+    #[must_use]
+    pub fn are_owed_by_each(self, local: bool) -> bool {
+        match self {
+            Reads::EveryNode => true,
+            Reads::Leader => local,
+            Reads::Unknown => false,
+        }
+    }
+}
+
 /// What a system promises of an append that it acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Acks {

@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::action::NodeId;
+use crate::limits::is_own;
 
 use super::procfs::{self, Table};
 
@@ -30,8 +31,9 @@ pub(super) fn look(
     let mut owners = BTreeMap::new();
     for (node, process) in Table::read()?.of_nodes(keepers) {
         let inodes = match procfs::sockets(process.pid) {
-            // Gone between two looks: it has no connections any more.
-            Err(_) if !procfs::is(process) => Vec::new(),
+            // Gone between two looks: it has no connections any more. Without a descriptor of our
+            // own nobody knows.
+            Err(error) if !is_own(&error) && !procfs::is(process) => Vec::new(),
             read => read?,
         };
         owners.extend(inodes.into_iter().map(|inode| (inode, node)));

@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use schism_facts::Reads;
-
 use super::progress::{end_of_work, gaps};
 use crate::checkers::time::{Span, Stalls, ms};
 use crate::checkers::{CheckResult, Checker, Sees};
@@ -201,12 +199,7 @@ fn groups<'a>(history: &'a History, settings: &Settings) -> BTreeMap<Group<'a>, 
         };
         let kind = Group::Kind { f: row.name, leads: row.leads, local };
         groups.entry(kind).or_default().push(asked());
-        let by_each = match settings.reads {
-            Reads::EveryNode => true,
-            Reads::Leader => local,
-            Reads::Unknown => false,
-        };
-        if by_each && !row.leads {
+        if settings.reads.are_owed_by_each(local) && !row.leads {
             groups.entry(Group::Node { node, f: row.name, local }).or_default().push(asked());
         }
     }
