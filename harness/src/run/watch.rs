@@ -14,6 +14,11 @@ use crate::worlds::Stall;
 
 /// A connection past the proxy lives long; a look a second misses none that matters.
 const BYPASS_EVERY: Duration = Duration::from_secs(1);
+/// A look goes through all connections of the machine. Where those are many it costs tens of
+/// milliseconds: then there are fewer, so that looking takes about a hundredth of the time.
+const BYPASS_SHARE: u32 = 100;
+/// However busy the machine is.
+const BYPASS_EVERY_MAX: Duration = Duration::from_secs(4);
 
 /// Stalls are told apart by their own times; this only decides when they are written down.
 const STALLS_EVERY: Duration = Duration::from_millis(200);
@@ -30,6 +35,7 @@ pub async fn flush(context: Rc<Context>) {
 pub async fn bypasses(context: Rc<Context>, checks: Rc<Cell<u64>>) {
     let mut known = BTreeSet::new();
     while !context.over.is_set() {
+        let began = context.clock.now();
         let found = context.world.bypasses().await;
         if context.over.is_set() {
             return;
@@ -43,7 +49,9 @@ pub async fn bypasses(context: Rc<Context>, checks: Rc<Cell<u64>>) {
                 }
             }
         }
-        context.clock.sleep(BYPASS_EVERY).await;
+        let took = Duration::from_nanos(context.clock.now().saturating_sub(began));
+        let pause = (took * BYPASS_SHARE).clamp(BYPASS_EVERY, BYPASS_EVERY_MAX);
+        context.clock.sleep(pause).await;
     }
 }
 

@@ -2,25 +2,14 @@
 //! It never ends one: it only tells.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::action::NodeId;
 use crate::limits::is_own;
 
 use super::procfs::{self, Table};
-
-/// `st` of an established connection in /proc/net/tcp (include/net/tcp_states.h).
-const ESTABLISHED: &str = "01";
-
-/// An established connection as one of its ends sees it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Row {
-    local: SocketAddr,
-    remote: SocketAddr,
-    inode: u64,
-}
+use super::sockets::{self, Row};
 
 /// Looks now; each connection is a sentence. An error: not all could be seen.
 /// `keepers` say whose descendants belong to which node, `node_at` says whose own address that is.
@@ -38,14 +27,7 @@ pub(super) fn look(
         };
         owners.extend(inodes.into_iter().map(|inode| (inode, node)));
     }
-    let mut rows = parse(&fs::read_to_string("/proc/net/tcp")?);
-    match fs::read_to_string("/proc/net/tcp6") {
-        Ok(table) => rows.extend(parse(&table)),
-        // A machine without IPv6.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    Ok(find(&rows, &owners, node_at))
+    Ok(find(&sockets::established()?, &owners, node_at))
 }
 
 /// A connection of a node with another node, known by who owns the other end or whose address
@@ -74,42 +56,8 @@ fn find(
     found.into_values().collect()
 }
 
-fn parse(table: &str) -> Vec<Row> {
-    let row = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, local, remote, ESTABLISHED, ..] = fields[..] else { return None };
-        Some(Row {
-            local: address(local)?,
-            remote: address(remote)?,
-            inode: fields.get(9)?.parse().ok()?,
-        })
-    };
-    table.lines().skip(1).filter_map(row).collect()
-}
-
-/// `0100007F:4A39`: each 32-bit word of the address as a number in the machine's own byte order.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (host, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let word =
-        |at: usize| u32::from_str_radix(host.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
-    let host = match host.len() {
-        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
-        32 => {
-            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
-            let bytes: [u8; 16] = words.concat().try_into().ok()?;
-            // A socket for both families shows an IPv4 peer this way.
-            Ipv6Addr::from(bytes).to_canonical()
-        }
-        _ => return None,
-    };
-    Some(SocketAddr::new(host, port))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
-
     use super::*;
 
     fn row(local: &str, remote: &str, inode: u64) -> Row {
@@ -152,17 +100,5 @@ mod tests {
         check(&foreign, &["n1 127.0.0.1:5001 -> n2 127.0.0.1:5002 past the proxy"]);
         // A node may talk to itself.
         check(&[row("127.0.0.1:40003", "127.7.0.1:19002", 13)], &[]);
-    }
-
-    #[test]
-    fn the_kernels_table_is_read_as_it_is() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let [local, remote] = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
-        let rows = parse(&fs::read_to_string("/proc/net/tcp").unwrap());
-        let own = rows.iter().find(|row| row.local == local && row.remote == remote).unwrap();
-        assert!(procfs::sockets(std::process::id().cast_signed()).unwrap().contains(&own.inode));
-        let mapped = address("0000000000000000FFFF00000100007F:0050").unwrap();
-        assert_eq!(mapped.to_string(), "127.0.0.1:80");
     }
 }

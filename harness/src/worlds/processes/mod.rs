@@ -17,6 +17,7 @@ mod on_nodes;
 mod procfs;
 mod program;
 mod real_time;
+mod sockets;
 mod sweep;
 mod watch;
 
