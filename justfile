@@ -44,8 +44,8 @@ hunt *ARGS:
 
 # Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: up to seven runs of 20 s each
 [group('proof')]
-mutants SAMPLE="40" SEED="1":
-    cargo run --manifest-path mutants/Cargo.toml --target-dir target/mutants/tool -- {{SAMPLE}} {{SEED}}
+mutants SAMPLE="40" SEED="1" JOBS="2":
+    cargo run --manifest-path mutants/Cargo.toml --target-dir target/mutants/tool -- {{SAMPLE}} {{SEED}} {{JOBS}}
 
 # Fresh seeds of everything under fire, as the nightly job does; failed runs are kept in runs/
 [group('proof')]
