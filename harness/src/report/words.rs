@@ -113,11 +113,20 @@ pub fn expectation(report: &Report<'_>) -> Option<String> {
     Some(format!("The workload expects {} and {met}.", verdict.expect))
 }
 
+/// `1 node`, `3 nodes`.
+pub fn counted(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
+}
+
 /// `raft-under-fire on raft with bug R13, 5 nodes, 10 clients, seed 7`.
 pub fn tested(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let bug = verdict.bug.as_ref().map_or(String::new(), |bug| format!(" with bug {bug}"));
-    let size = |w: &Workload| format!(", {} nodes, {} clients", w.nodes, w.clients);
+    let size = |w: &Workload| {
+        let (nodes, clients) = (u64::from(w.nodes), u64::from(w.clients));
+        format!(", {}, {}", counted(nodes, "node"), counted(clients, "client"))
+    };
     let size = report.workload.map_or(String::new(), size);
     if verdict.system.is_empty() {
         return verdict.workload.clone(); // a history file: nobody says what wrote it

@@ -105,7 +105,8 @@ pub enum RunError {
     },
     /// The nodes did not all answer in time.
     #[error(
-        "{} did not answer `status` within {}{}; see nodes/*/stderr.log, or raise `ready`",
+        "{} did not answer `status` within {}{}; see nodes/*/stderr.log in the run directory, or \
+        raise `ready`",
         names(silent), format_duration(*limit), quoted(nonsense)
     )]
     NotReady {
@@ -119,7 +120,8 @@ pub enum RunError {
     /// Nothing was broken yet, and no operation succeeded.
     #[error(
         "the cluster never worked: within {} no operation of any client was ok, and nothing was \
-        broken yet; clients were told {}\n{}\nsee nodes/*/stderr.log, or raise `ready`",
+        broken yet; clients were told {}\n{}\nsee nodes/*/stderr.log in the run directory, or \
+        raise `ready`",
         format_duration(*limit), refusals.join(", "), last_words(words)
     )]
     NeverWorked {

@@ -173,7 +173,7 @@ fn set_in_list(
         };
     }
     let mut found = false;
-    for item in items {
+    for item in items.iter_mut() {
         if let Some((name, body)) = body(item, at)
             && name == first
         {
@@ -184,7 +184,10 @@ fn set_in_list(
     if found {
         return Ok(());
     }
-    Err(at.mistake(format!("no entry of the list is called `{first}`")))
+    let names: Vec<String> =
+        items.iter_mut().filter_map(|item| Some(format!("`{}`", body(item, at)?.0))).collect();
+    let there = if names.is_empty() { "it has none" } else { &names.join(", ") };
+    Err(at.mistake(format!("no entry of the list is called `{first}`; there are: {there}")))
 }
 
 /// The name and the keys of an entry such as `crash: {...}`, or of the bare word `crash`.

@@ -158,7 +158,7 @@ fn operations(node: &Node) -> Result<Vec<(String, u32)>, Mistake> {
         weights.push((key.text.clone(), number(value, 0..=WEIGHT_MAX)? as u32));
     }
     if weights.iter().all(|(_, weight)| *weight == 0) {
-        return Err(node.at.mistake("no operation has a weight above 0"));
+        return Err(node.at.mistake("no operation has a weight above 0; weights say how often each is asked: `append: 2, read: 1`"));
     }
     Ok(weights)
 }

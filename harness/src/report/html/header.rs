@@ -55,8 +55,8 @@ fn tested(report: &Report<'_>) -> Markup {
         dl.tiles {
             (tile("System", &verdict.system, &system(report)))
             @if let Some(workload) = report.workload {
-                (tile("Size", &format!("{} nodes", workload.nodes),
-                    &format!("{} clients for {} s", workload.clients, workload.duration.as_secs_f64())))
+                (tile("Size", &words::counted(u64::from(workload.nodes), "node"), &format!("{} for {} s",
+                    words::counted(u64::from(workload.clients), "client"), workload.duration.as_secs_f64())))
             }
             (tile("Seed", &verdict.seed.to_string(), "schedule and operations"))
             (operations(report))
