@@ -157,8 +157,10 @@ fn operations(node: &Node) -> Result<Vec<(String, u32)>, Mistake> {
     for (key, value) in section.entries {
         weights.push((key.text.clone(), number(value, 0..=WEIGHT_MAX)? as u32));
     }
+    const NOTHING_ASKED: &str = "no operation has a weight above 0; weights say how often each is \
+                                 asked: `append: 2, read: 1`";
     if weights.iter().all(|(_, weight)| *weight == 0) {
-        return Err(node.at.mistake("no operation has a weight above 0; weights say how often each is asked: `append: 2, read: 1`"));
+        return Err(node.at.mistake(NOTHING_ASKED));
     }
     Ok(weights)
 }
