@@ -83,6 +83,7 @@ const FACTS: &[&str] = &[
     "Acks",
     "BugRow",
     "Catalogue",
+    "ClientRow",
     "CommitQuorum",
     "Epochs",
     "FramePart",

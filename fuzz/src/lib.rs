@@ -103,7 +103,8 @@ pub fn operations(bytes: &[u8]) {
 pub fn workload(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let bug = BugRow { id: "raft-vote-twice", system: "raft", ..BugRow::default() };
-    let catalogue = Catalogue { systems: vec![SystemRow::new("raft", "")], bugs: vec![bug] };
+    let (systems, bugs) = (vec![SystemRow::new("raft", "")], vec![bug]);
+    let catalogue = Catalogue { systems, bugs, ..Catalogue::default() };
     if let Err(error) = from_text("w.yaml", text, &Overrides::default(), &catalogue) {
         assert!(!error.to_string().is_empty(), "an error says something");
     }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use schism::cli::{self, Program};
+use schism::systems::clients::CLIENTS;
 use schism_facts::Catalogue;
 use schism_protocol::{BUGS, PROTOCOLS};
 
@@ -12,11 +13,13 @@ fn main() -> ExitCode {
     cli::main(&Program { catalogue: catalogue(), node })
 }
 
-/// The built-in protocols as systems under test, and the bugs that can be planted in them.
+/// The built-in protocols as systems under test, the bugs that can be planted in them, and how
+/// clients can talk to any other system.
 fn catalogue() -> Catalogue {
     Catalogue {
         systems: PROTOCOLS.iter().map(|protocol| protocol.facts).collect(),
         bugs: BUGS.iter().map(|bug| bug.facts).collect(),
+        clients: CLIENTS.iter().map(|client| client.facts).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use schism_facts::{BugRow, Catalogue, SystemRow};
+use schism_facts::{BugRow, Catalogue, ClientRow, SystemRow};
 use schism_verify::checkers::CHECKERS;
 use schism_verify::models::MODELS;
 use schism_verify::verdict::KINDS;
@@ -15,7 +15,7 @@ use crate::judge::EXIT_VALID;
 use crate::systems::progress;
 use crate::workload::{self, served};
 
-/// What there is: workloads, systems, faults, models, checkers, bugs, anomalies
+/// What there is: workloads, systems, clients, faults, models, checkers, bugs, anomalies
 #[derive(clap::Args)]
 #[command(after_help = "Example: schism list faults")]
 pub struct Args {
@@ -27,8 +27,8 @@ pub struct Args {
     json: bool,
 }
 
-const WHAT: [&str; 7] =
-    ["workloads", "systems", "faults", "models", "checkers", "bugs", "anomalies"];
+const WHAT: [&str; 8] =
+    ["workloads", "systems", "clients", "faults", "models", "checkers", "bugs", "anomalies"];
 
 pub fn main(args: &Args, catalogue: &Catalogue) -> u8 {
     let kinds: Vec<&str> =
@@ -65,6 +65,7 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
     match kind {
         "workloads" => workload::list().iter().map(|w| row(&w.name, &w.about)).collect(),
         "systems" => catalogue.systems.iter().map(system).collect(),
+        "clients" => catalogue.clients.iter().map(client).collect(),
         "faults" => FAULTS.iter().map(|fault| row(fault.name, fault.about)).collect(),
         "models" => MODELS.iter().map(|model| row(model.name, model.about)).collect(),
         "checkers" => CHECKERS.iter().map(|check| row(check.name, check.about)).collect(),
@@ -78,6 +79,17 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
 fn bug(row: &BugRow) -> (String, String) {
     let waits = row.waits_for.map(|fault| format!(" (waits for the fault: {fault})"));
     (row.id.to_string(), format!("{}{}", row.about, waits.unwrap_or_default()))
+}
+
+/// A client protocol, the models it can say, and what can be chosen.
+fn client(row: &ClientRow) -> (String, String) {
+    let models = if row.models.is_empty() { "every model".into() } else { row.models.join(", ") };
+    let options: Vec<&str> = row.options.iter().map(|option| option.name).collect();
+    let options = match &*options {
+        [] => String::new(),
+        options => format!("; options: {}", options.join(", ")),
+    };
+    (row.name.to_string(), format!("{} ({models}{options})", row.about))
 }
 
 /// A system with what is known of it.

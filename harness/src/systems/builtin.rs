@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::command::CommandSystem;
+use crate::workload::ClientSpec;
 
 /// A built-in node answers in tens of milliseconds; ten seconds forgive a machine that swaps.
 const READY: Duration = Duration::from_secs(10);
@@ -38,5 +39,5 @@ pub fn system(
     if let Some(bug) = bug {
         argv.extend(["--bug", bug].map(String::from));
     }
-    CommandSystem::new(argv, READY)
+    CommandSystem::new(argv, ClientSpec::lines(), READY)
 }

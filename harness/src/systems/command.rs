@@ -1,4 +1,4 @@
-//! A system given as a command line: any program that speaks the line protocol. The built-in
+//! A system given as a command line: any program that speaks a client protocol. The built-in
 //! protocols are launched the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,16 @@ use std::time::Duration;
 use schism_facts::{Acks, FrameRow, Progress, Reads, SystemRow, Traces};
 use schism_verify::models::Model;
 
-use super::clients::lines::LinesClient;
+use super::clients::{self, Making};
 use super::{Client, Dial, Launch, Layout, NodeStatus, System, progress};
 use crate::action::{NodeId, View};
+use crate::workload::ClientSpec;
 
 /// A command line with holes, and how long a node may take to answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandSystem {
     argv: Vec<String>,
+    client: ClientSpec,
     ready: Duration,
     row: SystemRow,
     acks: Acks,
@@ -25,10 +27,10 @@ impl CommandSystem {
     /// `argv` may hold `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`,
     /// `{delivered}` and `{seed}`, anywhere in an argument. Nothing is known of it: a majority must
     /// do, what it acknowledges stays, and all invariants hold of its traces.
-    pub fn new(argv: Vec<String>, ready: Duration) -> Self {
+    pub fn new(argv: Vec<String>, client: ClientSpec, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
         let row = SystemRow::new("", "a system of one's own");
-        CommandSystem { argv, ready, row, acks: Acks::default() }
+        CommandSystem { argv, client, ready, row, acks: Acks::default() }
     }
 
     /// The same system, of which is known what its row says, started with these options.
@@ -57,7 +59,9 @@ impl System for CommandSystem {
     }
 
     fn client(&self, model: &'static Model, dial: Rc<dyn Dial>) -> Box<dyn Client> {
-        Box::new(LinesClient::new(model, dial))
+        let ClientSpec::Named { name, options } = &self.client;
+        let client = clients::named(name).expect("a workload's client is of the table");
+        (client.make)(Making { model, dial, options: options.clone() })
     }
 
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {

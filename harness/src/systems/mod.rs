@@ -35,8 +35,8 @@ pub fn system(
                 None => system,
             }
         }
-        SystemSpec::Command { command, ready, .. } => {
-            command::CommandSystem::new(command.clone(), *ready)
+        SystemSpec::Command { command, client, ready } => {
+            command::CommandSystem::new(command.clone(), client.clone(), *ready)
         }
     })
 }

@@ -210,11 +210,30 @@ pub enum SystemSpec {
     Command {
         /// argv with `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`, `{delivered}`.
         command: Vec<String>,
-        /// The client protocol: `lines`.
-        client: String,
+        /// How clients talk to it.
+        client: ClientSpec,
         /// How long a node may take to answer `status`.
         ready: Duration,
     },
+}
+
+/// How clients talk to the nodes of a system of one's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientSpec {
+    /// A row of the table of client protocols, with its options.
+    Named {
+        /// Its name.
+        name: String,
+        /// Options by name, as text.
+        options: BTreeMap<String, String>,
+    },
+}
+
+impl ClientSpec {
+    /// The client protocol of our own.
+    pub fn lines() -> ClientSpec {
+        ClientSpec::Named { name: "lines".to_owned(), options: BTreeMap::new() }
+    }
 }
 
 /// What a run is expected to find.

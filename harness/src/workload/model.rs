@@ -6,7 +6,7 @@ use schism_verify::models::Model;
 
 use super::error::Mistake;
 use super::tree::{Node, Tree};
-use super::{SystemSpec, Workload};
+use super::{ClientSpec, SystemSpec, Workload};
 use crate::generate;
 
 impl Workload {
@@ -77,15 +77,23 @@ pub(super) fn check(
     workload: &Workload,
     catalogue: &Catalogue,
 ) -> Result<(), Mistake> {
-    let SystemSpec::Named { name, .. } = &workload.system else { return Ok(()) };
-    let row = catalogue.system(name).expect("looked up before");
-    if row.serves(workload.model().name) {
-        return Ok(());
-    }
+    let asked = workload.model().name;
+    let (name, models) = match &workload.system {
+        SystemSpec::Named { name, .. } => {
+            let row = catalogue.system(name).expect("looked up before");
+            (name, (!row.serves(asked)).then_some(row.models))
+        }
+        SystemSpec::Command { client: ClientSpec::Named { name, .. }, .. } => {
+            // The default needs no row.
+            let row = catalogue.client(name).filter(|row| !row.says(asked));
+            (name, row.map(|row| row.models))
+        }
+    };
+    let Some(models) = models else { return Ok(()) };
     let asked: Vec<&str> = workload.operations.iter().map(|(name, _)| name.as_str()).collect();
     Err(system.at.mistake(format!(
         "{name} {}; this workload asks for {}, so choose another system or another workload",
-        served(row.models),
+        served(models),
         asked.join(", ")
     )))
 }
@@ -153,6 +161,11 @@ mod tests {
         assert!(told.starts_with("w.yaml:1:9: raft serves log: "), "{told}");
         let told = error("system: paxos\noperations: {propose: 1, read: 1}", &Overrides::default());
         assert!(told.starts_with("w.yaml:2:26: `read` beside `propose`"), "{told}");
+        let own = "system: {client: redis, command: [./n, '{client}']}\noperations: {append: 1}";
+        let told = error(own, &Overrides::default());
+        assert!(told.contains("redis serves register: read, write, cas; this workload"), "{told}");
+        let told = error(&own.replace("redis", "redsi"), &Overrides::default());
+        assert!(told.contains("unknown client protocol `redsi`; did you mean `redis`?"), "{told}");
         let told = error("system: paxos\nretry: true", &Overrides::default());
         assert!(
             told.starts_with("w.yaml:2:8: `retry` repeats what is asked in a session"),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use schism_facts::Catalogue;
+use schism_facts::{Catalogue, OptionRow};
 use schism_verify::checkers::CHECKERS;
 use schism_verify::evidence::Reach;
 use schism_verify::evidence::shapes::{self, SHAPES};
@@ -17,7 +17,8 @@ use super::section::{Section, duration, list, map, number, positive, word};
 use super::tree::{Key, Node, Tree, read};
 use super::when::End;
 use super::{
-    Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model, overrides,
+    ClientSpec, Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model,
+    overrides,
 };
 use crate::generate::{Large, Sizes};
 use crate::units;
@@ -325,7 +326,7 @@ fn system_spec(node: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake
             let name = known_system(name, catalogue)?;
             named(name, entries, catalogue)
         }
-        (None, Some(command)) => own(node, command),
+        (None, Some(command)) => own(node, command, catalogue),
         (None, None) => Err(node.at.mistake(
             "the system has no `name`; write `system: raft`, `{name: raft, ...}` or `{command: \
                 [...]}`",
@@ -348,16 +349,56 @@ fn named(
     catalogue: &Catalogue,
 ) -> Result<SystemSpec, Mistake> {
     let row = catalogue.system(name).expect("looked up before");
+    let options = options(name, entries, row.options)?;
+    Ok(SystemSpec::Named { name: name.to_owned(), options })
+}
+
+/// The options beside a `name`.
+fn options(
+    name: &str,
+    entries: &[(Key, Node)],
+    rows: &[OptionRow],
+) -> Result<BTreeMap<String, String>, Mistake> {
     let mut options = BTreeMap::new();
     for (key, value) in entries.iter().filter(|(key, _)| key.text != "name") {
-        if row.options.iter().all(|option| option.name != key.text) {
-            let known = row.options.iter().map(|option| option.name).chain(["name"]);
+        if rows.iter().all(|option| option.name != key.text) {
+            let known = rows.iter().map(|option| option.name).chain(["name"]);
             let hint = meant(&key.text, known, "options");
             return Err(key.at.mistake(format!("unknown option `{}` of {name}{hint}", key.text)));
         }
         options.insert(key.text.clone(), word(value)?.to_owned());
     }
-    Ok(SystemSpec::Named { name: name.to_owned(), options })
+    Ok(options)
+}
+
+/// `etcd`, or `{name: etcd, serializable: true}`.
+fn client_spec(node: &Node, catalogue: &Catalogue) -> Result<ClientSpec, Mistake> {
+    let entries = match &node.tree {
+        Tree::Scalar { .. } => &[],
+        _ => map(node)?,
+    };
+    let own = entries.iter().find(|(key, _)| key.text == "name").map(|entry| &entry.1);
+    let named = match own {
+        Some(name) => name,
+        None if entries.is_empty() => node,
+        None => {
+            return Err(node.at.mistake(
+                "the client has no `name`; write `client: lines`, or `{name: NAME, OPTION: VALUE}`",
+            ));
+        }
+    };
+    let name = word(named)?;
+    // Our own needs no row.
+    if name == "lines" && entries.is_empty() {
+        return Ok(ClientSpec::lines());
+    }
+    let Some(row) = catalogue.client(name) else {
+        let known = catalogue.clients.iter().map(|row| row.name);
+        let hint = meant(name, known, "client protocols");
+        return Err(named.at.mistake(format!("unknown client protocol `{name}`{hint}")));
+    };
+    let options = options(name, entries, row.options)?;
+    Ok(ClientSpec::Named { name: name.to_owned(), options })
 }
 
 /// `{check-quorum: [true, false]}`.
@@ -391,7 +432,7 @@ fn options_drawn(
     Ok(drawn)
 }
 
-fn own(node: &Node, command: &Node) -> Result<SystemSpec, Mistake> {
+fn own(node: &Node, command: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
     const PLACES: &[&str] =
         &["id", "peer", "client", "peers", "clients", "data", "trace", "delivered"];
     let section = Section::new("key", node, &["command", "client", "ready"])?;
@@ -420,13 +461,7 @@ fn own(node: &Node, command: &Node) -> Result<SystemSpec, Mistake> {
             "no argument contains `{client}`, so the node cannot learn where to serve clients",
         ));
     }
-    let client = section.or("client", "lines".to_owned(), |node| match word(node)? {
-        "lines" => Ok("lines".to_owned()),
-        other => {
-            let hint = meant(other, ["lines"], "client protocols");
-            Err(node.at.mistake(format!("unknown client protocol `{other}`{hint}")))
-        }
-    })?;
+    let client = section.or("client", ClientSpec::lines(), |node| client_spec(node, catalogue))?;
     // A node that opens a socket needs milliseconds; this leaves room for slow languages.
     let ready = section.or("ready", Duration::from_secs(10), duration)?;
     Ok(SystemSpec::Command { command: argv, client, ready })

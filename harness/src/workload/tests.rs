@@ -2,7 +2,9 @@
 
 mod drawn;
 
-use schism_facts::{BugRow, Epochs, FramePart, FrameRow, OptionRow, Progress, SystemRow};
+use schism_facts::{
+    BugRow, ClientRow, Epochs, FramePart, FrameRow, OptionRow, Progress, SystemRow,
+};
 use serde_json::json;
 
 use super::*;
@@ -42,7 +44,14 @@ pub(crate) fn catalogue() -> Catalogue {
     let bugs =
         ["R02", "R04", "R05", "R07", "R08", "R11", "R12", "R13", "R14", "R19", "R20", "R22", "R34"];
     let bug = |id| BugRow { id, system: "raft", ..BugRow::default() };
-    Catalogue { systems: vec![raft, paxos, frail, by_hand], bugs: bugs.map(bug).into() }
+    const WEAK: &[OptionRow] = &[option("weak")];
+    let clients = [("lines", &[] as &[&str]), ("redis", &["register"])];
+    let client = |(name, models)| ClientRow { name, about: "", models, options: WEAK };
+    Catalogue {
+        systems: vec![raft, paxos, frail, by_hand],
+        bugs: bugs.map(bug).into(),
+        clients: clients.map(client).into(),
+    }
 }
 
 /// A workload from text that is known to be right.
@@ -212,11 +221,38 @@ fn groups_are_one_value_and_may_stand_among_others() {
 }
 
 #[test]
+fn a_client_has_a_name_and_options() {
+    let read = |client: &str| {
+        let text = format!("system: {{command: [./n, '{{client}}'], client: {client}}}\n");
+        let mix = "operations: {read: 1, write: 1}\n";
+        from_text("w.yaml", &(text + mix), &Overrides::default(), &catalogue())
+    };
+    let check = |client: &str, weak: &[&str]| {
+        let workload = read(client).unwrap();
+        let SystemSpec::Command { client: spec, .. } = &workload.system else { panic!("own") };
+        let options = weak.iter().map(|value| ("weak".to_owned(), (*value).to_owned()));
+        let expected = ClientSpec::Named { name: "redis".into(), options: options.collect() };
+        assert_eq!(spec, &expected);
+        assert_eq!(super::tests::workload(&workload.to_yaml()), workload);
+    };
+    check("redis", &[]);
+    check("{name: redis}", &[]);
+    check("{name: redis, weak: true}", &["true"]);
+    let told = |client: &str| read(client).unwrap_err().to_string();
+    let strange = told("{name: redis, waek: true}");
+    assert!(strange.contains("unknown option `waek` of redis; did you mean `weak`?"), "{strange}");
+    let nameless = told("{weak: true}");
+    assert!(nameless.contains("the client has no `name`; write `client: lines`"), "{nameless}");
+    let listed = told("[redis]");
+    assert!(listed.contains("a map of keys is needed here"), "{listed}");
+}
+
+#[test]
 fn a_system_of_ones_own_is_a_command() {
     let text = "system: {command: [./node, '--id={id}', '{client}', '{\"a\":1}'], ready: 3s}\n";
     let read = workload(text);
     let SystemSpec::Command { command, client, ready } = &read.system else { panic!("a command") };
-    assert_eq!((command.len(), client.as_str(), *ready), (4, "lines", Duration::from_secs(3)));
+    assert_eq!((command.len(), client, *ready), (4, &ClientSpec::lines(), Duration::from_secs(3)));
     assert_eq!(workload(&read.to_yaml()).system, read.system);
 }
 

@@ -1,8 +1,10 @@
 //! A workload in the form of its file, every default written out, so that it reads back the same.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::{Expect, FaultSpec, SystemSpec, When, Workload};
+use super::{ClientSpec, Expect, FaultSpec, SystemSpec, When, Workload};
 use crate::faults::find;
 use crate::generate::{Large, Sizes};
 use crate::units::format_duration;
@@ -77,17 +79,29 @@ fn sizes(sizes: Sizes) -> Value {
 
 fn system(spec: &SystemSpec) -> Value {
     match spec {
-        SystemSpec::Named { name, options } if options.is_empty() => json!(name),
-        SystemSpec::Named { name, options } => {
-            let mut map = Map::new();
-            map.insert("name".to_owned(), json!(name));
-            map.extend(options.iter().map(|(key, value)| (key.clone(), json!(value))));
-            Value::Object(map)
-        }
+        SystemSpec::Named { name, options } => named(name, options),
         SystemSpec::Command { command, client, ready } => {
+            let client = self::client(client);
             json!({"command": command, "client": client, "ready": format_duration(*ready)})
         }
     }
+}
+
+fn client(spec: &ClientSpec) -> Value {
+    match spec {
+        ClientSpec::Named { name, options } => named(name, options),
+    }
+}
+
+/// A name, with options where there are some.
+fn named(name: &str, options: &BTreeMap<String, String>) -> Value {
+    if options.is_empty() {
+        return json!(name);
+    }
+    let mut map = Map::new();
+    map.insert("name".to_owned(), json!(name));
+    map.extend(options.iter().map(|(key, value)| (key.clone(), json!(value))));
+    Value::Object(map)
 }
 
 fn fault(spec: &FaultSpec) -> Value {

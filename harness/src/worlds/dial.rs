@@ -1,7 +1,7 @@
 //! Connections to nodes at their addresses.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
 
@@ -41,5 +41,22 @@ impl Dial for Addresses {
             }
             dialled
         })
+    }
+
+    fn nodes(&self) -> u8 {
+        self.nodes.len() as u8
+    }
+
+    /// A node's own address and that of a link to it differ in the third byte alone.
+    fn node_at(&self, host: IpAddr) -> Option<NodeId> {
+        let known = |address: &&SocketAddr| match (address.ip(), host) {
+            (IpAddr::V4(link), IpAddr::V4(own)) => {
+                let ([a, b, _, node], [c, d, middle, of]) = (link.octets(), own.octets());
+                (a, b, node) == (c, d, of) && (middle == 0 || link == own)
+            }
+            (link, own) => link == own,
+        };
+        let place = self.nodes.iter().position(|address| known(&address))?;
+        Some(NodeId(place as u8 + 1))
     }
 }

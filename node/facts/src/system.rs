@@ -276,19 +276,46 @@ pub struct BugRow {
     pub waits_for: Option<&'static str>,
 }
 
-/// The systems and planted bugs there are, in the order they are shown.
+/// A client protocol, as `schism list clients` prints it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClientRow {
+    /// Its name, as in a workload's `client`.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// The models whose operations it can say. Empty: all.
+    pub models: &'static [&'static str],
+    /// What can be chosen.
+    pub options: &'static [OptionRow],
+}
+
+impl ClientRow {
+    /// Whether it can say the operations of this model.
+    pub fn says(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.contains(&model)
+    }
+}
+
+/// The systems, planted bugs and client protocols there are, in the order they are shown.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Catalogue {
     /// The systems that have a name.
     pub systems: Vec<SystemRow>,
     /// The bugs that can be planted in them.
     pub bugs: Vec<BugRow>,
+    /// How clients can talk to a system of one's own.
+    pub clients: Vec<ClientRow>,
 }
 
 impl Catalogue {
     /// The system of this name.
     pub fn system(&self, name: &str) -> Option<&SystemRow> {
         self.systems.iter().find(|row| row.name == name)
+    }
+
+    /// The client protocol of this name.
+    pub fn client(&self, name: &str) -> Option<&ClientRow> {
+        self.clients.iter().find(|row| row.name == name)
     }
 
     /// The bug with this id.

@@ -19,6 +19,7 @@ use crate::systems::command::CommandSystem;
 use crate::systems::{
     Client, Completion, Control, Dial, Launch, Layout, NodeStatus, Refusal, System,
 };
+use crate::workload::ClientSpec;
 use crate::worlds::overlays::Overlays;
 use crate::worlds::{Death, Stall, World, WorldError};
 
@@ -106,11 +107,15 @@ impl FakeLog {
             asked: Cell::new(0),
             appended: Cell::new(0),
             kept: Cell::new(false),
-            judge_of_progress: CommandSystem::new(vec!["fake".into()], Duration::from_secs(1))
-                .known(
-                    &SystemRow { progress, reads: Reads::EveryNode, ..SystemRow::new("fake", "") },
-                    &BTreeMap::new(),
-                ),
+            judge_of_progress: CommandSystem::new(
+                vec!["fake".into()],
+                ClientSpec::lines(),
+                Duration::from_secs(1),
+            )
+            .known(
+                &SystemRow { progress, reads: Reads::EveryNode, ..SystemRow::new("fake", "") },
+                &BTreeMap::new(),
+            ),
         })
     }
 

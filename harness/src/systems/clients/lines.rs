@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::rc::Rc;
 
+use schism_facts::ClientRow;
 use schism_verify::history::{Event, Field, Level, Name, Value};
 use schism_verify::models::Model;
 use serde::Deserialize;
@@ -14,9 +15,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::values::Wire;
-use super::{Answered, Client, Completion, Control, DEFINITE, Dial, NodeStatus, Refusal, quote};
+use super::{
+    Answered, Client, ClientProtocol, Completion, Control, DEFINITE, Dial, NodeStatus, Refusal,
+    quote,
+};
 use crate::action::NodeId;
 use crate::clock::Local;
+
+pub const CLIENT: ClientProtocol = ClientProtocol {
+    facts: ClientRow { name: "lines", about: "one JSON object a line", models: &[], options: &[] },
+    make: |making| Box::new(LinesClient::new(making.model, making.dial)),
+};
 
 /// An answer stays under 1 MiB by contract; twice that is a node gone wrong, not a long answer.
 const LINE_BYTES_MAX: usize = 2 << 20;

@@ -6,8 +6,12 @@ pub mod lines;
 mod quote;
 mod values;
 
+use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
 
+use schism_facts::ClientRow;
 use schism_verify::history::{Event, Field, Name, Type, Value};
 use schism_verify::models::{MALFORMED, Model, UNREADABLE};
 use tokio::net::TcpStream;
@@ -16,6 +20,33 @@ use crate::action::NodeId;
 use crate::clock::Local;
 use crate::limits;
 use quote::quote;
+
+/// A row of the table of client protocols.
+pub struct ClientProtocol {
+    /// What a workload may know of it.
+    pub facts: ClientRow,
+    /// A client made of these.
+    pub make: fn(Making) -> Box<dyn Client>,
+}
+
+/// What a client is made of.
+#[derive(Clone)]
+pub struct Making {
+    /// Whose operations it is asked for: one of those that its row names.
+    pub model: &'static Model,
+    /// How it reaches nodes.
+    pub dial: Rc<dyn Dial>,
+    /// What was chosen, by the name of the option; what is not there has its default.
+    pub options: BTreeMap<String, String>,
+}
+
+/// Every client protocol, in the order of `schism list clients`.
+pub static CLIENTS: &[ClientProtocol] = &[lines::CLIENT];
+
+/// The client protocol of this name.
+pub fn named(name: &str) -> Option<&'static ClientProtocol> {
+    CLIENTS.iter().find(|client| client.facts.name == name)
+}
 
 /// One thread of clients' logic. One invoke is one effect: no hidden retry, no pool.
 pub trait Client: Control {
@@ -52,6 +83,10 @@ pub struct NodeStatus {
 pub trait Dial {
     /// A new connection to the node's port for clients.
     fn dial(&self, node: NodeId) -> Local<'_, io::Result<TcpStream>>;
+    /// How many nodes there are: n1, n2, ...
+    fn nodes(&self) -> u8;
+    /// Whose host this is, as nodes name each other to their clients: 127.R.0.j is node j.
+    fn node_at(&self, host: IpAddr) -> Option<NodeId>;
 }
 
 /// An operation that came to its end. Only the event reaches the history.
