@@ -17,6 +17,7 @@ pub fn can(progress: Progress, view: &View) -> bool {
             has_clique(&remembering(progress, view), None, majority)
         }
         Progress::FirstNode => has_clique(view, Some(NodeId(1)), 1),
+        Progress::Any => has_clique(view, None, 1),
         Progress::Promoted { majority: needed } => view.leader.is_some_and(|leader| {
             has_clique(view, Some(leader), if needed { majority } else { 1 })
         }),
@@ -34,6 +35,7 @@ pub fn serving(progress: Progress, view: &View) -> BTreeSet<NodeId> {
             able(view).filter(|node| has_clique(view, Some(*node), majority)).collect()
         }
         Progress::FirstNode => vec![NodeId(1)],
+        Progress::Any => Vec::new(),
         Progress::Promoted { .. } => view.leader.into_iter().collect(),
     };
     let free = |from: Endpoint, to: Endpoint| {
@@ -111,6 +113,7 @@ pub fn in_words(progress: Progress) -> &'static str {
             "progress while a majority is up, connected and not recovering"
         }
         Progress::FirstNode => "progress while n1 is up",
+        Progress::Any => "progress while any node is up",
         Progress::Promoted { majority: true } => {
             "progress while the promoted node is up and connected with a majority"
         }
@@ -218,6 +221,12 @@ mod tests {
         // An even number needs more than half.
         assert!(memory(4, &[], &[1]).is_none() && memory(4, &[], &[1, 2]).is_some());
         assert_eq!(lost(Progress::Majority, 3, &[1, 2, 3], &[]), None, "disks remember");
+    }
+
+    #[test]
+    fn any_node_will_do_where_the_system_says_so() {
+        let can = |down: &[u8]| can(Progress::Any, &view(3, down, &[(1, 2), (2, 1)], None));
+        assert!(can(&[]) && can(&[1, 2]) && !can(&[1, 2, 3]));
     }
 
     #[test]

@@ -104,6 +104,8 @@ pub enum Progress {
     MajorityInMemory,
     /// While the one node that leads for ever, n1, is up.
     FirstNode,
+    /// While any node is up.
+    Any,
     /// While the node that leads the highest epoch is up, and where `majority`, together with a
     /// majority it is mutually connected to. Nobody leads before an operator promotes a node.
     Promoted {

@@ -49,7 +49,7 @@ fn one_log(stage: &mut Stage) -> Result<(), String> {
             stage.chapter("The operator promotes another node");
             stage.ask(other, Request::Promote);
         }
-        Progress::Majority | Progress::MajorityInMemory => {}
+        Progress::Majority | Progress::MajorityInMemory | Progress::Any => {}
     }
     let crashed = (!matches!(stage.row.facts.progress, Progress::FirstNode)).then_some(leader);
     who_orders(stage, crashed);
