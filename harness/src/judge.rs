@@ -40,6 +40,7 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         model: Some(workload.model()),
         checks: workload.checks.clone(),
         recovery_ns: workload.recovery.as_nanos() as u64,
+        silence_is_told: false,
         recovery_max_ns: workload.recovery_max.map(|max| max.as_nanos() as u64),
         // Where nobody leads, proposers may starve each other for a while, however calm it is.
         steady: workload.steady && !system.leaderless(),

@@ -37,6 +37,8 @@ pub struct Settings {
     pub checks: Vec<String>,
     /// How long without an ok is no-progress.
     pub recovery_ns: u64,
+    /// Nobody said how long the system may be silent: a longer silence is a note.
+    pub silence_is_told: bool,
     /// A recovery slower than this is slow-recovery. None: never.
     pub recovery_max_ns: Option<u64>,
     /// Nothing is broken, so that nothing may time out and the leader must stay.
@@ -79,6 +81,7 @@ impl Default for Settings {
             model: None,
             checks: Vec::new(),
             recovery_ns: 10_000_000_000, // the workload's default: 10 s
+            silence_is_told: false,
             recovery_max_ns: None,
             steady: false,
             min_operations: 0,

@@ -31,6 +31,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let oks = Acknowledged::of(history, model);
     let mut anomalies = Vec::new();
     let mut doubts = Vec::new();
+    let mut notes = Vec::new();
     if spans.is_empty() {
         doubts.push("the run never came to a time in which progress could be demanded".into());
     }
@@ -48,6 +49,10 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                     ms(span.from)
                 )
             };
+            if settings.silence_is_told {
+                notes.push(format!("{}; nobody said how long that may be", told(gap)));
+                continue;
+            }
             // Where it did not, it may have been slow: there the system has twice as long.
             let steady = |span: &Span| {
                 span.to - span.from > 2 * settings.recovery_ns && work.asked_in(*span)
@@ -70,6 +75,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
         slow(history, &oks, &spans, longest, &stalls, &mut anomalies, &mut doubts);
     }
     let mut finding = CheckResult::weigh(oks.returns.len() as u64, anomalies, doubts);
+    finding.notes.extend(notes);
     if let Some((since, why)) = said.memory_lost_at(u64::MAX) {
         finding.notes.push(format!("from {} ms on nothing is owed: {why}", ms(since)));
     }

@@ -61,7 +61,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let oks = Acknowledged::of(history, settings.model_of(history));
     let groups = groups(history, settings);
     let stalls = Stalls::of(&said);
-    let (mut anomalies, mut doubts) = (Vec::new(), Vec::new());
+    let (mut anomalies, mut doubts, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for (group, asked) in &groups {
         let spans = free.spans(*group, settings);
         let counts = |one: &&Asked<'_>, span: Span| {
@@ -92,6 +92,10 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                     ms(gap.to - gap.from),
                     ms(gap.from)
                 );
+                if settings.silence_is_told {
+                    notes.push(format!("{explanation}; nobody said how long that may be"));
+                    continue;
+                }
                 let stalled = stalls.within(gap, settings.recovery_ns / 10);
                 let by_chance = || {
                     let others = groups.iter().filter(|(other, _)| other.is_other_kind(*group));
@@ -123,7 +127,9 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
             ));
         }
     }
-    CheckResult::weigh(groups.len() as u64, anomalies, doubts)
+    let mut finding = CheckResult::weigh(groups.len() as u64, anomalies, doubts);
+    finding.notes.extend(notes);
+    finding
 }
 
 /// Whether so many may go unanswered in a row where others go unanswered as often as these did: on
