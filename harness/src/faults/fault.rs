@@ -108,6 +108,21 @@ pub struct Subject {
     pub moves_on: bool,
     /// The epochs of any two frames compare: they count one thing.
     pub epochs_compare: bool,
+    /// Nothing stands between its nodes, so nothing can be done to what they say to each other.
+    pub direct: bool,
+}
+
+impl Subject {
+    /// Refuses what is to be done between nodes that nothing stands between.
+    pub(super) fn between_nodes(&self, instead: &str) -> Result<(), String> {
+        if !self.direct {
+            return Ok(());
+        }
+        Err(format!(
+            "the system has `network: none`: nothing stands between its nodes, so nothing can be \
+             broken there; {instead}"
+        ))
+    }
 }
 
 /// One fault of a workload.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::counter::{Counter, count};
 use super::fault::{Aimed, Fault, Spec, Subject, Topology, When};
 use super::keys::{Draw, Key, KeyError, Span, plain};
-use super::links::{Direction, Links};
+use super::links::{Direction, Links, Word};
 use crate::action::{DELAYED_SEGMENTS, Delay, Distribution, LinkOverlay, View};
 use crate::units::format_duration;
 
@@ -52,6 +52,10 @@ impl Spec for Latency {
     type Choice = Choice;
 
     fn check(&self, of: &Subject) -> Result<(), KeyError> {
+        self.links.check("links", |links| match links {
+            Links::Word(Word::Clients) => Ok(()),
+            _ => of.between_nodes("`links: clients` is what can be slow"),
+        })?;
         self.links.check("links", |links| links.check(of.topology))?;
         let steady = self.jitter.0.iter().any(|jitter| jitter.0.is_zero());
         self.delay.check("delay", |delay| match delay.0 {

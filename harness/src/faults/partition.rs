@@ -26,7 +26,7 @@ pub const FAULT: Fault = Fault {
             default: "isolate",
         },
         Key { name: "style", values: "hold, reset, refuse, blackhole", default: "hold" },
-        Key { name: "clients", values: "follow, free", default: "follow" },
+        Key { name: "clients", values: "follow, free, only", default: "follow" },
     ],
     counters: &[
         Counter::sum(HELD_BYTES, |held| format!("held {}", bytes(held))),
@@ -66,13 +66,19 @@ enum Clients {
     Follow,
     /// They see all nodes.
     Free,
+    /// They lose what their home would lose, and the nodes lose nothing.
+    Only,
 }
 
 impl Spec for Partition {
     type Choice = Choice;
 
     fn check(&self, of: &Subject) -> Result<(), KeyError> {
-        self.shape.check("shape", |shape| shape.check(of.topology.nodes))
+        self.shape.check("shape", |shape| shape.check(of.topology.nodes))?;
+        self.clients.check("clients", |clients| match clients {
+            Clients::Only => Ok(()),
+            _ => of.between_nodes("`clients: only` cuts clients off from nodes"),
+        })
     }
 
     fn choose(&self, _: &When, topology: Topology, rng: &mut ChaCha8Rng) -> Choice {
@@ -87,9 +93,14 @@ impl Spec for Partition {
     fn resolve(choice: &Choice, topology: Topology, view: &View) -> Result<Aimed, String> {
         let Topology { nodes, clients } = topology;
         let (cut, shape) = choice.shape.cut(&choice.luck, nodes, view)?;
-        let clients = if choice.clients == Clients::Follow { clients } else { 0 };
-        let (flows, style) = (flows(&cut, nodes, clients), choice.style);
-        let words = format!("{shape}, {}", plain(style));
+        let clients = if choice.clients == Clients::Free { 0 } else { clients };
+        let (mut flows, style) = (flows(&cut, nodes, clients), choice.style);
+        let mut words = format!("{shape}, {}", plain(style));
+        if choice.clients == Clients::Only {
+            let is_node = |end| matches!(end, Endpoint::Node(_));
+            flows.retain(|flow| !is_node(flow.from) || !is_node(flow.to));
+            words += ", clients only";
+        }
         Ok(Aimed { action: LinkOverlay::Block { flows, style }.into(), words })
     }
 }
@@ -147,6 +158,10 @@ mod tests {
         assert!(has(client(0), node(2)), "client 0, at home with n1, does not see n2");
         assert!(!has(client(0), node(3)), "but sees n3");
         assert_eq!(blocked(json!("isolate-leader"), "free", Some(2)).len(), 8);
+        let only = blocked(json!("isolate-leader"), "only", Some(2));
+        let is_node = |end| matches!(end, Endpoint::Node(_));
+        assert!(only.iter().all(|flow| !is_node(flow.from) || !is_node(flow.to)), "{only:?}");
+        assert_eq!(only.len(), flows.len() - 8);
         assert!(blocked(json!("isolate-leader"), "free", None).is_empty(), "nobody leads");
     }
 

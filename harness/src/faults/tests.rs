@@ -49,7 +49,7 @@ pub fn subject(nodes: u8) -> Subject {
         FrameRow { kind: 5, name: "append", part: FramePart::Decides },
     ];
     let topology = Topology { nodes, clients: 2 };
-    Subject { topology, frames: FRAMES, moves_on: true, epochs_compare: true }
+    Subject { topology, frames: FRAMES, moves_on: true, epochs_compare: true, direct: false }
 }
 
 /// Why these keys are refused.

@@ -135,7 +135,7 @@ fn subject(
     // A log is decided slot by slot, one at a time.
     let one = !workload.model().has_keys() || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
-    Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare })
+    Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare, direct: false })
 }
 
 fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {
