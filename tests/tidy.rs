@@ -76,6 +76,8 @@ const NO_FAULT: &[(&str, &str)] = &[
     ("harness/src/cli/status.rs", "latency"),
     ("harness/src/report/terminal/mod.rs", "latency"),
     ("harness/src/systems/clients/lines.rs", "promote"), // the request
+    ("harness/src/workload/system_file/read.rs", "promote"), // keys of a system file
+    ("harness/src/workload/system_file/read.rs", "crash"),
 ];
 
 /// Types of `node/facts`, which no other crate may have under the same name.

@@ -40,7 +40,7 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         model: Some(workload.model()),
         checks: workload.checks.clone(),
         recovery_ns: workload.recovery.as_nanos() as u64,
-        silence_is_told: false,
+        silence_is_told: workload.silence_is_told,
         recovery_max_ns: workload.recovery_max.map(|max| max.as_nanos() as u64),
         // Where nobody leads, proposers may starve each other for a while, however calm it is.
         steady: workload.steady && !system.leaderless(),
@@ -62,6 +62,7 @@ fn timeout(system: &SystemSpec) -> Duration {
     const DEFAULT: Duration = Duration::from_millis(150);
     let given = match system {
         SystemSpec::Named { options, .. } => options.get("election-timeout"),
+        SystemSpec::File(file) => file.options.get("election-timeout"),
         SystemSpec::Command { .. } => None,
     };
     given.and_then(|text| parse_duration(text).ok()).unwrap_or(DEFAULT)
@@ -150,6 +151,7 @@ pub fn judge_run(
 pub fn system_name(system: &SystemSpec) -> String {
     match system {
         SystemSpec::Named { name, .. } => name.clone(),
+        SystemSpec::File(file) => file.name.clone(),
         SystemSpec::Command { command, .. } => command.first().cloned().unwrap_or_default(),
     }
 }

@@ -80,7 +80,12 @@ pub struct LeftOut {
 /// The workload as it is run with this seed: of each option that is drawn, one value.
 pub fn settle(workload: &Workload, seed: u64) -> Workload {
     let mut settled = Workload { seed: Some(seed), ..workload.clone() };
-    if let SystemSpec::Named { options, .. } = &mut settled.system {
+    let options = match &mut settled.system {
+        SystemSpec::Named { options, .. } => Some(options),
+        SystemSpec::File(file) => Some(&mut file.options),
+        SystemSpec::Command { .. } => None,
+    };
+    if let Some(options) = options {
         for (name, values) in std::mem::take(&mut settled.options_drawn) {
             let mut rng = stream(stream_seed(seed, &format!("option-{name}")));
             let drawn = values[rng.random_range(0..values.len())].clone();

@@ -13,7 +13,7 @@ use schism::action::{
     Action, Endpoint, Flow, KILLED, LinkOverlay, NodeId, NodeOverlay, OverlayId, STOPPED, Style,
 };
 use schism::proxy::RunNet;
-use schism::systems::Launch;
+use schism::systems::{Launch, Network, Program};
 use schism::worlds::processes::{Processes, ProcessesConfig, RealTime};
 use schism::worlds::{World, WorldError};
 use tokio::runtime::{Builder, LocalOptions};
@@ -32,7 +32,8 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
         fs::create_dir_all(&at).unwrap();
         let env = BTreeMap::from([("AT".into(), at.to_str().unwrap().into())]);
         let argv = vec!["bash".into(), "-c".into(), script.to_string()];
-        (NodeId(number as u8 + 1), Launch { argv, env, files: BTreeMap::new() })
+        let process = Program { argv, env, ..Program::default() };
+        (NodeId(number as u8 + 1), Launch { processes: vec![process], ..Launch::default() })
     };
     ProcessesConfig {
         net,
@@ -44,6 +45,9 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
         guard: env!("CARGO_BIN_EXE_schism").into(),
         seed: 1,
         frames: &[],
+        network: Network::Pairs,
+        ports: Vec::new(),
+        scratch: None,
     }
 }
 
@@ -252,7 +256,7 @@ fn what_cannot_start_says_what_where_and_what_next() {
     let claim = || RunNet::claim().unwrap();
     let missing = start_error(claim(), |config| {
         let launch = config.launches.get_mut(&N1).unwrap();
-        launch.argv = vec!["./no-such-node".into()];
+        launch.processes[0].argv = vec!["./no-such-node".into()];
     });
     assert!(missing.contains("n1 cannot be started: `./no-such-node`"), "{missing}");
     let net = claim();

@@ -134,6 +134,7 @@ fn check_run(args: &Args, catalogue: &Catalogue) -> Result<u8> {
     let seed = saved.plan.seed;
     let shown = args.path.display().to_string();
     let mut verdict = judge::judge_run(&saved.evidence, &saved.workload, &*system, seed, &shown);
+    verdict.system_version = saved.system_version();
     if let Some(before) = &saved.verdict {
         verdict.phases_ms.clone_from(&before.phases_ms);
         if saved.workload.rate.is_some() {

@@ -8,6 +8,7 @@ use schism_verify::models::MODELS;
 use schism_verify::verdict::KINDS;
 use serde_json::json;
 
+use super::installed;
 use super::reports::pretty;
 use super::screen;
 use crate::faults::FAULTS;
@@ -35,9 +36,15 @@ pub fn main(args: &Args, catalogue: &Catalogue) -> u8 {
         WHAT.into_iter().filter(|kind| args.what.as_deref().is_none_or(|w| w == *kind)).collect();
     if args.json {
         let all = kinds.iter().map(|kind| {
-            let rows = rows(kind, catalogue).into_iter();
-            let rows = rows.map(|(name, about)| json!({"name": name, "about": about}));
-            ((*kind).to_string(), rows.collect())
+            let listed = |(name, about)| json!({"name": name, "about": about});
+            let mut rows: Vec<serde_json::Value> = match *kind {
+                "systems" => catalogue.systems.iter().map(system).map(listed).collect(),
+                kind => rows(kind, catalogue).into_iter().map(listed).collect(),
+            };
+            if *kind == "systems" {
+                rows.extend(installed::systems(catalogue).into_iter().map(|one| one.json));
+            }
+            ((*kind).to_string(), rows.into())
         });
         let all: serde_json::Map<String, serde_json::Value> = all.collect();
         screen::document(&pretty(&all));
@@ -64,7 +71,10 @@ fn rows(kind: &str, catalogue: &Catalogue) -> Vec<(String, String)> {
     let row = |name: &str, about: &str| (name.to_string(), about.to_string());
     match kind {
         "workloads" => workload::list().iter().map(|w| row(&w.name, &w.about)).collect(),
-        "systems" => catalogue.systems.iter().map(system).collect(),
+        "systems" => {
+            let files = installed::systems(catalogue).into_iter().map(|one| (one.name, one.line));
+            catalogue.systems.iter().map(system).chain(files).collect()
+        }
         "clients" => catalogue.clients.iter().map(client).collect(),
         "faults" => FAULTS.iter().map(|fault| row(fault.name, fault.about)).collect(),
         "models" => MODELS.iter().map(|model| row(model.name, model.about)).collect(),

@@ -8,6 +8,7 @@ mod convert;
 mod explain;
 mod hunt;
 mod input;
+mod installed;
 mod interrupt;
 mod list;
 mod promote;

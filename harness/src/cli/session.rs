@@ -54,6 +54,15 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     let workload = plan::settle(request.workload, request.seed);
     let (spec, bug) = (&workload.system, workload.bug.as_deref());
     let system: Rc<dyn System> = systems::system(request.catalogue, spec, bug, &program).into();
+    if let Some(why) = worlds::refuses(system.network()) {
+        bail!(why);
+    }
+    system.find().map_err(anyhow::Error::msg)?;
+    let version = system.version().map(|command| worlds::first_line(&command)).transpose();
+    let version = version.unwrap_or_else(|why| {
+        screen::remark(&format!("its version is not known: {why}"));
+        None
+    });
     let plan = plan::draw(&workload, request.seed);
     if let Some(why) = plan.is_in_vain() {
         bail!(why);
@@ -79,7 +88,8 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
         screen::remark(&format!("{name} seed {seed}: {}", directory.path().display()));
     }
 
-    let launch = Launching { request, workload: &workload, plan, directory: &directory, place };
+    let launch =
+        Launching { request, workload: &workload, plan, directory: &directory, place, version };
     let finished = launch.run(Rc::clone(&system), &started.timestamp().to_string())?;
     judge_and_report(&directory, &workload, request, &finished, &*system)
 }
@@ -90,11 +100,15 @@ struct Launching<'a> {
     plan: plan::Plan,
     directory: &'a RunDirectory,
     place: Box<dyn Place>,
+    version: Option<String>,
 }
 
 impl Launching<'_> {
     fn run(self, system: Rc<dyn System>, started: &str) -> Result<Finished> {
-        let environment = environment::describe(self.place.origin_ns(), started);
+        let mut environment = environment::describe(self.place.origin_ns(), started);
+        if let Some(version) = &self.version {
+            environment[environment::SYSTEM_VERSION] = version.clone().into();
+        }
         self.directory.write(store::ENVIRONMENT, &pretty(&environment))?;
         let kinds = self.workload.faults.iter().filter_map(|spec| faults::find(&spec.kind));
         let nodes = NodeId::all(self.workload.nodes);
@@ -199,6 +213,7 @@ fn judge_and_report(
     let shown = directory.path().display().to_string();
     let began = std::time::Instant::now();
     let mut verdict = judge::judge_run(&saved.evidence, workload, system, request.seed, &shown);
+    verdict.system_version = saved.system_version();
     verdict.phases_ms.clone_from(&finished.phases_ms);
     verdict.phases_ms.push(("judge".to_string(), began.elapsed().as_secs_f64() * 1e3));
     if workload.rate.is_some() {

@@ -131,7 +131,10 @@ pub fn tested(report: &Report<'_>) -> String {
     if verdict.system.is_empty() {
         return verdict.workload.clone(); // a history file: nobody says what wrote it
     }
-    format!("{} on {}{bug}{size}, seed {}", verdict.workload, verdict.system, verdict.seed)
+    let version = verdict.system_version.as_ref();
+    let version = version.map_or(String::new(), |version| format!(" ({version})"));
+    let (workload, system, seed) = (&verdict.workload, &verdict.system, verdict.seed);
+    format!("{workload} on {system}{version}{bug}{size}, seed {seed}")
 }
 
 /// All operations, however they ended.

@@ -262,6 +262,7 @@ impl Context {
         };
         if self.leader.get() != leader {
             self.leader.set(leader);
+            self.world.note_leader(leader.map(|(node, _)| node));
             let (node, epoch) = leader.unzip();
             self.remark(Remark::Leader { node, epoch });
             // Where a leader is promoted by hand, nothing is owed before someone is.

@@ -105,7 +105,7 @@ pub enum RunError {
     },
     /// The nodes did not all answer in time.
     #[error(
-        "{} did not answer `status` within {}{}; see nodes/*/stderr.log in the run directory, or \
+        "{} did not become ready within {}{}; see nodes/*/stderr.log in the run directory, or \
         raise `ready`",
         names(silent), format_duration(*limit), quoted(nonsense)
     )]
@@ -138,6 +138,9 @@ pub enum RunError {
         what was recorded before is kept"
     )]
     History(io::Error),
+    /// A node could not be prepared, or what all nodes need was not done.
+    #[error("{0}")]
+    Unprepared(String),
     /// The world broke before anything was asked of the system.
     #[error("{0}; run again")]
     Broken(String),

@@ -16,8 +16,9 @@ use super::statuses::Readiness;
 use super::worker::{Manner, Schedule, Worker};
 use super::{Finished, RunError, Setup, ending, progress, statuses, watch};
 use crate::action::{ClientId, NodeId};
-use crate::clock::{Nanos, Signal, nanos, within};
+use crate::clock::{Local, Nanos, Signal, nanos, within};
 use crate::generate;
+use crate::systems::Network;
 use crate::workload::Workload;
 use crate::worlds::WorldError;
 
@@ -118,8 +119,12 @@ impl Script {
 
         let from = context.enter(Phase::WarmUp);
         self.start_clients(from);
-        let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
-        context.clock.spawn(Box::pin(bypasses));
+        // Where nothing stands between nodes, nothing can be passed by.
+        let direct = context.system.network() == Network::None;
+        if !direct {
+            let bypasses = watch::bypasses(Rc::clone(&context), Rc::clone(&self.bypass_checks));
+            context.clock.spawn(Box::pin(bypasses));
+        }
         let warm = from + nanos(self.plan.warm_up);
         let mut end = if unprepared.is_some() { unprepared } else { self.until(warm).await };
         if end.is_none() {
@@ -153,7 +158,9 @@ impl Script {
         }
         context.note_deaths();
         context.note_troubles();
-        context.remark(Remark::BypassCheck { checks: self.bypass_checks.get() });
+        if !direct {
+            context.remark(Remark::BypassCheck { checks: self.bypass_checks.get() });
+        }
         let why = context.first_trouble();
         let reason = if why.is_some() { Reason::Trouble } else { end };
         context.remark(Remark::End { reason, why });
@@ -163,15 +170,21 @@ impl Script {
     /// Every node has answered `status`.
     async fn ready(&self, readiness: &Readiness) -> Result<(), RunError> {
         let limit = self.context.system.ready();
-        let deadline = self.context.clock.now() + nanos(limit);
+        let mut deadline = self.context.clock.now() + nanos(limit);
         loop {
             if let Some(death) = self.context.world.deaths().into_iter().next() {
                 let (node, how, last_lines) = (death.node, death.how, death.last_lines);
                 return Err(RunError::Died { node, how, last_lines });
             }
-            let silent = readiness.missing(self.context.nodes);
+            let waiting = self.context.world.not_started();
+            let mut silent = readiness.missing(self.context.nodes);
+            silent.retain(|node| !waiting.contains(node));
             if silent.is_empty() {
-                return Ok(());
+                if !self.or_interrupted(self.context.world.start_next()).await? {
+                    return self.or_interrupted(self.context.world.once()).await;
+                }
+                deadline = self.context.clock.now() + nanos(limit);
+                continue;
             }
             if self.interrupt.is_set() {
                 return Err(RunError::Interrupted);
@@ -184,6 +197,18 @@ impl Script {
                 return Err(RunError::NotReady { silent, limit, nonsense });
             }
             self.context.clock.sleep(LOOK).await;
+        }
+    }
+
+    /// What the world does to bring nodes up, unless somebody wants the run to end first.
+    async fn or_interrupted<T>(
+        &self,
+        work: Local<'_, Result<T, WorldError>>,
+    ) -> Result<T, RunError> {
+        tokio::select! {
+            biased;
+            () = self.interrupt.wait() => Err(RunError::Interrupted),
+            done = work => done.map_err(|error| RunError::Unprepared(error.to_string())),
         }
     }
 

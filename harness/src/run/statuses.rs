@@ -64,9 +64,18 @@ pub fn watch(context: &Rc<Context>) -> Rc<Readiness> {
 
 async fn watch_node(context: &Context, node: NodeId, readiness: &Readiness) {
     let mut client = context.world.direct();
+    let by_command = context.system.leader_every();
     let mut ready = false;
     while !context.over.is_set() {
-        let said = ask(context, &mut *client, node, TIMEOUT).await;
+        let mut said = match by_command {
+            Some(_) if ready => {
+                Said { status: context.world.named_leader(node).await, ..Said::default() }
+            }
+            _ => ask(context, &mut *client, node, TIMEOUT).await,
+        };
+        if !ready && let Some(is_ready) = context.world.is_ready(node).await {
+            said.answered = is_ready;
+        }
         if context.over.is_set() {
             return;
         }
@@ -78,7 +87,8 @@ async fn watch_node(context: &Context, node: NodeId, readiness: &Readiness) {
             readiness.nonsense.borrow_mut().insert(node, nonsense);
         }
         context.note_status(node, said.status);
-        context.clock.sleep(if ready { EVERY } else { EVERY_AT_START }).await;
+        let every = by_command.unwrap_or(EVERY);
+        context.clock.sleep(if ready { every } else { EVERY_AT_START }).await;
     }
 }
 

@@ -4,6 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+/// Where the version of the system under test stands, if it has one.
+pub const SYSTEM_VERSION: &str = "system_version";
+
 /// What this machine and this program are. `clock_origin_ns` is the machine's monotonic clock at
 /// time 0 of the history, which places the nodes' traces on it.
 pub fn describe(clock_origin_ns: u64, started: &str) -> Value {

@@ -6,6 +6,7 @@ use std::path::Path;
 use schism_facts::Catalogue;
 use schism_verify::{Evidence, History};
 
+use super::environment::SYSTEM_VERSION;
 use super::live::LIVE;
 use super::verdict_file::VerdictFile;
 use super::{ENVIRONMENT, HISTORY, PLAN, RunDirectory, StoreError, VERDICT, WORKLOAD};
@@ -72,6 +73,11 @@ impl Saved {
             goes_on,
         };
         Ok(Saved { directory, workload, plan, environment, evidence, verdict })
+    }
+
+    /// What the system said its version is when the run was made.
+    pub fn system_version(&self) -> Option<String> {
+        self.environment[SYSTEM_VERSION].as_str().map(str::to_owned)
     }
 }
 

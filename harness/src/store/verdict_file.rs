@@ -19,6 +19,9 @@ pub struct VerdictFile {
     pub exit: u8,
     pub workload: String,
     pub system: String,
+    /// The first line that its version command printed, where a system file has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_version: Option<String>,
     pub bug: Option<String>,
     pub seed: u64,
     /// The command that runs the same schedule again.

@@ -55,7 +55,7 @@ impl System for CommandSystem {
             ("{seed}", layout.seed.to_string()),
         ];
         let argv = self.argv.iter().map(|argument| fill(argument, &holes)).collect();
-        Launch { argv, ..Launch::default() }
+        Launch::of(argv)
     }
 
     fn client(&self, model: &'static Model, dial: Rc<dyn Dial>) -> Box<dyn Client> {
@@ -136,7 +136,7 @@ fn fill(argument: &str, holes: &[(&str, String)]) -> String {
 }
 
 /// A node that leads by its own word counts before one that is only named; the highest epoch wins.
-fn leader(statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
+pub(super) fn leader(statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {
     let own = statuses.iter().filter(|(_, s)| s.role == "leader").map(|(&node, s)| (s.epoch, node));
     // Whoever says of itself that it does not lead, in that epoch or later, does not.
     let denies = |leader: &NodeId, epoch| {

@@ -4,12 +4,15 @@
 pub mod builtin;
 pub mod clients;
 pub mod command;
+mod file;
+mod launch;
 pub mod progress;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use schism_facts::{Acks, Catalogue, FrameRow, Reads, Traces};
 use schism_verify::models::Model;
@@ -17,7 +20,10 @@ use schism_verify::models::Model;
 use crate::action::{NodeId, View};
 use crate::workload::SystemSpec;
 
+pub use crate::workload::Network;
 pub use clients::{Client, Completion, Control, Dial, Leads, NodeStatus, Refusal};
+pub use file::FileSystem;
+pub use launch::{Launch, NodeFile, Program, Promotion, Ready, Step};
 
 /// The system of a workload, ready to be launched. `program` is this program, which built-in nodes
 /// are started from. Nothing is known of a system that is in no row.
@@ -28,6 +34,7 @@ pub fn system(
     program: &Path,
 ) -> Box<dyn System> {
     Box::new(match spec {
+        SystemSpec::File(file) => return Box::new(FileSystem::new((**file).clone())),
         SystemSpec::Named { name, options } => {
             let system = builtin::system(program, name, options, bug);
             match catalogue.system(name) {
@@ -50,6 +57,8 @@ pub struct Layout {
     pub client: SocketAddr,
     /// The other nodes, each through its link's proxy.
     pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// The own address of every node, itself included.
+    pub ips: BTreeMap<NodeId, IpAddr>,
     /// A folder of its own.
     pub data: PathBuf,
     /// Trace file to write, if it can.
@@ -58,17 +67,6 @@ pub struct Layout {
     pub delivered: PathBuf,
     /// A seed of its own, drawn from the run's.
     pub seed: u64,
-}
-
-/// How to start a node: data, so that nothing can leak.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Launch {
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// Added to the environment.
-    pub env: BTreeMap<String, String>,
-    /// Files to write before the first start.
-    pub files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 /// A system under test.
@@ -124,6 +122,38 @@ pub trait System {
     fn frames(&self) -> &'static [FrameRow] {
         &[]
     }
-    /// How long a node may take to answer `status`.
-    fn ready(&self) -> std::time::Duration;
+    /// How long a node may take to be ready.
+    fn ready(&self) -> Duration;
+    /// How often a command in each node is asked who leads. None: clients ask.
+    fn leader_every(&self) -> Option<Duration> {
+        None
+    }
+    /// Looks for what has to be installed. An error: what is missing, and how to get it.
+    fn find(&self) -> Result<(), String> {
+        Ok(())
+    }
+    /// The command whose first line is its version.
+    fn version(&self) -> Option<Vec<String>> {
+        None
+    }
+    /// How its nodes reach each other.
+    fn network(&self) -> Network {
+        Network::Pairs
+    }
+    /// The ports at which each node listens besides those that it is told.
+    fn ports(&self) -> Vec<u16> {
+        Vec::new()
+    }
+    /// The port for peers, where the system has its own.
+    fn peer_port(&self) -> Option<u16> {
+        None
+    }
+    /// The port for clients, where the system has its own.
+    fn client_port(&self) -> Option<u16> {
+        None
+    }
+    /// Where nodes' folders are. None: in the run directory.
+    fn data(&self) -> Option<PathBuf> {
+        None
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
@@ -15,6 +15,9 @@ static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../workloads")
 
 /// The folder that names are looked up in first.
 const FOLDER: &str = "workloads";
+
+/// The folder below it that says how systems are started. What is in it is no workload.
+const SYSTEMS: &str = "systems";
 
 /// No workload is larger; a file that is was given by mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -28,11 +31,19 @@ pub(super) struct Source {
     pub name: String,
     /// YAML.
     pub text: String,
+    /// The file, if it is one.
+    pub path: Option<PathBuf>,
 }
 
 impl Source {
     pub(super) fn named(file: &str, text: String) -> Self {
-        Source { file: file.to_owned(), name: name_of(file), text }
+        Source { file: file.to_owned(), name: name_of(file), text, path: None }
+    }
+
+    /// The folder that relative paths in it are of.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        let folder = self.path.as_deref()?.parent()?;
+        Some(if folder.as_os_str().is_empty() { ".".into() } else { folder.to_path_buf() })
     }
 }
 
@@ -55,6 +66,12 @@ pub(super) fn find(name: &str) -> Result<Source, WorkloadError> {
     if let Some(text) = built_in(&format!("{bare}.yaml")) {
         return Ok(Source::named(&format!("{FOLDER}/{bare}.yaml"), text.to_owned()));
     }
+    if find_system(name).is_ok_and(|system| system.is_some()) {
+        return Err(wrong(
+            name,
+            &format!("a system, not a workload; `schism run WORKLOAD --system {name}` tests it"),
+        ));
+    }
     if path.is_dir() {
         return Err(wrong(name, "a folder, not a workload file"));
     }
@@ -71,10 +88,37 @@ pub(super) fn find(name: &str) -> Result<Source, WorkloadError> {
     Err(wrong(name, &format!("no such workload, neither a file nor a built-in name{hint}")))
 }
 
+/// The system file of this name: in workloads/systems here, else the copy in the binary.
+pub(super) fn find_system(name: &str) -> Result<Option<Source>, WorkloadError> {
+    let here = format!("{FOLDER}/{SYSTEMS}/{name}.yaml");
+    if Path::new(&here).is_file() {
+        return read(&here).map(Some);
+    }
+    let text = built_in(&format!("{SYSTEMS}/{name}.yaml"));
+    Ok(text.map(|text| Source::named(&here, text.to_owned())))
+}
+
+/// The system files that are built in, and those in workloads/systems here, by name.
+pub(super) fn systems() -> Vec<Source> {
+    let mut names: Vec<String> = files(&BUILT_IN)
+        .into_iter()
+        .filter_map(|(path, _)| Some(path.strip_prefix("systems/")?.to_owned()))
+        .collect();
+    let here = fs::read_dir(format!("{FOLDER}/{SYSTEMS}"));
+    let here = here.into_iter().flatten().flatten();
+    names.extend(here.filter_map(|entry| entry.file_name().into_string().ok()));
+    let mut names: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix(".yaml")).collect();
+    names.sort_unstable();
+    names.dedup();
+    // One that cannot be read is found out when it is asked for.
+    names.into_iter().filter_map(|name| find_system(name).ok().flatten()).collect()
+}
+
 /// The workloads built into the binary, by name.
 pub(super) fn list() -> Vec<Listed> {
     let mut listed: Vec<Listed> = files(&BUILT_IN)
         .into_iter()
+        .filter(|(path, _)| !path.starts_with("systems/"))
         .map(|(path, text)| {
             let about = text.lines().find_map(|line| line.strip_prefix("about:"));
             let about = about.unwrap_or_default().trim().to_owned();
@@ -123,7 +167,8 @@ fn name_of(file: &str) -> String {
     }
 }
 
-fn read(path: &str) -> Result<Source, WorkloadError> {
+/// A file by its path.
+pub(super) fn read(path: &str) -> Result<Source, WorkloadError> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if metadata.is_dir() {
         return Err(wrong(path, "a folder, not a workload file"));
@@ -136,7 +181,7 @@ fn read(path: &str) -> Result<Source, WorkloadError> {
     }
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source::named(path, text)),
+        Ok(text) => Ok(Source { path: Some(path.into()), ..Source::named(path, text) }),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();

@@ -25,6 +25,8 @@ pub(super) enum Place {
     Text { line: usize, column: usize, width: usize },
     /// On the command line.
     Flag(Arc<str>),
+    /// In another file, whose place and line are written out already.
+    Elsewhere { place: String, snippet: String },
 }
 
 /// A mistake before it knows its file.
@@ -55,6 +57,7 @@ impl Mistake {
                 message,
                 snippet: String::new(),
             },
+            Place::Elsewhere { place, snippet } => WorkloadError { place, message, snippet },
             Place::Text { line, column, width } => WorkloadError {
                 place: format!("{file}:{line}:{column}"),
                 message,

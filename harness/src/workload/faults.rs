@@ -11,7 +11,7 @@ use super::error::{Mistake, Place, meant};
 use super::section::{Section, list, map, positive};
 use super::tree::{Node, Tree, read};
 use super::when::End;
-use super::{FaultSpec, SystemSpec, When, Workload};
+use super::{FaultSpec, Network, SystemSpec, When, Workload};
 use crate::faults::{FAULTS, Fault, Subject, find};
 
 /// How long a fault lasts when the file does not say.
@@ -63,6 +63,7 @@ fn spec(
     };
     let row = row(workload, catalogue);
     refused(at, fault, row, catalogue)?;
+    refused_by_file(at, fault, workload)?;
 
     let mut known = vec!["every", if fault.by_hand { "after" } else { "for" }, "at"];
     known.extend(fault.keys.iter().map(|key| key.name));
@@ -116,6 +117,23 @@ fn refused(
     )))
 }
 
+/// A system file may say what means nothing to it, and only one that says how a node is promoted
+/// has an operator.
+fn refused_by_file(at: &Place, fault: &Fault, workload: &Workload) -> Result<(), Mistake> {
+    let SystemSpec::File(file) = &workload.system else { return Ok(()) };
+    if let Some(why) = file.refuses.get(fault.name) {
+        return Err(at.mistake(format!("{} refuses `{}`: {why}", file.name, fault.name)));
+    }
+    if fault.by_hand && file.promote.is_none() {
+        return Err(at.mistake(format!(
+            "{} refuses `{}`: its system file has no `promote`, which says how an operator makes a \
+             node lead",
+            file.name, fault.name
+        )));
+    }
+    Ok(())
+}
+
 /// What the fault may know of the system under test.
 fn subject(
     fault: &Fault,
@@ -135,7 +153,9 @@ fn subject(
     // A log is decided slot by slot, one at a time.
     let one = !workload.model().has_keys() || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
-    Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare, direct: false })
+    let direct =
+        matches!(&workload.system, SystemSpec::File(file) if file.network == Network::None);
+    Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare, direct })
 }
 
 fn durations(node: &Node) -> Result<Vec<Duration>, Mistake> {

@@ -25,12 +25,15 @@
 //! A mistake in one of them is reported with the flag as its place: `--set nodes=five: ...`.
 
 mod builtin;
+mod client;
 mod error;
 mod faults;
 mod model;
 mod overrides;
 mod parse;
 mod section;
+mod system;
+mod system_file;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
@@ -49,6 +52,10 @@ pub use crate::faults::{FaultSpec, When};
 use crate::generate::Sizes;
 pub use error::WorkloadError;
 pub use model::served;
+pub use system_file::{
+    FileText, Hole, Known, Leader, Network, Order, Part, Process, Program, Ready, Step, SystemFile,
+    Text,
+};
 
 /// What the command line changes in a workload, as it was typed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -141,6 +148,12 @@ pub fn list() -> Vec<Listed> {
     builtin::list()
 }
 
+/// The system files that have a name: those built into the binary, and those in workloads/systems
+/// here.
+pub fn system_files(catalogue: &Catalogue) -> Vec<Known> {
+    system_file::list(catalogue)
+}
+
 /// A workload, complete and checked. [`Workload::to_yaml`] writes it so that [`load`] reads the
 /// same value back.
 #[derive(Clone, PartialEq, Debug)]
@@ -184,6 +197,8 @@ pub struct Workload {
     pub keys: Option<u64>,
     /// How long without an ok is no-progress.
     pub recovery: Duration,
+    /// Nobody said how long the system may be silent: a longer silence is told of, no violation.
+    pub silence_is_told: bool,
     /// Slower than this is slow-recovery.
     pub recovery_max: Option<Duration>,
     /// What the run must come to.
@@ -215,6 +230,8 @@ pub enum SystemSpec {
         /// How long a node may take to answer `status`.
         ready: Duration,
     },
+    /// What a system file describes, with its options.
+    File(Box<SystemFile>),
 }
 
 /// How clients talk to the nodes of a system of one's own.

@@ -4,9 +4,11 @@
 use schism_facts::Catalogue;
 use schism_verify::models::Model;
 
+use super::builtin::Source;
 use super::error::Mistake;
+use super::system::system_spec;
 use super::tree::{Node, Tree};
-use super::{ClientSpec, SystemSpec, Workload};
+use super::{ClientSpec, SystemFile, SystemSpec, Text, Workload};
 use crate::generate;
 
 impl Workload {
@@ -47,6 +49,7 @@ pub(super) fn usual(model: &Model) -> Vec<(String, u32)> {
 pub(super) fn of_file(
     root: &Node,
     changes: &super::Overrides,
+    source: &Source,
     catalogue: &Catalogue,
 ) -> &'static Model {
     let own = root.under("system").and_then(|node| match &node.tree {
@@ -56,11 +59,33 @@ pub(super) fn of_file(
             _ => None,
         },
     });
-    let served = own.or(changes.system.as_deref()).and_then(|name| {
-        let row = catalogue.system(name)?;
-        generate::models().find(|model| row.serves(model.name))
+    let row = own.or(changes.system.as_deref()).and_then(|name| catalogue.system(name));
+    if let Some(model) = row.and_then(|row| generate::models().find(|m| row.serves(m.name))) {
+        return model;
+    }
+    // Of a file, what it names first.
+    let asked = root.under("system").cloned().or_else(|| {
+        let system = changes.system.as_ref()?;
+        Some(Node::word(&super::error::Place::Flag("--system".into()), system.clone()))
     });
-    served.unwrap_or_else(|| generate::models().next().expect("a run can drive a model"))
+    if let Some(asked) = asked.filter(|_| row.is_none())
+        && let Ok(SystemSpec::File(file)) = system_spec(&asked, source, catalogue)
+    {
+        let model = |name: &String| generate::models().find(|model| model.name == name);
+        return file.serves.iter().find_map(model).expect("a run can ask for one of them");
+    }
+    generate::models().next().expect("a run can drive a model")
+}
+
+/// Refuses a cluster that lacks a node which the system file names.
+pub(super) fn nodes(system: &Node, file: &SystemFile, nodes: u8) -> Result<(), Mistake> {
+    let named = file.texts().into_iter().map(Text::highest).max().unwrap_or(0);
+    let highest = file.once.iter().map(|once| once.on.0).chain([named]).max().unwrap_or(0);
+    if highest <= nodes {
+        return Ok(());
+    }
+    let name = &file.name;
+    Err(system.at.mistake(format!("{name} names n{highest}; the cluster has {nodes} nodes")))
 }
 
 /// In words: `serves log: append, read, append-if, tail`.
@@ -78,22 +103,28 @@ pub(super) fn check(
     catalogue: &Catalogue,
 ) -> Result<(), Mistake> {
     let asked = workload.model().name;
-    let (name, models) = match &workload.system {
+    let client = |client: &ClientSpec| {
+        let ClientSpec::Named { name, .. } = client;
+        // The default needs no row.
+        let row = catalogue.client(name).filter(|row| !row.says(asked));
+        row.map(|row| (name.clone(), row.models.to_vec()))
+    };
+    let refused = match &workload.system {
         SystemSpec::Named { name, .. } => {
             let row = catalogue.system(name).expect("looked up before");
-            (name, (!row.serves(asked)).then_some(row.models))
+            (!row.serves(asked)).then(|| (name.clone(), row.models.to_vec()))
         }
-        SystemSpec::Command { client: ClientSpec::Named { name, .. }, .. } => {
-            // The default needs no row.
-            let row = catalogue.client(name).filter(|row| !row.says(asked));
-            (name, row.map(|row| row.models))
+        SystemSpec::File(file) if !file.serves(asked) => {
+            Some((file.name.clone(), file.serves.iter().map(String::as_str).collect()))
         }
+        SystemSpec::File(file) => client(&file.client),
+        SystemSpec::Command { client: spoken, .. } => client(spoken),
     };
-    let Some(models) = models else { return Ok(()) };
+    let Some((name, models)) = refused else { return Ok(()) };
     let asked: Vec<&str> = workload.operations.iter().map(|(name, _)| name.as_str()).collect();
     Err(system.at.mistake(format!(
         "{name} {}; this workload asks for {}, so choose another system or another workload",
-        served(models),
+        served(&models),
         asked.join(", ")
     )))
 }

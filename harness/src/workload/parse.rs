@@ -1,10 +1,9 @@
 //! The tree of a workload file to a [`Workload`]: every key checked, every default filled in.
 //! It never accepts what it does not understand.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use schism_facts::{Catalogue, OptionRow};
+use schism_facts::Catalogue;
 use schism_verify::checkers::CHECKERS;
 use schism_verify::evidence::Reach;
 use schism_verify::evidence::shapes::{self, SHAPES};
@@ -13,12 +12,13 @@ use schism_verify::verdict::{KINDS, Kind};
 
 use super::builtin::Source;
 use super::error::{Mistake, Place, meant};
-use super::section::{Section, duration, list, map, number, positive, word};
-use super::tree::{Key, Node, Tree, read};
+use super::section::{Section, list, number, positive, word};
+use super::system::{options_drawn, system_spec};
+use super::system_file::inline;
+use super::tree::{Node, Tree, read};
 use super::when::End;
 use super::{
-    ClientSpec, Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model,
-    overrides,
+    Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model, overrides,
 };
 use crate::generate::{Large, Sizes};
 use crate::units;
@@ -59,7 +59,13 @@ fn workload(
             root.found()
         )));
     }
-    let usual = model::usual(model::of_file(&root, changes, catalogue));
+    if root.under("system").is_none() && inline(&root) {
+        return Err(root.at.mistake(
+            "this says how a system is started, and asks nothing of it; a workload names it: \
+             `system: ./FILE`",
+        ));
+    }
+    let usual = model::usual(model::of_file(&root, changes, source, catalogue));
     let own_duration = root.under("duration").and_then(|node| positive(node).ok());
     let mut remarks: Vec<String> = overrides::dropped(&root, changes).into_iter().collect();
     overrides::apply(&mut root, changes, &usual)?;
@@ -69,7 +75,7 @@ fn workload(
         return Err(Place::start().mistake("no `system`; write one, such as `system: raft`"));
     };
     let asked = system;
-    let system = system_spec(asked, catalogue)?;
+    let system = system_spec(asked, source, catalogue)?;
     let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
     let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
     let duration_all = top.or("duration", DURATION, positive)?;
@@ -95,13 +101,21 @@ fn workload(
         bug: None,
         value_bytes: top.or("value-bytes", Sizes::from(8), value_sizes)?,
         keys: top.option("keys", |node| number(node, 1..=KEYS_MAX))?,
-        recovery: top.or("recovery", Duration::from_secs(10), positive)?,
+        recovery: Duration::from_secs(10),
+        silence_is_told: false,
         recovery_max: top.option("recovery-max", positive)?,
         reach: top.or("reach", Reach::default(), reach)?,
         steady: top.or("steady", false, boolean)?,
         min_operations: top.or("min-operations", 100, |node| number(node, 0..=u64::MAX))?,
         expect: top.or("expect", Expect::Valid, expect)?,
     };
+    let recovery = top.option("recovery", positive)?;
+    if let SystemSpec::File(file) = &workload.system {
+        model::nodes(asked, file, nodes)?;
+        workload.silence_is_told = recovery.or(file.recovery).is_none();
+        workload.recovery = file.recovery.unwrap_or(workload.recovery);
+    }
+    workload.recovery = recovery.unwrap_or(workload.recovery);
     model::check(asked, &workload, catalogue)?;
     if let Some(node) = top.get("retry").filter(|_| workload.retry)
         && !workload.model().has_sessions()
@@ -273,7 +287,7 @@ fn bug(node: &Node, system: &SystemSpec, catalogue: &Catalogue) -> Result<String
         SystemSpec::Named { name, .. } => Err(node
             .at
             .mistake(format!("bug {id} is one of {home}'s; the system under test is {name}"))),
-        SystemSpec::Command { .. } => Err(node.at.mistake(format!(
+        SystemSpec::Command { .. } | SystemSpec::File(_) => Err(node.at.mistake(format!(
             "bug {id} is one of {home}'s; a system of your own has its own bugs"
         ))),
     }
@@ -308,170 +322,4 @@ fn expect(node: &Node) -> Result<Expect, Mistake> {
             Ok(Expect::Violation(expected))
         }
     }
-}
-
-fn system_spec(node: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
-    if let Tree::Scalar { .. } = node.tree {
-        let name = known_system(node, catalogue)?.to_owned();
-        return Ok(SystemSpec::Named { name, options: BTreeMap::new() });
-    }
-    let entries = map(node)?;
-    let get =
-        |wanted: &str| entries.iter().find(|(key, _)| key.text == wanted).map(|entry| &entry.1);
-    match (get("name"), get("command")) {
-        (Some(_), Some(command)) => Err(command
-            .at
-            .mistake("a system has a `name` (built in) or a `command` (your own), not both")),
-        (Some(name), None) => {
-            let name = known_system(name, catalogue)?;
-            named(name, entries, catalogue)
-        }
-        (None, Some(command)) => own(node, command, catalogue),
-        (None, None) => Err(node.at.mistake(
-            "the system has no `name`; write `system: raft`, `{name: raft, ...}` or `{command: \
-                [...]}`",
-        )),
-    }
-}
-
-fn known_system<'a>(node: &'a Node, catalogue: &Catalogue) -> Result<&'a str, Mistake> {
-    let name = word(node)?;
-    if catalogue.system(name).is_some() {
-        return Ok(name);
-    }
-    let hint = meant(name, catalogue.systems.iter().map(|row| row.name), "systems");
-    Err(node.at.mistake(format!("unknown system `{name}`{hint}")))
-}
-
-fn named(
-    name: &str,
-    entries: &[(Key, Node)],
-    catalogue: &Catalogue,
-) -> Result<SystemSpec, Mistake> {
-    let row = catalogue.system(name).expect("looked up before");
-    let options = options(name, entries, row.options)?;
-    Ok(SystemSpec::Named { name: name.to_owned(), options })
-}
-
-/// The options beside a `name`.
-fn options(
-    name: &str,
-    entries: &[(Key, Node)],
-    rows: &[OptionRow],
-) -> Result<BTreeMap<String, String>, Mistake> {
-    let mut options = BTreeMap::new();
-    for (key, value) in entries.iter().filter(|(key, _)| key.text != "name") {
-        if rows.iter().all(|option| option.name != key.text) {
-            let known = rows.iter().map(|option| option.name).chain(["name"]);
-            let hint = meant(&key.text, known, "options");
-            return Err(key.at.mistake(format!("unknown option `{}` of {name}{hint}", key.text)));
-        }
-        options.insert(key.text.clone(), word(value)?.to_owned());
-    }
-    Ok(options)
-}
-
-/// `etcd`, or `{name: etcd, serializable: true}`.
-fn client_spec(node: &Node, catalogue: &Catalogue) -> Result<ClientSpec, Mistake> {
-    let entries = match &node.tree {
-        Tree::Scalar { .. } => &[],
-        _ => map(node)?,
-    };
-    let own = entries.iter().find(|(key, _)| key.text == "name").map(|entry| &entry.1);
-    let named = match own {
-        Some(name) => name,
-        None if entries.is_empty() => node,
-        None => {
-            return Err(node.at.mistake(
-                "the client has no `name`; write `client: lines`, or `{name: NAME, OPTION: VALUE}`",
-            ));
-        }
-    };
-    let name = word(named)?;
-    // Our own needs no row.
-    if name == "lines" && entries.is_empty() {
-        return Ok(ClientSpec::lines());
-    }
-    let Some(row) = catalogue.client(name) else {
-        let known = catalogue.clients.iter().map(|row| row.name);
-        let hint = meant(name, known, "client protocols");
-        return Err(named.at.mistake(format!("unknown client protocol `{name}`{hint}")));
-    };
-    let options = options(name, entries, row.options)?;
-    Ok(ClientSpec::Named { name: name.to_owned(), options })
-}
-
-/// `{check-quorum: [true, false]}`.
-fn options_drawn(
-    node: &Node,
-    system: &SystemSpec,
-    catalogue: &Catalogue,
-) -> Result<BTreeMap<String, Vec<String>>, Mistake> {
-    let SystemSpec::Named { name, options } = system else {
-        return Err(node.at.mistake("a system of your own has no options; its `command` says all"));
-    };
-    let row = catalogue.system(name).expect("looked up before");
-    let known: Vec<&str> = row.options.iter().map(|option| option.name).collect();
-    let section = Section::new("option", node, &known)?;
-    let mut drawn = BTreeMap::new();
-    for (key, values) in section.entries {
-        if options.contains_key(&key.text) {
-            return Err(key.at.mistake(format!(
-                "`{}` stands under `system` as well; it is set or drawn, not both",
-                key.text
-            )));
-        }
-        let words: Result<Vec<String>, Mistake> =
-            list(values).iter().map(|item| word(item).map(str::to_owned)).collect();
-        let words = words?;
-        if words.is_empty() {
-            return Err(values.at.mistake("there is nothing to draw from"));
-        }
-        drawn.insert(key.text.clone(), words);
-    }
-    Ok(drawn)
-}
-
-fn own(node: &Node, command: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
-    const PLACES: &[&str] =
-        &["id", "peer", "client", "peers", "clients", "data", "trace", "delivered"];
-    let section = Section::new("key", node, &["command", "client", "ready"])?;
-    let Tree::List(items) = &command.tree else {
-        return Err(command.at.mistake(format!(
-            "found {}; a command is a list: [\"./my-node\", ...]",
-            command.found()
-        )));
-    };
-    let mut argv = Vec::new();
-    for item in items {
-        let argument = word(item)?;
-        for name in placeholders(argument) {
-            if !PLACES.contains(&name) {
-                let hint = meant(name, PLACES.iter().copied(), "placeholders");
-                return Err(item.at.mistake(format!("unknown placeholder `{{{name}}}`{hint}")));
-            }
-        }
-        argv.push(argument.to_owned());
-    }
-    if argv.first().is_none_or(String::is_empty) {
-        return Err(command.at.mistake("the command is empty; write [\"./my-node\", ...]"));
-    }
-    if !argv.iter().any(|argument| argument.contains("{client}")) {
-        return Err(command.at.mistake(
-            "no argument contains `{client}`, so the node cannot learn where to serve clients",
-        ));
-    }
-    let client = section.or("client", ClientSpec::lines(), |node| client_spec(node, catalogue))?;
-    // A node that opens a socket needs milliseconds; this leaves room for slow languages.
-    let ready = section.or("ready", Duration::from_secs(10), duration)?;
-    Ok(SystemSpec::Command { command: argv, client, ready })
-}
-
-/// `{word}` parts of an argument; other braces are the argument's own.
-fn placeholders(argument: &str) -> impl Iterator<Item = &str> {
-    argument.split('{').skip(1).filter_map(|part| {
-        let (name, _) = part.split_once('}')?;
-        let is_word = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        is_word.then_some(name)
-    })
 }

@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
             if let Some(first) = places.insert(key.text.clone(), key.at.clone()) {
                 let hint = match first {
                     Place::Text { line, .. } => format!("; it is already on line {line}"),
-                    Place::Flag(_) => String::new(),
+                    Place::Flag(_) | Place::Elsewhere { .. } => String::new(),
                 };
                 let name = excerpt(&key.text);
                 return Err(key.at.mistake(format!("duplicate key `{name}`{hint}")));

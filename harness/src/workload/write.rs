@@ -50,7 +50,9 @@ impl Workload {
         if let Some(keys) = self.keys {
             put("keys", json!(keys));
         }
-        put("recovery", json!(format_duration(self.recovery)));
+        if !self.silence_is_told {
+            put("recovery", json!(format_duration(self.recovery)));
+        }
         if let Some(recovery_max) = self.recovery_max {
             put("recovery-max", json!(format_duration(recovery_max)));
         }
@@ -80,6 +82,7 @@ fn sizes(sizes: Sizes) -> Value {
 fn system(spec: &SystemSpec) -> Value {
     match spec {
         SystemSpec::Named { name, options } => named(name, options),
+        SystemSpec::File(file) => file.to_json(),
         SystemSpec::Command { command, client, ready } => {
             let client = self::client(client);
             json!({"command": command, "client": client, "ready": format_duration(*ready)})

@@ -7,6 +7,8 @@ pub mod overlays;
 pub mod processes;
 pub mod simulated;
 
+use std::collections::BTreeSet;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use schism_verify::models::Model;
 
 use crate::action::{Action, ClientId, Effect, NodeId, OverlayId, View};
 use crate::clock::{Clock, Local, Nanos};
-use crate::systems::{Client, System};
+use crate::systems::{Client, Network, NodeStatus, System};
 
 /// Where a run happens: a cluster that can be broken and healed, and asked.
 pub trait World {
@@ -58,6 +60,29 @@ pub trait World {
     fn broken(&self) -> Local<'_, WorldError> {
         Box::pin(std::future::pending())
     }
+    /// Prepares and starts the next nodes, where that is not done at once; whoever asks has seen
+    /// that those before are ready. False: all have been started.
+    fn start_next(&self) -> Local<'_, Result<bool, WorldError>> {
+        Box::pin(ready(Ok(false)))
+    }
+    /// Nodes that were not started yet.
+    fn not_started(&self) -> BTreeSet<NodeId> {
+        BTreeSet::new()
+    }
+    /// Whether the node is ready. None: a client has to ask it.
+    fn is_ready(&self, _: NodeId) -> Local<'_, Option<bool>> {
+        Box::pin(ready(None))
+    }
+    /// Does what has to be done once when all are ready.
+    fn once(&self) -> Local<'_, Result<(), WorldError>> {
+        Box::pin(ready(Ok(())))
+    }
+    /// Whom a command in the node names as leader, where there is one.
+    fn named_leader(&self, _: NodeId) -> Local<'_, Option<NodeStatus>> {
+        Box::pin(ready(None))
+    }
+    /// Hears who leads: a node that comes back joins it.
+    fn note_leader(&self, _: Option<NodeId>) {}
     /// Ends every node and says what would not end.
     fn stop(&self) -> Local<'_, Result<(), WorldError>>;
 }
@@ -103,6 +128,28 @@ pub fn clean_up(out: &Path) -> Vec<String> {
 #[cfg(not(target_os = "linux"))]
 pub fn clean_up(_: &Path) -> Vec<String> {
     Vec::new()
+}
+
+/// The first line that a command prints: a system's version. An error says why there is none.
+#[cfg(target_os = "linux")]
+pub fn first_line(argv: &[String]) -> Result<String, String> {
+    processes::first_line(argv)
+}
+
+/// Nobody is asked here.
+#[cfg(not(target_os = "linux"))]
+pub fn first_line(_: &[String]) -> Result<String, String> {
+    Err("systems are looked for on Linux only".into())
+}
+
+/// Why nodes cannot reach each other in this way here, if so.
+pub fn refuses(network: Network) -> Option<String> {
+    (network == Network::Interposed).then(|| {
+        "`network: interposed` is not there yet, and a run never goes on without what stands between \
+         the nodes; `--set system.network=none` runs it with nothing between them, for faults \
+         that hit nodes and clients"
+            .to_owned()
+    })
 }
 
 /// Takes a place in the world of real processes.

@@ -27,6 +27,8 @@ pub const CLIENTS_MAX: u16 = 32_767 - CLIENT_LINK_PORT;
 #[derive(Debug)]
 pub struct RunNet {
     number: u8,
+    peer_port: u16,
+    client_port: u16,
     _claim: Option<TcpListener>,
 }
 
@@ -45,7 +47,7 @@ impl RunNet {
             let number = ((first + step) % 254) as u8 + 1;
             let claim = Ipv4Addr::new(127, number, 255, 254);
             match TcpListener::bind((claim, CLAIM_PORT)) {
-                Ok(listener) => return Ok(RunNet { number, _claim: Some(listener) }),
+                Ok(listener) => return Ok(RunNet::of(number, Some(listener))),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
@@ -56,19 +58,29 @@ impl RunNet {
         ))
     }
 
+    fn of(number: u8, claim: Option<TcpListener>) -> RunNet {
+        RunNet { number, peer_port: PEER_PORT, client_port: CLIENT_PORT, _claim: claim }
+    }
+
+    /// The nodes listen at these ports, where the system has its own.
+    pub fn listens_at(&mut self, peer: Option<u16>, client: Option<u16>) {
+        self.peer_port = peer.unwrap_or(self.peer_port);
+        self.client_port = client.unwrap_or(self.client_port);
+    }
+
     pub fn number(&self) -> u8 {
         self.number
     }
 
     /// Where `node` itself listens for peers; only the proxy dials it.
     pub fn peer(&self, node: NodeId) -> SocketAddr {
-        self.address(0, node.0, PEER_PORT)
+        self.address(0, node.0, self.peer_port)
     }
 
     /// Where `node` itself listens for clients; only the proxy dials it, and whoever wants to ask
     /// it past every fault.
     pub fn client(&self, node: NodeId) -> SocketAddr {
-        self.address(0, node.0, CLIENT_PORT)
+        self.address(0, node.0, self.client_port)
     }
 
     /// Where the proxy listens for this link: what `link.from` dials to reach `link.to`.
@@ -134,7 +146,7 @@ mod tests {
 
     #[test]
     fn addresses_are_those_of_the_plan_and_each_link_has_its_own() {
-        let net = RunNet { number: 7, _claim: None };
+        let net = RunNet::of(7, None);
         let [n1, n2] = [NodeId(1), NodeId(2)];
         assert_eq!(net.peer(n2).to_string(), "127.7.0.2:19001");
         assert_eq!(net.client(n2).to_string(), "127.7.0.2:19002");

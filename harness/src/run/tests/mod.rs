@@ -336,7 +336,7 @@ fn a_node_that_dies_at_start_is_named_with_its_last_lines() {
 fn what_is_no_status_is_quoted() {
     let left = run(FAULTS, 1, Lie::NoStatus, |_, _| {});
     let error = left.result.unwrap_err().to_string();
-    assert!(error.starts_with("n1, n2, n3, n4, n5 did not answer `status` within 1s"), "{error}");
+    assert!(error.starts_with("n1, n2, n3, n4, n5 did not become ready within 1s"), "{error}");
     assert!(
         error.contains("n2 gave no status (malformed-answer: it is no JSON: <html>"),
         "{error}"

@@ -75,6 +75,7 @@ prop_compose! {
             steady: faults_none,
             keys: None,
             recovery: times.2,
+            silence_is_told: false,
             recovery_max: times.3,
             min_operations,
             expect: if lost {

@@ -2,14 +2,14 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::path::PathBuf;
 
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::{Processes, ProcessesConfig, RealTime, layouts};
 use crate::action::NodeId;
 use crate::proxy::RunNet;
-use crate::systems::Launch;
+use crate::systems::{Launch, System};
 use crate::worlds::{Place, Start, Story, WorldError};
 
 /// Addresses on loopback that nobody else uses, and a clock.
@@ -26,10 +26,17 @@ impl Claimed {
         Ok(Claimed { net, clock: OnceCell::new() })
     }
 
+    /// A folder of this run alone, below the one where the system's nodes have theirs.
+    fn scratch(&self, system: &dyn System) -> Option<PathBuf> {
+        let (process, number) = (std::process::id(), self.net.number());
+        Some(system.data()?.join(format!("schism-{process}-{number}")))
+    }
+
     fn launches(&self, start: &Start) -> std::io::Result<BTreeMap<NodeId, Launch>> {
         let seed = |node: NodeId| start.node_seeds[usize::from(node.0) - 1];
         let nodes = start.node_seeds.len() as u8;
-        let layouts = layouts(&self.net, &start.directory, nodes, seed)?;
+        let data = self.scratch(&*start.system);
+        let layouts = layouts(&self.net, &start.directory, nodes, data.as_deref(), seed)?;
         let launch = |(node, layout)| (node, start.system.launch(node, &layout));
         Ok(layouts.into_iter().map(launch).collect())
     }
@@ -40,7 +47,10 @@ impl Place for Claimed {
         self.clock.get_or_init(RealTime::start).origin_ns
     }
 
-    fn live(self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError> {
+    fn live(mut self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError> {
+        self.net.listens_at(start.system.peer_port(), start.system.client_port());
+        let scratch = self.scratch(&*start.system);
+        let (network, ports) = (start.system.network(), start.system.ports());
         let launches = self.launches(&start).map_err(unable("the nodes' folders have no place"))?;
         let guard = std::env::current_exe().map_err(unable("this program cannot find itself"))?;
         let frames = if start.reads_frames { start.system.frames() } else { &[] };
@@ -55,11 +65,14 @@ impl Place for Claimed {
             guard,
             seed: start.seed,
             frames,
+            network,
+            ports,
+            scratch,
         };
         let mut runtime = Builder::new_current_thread();
         let runtime = runtime.enable_all().build_local(LocalOptions::default());
         runtime.map_err(unable("this thread cannot wait for sockets"))?.block_on(async {
-            let world = Rc::new(Processes::start(config).await?);
+            let world = Processes::start(config).await?;
             story(world).await;
             Ok(())
         })

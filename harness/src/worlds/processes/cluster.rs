@@ -1,6 +1,8 @@
 //! The real world as a cluster that can be broken and healed.
 //! It never says what should be: the overlays do, and this makes it so.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,7 +12,7 @@ use crate::action::{
 };
 use crate::clock::{Clock, Local};
 use crate::limits::machine;
-use crate::systems::Client;
+use crate::systems::{Client, NodeStatus};
 use crate::worlds::{Death, Stall, World, WorldError};
 
 use super::aside::aside;
@@ -60,7 +62,7 @@ impl World for Processes {
     fn view(&self) -> View {
         // Once nobody holds the nodes, they are being ended.
         let held = self.nodes.alarm.why().is_none();
-        let lives = |node| held && self.nodes.pid(node).is_some();
+        let lives = |node| held && self.is_up(node);
         self.overlays.borrow().view(self.launches.len() as u8, lives)
     }
 
@@ -93,7 +95,7 @@ impl World for Processes {
             last_lines: self.last_lines(ended.node),
             excuse: self.excuse(&ended),
             node: ended.node,
-            how: ended.how,
+            how: self.which(&ended),
         };
         self.nodes.ended().into_iter().map(death).collect()
     }
@@ -127,8 +129,43 @@ impl World for Processes {
         Box::pin(async {
             let ended = self.nodes.end().await;
             self.logs.cut();
+            if let Some(scratch) = self.scratch.as_ref().filter(|_| ended.is_ok()) {
+                // Nobody lives there any more; what cannot be removed is the user's to see.
+                let _ = fs::remove_dir_all(scratch);
+            }
             ended
         })
+    }
+
+    fn start_next(&self) -> Local<'_, Result<bool, WorldError>> {
+        Box::pin(self.start_group())
+    }
+
+    fn not_started(&self) -> BTreeSet<NodeId> {
+        self.starting.waiting()
+    }
+
+    fn is_ready(&self, node: NodeId) -> Local<'_, Option<bool>> {
+        Box::pin(self.looks_ready(node))
+    }
+
+    fn once(&self) -> Local<'_, Result<(), WorldError>> {
+        Box::pin(async {
+            for (node, launch) in &self.launches {
+                for step in &launch.once {
+                    self.until_done(*node, step).await?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn named_leader(&self, node: NodeId) -> Local<'_, Option<NodeStatus>> {
+        Box::pin(self.asked_leader(node))
+    }
+
+    fn note_leader(&self, leader: Option<NodeId>) {
+        self.starting.led_by(leader);
     }
 }
 
@@ -145,6 +182,15 @@ impl Processes {
             ended.node
         ));
         Some(why)
+    }
+
+    /// How it ended, and which of several processes of the node it was.
+    fn which(&self, ended: &Ended) -> String {
+        let processes = &self.launches[&ended.node].processes;
+        match processes.get(usize::from(ended.process)) {
+            Some(one) if !one.name.is_empty() => format!("`{}`: {}", one.name, ended.how),
+            _ => ended.how.clone(),
+        }
     }
 
     async fn put_on(&self, overlay: Overlay) -> Result<OverlayId, WorldError> {

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::action::NodeId;
 use crate::proxy::RunNet;
 use crate::systems::{Launch, Layout};
+
+use super::user::Person;
 
 /// How many last lines of a dead node's stderr are shown: enough for a panic and its place.
 const LINES_MAX: usize = 20;
@@ -16,12 +19,13 @@ const LINES_MAX: usize = 20;
 const LINES_BYTES_MAX: u64 = 16 << 10;
 
 /// Where every node's things are, for `System::launch`. Paths are absolute, inside `directory`
-/// (`nodes/nX/data`, `trace/nX.jsonl`, `delivered/nX.jsonl`); their folders are made by
+/// (`nodes/nX/data`, or `nX` in `data`, `trace/nX.jsonl`, `delivered/nX.jsonl`); their folders are made by
 /// `Processes::start`.
 pub fn layouts(
     net: &RunNet,
     directory: &Path,
     nodes: u8,
+    data: Option<&Path>,
     seed: impl Fn(NodeId) -> u64,
 ) -> io::Result<BTreeMap<NodeId, Layout>> {
     let directory = std::path::absolute(directory)?;
@@ -32,7 +36,11 @@ pub fn layouts(
             .filter(|&other| other != node)
             .map(|other| (other, net.peer_link(node, other)))
             .collect(),
-        data: folder(&directory, node).join("data"),
+        ips: NodeId::all(nodes).map(|node| (node, net.peer(node).ip())).collect(),
+        data: match data {
+            Some(data) => data.join(node.to_string()),
+            None => folder(&directory, node).join("data"),
+        },
         trace: directory.join("trace").join(format!("{node}.jsonl")),
         delivered: directory.join("delivered").join(format!("{node}.jsonl")),
         seed: seed(node),
@@ -48,20 +56,60 @@ pub(super) fn stderr(directory: &Path, node: NodeId) -> PathBuf {
     folder(directory, node).join("stderr.log")
 }
 
+/// What is done in a node besides, and what it says.
+pub(super) fn steps(directory: &Path, node: NodeId) -> PathBuf {
+    folder(directory, node).join("steps.log")
+}
+
+/// What a node answered last to whoever asked for the leader.
+pub(super) fn answer(directory: &Path, node: NodeId) -> PathBuf {
+    folder(directory, node).join("leader.out")
+}
+
 /// Every file that nodes write to without being asked for one.
 pub(super) fn logs(directory: &Path, nodes: u8) -> Vec<PathBuf> {
-    NodeId::all(nodes).flat_map(|n| [stdout(directory, n), stderr(directory, n)]).collect()
+    let of = |n| [stdout(directory, n), stderr(directory, n), steps(directory, n)];
+    NodeId::all(nodes).flat_map(of).collect()
+}
+
+/// Whom nodes run as, where that is not whoever starts them.
+pub(super) fn people(
+    launches: &BTreeMap<NodeId, Launch>,
+) -> Result<BTreeMap<NodeId, Person>, String> {
+    let mut people = BTreeMap::new();
+    for (&node, launch) in launches {
+        if let Some(person) = launch.user.as_deref().map(Person::find).transpose()?.flatten() {
+            if let Some(folder) = &launch.folder {
+                person.reaches(folder)?;
+            }
+            people.insert(node, person);
+        }
+    }
+    Ok(people)
 }
 
 /// Makes the folders, and writes what has to be there before the first start.
-pub(super) fn prepare(directory: &Path, launches: &BTreeMap<NodeId, Launch>) -> io::Result<()> {
+pub(super) fn prepare(
+    directory: &Path,
+    launches: &BTreeMap<NodeId, Launch>,
+    people: &BTreeMap<NodeId, Person>,
+) -> io::Result<()> {
     for (&node, launch) in launches {
-        fs::create_dir_all(folder(directory, node).join("data"))?;
-        for (path, bytes) in &launch.files {
+        let own = folder(directory, node).join("data");
+        let data = launch.folder.as_ref().unwrap_or(&own);
+        fs::create_dir_all(folder(directory, node))?;
+        fs::create_dir_all(data)?;
+        for (path, file) in launch.processes.iter().flat_map(|program| &program.files) {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::write(path, bytes)?;
+            fs::write(path, &file.bytes)?;
+            if let Some(mode) = file.mode {
+                fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+            }
+        }
+        if let Some(person) = people.get(&node) {
+            person.take(data)?;
         }
     }
     fs::create_dir_all(directory.join("trace"))?;
@@ -107,7 +155,8 @@ mod tests {
     #[test]
     fn a_layout_names_the_others_through_their_links() {
         let net = RunNet::claim().unwrap();
-        let layouts = layouts(&net, Path::new("runs/x"), 3, |node| u64::from(node.0)).unwrap();
+        let layouts =
+            layouts(&net, Path::new("runs/x"), 3, None, |node| u64::from(node.0)).unwrap();
         let n2 = &layouts[&NodeId(2)];
         assert_eq!(n2.peer, net.peer(NodeId(2)));
         assert_eq!(n2.peers.keys().copied().collect::<Vec<_>>(), [NodeId(1), NodeId(3)]);

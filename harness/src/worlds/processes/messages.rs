@@ -14,6 +14,10 @@ use crate::action::NodeId;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Order {
     Spawn(Spawn),
+    /// To every process below this keeper: a step that took too long.
+    End {
+        keeper: i32,
+    },
     /// To every process of these nodes, as nearly at once as can be.
     Signal {
         nodes: Vec<NodeId>,
@@ -24,11 +28,35 @@ pub(super) enum Order {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Spawn {
     pub(super) node: NodeId,
+    pub(super) who: Who,
     pub(super) argv: Vec<String>,
     pub(super) env: BTreeMap<String, String>,
+    /// Where it stands. None: where the guard does.
+    pub(super) folder: Option<PathBuf>,
+    /// Whom it runs as. None: whoever the guard runs as.
+    pub(super) user: Option<User>,
     /// Appended to, as is `stderr`: a node may be started many times.
     pub(super) stdout: PathBuf,
     pub(super) stderr: PathBuf,
+}
+
+/// What of a node is spawned.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Who {
+    /// One of its processes, by its place.
+    Process(u8),
+    /// A command in it that ends by itself, by a number of its own.
+    Step(u64),
+}
+
+/// A user as the kernel knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// All its groups.
+    pub(super) groups: Vec<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -47,12 +75,12 @@ pub(super) enum Report {
     /// The guard is there.
     Guard { pid: i32 },
     /// By its keeper, as is `Failed` and `Exited`.
-    Spawned { node: NodeId, pid: i32, keeper: i32 },
+    Spawned { node: NodeId, who: Who, pid: i32, keeper: i32 },
     /// Not spawned, and why.
     Failed { node: NodeId, error: String },
     /// The process that was spawned has been reaped: `exit 1`, `signal 9`. `left`: processes that
     /// it started and that live on.
-    Exited { node: NodeId, pid: i32, how: String, left: u64 },
+    Exited { node: NodeId, who: Who, pid: i32, how: String, left: u64 },
     /// So many processes are confirmed to be gone, stopped or told to go on; these are not.
     Signalled { processes: u64, unconfirmed: Vec<i32> },
     /// A keeper has nobody left to keep.

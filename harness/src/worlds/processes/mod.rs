@@ -18,36 +18,43 @@ mod procfs;
 mod program;
 mod real_time;
 mod sockets;
+mod starting;
+mod steps;
 mod sweep;
+mod user;
+mod version;
 mod watch;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use schism_facts::FrameRow;
 use tokio::sync::Mutex;
 
-use crate::action::{Effect, NodeId, OverlayId};
+use crate::action::{Effect, Endpoint, NodeId, OverlayId};
 use crate::limits::{self, Shortages, machine};
 use crate::proxy::{Proxy, RunNet, all_links};
-use crate::systems::{Client, Dial, Launch};
+use crate::systems::{Client, Dial, Launch, Network};
 use crate::worlds::dial::Addresses;
 use crate::worlds::overlays::Overlays;
 use crate::worlds::{World, WorldError};
 
 pub use claim::Claimed;
 use logs::Logs;
-use messages::Spawn;
+use messages::{Spawn, Who};
 use nodes::Nodes;
 use program::Programs;
+use starting::Starting;
+use user::Person;
 use watch::Watch;
 
 pub use files::layouts;
 pub use real_time::RealTime;
 pub use sweep::abandoned;
+pub use version::first_line;
 
 /// Makes a client that dials so.
 pub type MakeClient = Box<dyn Fn(Rc<dyn Dial>) -> Box<dyn Client>>;
@@ -73,6 +80,13 @@ pub struct ProcessesConfig {
     /// The frames on the links between nodes, if anybody will look at them. None: nobody may, and
     /// bytes are only bytes.
     pub frames: &'static [FrameRow],
+    /// How nodes reach each other. None: no link joins them.
+    pub network: Network,
+    /// Ports at which each node listens besides those of `net`.
+    pub ports: Vec<u16>,
+    /// A folder of this run alone that is removed in the end: nodes' folders that are not in the
+    /// run directory.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Real processes. Dropping it ends them all, as does the death of this process.
@@ -92,6 +106,10 @@ pub struct Processes {
     /// Nodes to be started once no overlay pauses them any more: what is stopped before its first
     /// step and what is not there are the same to everybody.
     waiting: RefCell<BTreeSet<NodeId>>,
+    starting: Starting,
+    /// Whom each node runs as, where that is somebody else.
+    people: BTreeMap<NodeId, Person>,
+    scratch: Option<PathBuf>,
     /// Held while processes are being changed, so that changes happen one after the other. Links
     /// change at once, whatever the processes do.
     changing: Mutex<()>,
@@ -106,10 +124,11 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Starts the proxy, the guard and every node. Returns once all have been spawned, not when
-    /// they are ready: ask them for `status`, and `deaths` for those that ended instead. Must be
-    /// called, and everything else awaited, on a `LocalRuntime` or `LocalSet`.
-    pub async fn start(config: ProcessesConfig) -> Result<Processes, WorldError> {
+    /// Starts the proxy, the guard and every node that needs no preparation and waits for no other.
+    /// Returns once they have been spawned, not when they are ready: ask them for `status`, and
+    /// `deaths` for those that ended instead. Must be called, and everything else awaited, on a
+    /// `LocalRuntime` or `LocalSet`.
+    pub async fn start(config: ProcessesConfig) -> Result<Rc<Processes>, WorldError> {
         let ProcessesConfig {
             net,
             clock,
@@ -120,12 +139,17 @@ impl Processes {
             guard,
             seed,
             frames,
+            network,
+            ports,
+            scratch,
         } = config;
         let count = launches.len() as u8;
         limits::check(count, clients).map_err(WorldError)?;
         assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
         for node in NodeId::all(count) {
-            for address in [net.peer(node), net.client(node)] {
+            let own = [net.peer(node), net.client(node)];
+            let more = ports.iter().map(|port| SocketAddr::new(own[0].ip(), *port));
+            for address in own.into_iter().chain(more) {
                 is_free(address).map_err(|error| {
                     WorldError(format!(
                         "{node} could not listen on {address}: {error}; end the program that \
@@ -139,8 +163,10 @@ impl Processes {
             WorldError(format!("the nodes' files cannot be written below {place}: {error}"))
         };
         let directory = std::path::absolute(&directory).map_err(failed)?;
-        files::prepare(&directory, &launches).map_err(failed)?;
-        let links = all_links(count, clients);
+        let people = files::people(&launches).map_err(WorldError)?;
+        files::prepare(&directory, &launches, &people).map_err(failed)?;
+        let mut links = all_links(count, clients);
+        links.retain(|link| network == Network::Pairs || matches!(link.from, Endpoint::Client(_)));
         let nodes = Nodes::start(&guard, &directory)?;
         limits::raise_descriptors();
         let shortages = Shortages::default();
@@ -149,7 +175,9 @@ impl Processes {
         let logs = Logs(files::logs(&directory, count));
         let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone(), logs.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
-        let world = Processes {
+        let starting = Starting::new(&launches);
+        let at_once = !launches.values().any(Launch::is_prepared);
+        let world = Rc::new(Processes {
             clock,
             client,
             nodes,
@@ -162,19 +190,21 @@ impl Processes {
             overlays: RefCell::default(),
             effects: RefCell::default(),
             waiting: RefCell::default(),
+            starting,
+            people,
+            scratch,
             changing: Mutex::default(),
             logs,
             shortages,
             programs: RefCell::default(),
             killed_for_memory: machine::killed_for_memory(),
             net,
-        };
-        for node in NodeId::all(count) {
-            if let Err(error) = world.spawn(node).await {
-                // The first error is the one to tell.
-                let _ = world.stop().await;
-                return Err(error);
-            }
+        });
+        world.starting.me.set(Rc::downgrade(&world)).expect("it is new");
+        if at_once && let Err(error) = world.start_group().await {
+            // The first error is the one to tell.
+            let _ = world.stop().await;
+            return Err(error);
         }
         Ok(world)
     }
@@ -183,20 +213,46 @@ impl Processes {
         (self.client)(Rc::new(Addresses::noting(nodes, self.shortages.clone())))
     }
 
+    /// Starts those processes of a node that do not run.
     async fn spawn(&self, node: NodeId) -> Result<(), WorldError> {
-        let launch = &self.launches[&node];
-        let program = launch.argv.first().map_or("", String::as_str);
-        if let Some(trouble) = self.programs.borrow_mut().look(program, &launch.env) {
-            self.shortages.add(trouble);
+        let again = self.starting.again(node);
+        for (place, program) in (0..).zip(&self.launches[&node].processes) {
+            if self.nodes.runs(node, place) {
+                continue;
+            }
+            let argv = program.again.as_ref().filter(|_| again).unwrap_or(&program.argv);
+            let name = argv.first().map_or("", String::as_str);
+            if let Some(trouble) = self.programs.borrow_mut().look(name, &program.env) {
+                self.shortages.add(trouble);
+            }
+            let stdout = files::stdout(&self.directory, node);
+            let spawn = self.spawn_of(node, Who::Process(place), (argv, &program.env), &stdout);
+            self.nodes.spawn(spawn).await?;
         }
-        let spawn = Spawn {
+        Ok(())
+    }
+
+    /// How something of a node is spawned.
+    fn spawn_of(
+        &self,
+        node: NodeId,
+        who: Who,
+        (argv, env): (&[String], &BTreeMap<String, String>),
+        stdout: &Path,
+    ) -> Spawn {
+        let person = self.people.get(&node);
+        let mut all = person.map(Person::env).unwrap_or_default();
+        all.extend(env.clone());
+        Spawn {
             node,
-            argv: launch.argv.clone(),
-            env: launch.env.clone(),
-            stdout: files::stdout(&self.directory, node),
+            who,
+            argv: argv.to_vec(),
+            env: all,
+            folder: self.launches[&node].folder.clone(),
+            user: person.map(|person| person.user.clone()),
+            stdout: stdout.to_path_buf(),
             stderr: files::stderr(&self.directory, node),
-        };
-        self.nodes.spawn(spawn).await
+        }
     }
 }
 

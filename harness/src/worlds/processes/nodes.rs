@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::alarm::Alarm;
 use super::aside::aside;
 use super::held::Held;
-use super::messages::{Named, NodeSignal, Order, Orphans, Report, Spawn};
+use super::messages::{Named, NodeSignal, Order, Orphans, Report, Spawn, Who};
 use super::procfs::{self, Process};
 use super::sweep;
 use crate::action::NodeId;
@@ -35,8 +35,8 @@ pub(super) const KILLED: &str = "signal 9";
 /// What lives of the nodes, shared with the watch.
 #[derive(Debug, Default)]
 pub(super) struct Lives {
-    /// The process of each running node that was spawned.
-    pub(super) pids: BTreeMap<NodeId, i32>,
+    /// The processes of running nodes that were spawned, each by its place.
+    pub(super) pids: BTreeMap<(NodeId, u8), i32>,
     /// Whose descendants belong to which node.
     pub(super) keepers: BTreeMap<i32, NodeId>,
     /// Who is above the keepers, and how to call it.
@@ -70,6 +70,8 @@ pub(super) struct Nodes {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Ended {
     pub(super) node: NodeId,
+    /// The place of its process.
+    pub(super) process: u8,
     pub(super) how: String,
 }
 
@@ -88,8 +90,10 @@ struct Known {
 #[derive(Debug, Default)]
 struct Table {
     /// Nodes that were told to die.
-    doomed: BTreeMap<NodeId, i32>,
+    doomed: BTreeMap<(NodeId, u8), i32>,
     ended: Vec<Ended>,
+    /// How steps have ended that nobody has asked for yet.
+    steps: BTreeMap<u64, String>,
     /// Answers to orders that nobody has taken yet.
     answers: Vec<Report>,
     orphans: Vec<Orphans>,
@@ -146,9 +150,9 @@ impl Nodes {
         })
     }
 
-    /// The node's process, if it runs.
-    pub(super) fn pid(&self, node: NodeId) -> Option<i32> {
-        self.lives.lock().expect("no panic while looking").pids.get(&node).copied()
+    /// Whether the process at this place of the node runs.
+    pub(super) fn runs(&self, node: NodeId, place: u8) -> bool {
+        self.lives.lock().expect("no panic while looking").pids.contains_key(&(node, place))
     }
 
     /// Nodes that ended unordered, since last asked.
@@ -156,27 +160,47 @@ impl Nodes {
         std::mem::take(&mut self.known.table.borrow_mut().ended)
     }
 
-    /// Spawns a node that does not run.
-    pub(super) async fn spawn(&self, spawn: Spawn) -> Result<(), WorldError> {
+    /// Spawns a process that does not run, or a step: its keeper.
+    pub(super) async fn spawn(&self, spawn: Spawn) -> Result<i32, WorldError> {
         let node = spawn.node;
         let program = spawn.argv.first().cloned().unwrap_or_default();
+        let who = spawn.user.as_ref().map_or("it is executable", |_| "`user` may execute it");
         self.send(&Order::Spawn(spawn)).await?;
         let answer = self.answer(|report| {
             matches!(report, Report::Spawned { node: of, .. } | Report::Failed { node: of, .. } if *of == node)
         });
         match answer.await? {
+            Report::Spawned { keeper, .. } => Ok(keeper),
             Report::Failed { error, .. } => Err(WorldError(format!(
-                "{node} cannot be started: `{program}`: {error}; check the path and that it is \
-                 executable"
+                "{node} cannot be started: `{program}`: {error}; check the path and that {who}"
             ))),
-            _ => Ok(()),
+            _ => unreachable!("it was asked for"),
         }
+    }
+
+    /// How a step has ended, once it has.
+    pub(super) async fn step_ends(&self, step: u64) -> Result<String, WorldError> {
+        tokio::select! {
+            biased;
+            () = self.wait(|table| table.steps.contains_key(&step) || table.ending) => {}
+            error = self.broken() => return Err(error),
+        }
+        self.known.table.borrow_mut().steps.remove(&step).ok_or_else(stopped)
+    }
+
+    /// Ends everything below a keeper.
+    pub(super) async fn end_below(&self, keeper: i32) -> Result<(), WorldError> {
+        self.send(&Order::End { keeper }).await?;
+        self.answer(|report| matches!(report, Report::Signalled { .. })).await.map(drop)
     }
 
     /// Kills every process of these nodes: how many are confirmed to be gone.
     pub(super) async fn kill(&self, nodes: &[NodeId]) -> Result<u64, WorldError> {
-        let running = |&node| Some((node, self.pid(node)?));
-        self.known.table.borrow_mut().doomed.extend(nodes.iter().filter_map(running));
+        {
+            let lives = self.lives.lock().expect("no panic while looking");
+            let theirs = lives.pids.iter().filter(|((node, _), _)| nodes.contains(node));
+            self.known.table.borrow_mut().doomed.extend(theirs);
+        }
         let what = "was killed and has not ended; look at /proc/PID/stack for what it waits for";
         self.signal(nodes, NodeSignal::Kill, what).await
     }
@@ -368,27 +392,33 @@ impl Listener {
         let mut lives = self.lives.lock().expect("no panic while looking");
         match report {
             Report::Guard { pid } => drop(lives.chain.insert(pid, "the guard")),
-            Report::Exited { node, pid, how, left } => {
-                if lives.pids.get(&node) == Some(&pid) {
-                    lives.pids.remove(&node);
+            Report::Exited { who: Who::Step(step), how, .. } => {
+                table.steps.insert(step, how);
+            }
+            Report::Exited { node, who: Who::Process(process), pid, how, left } => {
+                let at = (node, process);
+                if lives.pids.get(&at) == Some(&pid) {
+                    lives.pids.remove(&at);
                 }
                 // One that died of something else a moment before the kill died by itself.
-                let doomed = table.doomed.get(&node) == Some(&pid);
+                let doomed = table.doomed.get(&at) == Some(&pid);
                 if doomed {
-                    table.doomed.remove(&node);
+                    table.doomed.remove(&at);
                 }
                 let ordered = doomed && how == KILLED;
                 // Whatever dies after the alarm dies of that.
                 let follows = self.alarm.why().is_some();
                 if !ordered && !follows {
                     let how = if how == "exit 0" && left > 0 { in_background(left) } else { how };
-                    table.ended.push(Ended { node, how });
+                    table.ended.push(Ended { node, process, how });
                 }
             }
-            Report::Spawned { node, pid, keeper } => {
-                lives.pids.insert(node, pid);
+            Report::Spawned { node, who, pid, keeper } => {
+                if let Who::Process(place) = who {
+                    lives.pids.insert((node, place), pid);
+                }
                 lives.keepers.insert(keeper, node);
-                table.answers.push(Report::Spawned { node, pid, keeper });
+                table.answers.push(Report::Spawned { node, who, pid, keeper });
             }
             Report::Kept { keeper } => drop(lives.keepers.remove(&keeper)),
             Report::Orphans(orphans) => {

@@ -1,6 +1,6 @@
 //! Overlays on nodes: their processes are killed and stopped, started and let go on.
 
-use crate::action::{Effect, KILLED, NodeId, NodeOverlay, NodeShape, OverlayId, STOPPED};
+use crate::action::{Effect, KILLED, NodeId, NodeOverlay, OverlayId, STOPPED};
 use crate::clock::Local;
 use crate::worlds::WorldError;
 
@@ -19,6 +19,9 @@ impl Perform for NodeOverlay {
             let nodes: Vec<NodeId> = self.nodes().iter().copied().collect();
             Ok(match self {
                 NodeOverlay::Down { .. } => {
+                    for &node in &nodes {
+                        world.starting.turn(node);
+                    }
                     Effect::from([(KILLED, world.nodes.kill(&nodes).await?)])
                 }
                 NodeOverlay::Pause { .. } => {
@@ -56,26 +59,5 @@ impl Perform for NodeOverlay {
             }
             Ok(Effect::default())
         })
-    }
-}
-
-impl Processes {
-    /// Starts a node that no overlay keeps down any more; one that is paused waits for the end of
-    /// that.
-    async fn start_again(&self, node: NodeId) -> Result<(), WorldError> {
-        let shape = self.shape(node);
-        if shape.down || self.nodes.pid(node).is_some() {
-            return Ok(());
-        }
-        if shape.paused {
-            self.waiting.borrow_mut().insert(node);
-            return Ok(());
-        }
-        self.waiting.borrow_mut().remove(&node);
-        self.spawn(node).await
-    }
-
-    fn shape(&self, node: NodeId) -> NodeShape {
-        self.overlays.borrow().node(node)
     }
 }

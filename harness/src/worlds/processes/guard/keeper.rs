@@ -19,10 +19,10 @@ use crate::worlds::processes::procfs::Table;
 
 /// Keeps one node until nobody of it is left; false if it could not.
 pub(super) fn keep(spawn: &Spawn, guard: Pid) -> bool {
-    let (node, keeper) = (spawn.node, getpid().as_raw());
+    let (node, who, keeper) = (spawn.node, spawn.who, getpid().as_raw());
     match begin(spawn) {
         Ok((signals, pid)) => {
-            report(&Report::Spawned { node, pid: pid.as_raw(), keeper });
+            report(&Report::Spawned { node, who, pid: pid.as_raw(), keeper });
             wait(spawn, guard, &signals, pid).is_ok()
         }
         Err(error) => {
@@ -51,7 +51,10 @@ fn start(spawn: &Spawn) -> io::Result<Pid> {
         .stdin(Stdio::null())
         .stdout(append(&spawn.stdout)?)
         .stderr(append(&spawn.stderr)?);
-    prepare(&mut command);
+    if let Some(folder) = &spawn.folder {
+        command.current_dir(folder);
+    }
+    prepare(&mut command, spawn.user.clone());
     // Not waited for through this handle: `reap` waits for every child there is.
     Ok(Pid::from_raw(command.spawn()?.id().cast_signed()))
 }
@@ -78,7 +81,8 @@ fn wait(spawn: &Spawn, guard: Pid, signals: &SignalFd, node: Pid) -> io::Result<
         });
         if let Some(how) = how {
             let left = Table::now().below(getpid().as_raw()).len() as u64;
-            report(&Report::Exited { node: spawn.node, pid: node.as_raw(), how, left });
+            let (of, who) = (spawn.node, spawn.who);
+            report(&Report::Exited { node: of, who, pid: node.as_raw(), how, left });
         }
         if !some_are_left {
             return Ok(());

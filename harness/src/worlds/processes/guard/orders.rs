@@ -91,9 +91,14 @@ impl Guard {
     fn obey(&mut self, line: &[u8]) {
         match serde_json::from_slice(line) {
             Ok(Order::Spawn(spawn)) => self.spawn(&spawn),
+            Ok(Order::End { keeper }) => {
+                let own = self.keepers.get(&keeper).map(|node| (keeper, *node));
+                let (processes, unconfirmed) = self.kill(own.into_iter().collect());
+                report(&Report::Signalled { processes, unconfirmed });
+            }
             Ok(Order::Signal { nodes, signal }) => {
                 let (processes, unconfirmed) = match signal {
-                    NodeSignal::Kill => self.kill(&nodes),
+                    NodeSignal::Kill => self.kill(self.keepers(&nodes)),
                     NodeSignal::Stop => self.stop(&nodes),
                     NodeSignal::Continue => (self.resume(&nodes), Vec::new()),
                 };
@@ -119,9 +124,9 @@ impl Guard {
         self.keepers.iter().filter(of).map(|(&keeper, &node)| (keeper, node)).collect()
     }
 
-    /// Kills until nobody of these nodes is left: how many were seen alive, and are gone.
-    fn kill(&mut self, nodes: &[NodeId]) -> (u64, Vec<i32>) {
-        let (start, keepers) = (Instant::now(), self.keepers(nodes));
+    /// Kills until nobody below these keepers is left: how many were seen alive, and are gone.
+    fn kill(&mut self, keepers: BTreeMap<i32, NodeId>) -> (u64, Vec<i32>) {
+        let start = Instant::now();
         let mut seen = BTreeSet::new();
         loop {
             let living = living(&keepers);

@@ -11,7 +11,9 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{ForkResult, Pid, getpid, getppid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, getpid, getppid, setgid, setgroups, setuid};
+
+use crate::worlds::processes::messages::User;
 
 /// Runs `child` in a process of its own, which leaves with 0 if it returns true. It hears by
 /// SIGTERM when its parent ends, and does not begin if that has happened already.
@@ -32,10 +34,21 @@ pub(super) fn fork(child: impl FnOnce(Pid) -> bool) -> io::Result<Pid> {
     }
 }
 
-/// Gives the child a process group of its own, no blocked signals, and death with its keeper.
-pub(super) fn prepare(command: &mut Command) {
+/// Gives the child a process group of its own, no blocked signals, death with its keeper, and
+/// another user where it has one.
+pub(super) fn prepare(command: &mut Command, user: Option<User>) {
     let keeper = getpid();
+    let user = user.map(|User { uid, gid, groups }| {
+        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
+        (Uid::from_raw(uid), Gid::from_raw(gid), groups)
+    });
     let between_fork_and_exec = move || -> io::Result<()> {
+        if let Some((uid, gid, groups)) = &user {
+            setgroups(groups)?;
+            setgid(*gid)?;
+            setuid(*uid)?;
+        }
+        // After the user: who becomes another forgets it.
         set_pdeathsig(Signal::SIGKILL)?;
         // The keeper may have died before the line above.
         if getppid() != keeper {
@@ -46,7 +59,8 @@ pub(super) fn prepare(command: &mut Command) {
         Ok(())
     };
     command.process_group(0);
-    // SAFETY: the closure calls prctl, getppid and pthread_sigmask, touches no memory but its own
-    // and allocates nothing, also not for its errors.
+    // SAFETY: the closure calls setgroups, setgid, setuid, prctl, getppid and pthread_sigmask,
+    // touches no memory but its own and allocates nothing, also not for its errors. There is one
+    // thread, so that the calls that change the user have no other to tell of it.
     unsafe { command.pre_exec(between_fork_and_exec) };
 }
