@@ -113,6 +113,67 @@ fn a_binary_that_is_never_ready() {
 }
 
 #[test]
+fn a_system_file_with_a_mistake_is_told_with_its_own_place() {
+    let told = |file: &str, says: &[&str]| {
+        let bench = Bench::new();
+        bench.write("mine.yaml", file);
+        bench.write("w.yaml", "about: x\nsystem: ./mine.yaml\n");
+        let mut done = bench.schism(&["run", "w.yaml"]).exits(2);
+        for text in says {
+            done = done.says(text);
+        }
+        assert!(!bench.path().join("runs").exists(), "nothing starts");
+    };
+    let ports = "ports: {client: 1, peer: 2}\n";
+    told(
+        &format!("{ports}node: {{command: [x, '{{idd}}']}}\n"),
+        &["mine.yaml:2:", "`{idd}`", "`id`"],
+    );
+    told("ports: {client: 1, peer: 1}\nnode: {command: [x]}\n", &["mine.yaml:1:26", "`client`"]);
+    told(&format!("{ports}nod: {{command: [x]}}\n"), &["mine.yaml:2:1", "did you mean `node`?"]);
+    told(&format!("{ports}node: {{command: x}}\n"), &["mine.yaml:2:17", "a command is a list"]);
+    told(
+        &format!("{ports}command: [x]\nnode: {{command: [x]}}\n"),
+        &["mine.yaml:2:10", "`command` beside `node`"],
+    );
+    told(&format!("{ports}node: {{command: [x]}}\nuser: [a]\n"), &["mine.yaml:3:7", "a list"]);
+    told(&format!("{ports}node: {{command: [x]}}\n"), &["`network: interposed` is not there yet"]);
+    told(
+        &format!(
+            "{ports}network: none\nprogram: no-such-db\ninstall: get it\nnode: {{command: [x]}}\n"
+        ),
+        &["mine is not here: no no-such-db; `get it` installs it, or SCHISM_MINE=PATH"],
+    );
+    told(
+        &format!("{ports}network: none\nnode: {{command: [x, '{{glob:/no/such/*.jar}}']}}\n"),
+        &["mine: nothing here is /no/such/*.jar"],
+    );
+}
+
+#[test]
+fn a_system_is_no_workload_and_the_other_way_round() {
+    let bench = Bench::new();
+    bench.schism(&["run", "etcd"]).exits(2).says("--system etcd");
+    bench.write("mine.yaml", "ports: {client: 1}\nnode: {command: [x]}\n");
+    bench.schism(&["run", "mine.yaml"]).exits(2).says("a workload names it: `system: ./FILE`");
+    bench.write("w.yaml", "about: x\nsystem: etdc\n");
+    bench.schism(&["run", "w.yaml"]).exits(2).says("unknown system `etdc`; did you mean `etcd`?");
+}
+
+#[test]
+fn systems_are_listed_with_what_is_here() {
+    let bench = Bench::new();
+    let listed = bench.schism(&["list", "systems", "--json"]).exits(0);
+    let listed = crate::support::json(&listed.stdout);
+    let systems = listed["systems"].as_array().unwrap();
+    let named = |name: &str| systems.iter().find(|row| row["name"] == name).unwrap();
+    assert!(named("raft")["about"].as_str().is_some());
+    assert_eq!(named("etcd")["install"], "apt-get install etcd-server");
+    let here = named("etcd")["installed"].as_bool().unwrap();
+    assert_eq!(named("etcd")["version"].is_string(), here, "{}", named("etcd"));
+}
+
+#[test]
 fn histories_that_are_none() {
     let invoke = r#"{"index":0,"process":0,"type":"invoke","f":"tail"}"#;
     let cases: &[(&str, &str)] = &[

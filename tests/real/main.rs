@@ -16,6 +16,7 @@ mod guard;
 mod hunt;
 mod life;
 mod promote;
+mod system_file;
 mod toy_consensus;
 mod toy_log;
 mod trouble;

@@ -21,7 +21,7 @@ pub struct Installed {
 /// Every system file that has a name.
 pub fn systems(catalogue: &Catalogue) -> Vec<Installed> {
     let one = |known: workload::Known| match known.file {
-        Ok(file) => described(known.name, file),
+        Ok(file) => described(known.name, file, catalogue),
         Err(why) => {
             let json = json!({"name": known.name, "about": why, "installed": false});
             Installed { name: known.name, line: format!("cannot be read: {why}"), json }
@@ -30,7 +30,8 @@ pub fn systems(catalogue: &Catalogue) -> Vec<Installed> {
     workload::system_files(catalogue).into_iter().map(one).collect()
 }
 
-fn described(name: String, file: SystemFile) -> Installed {
+fn described(name: String, file: SystemFile, catalogue: &Catalogue) -> Installed {
+    let missing_client = file.missing_client(catalogue).map(str::to_owned);
     let SystemFile { about, serves, network, install, .. } = file.clone();
     let system = FileSystem::new(file);
     let found = system.find();
@@ -42,8 +43,14 @@ fn described(name: String, file: SystemFile) -> Installed {
         (Err(_), _, Some(install)) => format!("not here: {install}"),
         (Err(why), _, None) => why.clone(),
     };
-    let line =
-        format!("{about} (serves {}; network {}; {here})", serves.join(", "), network.word());
+    let client = missing_client.as_ref();
+    let client = client.map(|name| format!("; no client here speaks `{name}` yet"));
+    let line = format!(
+        "{about} (serves {}; network {}; {here}{})",
+        serves.join(", "),
+        network.word(),
+        client.unwrap_or_default()
+    );
     let json = json!({
         "name": name,
         "about": about,
@@ -53,6 +60,7 @@ fn described(name: String, file: SystemFile) -> Installed {
         "version": version,
         "install": install,
         "missing": found.err(),
+        "missing_client": missing_client,
     });
     Installed { name, line, json }
 }

@@ -117,7 +117,18 @@ pub(super) fn check(
         SystemSpec::File(file) if !file.serves(asked) => {
             Some((file.name.clone(), file.serves.iter().map(String::as_str).collect()))
         }
-        SystemSpec::File(file) => client(&file.client),
+        SystemSpec::File(file) => {
+            if let Some(missing) = file.missing_client(catalogue) {
+                let known: Vec<&str> = catalogue.clients.iter().map(|row| row.name).collect();
+                return Err(system.at.mistake(format!(
+                    "{} is asked by the client `{missing}`, which this program does not have; it \
+                     has {}",
+                    file.name,
+                    known.join(", ")
+                )));
+            }
+            client(&file.client)
+        }
         SystemSpec::Command { client: spoken, .. } => client(spoken),
     };
     let Some((name, models)) = refused else { return Ok(()) };

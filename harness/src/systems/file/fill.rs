@@ -68,10 +68,7 @@ impl Filler<'_> {
             Hole::LeaderIp => {
                 self.leader.map(|leader| self.ip(leader).to_string()).unwrap_or_default()
             }
-            Hole::Glob(pattern) => {
-                let found = glob(pattern).into_iter().map(|path| path.display().to_string());
-                found.collect::<Vec<_>>().join(":")
-            }
+            Hole::Glob(pattern) => joined(pattern),
             Hole::Each { others, separator, text } => {
                 let nodes = layout.ips.keys().filter(|node| !others || **node != self.node);
                 nodes.map(|node| self.of(text, *node)).collect::<Vec<_>>().join(separator)
@@ -89,17 +86,25 @@ fn program<'a>(programs: &'a BTreeMap<String, PathBuf>, name: &str) -> &'a Path 
     programs.get(name).map_or(Path::new("a program that is not here"), PathBuf::as_path)
 }
 
-fn bin(programs: &BTreeMap<String, PathBuf>, name: &str) -> String {
-    let folder = program(programs, name).parent();
-    folder.map(|folder| folder.display().to_string()).unwrap_or_default()
+fn joined(pattern: &str) -> String {
+    let found = glob(pattern).into_iter().map(|path| path.display().to_string());
+    found.collect::<Vec<_>>().join(":")
 }
 
-/// A command that is about no node: its programs are known, and nothing else.
+/// The folder of the program itself, also where a link to it was found.
+fn bin(programs: &BTreeMap<String, PathBuf>, name: &str) -> String {
+    let path = program(programs, name);
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    path.parent().map(|folder| folder.display().to_string()).unwrap_or_default()
+}
+
+/// A command that is about no node: what is on this machine is known, and nothing else.
 pub(super) fn without_node(command: &[Text], programs: &BTreeMap<String, PathBuf>) -> Vec<String> {
     let fill = |part: &Part| match part {
         Part::Plain(text) => text.clone(),
         Part::Hole(Hole::Program(name)) => program(programs, name).display().to_string(),
         Part::Hole(Hole::Bin(name)) => bin(programs, name),
+        Part::Hole(Hole::Glob(pattern)) => joined(pattern),
         Part::Hole(_) => String::new(),
     };
     command.iter().map(|text| text.0.iter().map(fill).collect()).collect()

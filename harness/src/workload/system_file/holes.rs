@@ -1,5 +1,5 @@
-//! Texts of a system file with holes in them: `http://{ip}:{port:peer}`. A hole that nobody knows is
-//! an error at its place.
+//! Texts of a system file with holes in them: `http://{ip}:{port:peer}`. A hole that nobody knows
+//! is an error at its place.
 //! It never fills one: `systems::file` does, once addresses are known.
 
 use super::super::error::{Mistake, Place, meant};

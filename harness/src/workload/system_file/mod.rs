@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schism_facts::{Acks, Progress, Reads};
+use schism_facts::{Acks, Catalogue, Progress, Reads};
 use serde_json::Value;
 
 use super::ClientSpec;
@@ -245,6 +245,12 @@ impl SystemFile {
     /// Whether clients may ask for what this model says.
     pub fn serves(&self, model: &str) -> bool {
         self.serves.iter().any(|served| served == model)
+    }
+
+    /// The protocol of its clients, if nobody here speaks it.
+    pub fn missing_client(&self, catalogue: &Catalogue) -> Option<&str> {
+        let ClientSpec::Named { name, .. } = &self.client;
+        (name != "lines" && catalogue.client(name).is_none()).then_some(name)
     }
 
     /// The port of this name.

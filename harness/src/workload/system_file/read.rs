@@ -9,7 +9,7 @@ use schism_verify::models;
 
 use super::super::ClientSpec;
 use super::super::client as clients;
-use super::super::error::{Mistake, meant};
+use super::super::error::{Mistake, meant, nearest};
 use super::super::section::{Section, list, map, number, positive, word};
 use super::super::tree::{Key, Node, Tree};
 use super::holes::{self, Hole, Known, Text};
@@ -306,9 +306,25 @@ fn port(node: &Node, known: Known<'_>) -> Result<u16, Mistake> {
     Err(node.at.mistake(format!("unknown port `{found}`{hint}")))
 }
 
+/// Whether it names a client protocol that is not there, and is no slip of the finger.
+fn is_strange(node: &Node, catalogue: &Catalogue) -> bool {
+    let named = node.under("name").unwrap_or(node);
+    let names = catalogue.clients.iter().map(|row| row.name).chain(["lines"]);
+    word(named).is_ok_and(|name| nearest(name, names).is_none())
+}
+
+fn unknown(node: &Node) -> ClientSpec {
+    let name = word(node.under("name").unwrap_or(node)).unwrap_or_default().to_owned();
+    ClientSpec::Named { name, options: BTreeMap::new() }
+}
+
 /// A client protocol; the values of its options may hold `{option:NAME}`.
 fn client(node: &Node, known: Known<'_>, catalogue: &Catalogue) -> Result<ClientSpec, Mistake> {
-    let client = clients::spec(node, catalogue)?;
+    let client = match clients::spec(node, catalogue) {
+        // The file may be older or newer than the program; a workload that needs it is refused.
+        Err(_) if is_strange(node, catalogue) => return Ok(unknown(node)),
+        client => client?,
+    };
     let Tree::Map(entries) = &node.tree else { return Ok(client) };
     for (_, value) in entries {
         let other = |hole: &Hole| !matches!(hole, Hole::Option(_));
@@ -417,8 +433,8 @@ fn refuses(node: &Node) -> Result<BTreeMap<String, String>, Mistake> {
     words_by_name(node)
 }
 
-/// Takes a key that a workload may set beside the name, whatever the file says: how nodes reach each
-/// other, and where their folders are.
+/// Takes a key that a workload may set beside the name, whatever the file says: how nodes reach
+/// each other, and where their folders are.
 pub(super) fn moved(file: &mut SystemFile, key: &str, node: &Node) -> Result<bool, Mistake> {
     match key {
         "network" => file.network = network_of(node, file)?,

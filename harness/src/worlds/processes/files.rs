@@ -19,8 +19,8 @@ const LINES_MAX: usize = 20;
 const LINES_BYTES_MAX: u64 = 16 << 10;
 
 /// Where every node's things are, for `System::launch`. Paths are absolute, inside `directory`
-/// (`nodes/nX/data`, or `nX` in `data`, `trace/nX.jsonl`, `delivered/nX.jsonl`); their folders are made by
-/// `Processes::start`.
+/// (`nodes/nX/data`, or `nX` in `data`, `trace/nX.jsonl`, `delivered/nX.jsonl`); their folders are
+/// made by `Processes::start`.
 pub fn layouts(
     net: &RunNet,
     directory: &Path,
