@@ -78,6 +78,7 @@ const NO_FAULT: &[(&str, &str)] = &[
     ("harness/src/systems/clients/lines.rs", "promote"), // the request
     ("harness/src/workload/system_file/read.rs", "promote"), // keys of a system file
     ("harness/src/workload/system_file/read.rs", "crash"),
+    ("harness/src/systems/clients/program.rs", "promote"),
 ];
 
 /// Types of `node/facts`, which no other crate may have under the same name.

@@ -10,6 +10,7 @@
 mod support;
 
 mod cleanup;
+mod client_program;
 mod cut_off;
 mod faults;
 mod guard;

@@ -105,7 +105,7 @@ async fn ask(context: &Context, client: &mut dyn Client, node: NodeId, timeout: 
     let deadline = context.clock.now() + nanos(timeout);
     match within(&*context.clock, deadline, client.status(node)).await {
         Some(Ok(status)) => Said { answered: true, status: Some(status), nonsense: None },
-        Some(Err(refusal)) if refusal.is_out_of_contract() => {
+        Some(Err(refusal)) if refusal.is_no_word_of_the_node() => {
             Said { nonsense: Some(refusal.why()), ..Said::default() }
         }
         Some(Err(refusal)) => {

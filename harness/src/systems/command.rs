@@ -8,6 +8,7 @@ use std::time::Duration;
 use schism_facts::{Acks, FrameRow, Progress, Reads, SystemRow, Traces};
 use schism_verify::models::Model;
 
+use super::clients::program::ProgramClient;
 use super::clients::{self, Making};
 use super::{Client, Dial, Launch, Layout, NodeStatus, System, progress};
 use crate::action::{NodeId, View};
@@ -59,9 +60,20 @@ impl System for CommandSystem {
     }
 
     fn client(&self, model: &'static Model, dial: Rc<dyn Dial>) -> Box<dyn Client> {
-        let ClientSpec::Named { name, options } = &self.client;
-        let client = clients::named(name).expect("a workload's client is of the table");
-        (client.make)(Making { model, dial, options: options.clone() })
+        match &self.client {
+            ClientSpec::Named { name, options } => {
+                let client = clients::named(name).expect("a workload's client is of the table");
+                (client.make)(Making { model, dial, options: options.clone() })
+            }
+            ClientSpec::Program { command } => {
+                Box::new(ProgramClient::new(model, dial, command.clone()))
+            }
+        }
+    }
+
+    /// A program may misread what nodes told it, and so may a client of another's protocol.
+    fn own_protocol(&self) -> bool {
+        self.client == ClientSpec::lines()
     }
 
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {

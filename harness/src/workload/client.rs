@@ -1,25 +1,35 @@
-//! The `client` of a system: a row of the table of client protocols, with its options.
+//! How clients talk to a system of one's own: a client protocol by its name, or a program.
+//! It never knows what a protocol's options mean.
 
 use schism_facts::Catalogue;
 
 use super::ClientSpec;
+use super::argv::{command, options};
 use super::error::{Mistake, meant};
-use super::section::{map, options, word};
+use super::section::{Section, map, word};
 use super::tree::{Node, Tree};
 
-/// `etcd`, or `{name: etcd, serializable: true}`.
+/// `etcd`, `{name: etcd, serializable: true}` or `{command: [python3, client.py, "{nodes}"]}`.
 pub(super) fn spec(node: &Node, catalogue: &Catalogue) -> Result<ClientSpec, Mistake> {
     let entries = match &node.tree {
         Tree::Scalar { .. } => &[],
         _ => map(node)?,
     };
-    let own = entries.iter().find(|(key, _)| key.text == "name").map(|entry| &entry.1);
-    let named = match own {
-        Some(name) => name,
-        None if entries.is_empty() => node,
-        None => {
+    let under =
+        |wanted: &str| entries.iter().find(|(key, _)| key.text == wanted).map(|(_, value)| value);
+    let named = match (under("name"), under("command")) {
+        (Some(_), Some(command)) => {
+            return Err(command.at.mistake(
+                "a client has a `name` (a client protocol) or a `command` (a program), not both",
+            ));
+        }
+        (None, Some(command)) => return program(node, command),
+        (Some(name), None) => name,
+        (None, None) if entries.is_empty() => node,
+        (None, None) => {
             return Err(node.at.mistake(
-                "the client has no `name`; write `client: lines`, or `{name: NAME, OPTION: VALUE}`",
+                "the client has no `name`; write `client: lines`, `{name: NAME, OPTION: VALUE}` or \
+                 `{command: [...]}`",
             ));
         }
     };
@@ -35,4 +45,16 @@ pub(super) fn spec(node: &Node, catalogue: &Catalogue) -> Result<ClientSpec, Mis
     };
     let options = options(name, entries, row.options)?;
     Ok(ClientSpec::Named { name: name.to_owned(), options })
+}
+
+/// One that cannot learn where nodes are would ask past every fault, or nobody.
+fn program(node: &Node, argv: &Node) -> Result<ClientSpec, Mistake> {
+    Section::new("key", node, &["command"])?;
+    let command = command(argv, &["nodes"])?;
+    if !command.iter().any(|argument| argument.contains("{nodes}")) {
+        return Err(argv.at.mistake(
+            "no argument contains `{nodes}`, so the program cannot learn where the nodes are",
+        ));
+    }
+    Ok(ClientSpec::Program { command })
 }

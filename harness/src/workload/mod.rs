@@ -24,6 +24,7 @@
 //!
 //! A mistake in one of them is reported with the flag as its place: `--set nodes=five: ...`.
 
+mod argv;
 mod builtin;
 mod client;
 mod error;
@@ -243,6 +244,11 @@ pub enum ClientSpec {
         name: String,
         /// Options by name, as text.
         options: BTreeMap<String, String>,
+    },
+    /// A program in any language, one for each client.
+    Program {
+        /// argv with `{nodes}`.
+        command: Vec<String>,
     },
 }
 

@@ -104,7 +104,8 @@ pub(super) fn check(
 ) -> Result<(), Mistake> {
     let asked = workload.model().name;
     let client = |client: &ClientSpec| {
-        let ClientSpec::Named { name, .. } = client;
+        // What a program cannot say, it says when it is asked.
+        let ClientSpec::Named { name, .. } = client else { return None };
         // The default needs no row.
         let row = catalogue.client(name).filter(|row| !row.says(asked));
         row.map(|row| (name.clone(), row.models.to_vec()))

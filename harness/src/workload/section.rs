@@ -1,11 +1,9 @@
 //! Reading typed values out of the tree; each mistake says what was found and what was meant.
 //! It never knows a workload's keys.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use schism_facts::OptionRow;
 use schism_facts::foreign::excerpt;
 
 use super::error::{Mistake, meant};
@@ -123,22 +121,4 @@ pub(super) fn positive(node: &Node) -> Result<Duration, Mistake> {
         return Err(node.at.mistake(format!("{} is too short; at least 1ms", node.found())));
     }
     Ok(duration)
-}
-
-/// The options beside a `name`.
-pub(super) fn options(
-    name: &str,
-    entries: &[(Key, Node)],
-    rows: &[OptionRow],
-) -> Result<BTreeMap<String, String>, Mistake> {
-    let mut options = BTreeMap::new();
-    for (key, value) in entries.iter().filter(|(key, _)| key.text != "name") {
-        if rows.iter().all(|option| option.name != key.text) {
-            let known = rows.iter().map(|option| option.name).chain(["name"]);
-            let hint = meant(&key.text, known, "options");
-            return Err(key.at.mistake(format!("unknown option `{}` of {name}{hint}", key.text)));
-        }
-        options.insert(key.text.clone(), word(value)?.to_owned());
-    }
-    Ok(options)
 }

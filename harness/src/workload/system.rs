@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use schism_facts::Catalogue;
 
+use super::argv::{command, options};
 use super::builtin::Source;
 use super::error::{Mistake, meant};
-use super::section::{Section, duration, list, map, options, word};
+use super::section::{Section, duration, list, map, word};
 use super::system_file::{find, inline};
 use super::tree::{Key, Node, Tree};
 use super::{ClientSpec, SystemSpec, client};
@@ -109,32 +110,14 @@ pub(super) fn options_drawn(
     Ok(drawn)
 }
 
-fn own(node: &Node, command: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
+fn own(node: &Node, argv: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
     const PLACES: &[&str] =
         &["id", "peer", "client", "peers", "clients", "data", "trace", "delivered"];
     let section = Section::new("key", node, &["command", "client", "ready"])?;
-    let Tree::List(items) = &command.tree else {
-        return Err(command.at.mistake(format!(
-            "found {}; a command is a list: [\"./my-node\", ...]",
-            command.found()
-        )));
-    };
-    let mut argv = Vec::new();
-    for item in items {
-        let argument = word(item)?;
-        for name in placeholders(argument) {
-            if !PLACES.contains(&name) {
-                let hint = meant(name, PLACES.iter().copied(), "placeholders");
-                return Err(item.at.mistake(format!("unknown placeholder `{{{name}}}`{hint}")));
-            }
-        }
-        argv.push(argument.to_owned());
-    }
-    if argv.first().is_none_or(String::is_empty) {
-        return Err(command.at.mistake("the command is empty; write [\"./my-node\", ...]"));
-    }
+    let place = &argv.at;
+    let argv = command(argv, PLACES)?;
     if !argv.iter().any(|argument| argument.contains("{client}")) {
-        return Err(command.at.mistake(
+        return Err(place.mistake(
             "no argument contains `{client}`, so the node cannot learn where to serve clients",
         ));
     }
@@ -142,13 +125,4 @@ fn own(node: &Node, command: &Node, catalogue: &Catalogue) -> Result<SystemSpec,
     // A node that opens a socket needs milliseconds; this leaves room for slow languages.
     let ready = section.or("ready", Duration::from_secs(10), duration)?;
     Ok(SystemSpec::Command { command: argv, client, ready })
-}
-
-/// `{word}` parts of an argument; other braces are the argument's own.
-fn placeholders(argument: &str) -> impl Iterator<Item = &str> {
-    argument.split('{').skip(1).filter_map(|part| {
-        let (name, _) = part.split_once('}')?;
-        let is_word = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        is_word.then_some(name)
-    })
 }

@@ -248,6 +248,28 @@ fn a_client_has_a_name_and_options() {
 }
 
 #[test]
+fn a_client_may_be_a_program() {
+    let text = |client: &str| format!("system: {{command: [./n, '{{client}}'], client: {client}}}");
+    let read = workload(&text("{command: [python3, c.py, '{nodes}']}"));
+    let SystemSpec::Command { client: ClientSpec::Program { command }, .. } = &read.system else {
+        panic!("a program")
+    };
+    assert_eq!(command, &["python3", "c.py", "{nodes}"]);
+    assert_eq!(workload(&read.to_yaml()), read);
+    let check = |client: &str, told: &str| {
+        let error = from_text("w.yaml", &text(client), &Overrides::default(), &catalogue());
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("w.yaml:1:") && error.contains(told), "{client}: {error}");
+    };
+    check("{command: c.py}", "found `c.py`; a command is a list");
+    check("{command: []}", "the command is empty");
+    check("{command: [./c]}", "no argument contains `{nodes}`, so the program cannot learn where");
+    check("{command: [./c, '{node}']}", "unknown placeholder `{node}`; did you mean `nodes`?");
+    check("{command: [./c, '{nodes}'], ready: 3s}", "unknown key `ready`");
+    check("{command: [./c, '{nodes}'], name: lines}", "a `command` (a program), not both");
+}
+
+#[test]
 fn a_system_of_ones_own_is_a_command() {
     let text = "system: {command: [./node, '--id={id}', '{client}', '{\"a\":1}'], ready: 3s}\n";
     let read = workload(text);

@@ -93,6 +93,7 @@ fn system(spec: &SystemSpec) -> Value {
 fn client(spec: &ClientSpec) -> Value {
     match spec {
         ClientSpec::Named { name, options } => named(name, options),
+        ClientSpec::Program { command } => json!({ "command": command }),
     }
 }
 

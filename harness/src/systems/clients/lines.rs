@@ -28,7 +28,7 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
 };
 
 /// An answer stays under 1 MiB by contract; twice that is a node gone wrong, not a long answer.
-const LINE_BYTES_MAX: usize = 2 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 2 << 20;
 
 /// A name or a word that a node gives: longer ones would stand in every line of the history.
 const WORD_BYTES_MAX: usize = 256;
@@ -134,13 +134,7 @@ impl Client for LinesClient {
 
 impl Control for LinesClient {
     fn open(&mut self, node: NodeId) -> Local<'_, Result<Name, Refusal>> {
-        Box::pin(async move {
-            let said = self.ask_for::<Opened>(node, "open").await?;
-            match said.client {
-                name if name.len() <= WORD_BYTES_MAX => Ok(name.into()),
-                _ => Err(Refusal::unreadable("the name of the session is too long")),
-            }
-        })
+        Box::pin(async move { self.ask_for::<Opened>(node, "open").await?.session() })
     }
 
     fn status(&mut self, node: NodeId) -> Local<'_, Result<NodeStatus, Refusal>> {
@@ -235,14 +229,14 @@ impl Connection {
     }
 }
 
-fn begin(line: &mut Vec<u8>, id: u64, op: &str) {
+pub(super) fn begin(line: &mut Vec<u8>, id: u64, op: &str) {
     line.clear();
     line.extend_from_slice(format!("{{\"id\":{id},\"op\":").as_bytes());
     Value::from(op).to_json(line);
 }
 
 /// What the operation's row says that it asks.
-fn write_question(line: &mut Vec<u8>, model: &Model, asked: &Event) {
+pub(super) fn write_question(line: &mut Vec<u8>, model: &Model, asked: &Event) {
     let row = model.operation(&asked.f).expect("a run asks what its model has");
     for &field in row.asks {
         if field == Field::Level && !asked.has(field) {
@@ -267,19 +261,29 @@ struct Line<T> {
 }
 
 #[derive(Deserialize)]
-struct Opened {
+pub(super) struct Opened {
     client: String,
 }
 
+impl Opened {
+    /// The name of the session.
+    pub(super) fn session(self) -> Result<Name, Refusal> {
+        match self.client {
+            name if name.len() <= WORD_BYTES_MAX => Ok(name.into()),
+            _ => Err(Refusal::unreadable("the name of the session is too long")),
+        }
+    }
+}
+
 #[derive(Deserialize)]
-struct Promoted {
-    epoch: u64,
+pub(super) struct Promoted {
+    pub(super) epoch: u64,
 }
 
 /// What an answer says: the fields that histories know, and why there is no ok.
 #[derive(Default)]
-struct Body {
-    answered: Answered,
+pub(super) struct Body {
+    pub(super) answered: Answered,
     error: Option<Name>,
     leader: Option<Name>,
     detail: Option<Name>,
@@ -368,7 +372,7 @@ impl Visitor<'_> for AnyKey {
 }
 
 /// Which request a line answers (None: it does not say), and with what.
-fn parse<T: DeserializeOwned>(line: &[u8]) -> (Option<u64>, Result<T, Refusal>) {
+pub(super) fn parse<T: DeserializeOwned>(line: &[u8]) -> (Option<u64>, Result<T, Refusal>) {
     let wrong = |why| Err(Refusal::malformed(why));
     match serde_json::from_slice::<Line<T>>(line) {
         // A list of the same parts would do for serde.
@@ -410,7 +414,7 @@ fn refused(body: Body) -> Refusal {
 }
 
 /// Whatever of a status is there; a system need not know any of it.
-fn status(body: &serde_json::Value) -> NodeStatus {
+pub(super) fn status(body: &serde_json::Value) -> NodeStatus {
     let text = |key: &str| body.get(key).and_then(serde_json::Value::as_str);
     let number = |key: &str| body.get(key).and_then(serde_json::Value::as_u64);
     NodeStatus {

@@ -3,6 +3,7 @@
 //! world decides alike.
 
 pub mod lines;
+pub mod program;
 mod quote;
 mod values;
 
@@ -13,7 +14,8 @@ use std::rc::Rc;
 
 use schism_facts::ClientRow;
 use schism_verify::history::{Event, Field, Name, Type, Value};
-use schism_verify::models::{MALFORMED, Model, UNREADABLE};
+use schism_verify::models::{CLIENT_DIED, MALFORMED, Model, UNREADABLE};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::action::NodeId;
@@ -79,10 +81,25 @@ pub struct NodeStatus {
     pub delivered: Option<u64>,
 }
 
+/// A client program that runs. Dropped, it is ended with everything that came of it.
+pub trait Program {
+    /// What it reads.
+    fn input(&mut self) -> &mut (dyn AsyncWrite + Unpin);
+    /// What it writes.
+    fn output(&mut self) -> &mut (dyn AsyncRead + Unpin);
+    /// Its output has ended: ends the rest of it, and says how it went, and its last words.
+    fn last_words(self: Box<Self>) -> Local<'static, String>;
+}
+
 /// Opens connections to nodes. How, and through what, is the world's business.
 pub trait Dial {
     /// A new connection to the node's port for clients.
     fn dial(&self, node: NodeId) -> Local<'_, io::Result<TcpStream>>;
+    /// A new connection to another port of the node's.
+    fn dial_port(&self, node: NodeId, port: u16) -> Local<'_, io::Result<TcpStream>>;
+    /// Starts a program that is told where nodes are: `{nodes}` in its arguments. It begins at
+    /// once, whoever waits for it.
+    fn program(&self, argv: &[String]) -> Local<'static, io::Result<Box<dyn Program>>>;
     /// How many nodes there are: n1, n2, ...
     fn nodes(&self) -> u8;
     /// Whose host this is, as nodes name each other to their clients: 127.R.0.j is node j.
@@ -140,8 +157,20 @@ pub const DEFINITE: &[&str] = &[
 ];
 
 /// Errors of which nobody knows: those of the client protocol, and the client's own.
-pub const INDEFINITE: &[&str] =
-    &["leadership-lost", "shutting-down", "too-old", "timeout", "connection-lost", "unexplained"];
+pub const INDEFINITE: &[&str] = &[
+    "leadership-lost",
+    "shutting-down",
+    "too-old",
+    "timeout",
+    "connection-lost",
+    "unexplained",
+    CLIENT_DIED,
+    SERVER_ERROR,
+];
+
+/// How an error begins whose rest is what another system said, of which nobody knows what became of
+/// the operation.
+pub const SERVER_ERROR: &str = "server-error";
 
 impl Refusal {
     /// Nobody knows what became of it.
@@ -179,6 +208,12 @@ impl Refusal {
     /// Whether there was an answer, and it was outside of the protocol.
     pub fn is_out_of_contract(&self) -> bool {
         is_out_of_contract(&self.error)
+    }
+
+    /// Whether it is nothing that the node meant to say: an answer outside of the protocol, or the
+    /// end of the client's own program.
+    pub fn is_no_word_of_the_node(&self) -> bool {
+        self.is_out_of_contract() || self.error.starts_with(CLIENT_DIED)
     }
 
     /// In words: the error, and what the node said of it.

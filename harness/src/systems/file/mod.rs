@@ -13,6 +13,7 @@ use std::time::Duration;
 use schism_facts::{Acks, Reads};
 use schism_verify::models::Model;
 
+use super::clients::program::ProgramClient;
 use super::clients::{self, Making};
 use super::command::leader;
 use super::launch::{NodeFile, Program, Promotion, Ready, Step};
@@ -140,10 +141,18 @@ impl System for FileSystem {
             }
             value
         };
-        let ClientSpec::Named { name, options } = &self.file.client;
-        let options = options.iter().map(|(name, value)| (name.clone(), chosen(value))).collect();
-        let client = clients::named(name).expect("a workload's client is of the table");
-        (client.make)(Making { model, dial, options })
+        match &self.file.client {
+            ClientSpec::Named { name, options } => {
+                let chosen = |(name, value): (&String, &String)| (name.clone(), chosen(value));
+                let options = options.iter().map(chosen).collect();
+                let client = clients::named(name).expect("a workload's client is of the table");
+                (client.make)(Making { model, dial, options })
+            }
+            ClientSpec::Program { command } => {
+                let command = command.iter().map(chosen).collect();
+                Box::new(ProgramClient::new(model, dial, command))
+            }
+        }
     }
 
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {

@@ -249,7 +249,7 @@ impl SystemFile {
 
     /// The protocol of its clients, if nobody here speaks it.
     pub fn missing_client(&self, catalogue: &Catalogue) -> Option<&str> {
-        let ClientSpec::Named { name, .. } = &self.client;
+        let ClientSpec::Named { name, .. } = &self.client else { return None };
         (name != "lines" && catalogue.client(name).is_none()).then_some(name)
     }
 

@@ -7,9 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::action::{
-    Action, ClientId, Effect, Endpoint, Link, NodeId, Operator, Overlay, OverlayId, View,
-};
+use crate::action::{Action, ClientId, Effect, NodeId, Operator, Overlay, OverlayId, View};
 use crate::clock::{Clock, Local};
 use crate::limits::machine;
 use crate::systems::{Client, NodeStatus};
@@ -67,13 +65,13 @@ impl World for Processes {
     }
 
     fn client(&self, client: ClientId) -> Box<dyn Client> {
-        let from = Endpoint::Client(client);
-        let through_links = |&to: &NodeId| self.net.link(Link { from, to });
-        self.client_dialling(self.launches.keys().map(through_links).collect())
+        let made = self.made.borrow_mut().remove(&client);
+        made.unwrap_or_else(|| self.make_client(client))
     }
 
     fn direct(&self) -> Box<dyn Client> {
-        self.client_dialling(self.addresses())
+        self.controls.set(self.controls.get() + 1);
+        self.client_dialling(&format!("control{}", self.controls.get()), self.addresses())
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

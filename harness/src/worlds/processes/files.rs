@@ -66,10 +66,16 @@ pub(super) fn answer(directory: &Path, node: NodeId) -> PathBuf {
     folder(directory, node).join("leader.out")
 }
 
-/// Every file that nodes write to without being asked for one.
-pub(super) fn logs(directory: &Path, nodes: u8) -> Vec<PathBuf> {
+/// Where the things of a client program are: `c3`, or `control1` for one past every fault.
+pub(super) fn client(directory: &Path, name: &str) -> PathBuf {
+    directory.join("clients").join(name)
+}
+
+/// Every file that nodes and client programs write to without being asked for one.
+pub(super) fn logs(directory: &Path, nodes: u8, clients: u16) -> Vec<PathBuf> {
     let of = |n| [stdout(directory, n), stderr(directory, n), steps(directory, n)];
-    NodeId::all(nodes).flat_map(of).collect()
+    let own = |number| client(directory, &format!("c{number}")).join("stderr.log");
+    NodeId::all(nodes).flat_map(of).chain((0..clients).map(own)).collect()
 }
 
 /// Whom nodes run as, where that is not whoever starts them.

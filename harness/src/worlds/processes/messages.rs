@@ -18,6 +18,12 @@ pub(super) enum Order {
     End {
         keeper: i32,
     },
+    /// Starts a client program, which is no node.
+    Program(Program),
+    /// Ends every process of the client programs of this name.
+    EndProgram {
+        name: String,
+    },
     /// To every process of these nodes, as nearly at once as can be.
     Signal {
         nodes: Vec<NodeId>,
@@ -59,6 +65,19 @@ pub(super) struct User {
     pub(super) groups: Vec<u32>,
 }
 
+/// A client program: it is asked on its standard input, and answers on its standard output.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Program {
+    /// `c3`, and which of its lives it is: `c3.1`.
+    pub(super) name: String,
+    pub(super) argv: Vec<String>,
+    /// Named pipes, of which the harness holds the other ends.
+    pub(super) stdin: PathBuf,
+    pub(super) stdout: PathBuf,
+    /// Appended to.
+    pub(super) stderr: PathBuf,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum NodeSignal {
@@ -81,6 +100,12 @@ pub(super) enum Report {
     /// The process that was spawned has been reaped: `exit 1`, `signal 9`. `left`: processes that
     /// it started and that live on.
     Exited { node: NodeId, who: Who, pid: i32, how: String, left: u64 },
+    /// A client program runs. By its keeper, as are the next two.
+    Began { name: String, keeper: i32 },
+    /// A client program does not run, and why.
+    NotBegun { name: String, error: String },
+    /// The process of a client program has been reaped.
+    ProgramExited { name: String, how: String },
     /// So many processes are confirmed to be gone, stopped or told to go on; these are not.
     Signalled { processes: u64, unconfirmed: Vec<i32> },
     /// A keeper has nobody left to keep.

@@ -16,6 +16,7 @@ mod on_links;
 mod on_nodes;
 mod procfs;
 mod program;
+mod program_of_client;
 mod real_time;
 mod sockets;
 mod starting;
@@ -25,7 +26,7 @@ mod user;
 mod version;
 mod watch;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ use std::rc::Rc;
 use schism_facts::FrameRow;
 use tokio::sync::Mutex;
 
-use crate::action::{Effect, Endpoint, NodeId, OverlayId};
+use crate::action::{ClientId, Effect, Endpoint, Link, NodeId, OverlayId};
 use crate::limits::{self, Shortages, machine};
 use crate::proxy::{Proxy, RunNet, all_links};
 use crate::systems::{Client, Dial, Launch, Network};
@@ -47,6 +48,7 @@ use logs::Logs;
 use messages::{Spawn, Who};
 use nodes::Nodes;
 use program::Programs;
+use program_of_client::{Ends, Launcher};
 use starting::Starting;
 use user::Person;
 use watch::Watch;
@@ -93,7 +95,14 @@ pub struct ProcessesConfig {
 pub struct Processes {
     clock: RealTime,
     client: MakeClient,
-    nodes: Nodes,
+    nodes: Rc<Nodes>,
+    /// Where programs are told that are to be ended.
+    ends: Ends,
+    /// The workload's clients, as long as nobody has asked for them: made at the start, so that
+    /// their programs, where they have some, are up when they are asked.
+    made: RefCell<BTreeMap<ClientId, Box<dyn Client>>>,
+    /// How many clients past every fault there were.
+    controls: Cell<u32>,
     watch: Watch,
     proxy: Proxy,
     launches: BTreeMap<NodeId, Launch>,
@@ -167,12 +176,12 @@ impl Processes {
         files::prepare(&directory, &launches, &people).map_err(failed)?;
         let mut links = all_links(count, clients);
         links.retain(|link| network == Network::Pairs || matches!(link.from, Endpoint::Client(_)));
-        let nodes = Nodes::start(&guard, &directory)?;
+        let nodes = Rc::new(Nodes::start(&guard, &directory)?);
         limits::raise_descriptors();
         let shortages = Shortages::default();
         let proxy = Proxy::start(&net, &links, seed, frames, &shortages)
             .map_err(|error| WorldError(error.to_string()))?;
-        let logs = Logs(files::logs(&directory, count));
+        let logs = Logs(files::logs(&directory, count, clients));
         let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone(), logs.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
         let starting = Starting::new(&launches);
@@ -180,7 +189,10 @@ impl Processes {
         let world = Rc::new(Processes {
             clock,
             client,
+            ends: program_of_client::ends(&nodes),
             nodes,
+            made: RefCell::default(),
+            controls: Cell::new(0),
             watch,
             proxy,
             launches,
@@ -206,11 +218,24 @@ impl Processes {
             let _ = world.stop().await;
             return Err(error);
         }
+        let made = (0..clients).map(ClientId).map(|id| (id, world.make_client(id)));
+        *world.made.borrow_mut() = made.collect();
         Ok(world)
     }
 
-    fn client_dialling(&self, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
-        (self.client)(Rc::new(Addresses::noting(nodes, self.shortages.clone())))
+    fn make_client(&self, client: ClientId) -> Box<dyn Client> {
+        let from = Endpoint::Client(client);
+        let through_links = |&to: &NodeId| self.net.link(Link { from, to });
+        let nodes = self.launches.keys().map(through_links).collect();
+        self.client_dialling(&format!("c{}", client.0), nodes)
+    }
+
+    /// The client of this name, which dials nodes there.
+    fn client_dialling(&self, name: &str, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
+        let folder = files::client(&self.directory, name);
+        let programs = Launcher::new(&self.nodes, &self.ends, name, folder);
+        let dial = Addresses::noting(nodes, self.shortages.clone()).launching(Rc::new(programs));
+        (self.client)(Rc::new(dial))
     }
 
     /// Starts those processes of a node that do not run.

@@ -2,7 +2,7 @@
 //! It never decides what should run: the overlays do.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::alarm::Alarm;
 use super::aside::aside;
 use super::held::Held;
-use super::messages::{Named, NodeSignal, Order, Orphans, Report, Spawn, Who};
+use super::messages::{Named, NodeSignal, Order, Orphans, Program, Report, Spawn, Who};
 use super::procfs::{self, Process};
 use super::sweep;
 use crate::action::NodeId;
@@ -39,6 +39,8 @@ pub(super) struct Lives {
     pub(super) pids: BTreeMap<(NodeId, u8), i32>,
     /// Whose descendants belong to which node.
     pub(super) keepers: BTreeMap<i32, NodeId>,
+    /// The keepers of client programs.
+    pub(super) programs: BTreeSet<i32>,
     /// Who is above the keepers, and how to call it.
     pub(super) chain: BTreeMap<i32, &'static str>,
 }
@@ -194,6 +196,35 @@ impl Nodes {
         self.answer(|report| matches!(report, Report::Signalled { .. })).await.map(drop)
     }
 
+    /// Starts a client program; why it did not start.
+    pub(super) async fn begin(&self, program: Program) -> Result<(), WorldError> {
+        let (name, path) =
+            (program.name.clone(), program.argv.first().cloned().unwrap_or_default());
+        self.send(&Order::Program(program)).await?;
+        let answer = self.answer(|report| {
+            matches!(report, Report::Began { name: of, .. } | Report::NotBegun { name: of, .. } if *of == name)
+        });
+        match answer.await? {
+            Report::NotBegun { error, .. } => Err(WorldError(format!("`{path}`: {error}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a client program, wherever it is.
+    pub(super) async fn end_program(&self, name: String) {
+        // If the world has been stopped, it has ended.
+        let _ = self.send(&Order::EndProgram { name }).await;
+    }
+
+    /// How the process of this client program ended.
+    pub(super) async fn program_end(&self, name: &str) -> Result<String, WorldError> {
+        let is_end = |report: &Report| matches!(report, Report::ProgramExited { name: of, .. } if of == name);
+        match self.answer(is_end).await? {
+            Report::ProgramExited { how, .. } => Ok(how),
+            _ => unreachable!("it was asked for"),
+        }
+    }
+
     /// Kills every process of these nodes: how many are confirmed to be gone.
     pub(super) async fn kill(&self, nodes: &[NodeId]) -> Result<u64, WorldError> {
         {
@@ -277,7 +308,8 @@ impl Nodes {
         }
         let lives = self.lives.lock().expect("no panic while looking");
         let ours = |one: &Named| {
-            lives.chain.contains_key(&one.pid) || lives.keepers.contains_key(&one.pid)
+            let keeps = lives.keepers.contains_key(&one.pid) || lives.programs.contains(&one.pid);
+            keeps || lives.chain.contains_key(&one.pid)
         };
         below.killed.retain(|one| !ours(one));
         below.left.retain(|one| sweep::lives(one.pid));
@@ -420,7 +452,14 @@ impl Listener {
                 lives.keepers.insert(keeper, node);
                 table.answers.push(Report::Spawned { node, who, pid, keeper });
             }
-            Report::Kept { keeper } => drop(lives.keepers.remove(&keeper)),
+            Report::Kept { keeper } => {
+                lives.keepers.remove(&keeper);
+                lives.programs.remove(&keeper);
+            }
+            Report::Began { name, keeper } => {
+                lives.programs.insert(keeper);
+                table.answers.push(Report::Began { name, keeper });
+            }
             Report::Orphans(orphans) => {
                 if let Some(gone) = &orphans.gone
                     && !table.ending

@@ -35,8 +35,9 @@ pub(super) fn below(root: i32) -> Swept {
 /// Kills what a run left whose processes descend from nobody any more.
 pub(super) fn of_run(directory: &Path, watcher: Process) -> Swept {
     // Paths of processes are as the kernel has them.
-    let nodes = fs::canonicalize(directory).unwrap_or_else(|_| directory.into()).join("nodes");
-    end(|table| strays(table, &nodes, watcher))
+    let run = fs::canonicalize(directory).unwrap_or_else(|_| directory.into());
+    let homes = [run.join("nodes"), run.join("clients")];
+    end(|table| strays(table, &homes, watcher))
 }
 
 /// Cleans up after runs below `out` that were killed with all who held their nodes. What it did, in
@@ -78,10 +79,11 @@ impl Swept {
 }
 
 /// Processes that a run left, and what is below them: of this user, begun after its watcher, at
-/// home below the nodes' folder, and of a session that nobody leads any more. A person who looks at
-/// the run from a shell of his own is none of them. Nor are we, who read the run's files, or who
-/// started us: what comes of a watcher is in its session or in a newer one, never in ours.
-fn strays(table: &Table, nodes: &Path, watcher: Process) -> Vec<Process> {
+/// home below the folder of nodes or clients, and of a session that nobody leads any more. A person
+/// who looks at the run from a shell of his own is none of them. Nor are we, who read the run's
+/// files, or who started us: what comes of a watcher is in its session or in a newer one, never in
+/// ours.
+fn strays(table: &Table, homes: &[PathBuf], watcher: Process) -> Vec<Process> {
     let (own, user) = (getpid().as_raw(), geteuid().as_raw());
     let (own_session, above) = (procfs::session(own), table.above(own));
     let is_ours = |one: &Process| {
@@ -92,7 +94,8 @@ fn strays(table: &Table, nodes: &Path, watcher: Process) -> Vec<Process> {
         let session = procfs::session(one.pid);
         session.is_some() && session != own_session && !above.contains(&one.pid)
     };
-    let at_home = |one: &Process| places(one.pid).any(|place| place.starts_with(nodes));
+    let is_home = |place: PathBuf| homes.iter().any(|home| place.starts_with(home));
+    let at_home = |one: &Process| places(one.pid).any(is_home);
     let living = table.living().filter(is_ours).filter(is_left);
     let mut found: Vec<Process> = living.filter(at_home).collect();
     let led = |one: &Process| {

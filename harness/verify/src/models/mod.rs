@@ -20,7 +20,9 @@ pub mod set;
 pub mod spec;
 
 pub use recognise::Unrecognised;
-pub use row::{Ending, MALFORMED, Model, NO_ANSWER, Operation, Proves, UNREADABLE};
+pub use row::{
+    CLIENT_DIED, Ending, MALFORMED, Model, NO_ANSWER, Operation, Proves, UNREADABLE, is_no_answer,
+};
 
 use crate::history::History;
 use consensus::Consensus;

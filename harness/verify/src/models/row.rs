@@ -61,6 +61,14 @@ pub const UNREADABLE: &str = "unreadable-answer";
 /// connection broke, the time was over. Every other error is an answer.
 pub const NO_ANSWER: [&str; 3] = ["unreachable", "connection-lost", "timeout"];
 
+/// How an error begins by which a client program says nothing of the node either: it ended.
+pub const CLIENT_DIED: &str = "client-died";
+
+/// Whether an operation that was no ok got no answer of its node.
+pub fn is_no_answer(error: &str) -> bool {
+    NO_ANSWER.contains(&error) || error.starts_with(CLIENT_DIED)
+}
+
 /// What the ok of an operation says of progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proves {

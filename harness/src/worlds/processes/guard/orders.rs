@@ -16,7 +16,7 @@ use super::chain::{END_MAX, END_PAUSE, Ended, end_all, join, reap, report, take}
 use super::keeper;
 use super::spawn::fork;
 use crate::action::NodeId;
-use crate::worlds::processes::messages::{NodeSignal, Order, Report, Spawn};
+use crate::worlds::processes::messages::{NodeSignal, Order, Program, Report, Spawn};
 use crate::worlds::processes::procfs::{self, Process, Table, Threads};
 
 /// A stopped process is stopped as soon as it leaves the kernel; this is for a disk that is slow.
@@ -31,7 +31,8 @@ const VFORK_PATIENCE: Duration = Duration::from_millis(100);
 pub(super) fn serve(watcher: Pid) -> bool {
     let served = join(c"schism-guard").and_then(|signals| {
         report(&Report::Guard { pid: getpid().as_raw() });
-        Guard { watcher, keepers: BTreeMap::new(), signals }.serve()
+        let (keepers, programs) = (BTreeMap::new(), BTreeMap::new());
+        Guard { watcher, keepers, programs, signals }.serve()
     });
     served.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "schism guard: {error}");
@@ -43,6 +44,8 @@ struct Guard {
     watcher: Pid,
     /// All that have not been reaped.
     keepers: BTreeMap<i32, NodeId>,
+    /// The keepers of client programs, by what these are called.
+    programs: BTreeMap<i32, String>,
     signals: SignalFd,
 }
 
@@ -96,6 +99,8 @@ impl Guard {
                 let (processes, unconfirmed) = self.kill(own.into_iter().collect());
                 report(&Report::Signalled { processes, unconfirmed });
             }
+            Ok(Order::Program(program)) => self.begin(&program),
+            Ok(Order::EndProgram { name }) => self.end_program(&name),
             Ok(Order::Signal { nodes, signal }) => {
                 let (processes, unconfirmed) = match signal {
                     NodeSignal::Kill => self.kill(self.keepers(&nodes)),
@@ -115,6 +120,31 @@ impl Guard {
         match fork(|guard| keeper::keep(spawn, guard)) {
             Ok(keeper) => drop(self.keepers.insert(keeper.as_raw(), node)),
             Err(error) => report(&Report::Failed { node, error: error.to_string() }),
+        }
+    }
+
+    fn begin(&mut self, program: &Program) {
+        let name = program.name.clone();
+        match fork(|guard| keeper::keep_program(program, guard)) {
+            Ok(keeper) => drop(self.programs.insert(keeper.as_raw(), name)),
+            Err(error) => report(&Report::NotBegun { name, error: error.to_string() }),
+        }
+    }
+
+    /// Kills what there is of a client program. Its keeper ends with the last of it.
+    fn end_program(&mut self, name: &str) {
+        let keepers = self.programs.iter().filter(|program| program.1 == name);
+        let keepers: Vec<i32> = keepers.map(|program| *program.0).collect();
+        let start = Instant::now();
+        while keepers.iter().any(|keeper| self.programs.contains_key(keeper))
+            && start.elapsed() < END_MAX
+        {
+            let table = Table::now();
+            for process in keepers.iter().flat_map(|keeper| table.below(*keeper)) {
+                let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+            }
+            self.reap();
+            std::thread::sleep(END_PAUSE);
         }
     }
 
@@ -201,7 +231,7 @@ impl Guard {
         let mut ended = Ended::default();
         loop {
             let table = Table::now();
-            let strays = table.children(own).filter(|one| !self.keepers.contains_key(&one.pid));
+            let strays = table.children(own).filter(|one| !self.keeps(one.pid));
             let strays: Vec<Process> =
                 strays.flat_map(|one| [vec![one], table.below(one.pid)].concat()).collect();
             if strays.is_empty() {
@@ -218,15 +248,21 @@ impl Guard {
         report(&Report::Orphans(ended.orphans(Some(lost.join(" and ")))));
     }
 
+    /// Whether this process is a keeper.
+    fn keeps(&self, pid: i32) -> bool {
+        self.keepers.contains_key(&pid) || self.programs.contains_key(&pid)
+    }
+
     /// Those that did not end by themselves, in words.
     fn take_leave(&mut self) -> Vec<String> {
         let mut lost = Vec::new();
         reap(|pid, how| {
-            let Some(node) = self.keepers.remove(&pid.as_raw()) else { return };
+            let node = self.keepers.remove(&pid.as_raw()).map(|node| node.to_string());
+            let Some(whom) = node.or_else(|| self.programs.remove(&pid.as_raw())) else { return };
             if how == "exit 0" {
                 report(&Report::Kept { keeper: pid.as_raw() });
             } else {
-                lost.push(format!("the keeper of {node} (process {pid}) is gone ({how})"));
+                lost.push(format!("the keeper of {whom} (process {pid}) is gone ({how})"));
             }
         });
         lost
@@ -238,7 +274,7 @@ impl Guard {
         if gone.is_some() {
             report(&Report::Orphans(Ended::default().orphans(gone.clone())));
         }
-        let ended = end_all(|pid| self.keepers.contains_key(&pid));
+        let ended = end_all(|pid| self.keeps(pid));
         let nothing_is_left = ended.nothing_is_left();
         if gone.is_some() || !nothing_is_left {
             report(&Report::Orphans(ended.orphans(gone)));

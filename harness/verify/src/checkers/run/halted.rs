@@ -3,7 +3,7 @@
 
 use crate::history::nemesis::{Said, Strike};
 use crate::history::{Event, History, Operation, Type};
-use crate::models::NO_ANSWER;
+use crate::models::is_no_answer;
 
 /// Each strike whose target answered while it held, in a sentence. What was asked before it held
 /// may have been answered before it too, and come late.
@@ -56,7 +56,7 @@ impl<'a> Halt<'a> {
         let ret = history.ret(op)?;
         let node = ret.node.as_deref()?;
         let answered =
-            ret.kind == Type::Ok || ret.error().is_some_and(|error| !NO_ANSWER.contains(&error));
+            ret.kind == Type::Ok || ret.error().is_some_and(|error| !is_no_answer(error));
         let hit = self.targets.iter().any(|target| target == node);
         (answered && hit && ret.time()? < self.to_ns).then_some(ret)
     }
@@ -65,6 +65,7 @@ impl<'a> Halt<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::NO_ANSWER;
 
     /// What is found where n1 is down from 100 to 200, but for what is asked and answered here, at
     /// these times.

@@ -12,7 +12,7 @@ use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::{Evidence, Settings};
 use crate::history::nemesis::Said;
 use crate::history::{Event, History, Type};
-use crate::models::NO_ANSWER;
+use crate::models::is_no_answer;
 use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
@@ -78,7 +78,7 @@ fn timeouts(history: &History, span: Span) -> Vec<Odd<'_>> {
     for op in history.operations() {
         let (invoke, Some(ret)) = (history.invoke(op), history.ret(op)) else { continue };
         let (Some(asked), Some(returned)) = (invoke.time(), ret.time()) else { continue };
-        let lost = ret.kind != Type::Ok && ret.error().is_some_and(|why| NO_ANSWER.contains(&why));
+        let lost = ret.kind != Type::Ok && ret.error().is_some_and(is_no_answer);
         if lost && span.from <= asked && returned <= span.to {
             let node = ret.node.as_deref().unwrap_or("a node");
             let why = ret.error().unwrap_or_default();
