@@ -2,9 +2,18 @@
 //! given; what decides between ok, fail and info is here, and pure, so that every client in every
 //! world decides alike.
 
+mod base64;
+mod etcd;
+#[cfg(test)]
+#[path = "tests/fake.rs"]
+mod fake;
+mod http;
+mod http1;
 pub mod lines;
 pub mod program;
 mod quote;
+mod redis;
+mod tcp;
 mod values;
 
 use std::collections::BTreeMap;
@@ -43,7 +52,7 @@ pub struct Making {
 }
 
 /// Every client protocol, in the order of `schism list clients`.
-pub static CLIENTS: &[ClientProtocol] = &[lines::CLIENT];
+pub static CLIENTS: &[ClientProtocol] = &[lines::CLIENT, etcd::CLIENT, redis::CLIENT, http::CLIENT];
 
 /// The client protocol of this name.
 pub fn named(name: &str) -> Option<&'static ClientProtocol> {
