@@ -10,6 +10,7 @@ mod fake;
 mod http;
 mod http1;
 pub mod lines;
+mod postgres;
 pub mod program;
 mod quote;
 mod redis;
@@ -52,7 +53,8 @@ pub struct Making {
 }
 
 /// Every client protocol, in the order of `schism list clients`.
-pub static CLIENTS: &[ClientProtocol] = &[lines::CLIENT, etcd::CLIENT, redis::CLIENT, http::CLIENT];
+pub static CLIENTS: &[ClientProtocol] =
+    &[lines::CLIENT, etcd::CLIENT, redis::CLIENT, postgres::CLIENT, http::CLIENT];
 
 /// The client protocol of this name.
 pub fn named(name: &str) -> Option<&'static ClientProtocol> {
