@@ -89,6 +89,22 @@ fn is_root() -> bool {
 }
 
 #[test]
+fn an_operator_fences_promotes_and_tells_the_others() {
+    let promote = "promote:\n  fence: crash\n  command: [sh, -c, \"echo lead >>starts\"]\n  others: \
+                   [[sh, -c, \"echo follow {leader} at {leader.ip} >>starts\"]]\nprogress: first-node";
+    let file = FILE.replace("progress: first-node", promote);
+    let faults = "duration: 4s\nfaults:\n  - promote: {to: n2, at: 1s}\n";
+    let Some(bench) = bench(&file, faults) else { return };
+    let done = bench.schism(&["run", "w.yaml", "--json"]).exits(0);
+    let fault = &json(&done.stdout)["faults"][0];
+    assert_eq!((&fault["fault"], &fault["effective"]), (&"promote".into(), &1.into()), "{fault}");
+    assert_eq!(data(&bench, "n2", "starts"), "start\nlead\n");
+    assert!(data(&bench, "n3", "starts").starts_with("start\nfollow n2 at 127."));
+    let fenced = data(&bench, "n1", "starts");
+    assert!(fenced.starts_with("start\nrejoin n2 at 127."), "killed, and back behind n2: {fenced}");
+}
+
+#[test]
 fn a_process_of_several_that_dies_is_told_by_its_name() {
     let script = "import time, sys; time.sleep(2.5); sys.exit(3)";
     let dying = format!("command: [/usr/bin/python3, -c, \"{script}\"]");

@@ -154,32 +154,48 @@ impl Nemesis {
 
 /// Asks a node to lead and records its answer, while everything else goes on.
 async fn promote(context: &Context, node: NodeId, fault: &str, overlay: OverlayId, strike: u64) {
-    let mut client = context.world.direct();
-    let deadline = context.clock.now() + nanos(PROMOTE_MAX);
-    let answer = within(&*context.clock, deadline, client.promote(node)).await;
-    let (effect, answer) = match answer {
-        Some(Ok(epoch)) => {
+    let (effect, answer) = match ask_to_lead(context, node).await {
+        Ok(Some(epoch)) => {
             (Effect::from([(PROMOTED, 1), (EPOCH, epoch)]), format!("{node} leads epoch {epoch}"))
         }
-        Some(Err(refusal)) => (Effect::default(), refusal.why()),
-        None => (Effect::default(), "timeout".to_string()),
+        Ok(None) => (Effect::from([(PROMOTED, 1)]), format!("{node} was told to lead")),
+        Err(why) => (Effect::default(), why),
     };
     let heal = Heal { answer: Some(answer), ..heal_of(overlay, strike, effect) };
     context.remark(Remark::Fault(fault.to_owned(), remark::Strike::Heal(heal)));
+}
+
+/// Makes a node lead, by commands where the system has some, and else by asking it: its epoch, if
+/// it says one.
+async fn ask_to_lead(context: &Context, node: NodeId) -> Result<Option<u64>, String> {
+    if let Some(work) = context.world.promote(node) {
+        return work.await.map(|()| None);
+    }
+    let mut client = context.world.direct();
+    let deadline = context.clock.now() + nanos(PROMOTE_MAX);
+    match within(&*context.clock, deadline, client.promote(node)).await {
+        Some(Ok(epoch)) => Ok(Some(epoch)),
+        Some(Err(refusal)) => Err(refusal.why()),
+        None => Err("timeout".to_string()),
+    }
 }
 
 /// The operator's last word: where everything is healed and nobody leads, he promotes nodes in turn
 /// until one does. Whether progress may be demanded then.
 pub async fn promote_someone(context: &Context) -> bool {
     let deadline = context.clock.now() + nanos(PROMOTE_MAX);
-    let mut client = context.world.direct();
     for node in (0..context.nodes).cycle().map(|number| NodeId(number + 1)) {
         if context.note_progress(false) || context.clock.now() >= deadline {
             break;
         }
-        let answer = within(&*context.clock, deadline, client.promote(node)).await;
-        if let Some(Ok(epoch)) = answer {
-            context.remark(Remark::Operator { node, epoch });
+        let asked = ask_to_lead(context, node);
+        if let Some(Ok(epoch)) = within(&*context.clock, deadline, asked).await {
+            context.remark(Remark::Operator { node, epoch: epoch.unwrap_or(0) });
+            // Whoever was told by commands must not find another told before it is seen to lead.
+            while epoch.is_none() && !context.note_progress(false) && context.clock.now() < deadline
+            {
+                context.clock.sleep(LAST_WORD_EVERY).await;
+            }
         }
         // A restarted node needs a moment, and so does the look at the statuses.
         context.clock.sleep(LAST_WORD_EVERY).await;

@@ -81,6 +81,12 @@ pub trait World {
     fn named_leader(&self, _: NodeId) -> Local<'_, Option<NodeStatus>> {
         Box::pin(ready(None))
     }
+    /// Makes a node lead, where that is done by commands: whoever led is killed before, if the
+    /// system says so, and comes back after. None: a client has to ask the node. An error: why it
+    /// does not lead.
+    fn promote(&self, _: NodeId) -> Option<Local<'_, Result<(), String>>> {
+        None
+    }
     /// Hears who leads: a node that comes back joins it.
     fn note_leader(&self, _: Option<NodeId>) {}
     /// Ends every node and says what would not end.

@@ -58,6 +58,8 @@ pub(super) fn settled(node: &Node, folder: Option<&Path>) -> Result<Node, Mistak
         let value = match &*key.text {
             "program" => programs(value, folder),
             "programs" => each(value, |value| Ok(programs(value, folder)))?,
+            // It stands where this program does, so that its arguments are paths of the file's too.
+            "client" => all_here(value, folder),
             _ => inside(value, &key.text, folder)?,
         };
         settled.push((key.clone(), value));
@@ -101,6 +103,20 @@ fn inside(node: &Node, key: &str, folder: Option<&Path>) -> Result<Node, Mistake
         }
         _ => Ok(node.clone()),
     }
+}
+
+/// Every path that begins with a dot, wherever it stands in a list.
+fn all_here(node: &Node, folder: Option<&Path>) -> Node {
+    let tree = match &node.tree {
+        Tree::Map(entries) => {
+            let here = |(key, value): &(Key, Node)| (key.clone(), all_here(value, folder));
+            Tree::Map(entries.iter().map(here).collect())
+        }
+        Tree::List(items) => Tree::List(items.iter().map(|item| all_here(item, folder)).collect()),
+        Tree::Scalar { text, .. } if is_here(text) => return absolute(node, text, folder),
+        other => other.clone(),
+    };
+    Node { at: node.at.clone(), tree }
 }
 
 fn is_here(text: &str) -> bool {
@@ -195,7 +211,7 @@ mod tests {
     fn paths_are_those_of_the_files_folder_and_templates_stand_in_it() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("conf"), "port {port:peer}\n").unwrap();
-        let text = "program: [db, ./db, /usr/*/db]\nnode:\n  command: [./run, ./x]\n  \
+        let text = "program: [db, ./db, /usr/*/db]\nclient: {command: [py, ./c.py]}\nnode:\n  command: [./run, ./x]\n  \
                     files: {c: {from: conf, mode: \"0400\"}}\n";
         let settled = json(&settled(&tree(text), Some(folder.path())).unwrap());
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -205,6 +221,7 @@ mod tests {
         assert_eq!(settled["node"]["command"][0], *at("run"));
         assert_eq!(settled["node"]["command"][1], "./x", "an argument is the program's business");
         assert_eq!(settled["node"]["files"]["c"]["text"], "port {port:peer}\n");
+        assert_eq!(settled["client"]["command"][1], *at("c.py"));
         let missing = settled_error("{node: {files: {c: {from: nothing}}}}", folder.path());
         assert!(missing.contains("nothing is not there"), "{missing}");
     }

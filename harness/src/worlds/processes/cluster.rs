@@ -162,6 +162,13 @@ impl World for Processes {
         Box::pin(self.asked_leader(node))
     }
 
+    fn promote(&self, node: NodeId) -> Option<Local<'_, Result<(), String>>> {
+        let promotion = self.launches.get(&node)?.promotion.as_ref()?;
+        Some(Box::pin(async move {
+            self.promote_by_hand(node, promotion).await.map_err(|error| error.to_string())
+        }))
+    }
+
     fn note_leader(&self, leader: Option<NodeId>) {
         self.starting.led_by(leader);
     }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::Processes;
 use crate::action::{NodeId, NodeShape};
-use crate::systems::{Launch, Step};
+use crate::systems::{Launch, Promotion, Step};
 use crate::worlds::WorldError;
 
 /// Between two tries of what lets a node come back: whom it joins may be about to come back too.
@@ -153,6 +153,37 @@ impl Processes {
         {
             self.shortages.add(error.to_string());
         }
+    }
+
+    /// What an operator does: nobody else may lead, the node is told to, and the others to follow.
+    pub(super) async fn promote_by_hand(
+        &self,
+        node: NodeId,
+        promotion: &Promotion,
+    ) -> Result<(), WorldError> {
+        let before = self.starting.leader.get().filter(|before| *before != node);
+        let fenced = before.filter(|before| promotion.fence && self.is_up(*before));
+        if let Some(before) = fenced {
+            let _changing = self.changing.lock().await;
+            self.starting.turn(before);
+            self.nodes.kill(&[before]).await?;
+        }
+        let led = self.must(node, &promotion.command).await;
+        if led.is_ok() {
+            self.starting.led_by(Some(node));
+            for (&other, launch) in &self.launches {
+                let steps = launch.promotion.iter().filter_map(|own| own.others.get(&node));
+                for step in steps.flatten().filter(|_| other != node && self.is_up(other)) {
+                    // One that cannot be told follows nobody; its steps.log says why.
+                    let _ = self.step(other, step).await?;
+                }
+            }
+        }
+        if let Some(before) = fenced {
+            let _changing = self.changing.lock().await;
+            self.start_again(before).await?;
+        }
+        led
     }
 
     pub(super) fn shape(&self, node: NodeId) -> NodeShape {
