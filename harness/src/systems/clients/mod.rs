@@ -10,6 +10,7 @@ mod fake;
 mod http;
 mod http1;
 pub mod lines;
+mod nats;
 mod postgres;
 pub mod program;
 mod quote;
@@ -54,7 +55,7 @@ pub struct Making {
 
 /// Every client protocol, in the order of `schism list clients`.
 pub static CLIENTS: &[ClientProtocol] =
-    &[lines::CLIENT, etcd::CLIENT, redis::CLIENT, postgres::CLIENT, http::CLIENT];
+    &[lines::CLIENT, etcd::CLIENT, redis::CLIENT, postgres::CLIENT, nats::CLIENT, http::CLIENT];
 
 /// The client protocol of this name.
 pub fn named(name: &str) -> Option<&'static ClientProtocol> {
@@ -221,10 +222,11 @@ impl Refusal {
         is_out_of_contract(&self.error)
     }
 
-    /// Whether it is nothing that the node meant to say: an answer outside of the protocol, or the
-    /// end of the client's own program.
+    /// Whether it does not show a node that is ready to be asked: an answer outside of the protocol,
+    /// the end of the client's own program, an error of another system's server.
     pub fn is_no_word_of_the_node(&self) -> bool {
-        self.is_out_of_contract() || self.error.starts_with(CLIENT_DIED)
+        let begins = |word| self.error.starts_with(word);
+        self.is_out_of_contract() || begins(CLIENT_DIED) || begins(SERVER_ERROR)
     }
 
     /// In words: the error, and what the node said of it.

@@ -3,13 +3,13 @@
 //! Redis runs as one step.
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use schism_facts::{ClientRow, OptionRow};
 use schism_verify::history::{Event, Field, Value};
 
 use super::tcp::{
-    ANSWER_BYTES_MAX, KEY, Speaker, Speech, Stream, json, key, not_spoken, pair, stored, value,
+    ANSWER_BYTES_MAX, KEY, Speaker, Speech, Stream, json, key, not_spoken, pair, stored, token,
+    value,
 };
 use super::{Answered, ClientProtocol, Dial, NodeStatus, Refusal, SERVER_ERROR};
 use crate::action::NodeId;
@@ -42,7 +42,7 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
             sentinel: chosen("sentinel").filter(|name| !name.is_empty()),
             sentinel_port: number("sentinel-port", 26_379),
             lease_ms: u64::from(number("lease", 60)) * 1_000,
-            token: Token::default(),
+            token: None,
         };
         Box::new(Speaker::new(making.model, making.dial, redis))
     },
@@ -78,12 +78,9 @@ struct Redis {
     sentinel: Option<String>,
     sentinel_port: u16,
     lease_ms: u64,
-    token: Token,
+    /// What it wrote into a lock last, so that it releases only its own.
+    token: Option<String>,
 }
-
-/// What a client writes into a lock, so that it releases only its own.
-#[derive(Default)]
-struct Token(Option<String>);
 
 /// What a server replies.
 #[derive(Clone, PartialEq, Debug)]
@@ -169,10 +166,10 @@ impl Redis {
             }
             ("log", "tail") => words(&["LLEN", &key]),
             ("mutex", "acquire") => {
-                let token = self.token.fresh();
+                let token = self.token.insert(token());
                 words(&["SET", &key, token, "NX", "PX", &self.lease_ms.to_string()])
             }
-            ("mutex", "release") => match &self.token.0 {
+            ("mutex", "release") => match &self.token {
                 Some(token) => script(RELEASE, vec![token.clone()]),
                 None => return Err(Refusal::certain("not-held")),
             },
@@ -202,15 +199,6 @@ impl Redis {
         let leader = field("ip").and_then(|ip| self.dial.node_at(ip.parse().ok()?));
         let epoch = field("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
         Ok((leader, epoch))
-    }
-}
-
-impl Token {
-    /// One that nobody else writes.
-    fn fresh(&mut self) -> &str {
-        static TAKEN: AtomicU64 = AtomicU64::new(0);
-        let number = TAKEN.fetch_add(1, Ordering::Relaxed);
-        self.0.insert(format!("{}-{number}", std::process::id()))
     }
 }
 

@@ -3,14 +3,15 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use schism_verify::history::{Event, Name, Value};
-use schism_verify::models::Model;
+use schism_verify::models::{Model, is_no_answer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::values::Wire;
-use super::{Answered, Client, Completion, Control, Dial, NodeStatus, Refusal};
+use super::{Answered, Client, Completion, Control, Dial, NodeStatus, Refusal, SERVER_ERROR};
 use crate::action::NodeId;
 use crate::clock::Local;
 
@@ -175,6 +176,13 @@ impl<S: Speech> Speaker<S> {
         }
     }
 
+    async fn status_of(&mut self, node: NodeId) -> Result<NodeStatus, Refusal> {
+        let mut stream = self.connection(node).await?;
+        let said = self.speech.status(&mut stream, node).await;
+        self.put_back(node, stream, &said);
+        said
+    }
+
     async fn invoke_on(&mut self, node: NodeId, asked: &Event, local: bool) -> Completion {
         let said = match self.connection(node).await {
             Ok(mut stream) => {
@@ -200,12 +208,7 @@ impl<S: Speech> Control for Speaker<S> {
     }
 
     fn status(&mut self, node: NodeId) -> Local<'_, Result<NodeStatus, Refusal>> {
-        Box::pin(async move {
-            let mut stream = self.connection(node).await?;
-            let said = self.speech.status(&mut stream, node).await;
-            self.put_back(node, stream, &said);
-            said
-        })
+        Box::pin(async move { self.status_of(node).await.map_err(not_ready) })
     }
 
     fn promote(&mut self, _: NodeId) -> Local<'_, Result<u64, Refusal>> {
@@ -217,10 +220,25 @@ impl<S: Speech> Control for Speaker<S> {
     }
 }
 
+/// A server that answers with an error is not ready: it may be starting.
+fn not_ready(refusal: Refusal) -> Refusal {
+    if is_no_answer(&refusal.error) || refusal.is_no_word_of_the_node() {
+        return refusal;
+    }
+    Refusal::unknown(format!("{SERVER_ERROR}: {}", refusal.why()))
+}
+
 /// What this protocol has no word for is not asked.
 pub(super) fn not_spoken(name: &str, what: &str) -> Refusal {
     let detail = Some(format!("the client {name} knows no {what}").into());
     Refusal { detail, ..Refusal::certain("refused") }
+}
+
+/// A word that no other client has.
+pub(super) fn token() -> String {
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    let number = TAKEN.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{number}", std::process::id())
 }
 
 /// The key as text: a string is itself.
