@@ -17,6 +17,7 @@ mod quote;
 mod redis;
 mod tcp;
 mod values;
+mod zookeeper;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -54,8 +55,15 @@ pub struct Making {
 }
 
 /// Every client protocol, in the order of `schism list clients`.
-pub static CLIENTS: &[ClientProtocol] =
-    &[lines::CLIENT, etcd::CLIENT, redis::CLIENT, postgres::CLIENT, nats::CLIENT, http::CLIENT];
+pub static CLIENTS: &[ClientProtocol] = &[
+    lines::CLIENT,
+    etcd::CLIENT,
+    redis::CLIENT,
+    postgres::CLIENT,
+    nats::CLIENT,
+    zookeeper::CLIENT,
+    http::CLIENT,
+];
 
 /// The client protocol of this name.
 pub fn named(name: &str) -> Option<&'static ClientProtocol> {

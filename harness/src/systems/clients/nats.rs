@@ -252,9 +252,11 @@ impl Nats {
         let mut replies: Vec<Option<Reply>> = (0..count).map(|_| None).collect();
         while replies.iter().any(Option::is_none) {
             let Some((number, reply)) = self.mine(stream).await? else { continue };
+            // More than one server may answer an earlier question, and nobody waits for it.
             let place = number.checked_sub(first).filter(|place| *place < count);
-            let place = place.ok_or_else(|| Refusal::malformed("an answer that was not asked"))?;
-            replies[place as usize] = Some(reply);
+            if let Some(place) = place {
+                replies[place as usize] = Some(reply);
+            }
         }
         let mut values = Vec::new();
         for (reply, at) in replies.into_iter().flatten().zip(from..) {
