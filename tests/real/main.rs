@@ -14,6 +14,7 @@ mod client_program;
 mod cut_off;
 mod faults;
 mod guard;
+mod http_client;
 mod hunt;
 mod life;
 mod promote;

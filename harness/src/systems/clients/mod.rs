@@ -230,8 +230,8 @@ impl Refusal {
         is_out_of_contract(&self.error)
     }
 
-    /// Whether it does not show a node that is ready to be asked: an answer outside of the protocol,
-    /// the end of the client's own program, an error of another system's server.
+    /// Whether it does not show a node that is ready to be asked: an answer outside of the
+    /// protocol, the end of the client's own program, an error of another system's server.
     pub fn is_no_word_of_the_node(&self) -> bool {
         let begins = |word| self.error.starts_with(word);
         self.is_out_of_contract() || begins(CLIENT_DIED) || begins(SERVER_ERROR)
@@ -368,6 +368,22 @@ mod tests {
     use schism_verify::models::MODELS;
 
     use super::*;
+
+    #[test]
+    fn every_client_is_in_the_documents_and_names_models_that_there_are() {
+        let told = include_str!("../../../../docs/reference/clients.md");
+        for ClientProtocol { facts: row, .. } in CLIENTS {
+            assert_eq!(named(row.name).map(|found| found.facts.name), Some(row.name));
+            let models = if row.models.is_empty() { "all".into() } else { row.models.join(", ") };
+            assert!(told.contains(&format!("| `{}` | {models} |", row.name)), "{}", row.name);
+            let known = |name: &str| MODELS.iter().any(|model| model.name == name);
+            assert!(row.models.iter().all(|model| known(model)), "{}", row.name);
+            let operations = |option: &str| MODELS.iter().any(|m| m.operation(option).is_some());
+            for option in row.options.iter().filter(|option| !operations(option.name)) {
+                assert!(told.contains(&format!("`{}`", option.name)), "{}", option.name);
+            }
+        }
+    }
 
     #[test]
     fn whatever_a_model_calls_a_no_is_definite() {

@@ -1,5 +1,5 @@
-//! NATS JetStream over the core protocol: a log in a stream, registers and kv in the last message of
-//! each subject (docs/reference/clients.md). Every operation is one publication; what must be
+//! NATS JetStream over the core protocol: a log in a stream, registers and kv in the last message
+//! of each subject (docs/reference/clients.md). Every operation is one publication; what must be
 //! compared goes along with it as the sequence that is expected.
 
 use schism_facts::ClientRow;

@@ -1,5 +1,6 @@
 //! PostgreSQL over its wire protocol 3, simple queries: registers, kv, counters, a log
-//! (docs/reference/clients.md). Every operation is one statement, which is a transaction of its own.
+//! (docs/reference/clients.md). Every operation is one statement, which is a transaction of its
+//! own.
 
 use std::rc::Rc;
 
