@@ -25,4 +25,5 @@ mod target;
 
 pub use capability::{capability, reachable};
 pub use plan::{Party, Plan};
+pub use socket::come_from;
 pub use supervisor::{Joining, Links, Note, Passage, Supervisors};

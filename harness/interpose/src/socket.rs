@@ -209,6 +209,11 @@ pub fn dial_from(socket: BorrowedFd, ip: Ipv4Addr) -> Result<(), Errno> {
     bind(socket, SocketAddrV4::new(ip, 0))
 }
 
+/// Lets a socket that has not been bound dial from `ip`, at a port that the kernel chooses then.
+pub fn come_from(socket: BorrowedFd, ip: Ipv4Addr) -> std::io::Result<()> {
+    dial_from(socket, ip).map_err(std::io::Error::from_raw_os_error)
+}
+
 /// How a connect went that waited for nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Connected {

@@ -1,6 +1,7 @@
 //! One link at work: callers come in at its gate, each is joined to the node behind it.
 
 mod ending;
+pub mod handed;
 pub mod pump;
 mod queue;
 pub mod shape;
@@ -9,10 +10,11 @@ pub mod state;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -27,6 +29,7 @@ use crate::proxy::frames::overtaken::Overtaken;
 use crate::proxy::frames::reading::Reading;
 use crate::proxy::net::gate::{Gate, Listening};
 use ending::{Ending, Fate, Way};
+use handed::Handed;
 use pump::{BUFFER, Pump};
 use queue::Queue;
 use shape::{Arrival, Passage};
@@ -54,6 +57,8 @@ pub struct Passed {
 /// All that the connections of a link share.
 pub struct Carrier {
     pub upstream: SocketAddr,
+    /// Of an interposed link: from where its node is dialled, and what was dialled already.
+    pub interposed: Option<Interposed>,
     /// Whether the node behind was ever reached, over whichever link.
     pub reached: Arc<AtomicBool>,
     pub state: watch::Receiver<Arc<LinkState>>,
@@ -67,16 +72,36 @@ pub struct Carrier {
     pub shortages: Shortages,
 }
 
+/// What a link has whose callers were interposed.
+#[derive(Debug)]
+pub struct Interposed {
+    /// The dialler's own address.
+    pub from: Ipv4Addr,
+    /// Where the node may listen instead.
+    pub parked: SocketAddr,
+    /// What was dialled for callers before they came.
+    pub handed: Arc<Handed>,
+}
+
 /// Serves a link until the proxy's thread ends. A link that can be served no more is noted.
-pub async fn serve(carrier: Rc<Carrier>, listening: Listening) {
-    let Err(error) = serve_gate(&carrier, listening).await;
+/// `opened` is dropped once the gate stands as the link's state asks.
+pub async fn serve(
+    carrier: Rc<Carrier>,
+    listening: Listening,
+    opened: Option<mpsc::Sender<Infallible>>,
+) {
+    let Err(error) = serve_gate(&carrier, listening, opened).await;
     carrier.shortages.add(format!(
         "the link to {} could not be served any more: {error}; repeat the run",
         carrier.upstream
     ));
 }
 
-async fn serve_gate(carrier: &Rc<Carrier>, listening: Listening) -> io::Result<Infallible> {
+async fn serve_gate(
+    carrier: &Rc<Carrier>,
+    listening: Listening,
+    mut opened: Option<mpsc::Sender<Infallible>>,
+) -> io::Result<Infallible> {
     let mut gate = Gate::new(listening)?;
     let mut changes = carrier.state.clone();
     loop {
@@ -100,6 +125,7 @@ async fn serve_gate(carrier: &Rc<Carrier>, listening: Listening) -> io::Result<I
             changes.mark_changed();
             continue;
         }
+        drop(opened.take());
         loop {
             tokio::select! {
                 biased;
@@ -114,6 +140,7 @@ async fn serve_gate(carrier: &Rc<Carrier>, listening: Listening) -> io::Result<I
                         if now.shape.arrival() == Arrival::Refuse {
                             now.count_refused(1);
                             reset(&caller);
+                            carrier.turn_away(&caller);
                         } else {
                             carrier.admit(caller);
                         }
@@ -156,10 +183,28 @@ impl Carrier {
         tokio::task::spawn_local(async move { carrier.carry(caller).await });
     }
 
+    /// Forgets what was dialled for a caller.
+    fn turn_away(&self, caller: &TcpStream) {
+        if let (Some(interposed), Ok(name)) = (&self.interposed, caller.peer_addr()) {
+            interposed.handed.drop_of(name);
+        }
+    }
+
+    /// The node, for this caller: dialled before he came, or now.
+    async fn reach(&self, caller: &TcpStream, resets: u64) -> Option<TcpStream> {
+        if let Some(interposed) = &self.interposed
+            && let Ok(name) = caller.peer_addr()
+            && let Some(node) = interposed.handed.take(name).await
+        {
+            return Some(node);
+        }
+        self.dial(caller, resets).await
+    }
+
     /// A connection from its first to its last moment.
     async fn carry(&self, mut caller: TcpStream) {
         let resets = self.state.borrow().resets;
-        let Some(mut node) = self.dial(&caller, resets).await else {
+        let Some(mut node) = self.reach(&caller, resets).await else {
             reset(&caller);
             return;
         };
@@ -244,7 +289,7 @@ impl Carrier {
             // show the node a connection and its end while the link is blocked.
             let dialled = tokio::select! {
                 biased;
-                dialled = connect(self.upstream) => dialled,
+                dialled = self.connect() => dialled,
                 _ = state.wait_for(|now| now.resets_since(resets)) => continue,
             };
             match dialled {
@@ -256,6 +301,10 @@ impl Carrier {
                     return None;
                 }
             }
+            // Its caller would have been refused, had he dialled the node himself.
+            if self.interposed.is_some() {
+                return None;
+            }
             let since = *refused_since.get_or_insert_with(Instant::now);
             let patience = if self.reached.load(Relaxed) { LATER_DIAL_MAX } else { FIRST_DIAL_MAX };
             if since.elapsed() >= patience {
@@ -264,12 +313,28 @@ impl Carrier {
             sleep(DIAL_PAUSE).await;
         }
     }
+
+    /// Connects to the node.
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let Some(Interposed { from, parked, .. }) = &self.interposed else {
+            return connect(self.upstream, None).await;
+        };
+        match connect(self.upstream, Some(*from)).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                connect(*parked, Some(*from)).await
+            }
+            connected => connected,
+        }
+    }
 }
 
 /// Connects. Given up, it leaves an RST and not a FIN, which nobody has sent.
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_zero_linger()?;
+    if let Some(from) = from {
+        schism_interpose::come_from(socket.as_fd(), from)?;
+    }
     let stream = socket.connect(address).await?;
     SockRef::from(&stream).set_linger(None)?;
     Ok(stream)

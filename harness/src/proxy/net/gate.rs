@@ -41,6 +41,11 @@ impl Listening {
         Ok(Listening(Arc::new(socket)))
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable.into())
+    }
+
     /// How many SYNs the kernel has left unanswered on this socket, wrapping.
     pub fn unanswered(&self) -> u32 {
         unanswered(&*self.0)

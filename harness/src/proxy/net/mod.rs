@@ -1,11 +1,14 @@
-//! The addresses of one run, all on loopback and all below the ephemeral ports.
-//! It never listens for anyone: it only says who listens where, and holds the claim.
+//! The addresses of one run, all on loopback and, but for what nodes choose themselves, all below
+//! the ephemeral ports. It never listens for anyone: it only says who listens where, and holds the
+//! claim.
 
 pub mod gate;
 mod unanswered;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+
+use schism_interpose::Plan;
 
 use crate::action::{ClientId, Endpoint, Link, NodeId};
 
@@ -18,6 +21,9 @@ const CLAIM_PORT: u16 = 19_000;
 const CLIENT_LINK_PORT: u16 = 20_000;
 /// The last-but-one octet of clients' links; nodes' links have the dialling node's number there.
 const CLIENT_OCTET: u8 = 100;
+/// As many ports of a node can have links of clients: one octet each, below those that client
+/// programs have for themselves.
+const CLIENT_DOORS_MAX: u8 = 50;
 /// Node numbers stay below `CLIENT_OCTET`.
 pub const NODES_MAX: u8 = 99;
 /// Client ports stay below the ephemeral range.
@@ -28,8 +34,20 @@ pub const CLIENTS_MAX: u16 = 32_767 - CLIENT_LINK_PORT;
 pub struct RunNet {
     number: u8,
     peer_port: u16,
-    client_port: u16,
+    /// Where every node listens for clients; the first is where operations go.
+    client_ports: Vec<u16>,
+    /// Links between nodes get their listeners when somebody dials.
+    interposed: bool,
     _claim: Option<TcpListener>,
+}
+
+/// A way into a link: where it listens, and where the node does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Door {
+    /// Whoever dials the link dials this.
+    pub listens: SocketAddr,
+    /// The node's own port.
+    pub upstream: SocketAddr,
 }
 
 /// Which addresses are the nodes' own; outlives the claim.
@@ -59,17 +77,40 @@ impl RunNet {
     }
 
     fn of(number: u8, claim: Option<TcpListener>) -> RunNet {
-        RunNet { number, peer_port: PEER_PORT, client_port: CLIENT_PORT, _claim: claim }
+        let (peer_port, client_ports) = (PEER_PORT, vec![CLIENT_PORT]);
+        RunNet { number, peer_port, client_ports, interposed: false, _claim: claim }
     }
 
-    /// The nodes listen at these ports, where the system has its own.
-    pub fn listens_at(&mut self, peer: Option<u16>, client: Option<u16>) {
+    /// The nodes listen at these ports, where the system has its own, and serve clients at more.
+    pub fn listens_at(&mut self, peer: Option<u16>, client: Option<u16>, more: &[u16]) {
         self.peer_port = peer.unwrap_or(self.peer_port);
-        self.client_port = client.unwrap_or(self.client_port);
+        let first = client.unwrap_or(self.client_ports[0]);
+        let more = more.iter().copied().filter(|port| *port != first);
+        self.client_ports = [first].into_iter().chain(more).collect();
+    }
+
+    /// Nodes dial each other at their own addresses: a link listens once somebody dials it.
+    pub fn interpose(&mut self) {
+        self.interposed = true;
     }
 
     pub fn number(&self) -> u8 {
         self.number
+    }
+
+    /// Whether links between nodes get their listeners when somebody dials.
+    pub fn is_interposed(&self) -> bool {
+        self.interposed
+    }
+
+    /// The address that `node` has for itself.
+    pub fn ip(&self, node: NodeId) -> IpAddr {
+        self.address(0, node.0, 0).ip()
+    }
+
+    /// The same for whoever interposes.
+    pub fn plan(&self, nodes: u8) -> Plan {
+        Plan { number: self.number, nodes }
     }
 
     /// Where `node` itself listens for peers; only the proxy dials it.
@@ -80,17 +121,41 @@ impl RunNet {
     /// Where `node` itself listens for clients; only the proxy dials it, and whoever wants to ask
     /// it past every fault.
     pub fn client(&self, node: NodeId) -> SocketAddr {
-        self.address(0, node.0, self.client_port)
+        self.address(0, node.0, self.client_ports[0])
+    }
+
+    /// Everywhere where `node` itself listens and it is known before it does.
+    pub fn own(&self, node: NodeId) -> Vec<SocketAddr> {
+        let peer = (!self.interposed).then(|| self.peer(node));
+        let clients = self.client_ports.iter().map(|&port| self.address(0, node.0, port));
+        peer.into_iter().chain(clients).collect()
+    }
+
+    /// The listeners that a link has from the start.
+    pub fn doors(&self, link: Link) -> Vec<Door> {
+        let Endpoint::Client(ClientId(client)) = link.from else {
+            let door = Door { listens: self.link(link), upstream: self.upstream(link) };
+            return if self.interposed { Vec::new() } else { vec![door] };
+        };
+        let door = |(k, port): (usize, &u16)| Door {
+            listens: self.client_link(client, link.to, k as u8),
+            upstream: self.address(0, link.to.0, *port),
+        };
+        self.client_ports.iter().enumerate().map(door).collect()
+    }
+
+    /// What client `client` dials to reach the port `k` of `to`, in the order of its ports.
+    fn client_link(&self, client: u16, to: NodeId, k: u8) -> SocketAddr {
+        assert!(client <= CLIENTS_MAX, "client ports end below the ephemeral range");
+        assert!(k < CLIENT_DOORS_MAX, "a node serves clients at few ports");
+        self.address(CLIENT_OCTET + k, to.0, CLIENT_LINK_PORT + client)
     }
 
     /// Where the proxy listens for this link: what `link.from` dials to reach `link.to`.
     pub fn link(&self, link: Link) -> SocketAddr {
         match link.from {
             Endpoint::Node(from) => self.address(from.0, link.to.0, PEER_PORT),
-            Endpoint::Client(ClientId(client)) => {
-                assert!(client <= CLIENTS_MAX, "client ports end below the ephemeral range");
-                self.address(CLIENT_OCTET, link.to.0, CLIENT_LINK_PORT + client)
-            }
+            Endpoint::Client(ClientId(client)) => self.client_link(client, link.to, 0),
         }
     }
 
@@ -112,7 +177,10 @@ impl RunNet {
     }
 
     fn address(&self, middle: u8, last: u8, port: u16) -> SocketAddr {
-        assert!(middle <= CLIENT_OCTET && (1..=NODES_MAX).contains(&last), "nodes are n1 ... n99");
+        assert!(
+            middle < CLIENT_OCTET + CLIENT_DOORS_MAX && (1..=NODES_MAX).contains(&last),
+            "nodes are n1 ... n99"
+        );
         SocketAddrV4::new(Ipv4Addr::new(127, self.number, middle, last), port).into()
     }
 }
@@ -166,6 +234,22 @@ mod tests {
         addresses.sort();
         addresses.dedup();
         assert_eq!(addresses.len(), 20 + 50 + 10);
+    }
+
+    #[test]
+    fn a_node_with_ports_of_its_own_has_a_link_for_each_and_none_between_nodes_before_a_dial() {
+        let mut net = RunNet::of(7, None);
+        net.listens_at(None, Some(2379), &[2380, 2379]);
+        net.interpose();
+        let n2 = NodeId(2);
+        assert_eq!(net.client(n2).to_string(), "127.7.0.2:2379");
+        assert_eq!(net.ip(n2).to_string(), "127.7.0.2");
+        let doors = net.doors(Link { from: Endpoint::Client(ClientId(3)), to: n2 });
+        let shown: Vec<_> =
+            doors.iter().map(|one| format!("{} {}", one.listens, one.upstream)).collect();
+        assert_eq!(shown, ["127.7.100.2:20003 127.7.0.2:2379", "127.7.101.2:20003 127.7.0.2:2380"]);
+        assert_eq!(net.doors(Link { from: Endpoint::Node(NodeId(1)), to: n2 }), []);
+        assert_eq!(net.own(n2).len(), 2);
     }
 
     #[test]

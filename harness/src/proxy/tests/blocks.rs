@@ -98,7 +98,7 @@ fn under_hold_a_connect_hangs_and_gets_in_after_the_heal() {
     let stage = Stage::new();
     stage.block(Style::Hold);
     // Until the gate has closed, some get in: they wait inside.
-    let unanswered = || stage.proxy.links[&LINK].listening.unanswered();
+    let unanswered = || stage.proxy.shared.links[&LINK].unanswered();
     let mut early = vec![dial(stage.address())];
     eventually("a SYN was left unanswered", || {
         if is_connected(early.last().unwrap()) {

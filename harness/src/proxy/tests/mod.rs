@@ -3,6 +3,7 @@
 
 mod blocks;
 mod frames;
+mod interposed;
 mod straight;
 
 use std::io::{ErrorKind, Read, Write};
