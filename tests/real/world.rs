@@ -46,7 +46,6 @@ fn config(net: RunNet, folder: &Path, scripts: &[&str]) -> ProcessesConfig {
         seed: 1,
         frames: &[],
         network: Network::Pairs,
-        ports: Vec::new(),
         scratch: None,
     }
 }

@@ -5,6 +5,7 @@
 mod check;
 mod compare;
 mod convert;
+mod doctor;
 mod explain;
 mod hunt;
 mod input;
@@ -57,6 +58,7 @@ enum Command {
     Explain(explain::Args),
     Promote(promote::Args),
     List(list::Args),
+    Doctor(doctor::Args),
     /// One node of a replicated log
     #[command(hide = true, disable_help_flag = true)]
     Node(Rest),
@@ -95,6 +97,7 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Promote(args) => promote::main(&args),
         Command::List(args) => Ok(list::main(&args, catalogue)),
+        Command::Doctor(args) => Ok(doctor::main(&args)),
         Command::Node(rest) => return (program.node)(rest.args),
         #[cfg(target_os = "linux")]
         Command::Guard { descriptors } => {

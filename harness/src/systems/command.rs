@@ -10,7 +10,7 @@ use schism_verify::models::Model;
 
 use super::clients::program::ProgramClient;
 use super::clients::{self, Making};
-use super::{Client, Dial, Launch, Layout, NodeStatus, System, progress};
+use super::{Client, Dial, Launch, Layout, Network, NodeStatus, System, progress};
 use crate::action::{NodeId, View};
 use crate::workload::ClientSpec;
 
@@ -20,18 +20,26 @@ pub struct CommandSystem {
     argv: Vec<String>,
     client: ClientSpec,
     ready: Duration,
+    network: Network,
     row: SystemRow,
     acks: Acks,
 }
 
 impl CommandSystem {
-    /// `argv` may hold `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`,
-    /// `{delivered}` and `{seed}`, anywhere in an argument. Nothing is known of it: a majority must
-    /// do, what it acknowledges stays, and all invariants hold of its traces.
+    /// `argv` may hold `{id}`, `{peer}`, `{client}`, `{peers}`, `{ip}`, `{ips}`, `{data}`,
+    /// `{trace}`, `{delivered}` and `{seed}`, anywhere in an argument. Nothing is known of it: a
+    /// majority must do, what it acknowledges stays, and all invariants hold of its traces.
     pub fn new(argv: Vec<String>, client: ClientSpec, ready: Duration) -> Self {
         assert!(!argv.is_empty(), "a command line names a program");
         let row = SystemRow::new("", "a system of one's own");
-        CommandSystem { argv, client, ready, row, acks: Acks::default() }
+        let (network, acks) = (Network::default(), Acks::default());
+        CommandSystem { argv, client, ready, network, row, acks }
+    }
+
+    /// The same system, whose nodes reach each other so.
+    #[must_use]
+    pub fn over(self, network: Network) -> Self {
+        CommandSystem { network, ..self }
     }
 
     /// The same system, of which is known what its row says, started with these options.
@@ -45,6 +53,7 @@ impl System for CommandSystem {
     fn launch(&self, node: NodeId, layout: &Layout) -> Launch {
         let peers: Vec<String> =
             layout.peers.iter().map(|(peer, address)| format!("{peer}={address}")).collect();
+        let ips: Vec<String> = layout.ips.iter().map(|(node, ip)| format!("{node}={ip}")).collect();
         let holes = [
             ("{id}", node.to_string()),
             ("{peer}", layout.peer.to_string()),
@@ -54,6 +63,8 @@ impl System for CommandSystem {
             ("{trace}", layout.trace.display().to_string()),
             ("{delivered}", layout.delivered.display().to_string()),
             ("{seed}", layout.seed.to_string()),
+            ("{ip}", layout.ips[&node].to_string()),
+            ("{ips}", ips.join(",")),
         ];
         let argv = self.argv.iter().map(|argument| fill(argument, &holes)).collect();
         Launch::of(argv)
@@ -126,6 +137,10 @@ impl System for CommandSystem {
 
     fn ready(&self) -> Duration {
         self.ready
+    }
+
+    fn network(&self) -> Network {
+        self.network
     }
 }
 

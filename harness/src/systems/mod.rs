@@ -18,9 +18,9 @@ use schism_facts::{Acks, Catalogue, FrameRow, Reads, Traces};
 use schism_verify::models::Model;
 
 use crate::action::{NodeId, View};
+pub use crate::workload::Network;
 use crate::workload::SystemSpec;
 
-pub use crate::workload::Network;
 pub use clients::{Client, Completion, Control, Dial, Leads, NodeStatus, Refusal};
 pub use file::FileSystem;
 pub use launch::{Launch, NodeFile, Program, Promotion, Ready, Step};
@@ -42,8 +42,8 @@ pub fn system(
                 None => system,
             }
         }
-        SystemSpec::Command { command, client, ready } => {
-            command::CommandSystem::new(command.clone(), client.clone(), *ready)
+        SystemSpec::Command { command, client, ready, network } => {
+            command::CommandSystem::new(command.clone(), client.clone(), *ready).over(*network)
         }
     })
 }

@@ -18,9 +18,9 @@
 //! | `--set key=value` | sets a top-level key; the value is YAML: `5s`, `[a, b]`, `{all: [n1]}` |
 //! | `--set a.b=value` | sets key `b` of map `a`, which is made if there is none |
 //! | `--set system.OPTION=value` | `system: raft` becomes `{name: raft, OPTION: value}` |
-//! | `--set operations.read=0` | without `operations` in the file: the default mix with this weight |
-//! | `--set faults.crash.every=2s` | of every `crash` in the list; `faults.0.every` of the first entry |
-//! | `--set key=` | takes the key out, so that its default holds |
+//! | `--set operations.read=0` | without `operations` in the file: the default mix with this weight
+//! | | `--set faults.crash.every=2s` | of every `crash` in the list; `faults.0.every` of the first
+//! entry | | `--set key=` | takes the key out, so that its default holds |
 //!
 //! A mistake in one of them is reported with the flag as its place: `--set nodes=five: ...`.
 
@@ -224,12 +224,15 @@ pub enum SystemSpec {
     },
     /// A command line in any language.
     Command {
-        /// argv with `{id}`, `{peer}`, `{client}`, `{peers}`, `{data}`, `{trace}`, `{delivered}`.
+        /// argv with `{id}`, `{peer}`, `{client}`, `{peers}`, `{ip}`, `{ips}`, `{data}`, `{trace}`,
+        /// `{delivered}`.
         command: Vec<String>,
         /// How clients talk to it.
         client: ClientSpec,
         /// How long a node may take to answer `status`.
         ready: Duration,
+        /// How nodes reach each other.
+        network: Network,
     },
     /// What a system file describes, with its options.
     File(Box<SystemFile>),

@@ -11,7 +11,7 @@ use super::error::{Mistake, meant};
 use super::section::{Section, duration, list, map, word};
 use super::system_file::{find, inline};
 use super::tree::{Key, Node, Tree};
-use super::{ClientSpec, SystemSpec, client};
+use super::{ClientSpec, Network, SystemSpec, client};
 
 pub(super) fn system_spec(
     node: &Node,
@@ -112,11 +112,20 @@ pub(super) fn options_drawn(
 
 fn own(node: &Node, argv: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mistake> {
     const PLACES: &[&str] =
-        &["id", "peer", "client", "peers", "clients", "data", "trace", "delivered"];
-    let section = Section::new("key", node, &["command", "client", "ready"])?;
+        &["id", "peer", "client", "peers", "clients", "ip", "ips", "data", "trace", "delivered"];
+    let section = Section::new("key", node, &["command", "client", "ready", "network"])?;
     let place = &argv.at;
     let argv = command(argv, PLACES)?;
-    if !argv.iter().any(|argument| argument.contains("{client}")) {
+    let network = section.or("network", Network::default(), network)?;
+    let tells = |hole: &str| argv.iter().any(|argument| argument.contains(hole));
+    if network != Network::Pairs && tells("{peers}") {
+        return Err(place.mistake(format!(
+            "`{{peers}}` are addresses of links, and `network: {}` has none; write the nodes' own \
+             addresses, `{{ip}}` and `{{ips}}`",
+            network.word()
+        )));
+    }
+    if !tells("{client}") && (network == Network::Pairs || !tells("{ip}")) {
         return Err(place.mistake(
             "no argument contains `{client}`, so the node cannot learn where to serve clients",
         ));
@@ -124,5 +133,14 @@ fn own(node: &Node, argv: &Node, catalogue: &Catalogue) -> Result<SystemSpec, Mi
     let client = section.or("client", ClientSpec::lines(), |node| client::spec(node, catalogue))?;
     // A node that opens a socket needs milliseconds; this leaves room for slow languages.
     let ready = section.or("ready", Duration::from_secs(10), duration)?;
-    Ok(SystemSpec::Command { command: argv, client, ready })
+    Ok(SystemSpec::Command { command: argv, client, ready, network })
+}
+
+fn network(node: &Node) -> Result<Network, Mistake> {
+    let all = [Network::Pairs, Network::Interposed, Network::None];
+    let wanted = word(node)?;
+    all.into_iter().find(|network| network.word() == wanted).ok_or_else(|| {
+        let hint = meant(wanted, all.map(Network::word), "networks");
+        node.at.mistake(format!("unknown network `{wanted}`{hint}"))
+    })
 }

@@ -221,6 +221,27 @@ fn groups_are_one_value_and_may_stand_among_others() {
 }
 
 #[test]
+fn a_system_of_ones_own_says_how_its_nodes_reach_each_other() {
+    let parse = |rest: &str| {
+        let text = format!("about: x\nsystem: {{command: [./n, \"{{ip}}\", \"{{ips}}\"], {rest}}}");
+        from_text("w.yaml", &text, &Overrides::default(), &catalogue())
+    };
+    let read = parse("network: interposed").unwrap();
+    let SystemSpec::Command { network, .. } = &read.system else { panic!("a command") };
+    assert_eq!(*network, Network::Interposed);
+    assert_eq!(super::tests::workload(&read.to_yaml()), read);
+    let refused = |rest: &str, part: &str| {
+        let error = parse(rest).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    refused("network: interpose", "did you mean `interposed`");
+    refused("network: pairs", "no argument contains `{client}`");
+    let text = "system: {command: [./n, \"{peers}\"], network: none}";
+    let told = from_text("w.yaml", text, &Overrides::default(), &catalogue()).unwrap_err();
+    assert!(told.to_string().contains("addresses of links"), "{told}");
+}
+
+#[test]
 fn a_client_has_a_name_and_options() {
     let read = |client: &str| {
         let text = format!("system: {{command: [./n, '{{client}}'], client: {client}}}\n");
@@ -273,7 +294,9 @@ fn a_client_may_be_a_program() {
 fn a_system_of_ones_own_is_a_command() {
     let text = "system: {command: [./node, '--id={id}', '{client}', '{\"a\":1}'], ready: 3s}\n";
     let read = workload(text);
-    let SystemSpec::Command { command, client, ready } = &read.system else { panic!("a command") };
+    let SystemSpec::Command { command, client, ready, .. } = &read.system else {
+        panic!("a command")
+    };
     assert_eq!((command.len(), client, *ready), (4, &ClientSpec::lines(), Duration::from_secs(3)));
     assert_eq!(workload(&read.to_yaml()).system, read.system);
 }

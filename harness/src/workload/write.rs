@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{ClientSpec, Expect, FaultSpec, SystemSpec, When, Workload};
+use super::{ClientSpec, Expect, FaultSpec, Network, SystemSpec, When, Workload};
 use crate::faults::find;
 use crate::generate::{Large, Sizes};
 use crate::units::format_duration;
@@ -83,9 +83,13 @@ fn system(spec: &SystemSpec) -> Value {
     match spec {
         SystemSpec::Named { name, options } => named(name, options),
         SystemSpec::File(file) => file.to_json(),
-        SystemSpec::Command { command, client, ready } => {
-            let client = self::client(client);
-            json!({"command": command, "client": client, "ready": format_duration(*ready)})
+        SystemSpec::Command { command, client, ready, network } => {
+            let (client, ready) = (self::client(client), format_duration(*ready));
+            let mut map = json!({"command": command, "client": client, "ready": ready});
+            if *network != Network::default() {
+                map["network"] = json!(network.word());
+            }
+            map
         }
     }
 }

@@ -22,6 +22,8 @@ pub trait Launch {
 #[derive(Clone, Default)]
 pub struct Addresses {
     nodes: Vec<SocketAddr>,
+    /// Where programs are told that nodes are, if that is somewhere else.
+    told: Option<Vec<SocketAddr>>,
     /// Who starts client programs. None: nobody here can.
     launcher: Option<Rc<dyn Launch>>,
     /// What a dial failed for that was no node's doing.
@@ -40,6 +42,12 @@ impl Addresses {
         Addresses { launcher: Some(launcher), ..self }
     }
 
+    /// The same, whose programs are told these addresses.
+    #[must_use]
+    pub fn telling(self, told: Vec<SocketAddr>) -> Addresses {
+        Addresses { told: Some(told), ..self }
+    }
+
     fn address(&self, node: NodeId) -> SocketAddr {
         let place = usize::from(node.0) - 1;
         *self.nodes.get(place).expect("only nodes of the cluster are asked")
@@ -47,7 +55,7 @@ impl Addresses {
 
     /// Notes there what ran out.
     pub fn noting(nodes: Vec<SocketAddr>, shortages: Shortages) -> Addresses {
-        Addresses { nodes, shortages, launcher: None }
+        Addresses { nodes, shortages, ..Addresses::default() }
     }
 }
 
@@ -68,9 +76,11 @@ impl Dial for Addresses {
         })
     }
 
-    /// `{nodes}` becomes `n1=127.7.100.1:20003,n2=...`.
+    /// `{nodes}` becomes `n1=127.7.100.1:20003,n2=...`; where nodes are interposed, their own
+    /// addresses.
     fn program(&self, argv: &[String]) -> Local<'static, io::Result<Box<dyn Program>>> {
-        let named = self.nodes.iter().enumerate().map(|(at, node)| format!("n{}={node}", at + 1));
+        let nodes = self.told.as_ref().unwrap_or(&self.nodes);
+        let named = nodes.iter().enumerate().map(|(at, node)| format!("n{}={node}", at + 1));
         let nodes = named.collect::<Vec<_>>().join(",");
         let argv = argv.iter().map(|argument| argument.replace("{nodes}", &nodes)).collect();
         match &self.launcher {

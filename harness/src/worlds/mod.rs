@@ -174,6 +174,19 @@ pub fn claim() -> Result<Box<dyn Place>, WorldError> {
     ))
 }
 
+/// Whether nodes can be interposed on this machine. An error says what is missing, and how to give
+/// it.
+#[cfg(target_os = "linux")]
+pub fn interposition() -> Result<(), String> {
+    schism_interpose::capability()
+}
+
+/// They cannot.
+#[cfg(not(target_os = "linux"))]
+pub fn interposition() -> Result<(), String> {
+    Err("interposed links need Linux".into())
+}
+
 /// A time in which the machine did not let someone run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stall {

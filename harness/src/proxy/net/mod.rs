@@ -81,11 +81,16 @@ impl RunNet {
         RunNet { number, peer_port, client_ports, interposed: false, _claim: claim }
     }
 
-    /// The nodes listen at these ports, where the system has its own, and serve clients at more.
-    pub fn listens_at(&mut self, peer: Option<u16>, client: Option<u16>, more: &[u16]) {
+    /// The nodes listen at these ports, where the system has its own.
+    pub fn listens_at(&mut self, peer: Option<u16>, client: Option<u16>) {
         self.peer_port = peer.unwrap_or(self.peer_port);
-        let first = client.unwrap_or(self.client_ports[0]);
-        let more = more.iter().copied().filter(|port| *port != first);
+        self.client_ports[0] = client.unwrap_or(self.client_ports[0]);
+    }
+
+    /// They serve clients at these ports too.
+    pub fn serves_at(&mut self, ports: &[u16]) {
+        let first = self.client_ports[0];
+        let more = ports.iter().copied().filter(|port| *port != first);
         self.client_ports = [first].into_iter().chain(more).collect();
     }
 
@@ -126,9 +131,8 @@ impl RunNet {
 
     /// Everywhere where `node` itself listens and it is known before it does.
     pub fn own(&self, node: NodeId) -> Vec<SocketAddr> {
-        let peer = (!self.interposed).then(|| self.peer(node));
         let clients = self.client_ports.iter().map(|&port| self.address(0, node.0, port));
-        peer.into_iter().chain(clients).collect()
+        [self.peer(node)].into_iter().chain(clients).collect()
     }
 
     /// The listeners that a link has from the start.
@@ -239,7 +243,8 @@ mod tests {
     #[test]
     fn a_node_with_ports_of_its_own_has_a_link_for_each_and_none_between_nodes_before_a_dial() {
         let mut net = RunNet::of(7, None);
-        net.listens_at(None, Some(2379), &[2380, 2379]);
+        net.listens_at(None, Some(2379));
+        net.serves_at(&[2380, 2379]);
         net.interpose();
         let n2 = NodeId(2);
         assert_eq!(net.client(n2).to_string(), "127.7.0.2:2379");
@@ -249,7 +254,7 @@ mod tests {
             doors.iter().map(|one| format!("{} {}", one.listens, one.upstream)).collect();
         assert_eq!(shown, ["127.7.100.2:20003 127.7.0.2:2379", "127.7.101.2:20003 127.7.0.2:2380"]);
         assert_eq!(net.doors(Link { from: Endpoint::Node(NodeId(1)), to: n2 }), []);
-        assert_eq!(net.own(n2).len(), 2);
+        assert_eq!(net.own(n2).len(), 3);
     }
 
     #[test]

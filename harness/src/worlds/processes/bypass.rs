@@ -1,7 +1,7 @@
 //! Connections between nodes that avoid the proxy, found in the kernel's own tables.
 //! It never ends one: it only tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 
@@ -13,9 +13,11 @@ use super::sockets::{self, Row};
 
 /// Looks now; each connection is a sentence. An error: not all could be seen.
 /// `keepers` say whose descendants belong to which node, `node_at` says whose own address that is.
+/// Where nodes are `interposed`, the proxy dials from the dialler's own address.
 pub(super) fn look(
     keepers: &BTreeMap<i32, NodeId>,
     node_at: impl Fn(SocketAddr) -> Option<NodeId>,
+    interposed: bool,
 ) -> io::Result<Vec<String>> {
     let mut owners = BTreeMap::new();
     for (node, process) in Table::read()?.of_nodes(keepers) {
@@ -27,7 +29,15 @@ pub(super) fn look(
         };
         owners.extend(inodes.into_iter().map(|inode| (inode, node)));
     }
-    Ok(find(&sockets::established()?, &owners, node_at))
+    let rows = sockets::established()?;
+    if !interposed {
+        return Ok(find(&rows, &owners, node_at));
+    }
+    // Whoever accepted sees the dialling node's address there, at a port where nobody listens.
+    let listening: BTreeSet<SocketAddr> =
+        sockets::listening()?.iter().map(|row| row.local).collect();
+    let dialled = |address| node_at(address).filter(|_| listening.contains(&address));
+    Ok(find(&rows, &owners, dialled))
 }
 
 /// A connection of a node with another node, known by who owns the other end or whose address
@@ -100,5 +110,28 @@ mod tests {
         check(&foreign, &["n1 127.0.0.1:5001 -> n2 127.0.0.1:5002 past the proxy"]);
         // A node may talk to itself.
         check(&[row("127.0.0.1:40003", "127.7.0.1:19002", 13)], &[]);
+    }
+
+    /// n1 over the link to n2, whose own addresses both legs bear.
+    #[test]
+    fn an_interposed_connection_is_none_where_the_dialled_address_listens() {
+        let through = [
+            row("127.7.0.1:40000", "127.7.1.2:2380", 10),
+            row("127.7.1.2:2380", "127.7.0.1:40000", 99),
+            row("127.7.0.1:40001", "127.7.0.2:2380", 98),
+            row("127.7.0.2:2380", "127.7.0.1:40001", 20),
+        ];
+        let owners = (10..30).map(|inode| (inode, NodeId((inode / 10) as u8))).collect();
+        let listening: SocketAddr = "127.7.0.2:2380".parse().unwrap();
+        let dialled = |address| (address == listening).then_some(NodeId(2));
+        assert_eq!(find(&through, &owners, dialled), [""; 0]);
+        // Past the link, whether or not the other end is still there to be seen.
+        let past = [
+            row("127.7.0.1:40002", "127.7.0.2:2380", 11),
+            row("127.7.0.2:2380", "127.7.0.1:40002", 21),
+        ];
+        let said = ["n1 127.7.0.1:40002 -> n2 127.7.0.2:2380 past the proxy"];
+        assert_eq!(find(&past, &owners, dialled), said);
+        assert_eq!(find(&past[..1], &owners, dialled), said);
     }
 }

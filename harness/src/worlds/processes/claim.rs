@@ -49,8 +49,9 @@ impl Place for Claimed {
 
     fn live(mut self: Box<Self>, start: Start, story: Story) -> Result<(), WorldError> {
         self.net.listens_at(start.system.peer_port(), start.system.client_port());
+        self.net.serves_at(&start.system.ports());
         let scratch = self.scratch(&*start.system);
-        let (network, ports) = (start.system.network(), start.system.ports());
+        let network = start.system.network();
         let launches = self.launches(&start).map_err(unable("the nodes' folders have no place"))?;
         let guard = std::env::current_exe().map_err(unable("this program cannot find itself"))?;
         let frames = if start.reads_frames { start.system.frames() } else { &[] };
@@ -66,7 +67,6 @@ impl Place for Claimed {
             seed: start.seed,
             frames,
             network,
-            ports,
             scratch,
         };
         let mut runtime = Builder::new_current_thread();

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use crate::action::{Action, ClientId, Effect, NodeId, Operator, Overlay, OverlayId, View};
 use crate::clock::{Clock, Local};
 use crate::limits::machine;
-use crate::systems::{Client, NodeStatus};
+use crate::systems::{Client, Network, NodeStatus};
+use crate::worlds::dial::Addresses;
 use crate::worlds::{Death, Stall, World, WorldError};
 
 use super::aside::aside;
@@ -71,7 +72,9 @@ impl World for Processes {
 
     fn direct(&self) -> Box<dyn Client> {
         self.controls.set(self.controls.get() + 1);
-        self.client_dialling(&format!("control{}", self.controls.get()), self.addresses())
+        let programs = self.programs_of(&format!("control{}", self.controls.get()));
+        let dial = Addresses::noting(self.addresses(), self.shortages.clone());
+        (self.client)(Rc::new(dial.launching(Rc::new(programs))))
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
@@ -104,9 +107,15 @@ impl World for Processes {
 
     fn bypasses(&self) -> Local<'_, io::Result<Vec<String>>> {
         Box::pin(async {
+            if self.network == Network::None {
+                // Nothing is there that could be passed.
+                return Ok(Vec::new());
+            }
             let keepers = self.nodes.lives.lock().expect("no panic while looking").keepers.clone();
             let addresses = self.net.nodes();
-            let look = move || bypass::look(&keepers, |address| addresses.owner(address));
+            let interposed = self.interposed.is_some();
+            let owner = move |address| addresses.owner(address);
+            let look = move || bypass::look(&keepers, owner, interposed);
             let found = aside(look).await;
             if let Err(error) = &found {
                 self.shortages.note("connections past the proxy could not be looked for", error);

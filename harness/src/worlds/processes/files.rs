@@ -32,11 +32,11 @@ pub fn layouts(
     let layout = |node: NodeId| Layout {
         peer: net.peer(node),
         client: net.client(node),
+        ips: NodeId::all(nodes).map(|node| (node, net.ip(node))).collect(),
         peers: NodeId::all(nodes)
             .filter(|&other| other != node)
             .map(|other| (other, net.peer_link(node, other)))
             .collect(),
-        ips: NodeId::all(nodes).map(|node| (node, net.peer(node).ip())).collect(),
         data: match data {
             Some(data) => data.join(node.to_string()),
             None => folder(&directory, node).join("data"),

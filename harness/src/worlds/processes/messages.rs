@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use schism_interpose::handing::TAG_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::action::NodeId;
@@ -44,6 +45,17 @@ pub(super) struct Spawn {
     /// Appended to, as is `stderr`: a node may be started many times.
     pub(super) stdout: PathBuf,
     pub(super) stderr: PathBuf,
+    /// Its calls are carried out by the harness, to whom they go this way. None: by the kernel.
+    pub(super) interposed: Option<Handover>,
+}
+
+/// How a process that is interposed reaches the harness, and as whom.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Handover {
+    /// Where the harness listens.
+    pub(super) socket: String,
+    /// Says who it is; see `interposed::Tag`.
+    pub(super) tag: [u8; TAG_BYTES],
 }
 
 /// What of a node is spawned.
@@ -76,6 +88,8 @@ pub(super) struct Program {
     pub(super) stdout: PathBuf,
     /// Appended to.
     pub(super) stderr: PathBuf,
+    /// As for a node.
+    pub(super) interposed: Option<Handover>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod cluster;
 mod files;
 pub mod guard;
 mod held;
+mod interposed;
 mod logs;
 mod messages;
 mod nodes;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use schism_facts::FrameRow;
+use schism_interpose::Party;
 use tokio::sync::Mutex;
 
 use crate::action::{ClientId, Effect, Endpoint, Link, NodeId, OverlayId};
@@ -44,6 +46,7 @@ use crate::worlds::overlays::Overlays;
 use crate::worlds::{World, WorldError};
 
 pub use claim::Claimed;
+use interposed::Interposed;
 use logs::Logs;
 use messages::{Spawn, Who};
 use nodes::Nodes;
@@ -82,10 +85,8 @@ pub struct ProcessesConfig {
     /// The frames on the links between nodes, if anybody will look at them. None: nobody may, and
     /// bytes are only bytes.
     pub frames: &'static [FrameRow],
-    /// How nodes reach each other. None: no link joins them.
+    /// How nodes reach each other.
     pub network: Network,
-    /// Ports at which each node listens besides those of `net`.
-    pub ports: Vec<u16>,
     /// A folder of this run alone that is removed in the end: nodes' folders that are not in the
     /// run directory.
     pub scratch: Option<PathBuf>,
@@ -104,8 +105,11 @@ pub struct Processes {
     /// How many clients past every fault there were.
     controls: Cell<u32>,
     watch: Watch,
+    /// Before the proxy: it uses its links.
+    interposed: Option<Rc<Interposed>>,
     proxy: Proxy,
     launches: BTreeMap<NodeId, Launch>,
+    network: Network,
     clients: u16,
     frames: &'static [FrameRow],
     directory: PathBuf,
@@ -139,7 +143,7 @@ impl Processes {
     /// `LocalRuntime` or `LocalSet`.
     pub async fn start(config: ProcessesConfig) -> Result<Rc<Processes>, WorldError> {
         let ProcessesConfig {
-            net,
+            mut net,
             clock,
             client,
             launches,
@@ -149,16 +153,16 @@ impl Processes {
             seed,
             frames,
             network,
-            ports,
             scratch,
         } = config;
+        if network == Network::Interposed {
+            net.interpose();
+        }
         let count = launches.len() as u8;
         limits::check(count, clients).map_err(WorldError)?;
         assert!(launches.keys().copied().eq(NodeId::all(count)), "nodes are n1 ... nN");
         for node in NodeId::all(count) {
-            let own = [net.peer(node), net.client(node)];
-            let more = ports.iter().map(|port| SocketAddr::new(own[0].ip(), *port));
-            for address in own.into_iter().chain(more) {
+            for address in net.own(node) {
                 is_free(address).map_err(|error| {
                     WorldError(format!(
                         "{node} could not listen on {address}: {error}; end the program that \
@@ -175,12 +179,18 @@ impl Processes {
         let people = files::people(&launches).map_err(WorldError)?;
         files::prepare(&directory, &launches, &people).map_err(failed)?;
         let mut links = all_links(count, clients);
-        links.retain(|link| network == Network::Pairs || matches!(link.from, Endpoint::Client(_)));
+        links.retain(|link| network != Network::None || matches!(link.from, Endpoint::Client(_)));
         let nodes = Rc::new(Nodes::start(&guard, &directory)?);
         limits::raise_descriptors();
         let shortages = Shortages::default();
         let proxy = Proxy::start(&net, &links, seed, frames, &shortages)
             .map_err(|error| WorldError(error.to_string()))?;
+        let interposed = net.is_interposed().then(|| {
+            Interposed::start(&net, count, &proxy, &directory, &shortages).map_err(|error| {
+                WorldError(format!("nothing can take over the nodes' calls: {error}; run again"))
+            })
+        });
+        let interposed = interposed.transpose()?.map(Rc::new);
         let logs = Logs(files::logs(&directory, count, clients));
         let watch = Watch::start(nodes.lives.clone(), nodes.alarm.clone(), logs.clone())
             .map_err(|error| WorldError(format!("the watching thread cannot start: {error}")))?;
@@ -194,8 +204,10 @@ impl Processes {
             made: RefCell::default(),
             controls: Cell::new(0),
             watch,
+            interposed,
             proxy,
             launches,
+            network,
             clients,
             frames,
             directory,
@@ -227,15 +239,21 @@ impl Processes {
         let from = Endpoint::Client(client);
         let through_links = |&to: &NodeId| self.net.link(Link { from, to });
         let nodes = self.launches.keys().map(through_links).collect();
-        self.client_dialling(&format!("c{}", client.0), nodes)
+        let dial = Addresses::noting(nodes, self.shortages.clone());
+        let programs = self.programs_of(&format!("c{}", client.0));
+        (self.client)(Rc::new(match &self.interposed {
+            // A driver learns of nodes at their own addresses, whatever it was told.
+            Some(interposed) => {
+                let programs = programs.over(interposed, client);
+                dial.telling(self.addresses()).launching(Rc::new(programs))
+            }
+            None => dial.launching(Rc::new(programs)),
+        }))
     }
 
-    /// The client of this name, which dials nodes there.
-    fn client_dialling(&self, name: &str, nodes: Vec<SocketAddr>) -> Box<dyn Client> {
-        let folder = files::client(&self.directory, name);
-        let programs = Launcher::new(&self.nodes, &self.ends, name, folder);
-        let dial = Addresses::noting(nodes, self.shortages.clone()).launching(Rc::new(programs));
-        (self.client)(Rc::new(dial))
+    /// Who starts the programs of the client of this name.
+    fn programs_of(&self, name: &str) -> Launcher {
+        Launcher::new(&self.nodes, &self.ends, name, files::client(&self.directory, name))
     }
 
     /// Starts those processes of a node that do not run.
@@ -253,6 +271,7 @@ impl Processes {
             let stdout = files::stdout(&self.directory, node);
             let spawn = self.spawn_of(node, Who::Process(place), (argv, &program.env), &stdout);
             self.nodes.spawn(spawn).await?;
+            self.can_be_interposed(node, place)?;
         }
         Ok(())
     }
@@ -277,7 +296,17 @@ impl Processes {
             user: person.map(|person| person.user.clone()),
             stdout: stdout.to_path_buf(),
             stderr: files::stderr(&self.directory, node),
+            interposed: self.interposed.as_ref().map(|one| one.handover(Party::Node(node.0))),
         }
+    }
+
+    /// Whether the calls of a process that was just started can be looked at: one that could not
+    /// would dial nobody.
+    fn can_be_interposed(&self, node: NodeId, place: u8) -> Result<(), WorldError> {
+        let pid = self.nodes.pid(node, place).filter(|_| self.interposed.is_some());
+        let Some(pid) = pid else { return Ok(()) };
+        schism_interpose::reachable(pid.cast_unsigned())
+            .map_err(|why| WorldError(format!("{node} cannot be interposed: {why}")))
     }
 }
 

@@ -152,9 +152,14 @@ impl Nodes {
         })
     }
 
+    /// The process at this place of the node, if it runs.
+    pub(super) fn pid(&self, node: NodeId, place: u8) -> Option<i32> {
+        self.lives.lock().expect("no panic while looking").pids.get(&(node, place)).copied()
+    }
+
     /// Whether the process at this place of the node runs.
     pub(super) fn runs(&self, node: NodeId, place: u8) -> bool {
-        self.lives.lock().expect("no panic while looking").pids.contains_key(&(node, place))
+        self.pid(node, place).is_some()
     }
 
     /// Nodes that ended unordered, since last asked.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use schism_interpose::Party;
 use tokio::io::{AsyncRead, AsyncWrite, Sink, sink};
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 use tokio::sync::{mpsc, oneshot};
@@ -19,8 +20,10 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::files;
+use super::interposed::Interposed;
 use super::messages;
 use super::nodes::Nodes;
+use crate::action::ClientId;
 use crate::clock::Local;
 use crate::systems::clients::Program;
 use crate::worlds::WorldError;
@@ -53,6 +56,8 @@ pub(super) struct Launcher {
     /// The client's.
     name: String,
     folder: PathBuf,
+    /// Whom its links belong to, where nodes are dialled at their own addresses.
+    interposed: Option<(Rc<Interposed>, Party)>,
     /// How many were started.
     lives: Cell<u32>,
 }
@@ -60,7 +65,14 @@ pub(super) struct Launcher {
 impl Launcher {
     pub(super) fn new(nodes: &Rc<Nodes>, ends: &Ends, name: &str, folder: PathBuf) -> Launcher {
         let (nodes, ends) = (Rc::downgrade(nodes), ends.clone());
-        Launcher { nodes, ends, name: name.to_owned(), folder, lives: Cell::new(0) }
+        let (name, interposed) = (name.to_owned(), None);
+        Launcher { nodes, ends, name, folder, interposed, lives: Cell::new(0) }
+    }
+
+    /// The same for programs that dial nodes at their own addresses, and so reach this client's links.
+    pub(super) fn over(self, interposed: &Rc<Interposed>, client: ClientId) -> Launcher {
+        let party = Party::Client(client.0);
+        Launcher { interposed: Some((Rc::clone(interposed), party)), ..self }
     }
 }
 
@@ -70,10 +82,11 @@ impl Launch for Launcher {
         let name = format!("{}.{}", self.name, self.lives.get());
         let (nodes, ends) = (Weak::clone(&self.nodes), self.ends.clone());
         let folder = self.folder.clone();
+        let interposed = self.interposed.as_ref().map(|(all, party)| all.handover(*party));
         let (send, started) = oneshot::channel();
         spawn_local(async move {
             // Whoever no longer waits for it drops it, and so ends it.
-            let _ = send.send(start(nodes, ends, name, &folder, argv).await);
+            let _ = send.send(start(nodes, ends, name, &folder, argv, interposed).await);
         });
         Box::pin(async move {
             let gone = |_| io::Error::other("the world has been stopped");
@@ -88,6 +101,7 @@ async fn start(
     name: String,
     folder: &Path,
     argv: Vec<String>,
+    interposed: Option<messages::Handover>,
 ) -> io::Result<Running> {
     fs::create_dir_all(folder)?;
     let (input, output) = (Fifo::make(folder.join("in"))?, Fifo::make(folder.join("out"))?);
@@ -101,6 +115,7 @@ async fn start(
         stdin: input.0.clone(),
         stdout: output.0.clone(),
         stderr: stderr.clone(),
+        interposed,
     };
     let failed = |WorldError(why)| io::Error::other(why);
     let stopped = || io::Error::other("the world has been stopped");

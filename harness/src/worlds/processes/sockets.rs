@@ -1,5 +1,5 @@
-//! The established TCP connections of this machine, each as its two ends see it. The kernel is
-//! asked over sock_diag(7), which can leave out what is not established: a machine on which many clients
+//! The TCP sockets of this machine, a connection as each of its two ends sees it. The kernel is
+//! asked over sock_diag(7), which can leave out what is in another state: a machine on which many clients
 //! are turned away has tens of thousands of closed connections, and /proc/net/tcp prints each.
 //! It never says whose a connection is.
 
@@ -13,7 +13,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
 
-/// An established connection as one of its ends sees it.
+/// A socket; an established connection as one of its ends sees it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Row {
     pub(super) local: SocketAddr,
@@ -21,18 +21,29 @@ pub(super) struct Row {
     pub(super) inode: u64,
 }
 
-/// `TCP_ESTABLISHED` (include/net/tcp_states.h).
+/// `TCP_ESTABLISHED` and `TCP_LISTEN` (include/net/tcp_states.h).
 const ESTABLISHED: u8 = 1;
+const LISTEN: u8 = 10;
 
-/// Every one of both families, now. Where the kernel has no sock_diag, its tables are read.
+/// Every established connection of both families, now.
 pub(super) fn established() -> io::Result<Vec<Row>> {
-    ask().or_else(|_| read_tables())
+    in_state(ESTABLISHED)
+}
+
+/// Every socket at which somebody listens.
+pub(super) fn listening() -> io::Result<Vec<Row>> {
+    in_state(LISTEN)
+}
+
+/// Where the kernel has no sock_diag, its tables are read.
+fn in_state(state: u8) -> io::Result<Vec<Row>> {
+    ask(state).or_else(|_| read_tables(state))
 }
 
 /// The request and its answers are those of netlink(7) and linux/inet_diag.h: `nlmsghdr` and
 /// `inet_diag_req`, then `inet_diag_msg` once a connection. This older request names no family, so
 /// that the kernel goes through its table once for both.
-fn ask() -> nix::Result<Vec<Row>> {
+fn ask(state: u8) -> nix::Result<Vec<Row>> {
     const TCPDIAG_GETSOCK: u16 = 18;
     const REQUEST_DUMP: u16 = 0x301;
     const REQUEST_BYTES: usize = 76;
@@ -48,7 +59,7 @@ fn ask() -> nix::Result<Vec<Row>> {
     request[..4].copy_from_slice(&(REQUEST_BYTES as u32).to_ne_bytes());
     request[4..6].copy_from_slice(&TCPDIAG_GETSOCK.to_ne_bytes());
     request[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
-    request[STATES_AT..STATES_AT + 4].copy_from_slice(&(1_u32 << ESTABLISHED).to_ne_bytes());
+    request[STATES_AT..STATES_AT + 4].copy_from_slice(&(1_u32 << state).to_ne_bytes());
     sendto(kernel.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
     receive(&kernel)
 }
@@ -112,10 +123,10 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// /proc/net/tcp and tcp6.
-fn read_tables() -> io::Result<Vec<Row>> {
-    let mut rows = parse(&fs::read_to_string("/proc/net/tcp")?);
+fn read_tables(state: u8) -> io::Result<Vec<Row>> {
+    let mut rows = parse(&fs::read_to_string("/proc/net/tcp")?, state);
     match fs::read_to_string("/proc/net/tcp6") {
-        Ok(table) => rows.extend(parse(&table)),
+        Ok(table) => rows.extend(parse(&table, state)),
         // A machine without IPv6.
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
@@ -123,14 +134,14 @@ fn read_tables() -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn parse(table: &str) -> Vec<Row> {
+fn parse(table: &str, wanted: u8) -> Vec<Row> {
     let row = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [_, local, remote, state, ..] = fields[..] else { return None };
         let state = u8::from_str_radix(state, 16).ok()?;
         let (local, remote) = (address(local)?, address(remote)?);
         let inode = fields.get(9)?.parse().ok()?;
-        (state == ESTABLISHED).then_some(Row { local, remote, inode })
+        (state == wanted).then_some(Row { local, remote, inode })
     };
     table.lines().skip(1).filter_map(row).collect()
 }
@@ -165,8 +176,8 @@ mod tests {
 
     #[test]
     fn both_ways_show_the_same_connections_and_no_closed_ones() {
-        let diag: Ask = || ask().expect("Linux has sock_diag");
-        let tables: Ask = || read_tables().unwrap();
+        let diag: Ask = || ask(ESTABLISHED).expect("Linux has sock_diag");
+        let tables: Ask = || read_tables(ESTABLISHED).unwrap();
         for listen in ["127.0.0.1:0", "[::1]:0", "[::]:0"] {
             let Ok(listener) = TcpListener::bind(listen) else { continue };
             let port = listener.local_addr().unwrap().port();
@@ -176,6 +187,10 @@ mod tests {
             let [local, remote] = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
             let pid = std::process::id().cast_signed();
             let inodes = procfs::sockets(pid).unwrap();
+            for rows in [listening().unwrap(), read_tables(LISTEN).unwrap()] {
+                let at = |row: &&Row| row.local.port() == port && inodes.contains(&row.inode);
+                assert!(rows.iter().any(|row| at(&row)), "{listen}");
+            }
             for ask in [diag, tables] {
                 let rows = ask();
                 let own = |row: &&Row| row.local == local && row.remote == remote;
@@ -198,6 +213,6 @@ mod tests {
         assert_eq!(message(&[0; 71]), None);
         let mapped = address("0000000000000000FFFF00000100007F:0050").unwrap();
         assert_eq!(mapped.to_string(), "127.0.0.1:80");
-        assert_eq!(parse("head\n 0: 0100007F:0050 0200007F:0051 06 0 0 0 0 0 7\n"), []);
+        assert_eq!(parse("head\n 0: 0100007F:0050 0200007F:0051 06 0 0 0 0 0 7\n", ESTABLISHED), []);
     }
 }

@@ -18,7 +18,7 @@ use nix::unistd::{Pid, dup2_stdin, getpid, getppid};
 
 use super::chain::{KEEPER, end_all, join, reap, report, take};
 use super::spawn::prepare;
-use crate::worlds::processes::messages::{Program, Report, Spawn, User};
+use crate::worlds::processes::messages::{Handover, Program, Report, Spawn, User};
 use crate::worlds::processes::procfs::Table;
 
 /// Keeps one node until nobody of it is left; false if it could not.
@@ -65,7 +65,7 @@ fn begin(spawn: &Spawn) -> io::Result<(SignalFd, Pid)> {
     if let Some(folder) = &spawn.folder {
         command.current_dir(folder);
     }
-    Ok((signals, start(command, spawn.user.clone())?))
+    Ok((signals, start(command, spawn.user.clone(), spawn.interposed.as_ref())?))
 }
 
 fn begin_program(program: &Program) -> io::Result<(SignalFd, Pid)> {
@@ -75,7 +75,7 @@ fn begin_program(program: &Program) -> io::Result<(SignalFd, Pid)> {
         .stdin(pipe(&program.stdin, OpenOptions::new().read(true))?)
         .stdout(pipe(&program.stdout, OpenOptions::new().write(true))?)
         .stderr(append(&program.stderr)?);
-    Ok((signals, start(command, None)?))
+    Ok((signals, start(command, None, program.interposed.as_ref())?))
 }
 
 fn become_keeper() -> io::Result<SignalFd> {
@@ -93,8 +93,12 @@ fn command(argv: &[String]) -> io::Result<Command> {
     Ok(command)
 }
 
-fn start(mut command: Command, user: Option<User>) -> io::Result<Pid> {
-    prepare(&mut command, user);
+fn start(
+    mut command: Command,
+    user: Option<User>,
+    interposed: Option<&Handover>,
+) -> io::Result<Pid> {
+    prepare(&mut command, user, interposed)?;
     // Not waited for through this handle: `reap` waits for every child there is.
     Ok(Pid::from_raw(command.spawn()?.id().cast_signed()))
 }

@@ -12,8 +12,10 @@ use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, getpid, getppid, setgid, setgroups, setuid};
+use schism_interpose::filter::Filter;
+use schism_interpose::handing::Sender;
 
-use crate::worlds::processes::messages::User;
+use crate::worlds::processes::messages::{Handover, User};
 
 /// Runs `child` in a process of its own, which leaves with 0 if it returns true. It hears by
 /// SIGTERM when its parent ends, and does not begin if that has happened already.
@@ -34,10 +36,15 @@ pub(super) fn fork(child: impl FnOnce(Pid) -> bool) -> io::Result<Pid> {
     }
 }
 
-/// Gives the child a process group of its own, no blocked signals, death with its keeper, and
-/// another user where it has one.
-pub(super) fn prepare(command: &mut Command, user: Option<User>) {
+/// Gives the child a process group of its own, no blocked signals, death with its keeper, another
+/// user where it has one, and the filter that sends its calls to the harness where it is interposed.
+pub(super) fn prepare(
+    command: &mut Command,
+    user: Option<User>,
+    interposed: Option<&Handover>,
+) -> io::Result<()> {
     let keeper = getpid();
+    let interposed = interposed.map(filter).transpose()?;
     let user = user.map(|User { uid, gid, groups }| {
         let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
         (Uid::from_raw(uid), Gid::from_raw(gid), groups)
@@ -56,11 +63,23 @@ pub(super) fn prepare(command: &mut Command, user: Option<User>) {
         }
         // The keeper blocks signals, and exec keeps them blocked.
         SigSet::empty().thread_set_mask()?;
+        // Last: from then on a connect waits for the harness.
+        if let Some((sender, filter)) = &interposed {
+            let way = sender.connect()?;
+            sender.send(&way, &filter.install()?)?;
+        }
         Ok(())
     };
     command.process_group(0);
-    // SAFETY: the closure calls setgroups, setgid, setuid, prctl, getppid and pthread_sigmask,
-    // touches no memory but its own and allocates nothing, also not for its errors. There is one
-    // thread, so that the calls that change the user have no other to tell of it.
+    // SAFETY: the closure calls setgroups, setgid, setuid, prctl, getppid, pthread_sigmask, seccomp
+    // and those of a socket, touches no memory but its own and allocates nothing, also not for its
+    // errors. There is one thread, so that the calls that change the user have no other to tell of
+    // it.
     unsafe { command.pre_exec(between_fork_and_exec) };
+    Ok(())
+}
+
+/// What of it needs memory, before the fork.
+fn filter(Handover { socket, tag }: &Handover) -> io::Result<(Sender, Filter)> {
+    Ok((Sender::new(socket, *tag)?, Filter::new()?))
 }

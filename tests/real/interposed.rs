@@ -1,0 +1,89 @@
+//! Programs that dial each other at their own addresses, and know nothing of links.
+#![allow(clippy::unwrap_used)] // a test: what is missing should fail it
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Bench, kinds};
+
+/// Whether such a run can be here; if not, that is said.
+fn can() -> bool {
+    let bench = Bench::new();
+    let doctor = bench.schism(&["doctor"]);
+    let python = Command::new("python3").arg("--version").output().is_ok();
+    if doctor.code != Some(0) || !python {
+        println!("SKIPPED: python3: {python}; {}", doctor.stdout);
+    }
+    doctor.code == Some(0) && python
+}
+
+fn bench(network: &str, listens: &str, rest: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("three_nodes.py", include_str!("three_nodes.py"));
+    bench.write(
+        "direct.yaml",
+        &format!(
+            "about: A log whose nodes dial each other directly.\nnodes: 3\nclients: 3\nrate: 50/s\n\
+             duration: 5s\nseed: 4\nsystem:\n  command: [python3, three_nodes.py, \"{{id}}\", \
+             \"{{ip}}\", \"{{ips}}\", \"{listens}\"]\n  network: {network}\n{rest}"
+        ),
+    );
+    bench
+}
+
+fn read(run: &Path, node: &str, file: &str) -> String {
+    fs::read_to_string(run.join("nodes").join(node).join(file)).unwrap_or_default()
+}
+
+#[test]
+fn nodes_that_know_no_links_are_on_all_of_them_and_feel_a_partition() {
+    if !can() {
+        return;
+    }
+    let partition = "faults:\n  - partition: {shape: isolate-leader, at: 1s, for: 1500ms}\n";
+    let bench = bench("interposed", "0.0.0.0", partition);
+    bench.schism(&["run", "direct.yaml"]).exits(0);
+    let run = bench.latest();
+    assert_eq!(kinds(&bench.verdict()), [""; 0], "no bypass, and nothing lost");
+    for (node, others) in [("n1", ["n2", "n3"]), ("n2", ["n1", "n3"]), ("n3", ["n1", "n2"])] {
+        let (network, stderr) = (read(&run, node, "network.log"), read(&run, node, "stderr.log"));
+        let bound = |port: u16| format!("bind 0.0.0.0:{port}: got 127.");
+        assert!(network.contains(&bound(7000)) && network.contains(&bound(19002)), "{network}");
+        for other in others {
+            let dialled = format!("connect {other}:7000: over the link\n");
+            assert!(network.contains(&dialled), "{node}: {network}");
+            assert!(stderr.contains(&format!("accepted {other}\n")), "{node}: {stderr}");
+        }
+        assert!(!stderr.contains("odd names"), "{node}: {stderr}");
+    }
+    let stderr = read(&run, "n1", "stderr.log");
+    for other in ["n2", "n3"] {
+        let told = |what: &str| stderr.contains(&format!("{other} is {what}"));
+        assert!(told("silent") && told("back"), "{stderr}");
+    }
+    let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
+    assert!(history.contains("held-bytes"), "the partition met bytes");
+}
+
+#[test]
+fn connections_over_interposed_links_are_reset_and_bytes_on_them_vanish() {
+    if !can() {
+        return;
+    }
+    for (style, counter) in [("reset", "reset-connections"), ("blackhole", "dropped-bytes")] {
+        let fault = format!("shape: isolate-leader, style: {style}, clients: free");
+        let faults = format!("faults:\n  - partition: {{{fault}, at: 1s, for: 1s}}\n");
+        let bench = bench("interposed", "0.0.0.0", &faults);
+        let done = bench.schism(&["run", "direct.yaml"]).exits(0);
+        let history = fs::read_to_string(bench.latest().join("history.jsonl")).unwrap();
+        assert!(history.contains(counter), "{style}: {}", done.stdout);
+    }
+}
+
+#[test]
+fn without_links_between_nodes_only_clients_have_some() {
+    let bench = bench("none", "{ip}", "");
+    bench.schism(&["run", "direct.yaml", "--duration", "3s"]).exits(0);
+    assert_eq!(read(&bench.latest(), "n1", "network.log"), "");
+}
