@@ -14,16 +14,34 @@
 //!
 //! It never decides what a link does, and lets no call through that it could not read.
 
+#[cfg(target_os = "linux")]
 mod abi;
+#[cfg(target_os = "linux")]
 mod capability;
+#[cfg(target_os = "linux")]
 pub mod filter;
+#[cfg(target_os = "linux")]
 pub mod handing;
+mod links;
 pub mod plan;
+#[cfg(target_os = "linux")]
 mod socket;
+#[cfg(target_os = "linux")]
 pub mod supervisor;
+#[cfg(target_os = "linux")]
 mod target;
 
+#[cfg(target_os = "linux")]
 pub use capability::{capability, reachable};
+pub use links::{Joining, Links, Note, Passage};
 pub use plan::{Party, Plan};
+#[cfg(target_os = "linux")]
 pub use socket::come_from;
-pub use supervisor::{Joining, Links, Note, Passage, Supervisors};
+#[cfg(target_os = "linux")]
+pub use supervisor::Supervisors;
+
+/// No other system has what it takes.
+#[cfg(not(target_os = "linux"))]
+pub fn come_from(_: std::os::fd::BorrowedFd, _: std::net::Ipv4Addr) -> Result<(), std::io::Error> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

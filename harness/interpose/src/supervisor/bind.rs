@@ -4,8 +4,9 @@
 use std::net::SocketAddrV4;
 use std::os::fd::AsFd;
 
-use super::{Early, Note, Supervisor, stream};
+use super::{Early, Supervisor, stream};
 use crate::abi::{Answer, Notification};
+use crate::links::Note;
 use crate::plan::{Party, v4};
 use crate::socket;
 

@@ -5,8 +5,9 @@ use std::net::{SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::{Early, Note, Passage, Supervisor, stream};
+use super::{Early, Supervisor, stream};
 use crate::abi::{Answer, Notification};
+use crate::links::{Note, Passage};
 use crate::plan::{Goal, Party, v4};
 use crate::socket::{self, Connected, Errno};
 

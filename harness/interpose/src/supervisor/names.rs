@@ -4,8 +4,9 @@
 use std::net::SocketAddrV4;
 use std::os::fd::AsFd;
 
-use super::{Early, Note, Supervisor};
+use super::{Early, Supervisor};
 use crate::abi::{Answer, Notification};
+use crate::links::Note;
 use crate::plan::{Goal, v4};
 use crate::socket::{self, Raw};
 use crate::target;
