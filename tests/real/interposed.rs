@@ -81,6 +81,26 @@ fn connections_over_interposed_links_are_reset_and_bytes_on_them_vanish() {
     }
 }
 
+/// Below a listener no second one can be had: the inner run says so instead of going on without.
+#[test]
+fn a_run_that_cannot_be_interposed_is_refused_before_it_starts() {
+    if !can() {
+        return;
+    }
+    let bench = bench("interposed", "0.0.0.0", "");
+    let schism = env!("CARGO_BIN_EXE_schism");
+    bench.write(
+        "outer.yaml",
+        &format!(
+            "nodes: 1\nclients: 1\nduration: 2s\nsystem:\n  command: [\"{schism}\", run, direct.yaml, \
+             --out, inner, --set, \"about={{ip}}\"]\n  network: interposed\n"
+        ),
+    );
+    let done = bench.schism(&["run", "outer.yaml"]).exits(2);
+    done.says("`network: interposed` cannot be had").says("a process can have only one");
+    assert!(!bench.path().join("inner").exists(), "nothing was begun");
+}
+
 #[test]
 fn without_links_between_nodes_only_clients_have_some() {
     let bench = bench("none", "{ip}", "");

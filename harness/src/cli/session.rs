@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use schism_facts::Catalogue;
 use schism_facts::remark::Reason;
 use schism_verify::checkers::Answers;
@@ -25,7 +25,7 @@ use crate::run::{self, Finished, Setup};
 use crate::store::live::{Announced, Live};
 use crate::store::verdict_file::VerdictFile;
 use crate::store::{self, RunDirectory, Saved, environment};
-use crate::systems::{self, Network, System};
+use crate::systems::{self, System};
 use crate::workload::Workload;
 use crate::worlds::{self, Place, Start, World};
 
@@ -69,11 +69,6 @@ pub fn carry_out(request: &Request<'_>) -> Result<Ended> {
     }
     if let Some(late) = plan.left_out() {
         screen::remark(&format!("{} seed {}: {late}", workload.name, request.seed));
-    }
-    if system.network() == Network::Interposed {
-        worlds::interposition().map_err(|why| {
-            anyhow!("`network: interposed` cannot be had on this machine: {why}; `schism doctor` tries again")
-        })?;
     }
     for told in worlds::clean_up(request.out) {
         screen::remark(&told);

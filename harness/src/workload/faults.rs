@@ -153,8 +153,7 @@ fn subject(
     // A log is decided slot by slot, one at a time.
     let one = !workload.model().has_keys() || workload.keys == Some(1);
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
-    let direct =
-        matches!(&workload.system, SystemSpec::File(file) if file.network == Network::None);
+    let direct = workload.system.network() == Network::None;
     Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare, direct })
 }
 

@@ -238,6 +238,17 @@ pub enum SystemSpec {
     File(Box<SystemFile>),
 }
 
+impl SystemSpec {
+    /// How its nodes reach each other.
+    pub fn network(&self) -> Network {
+        match self {
+            SystemSpec::Named { .. } => Network::Pairs,
+            SystemSpec::Command { network, .. } => *network,
+            SystemSpec::File(file) => file.network,
+        }
+    }
+}
+
 /// How clients talk to the nodes of a system of one's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientSpec {

@@ -228,7 +228,7 @@ fn a_system_of_ones_own_says_how_its_nodes_reach_each_other() {
     };
     let read = parse("network: interposed").unwrap();
     let SystemSpec::Command { network, .. } = &read.system else { panic!("a command") };
-    assert_eq!(*network, Network::Interposed);
+    assert_eq!([*network, read.system.network()], [Network::Interposed; 2]);
     assert_eq!(super::tests::workload(&read.to_yaml()), read);
     let refused = |rest: &str, part: &str| {
         let error = parse(rest).unwrap_err().to_string();
@@ -236,6 +236,9 @@ fn a_system_of_ones_own_says_how_its_nodes_reach_each_other() {
     };
     refused("network: interpose", "did you mean `interposed`");
     refused("network: pairs", "no argument contains `{client}`");
+    let text = "system: {command: [./n, \"{ip}\"], network: none}\nfaults: [partition: {}]\n";
+    let told = from_text("w.yaml", text, &Overrides::default(), &catalogue()).unwrap_err();
+    assert!(told.to_string().contains("nothing stands between its nodes"), "{told}");
     let text = "system: {command: [./n, \"{peers}\"], network: none}";
     let told = from_text("w.yaml", text, &Overrides::default(), &catalogue()).unwrap_err();
     assert!(told.to_string().contains("addresses of links"), "{told}");

@@ -150,12 +150,11 @@ pub fn first_line(_: &[String]) -> Result<String, String> {
 
 /// Why nodes cannot reach each other in this way here, if so.
 pub fn refuses(network: Network) -> Option<String> {
-    (network == Network::Interposed).then(|| {
-        "`network: interposed` is not there yet, and a run never goes on without what stands between \
-         the nodes; `--set system.network=none` runs it with nothing between them, for faults \
-         that hit nodes and clients"
-            .to_owned()
-    })
+    let why = (network == Network::Interposed).then(|| interposition().err()).flatten()?;
+    Some(format!(
+        "`network: interposed` cannot be had on this machine: {why}; `schism doctor` tries it again, and \
+         `--set system.network=none` does without, for faults that hit nodes and clients"
+    ))
 }
 
 /// Takes a place in the world of real processes.
