@@ -37,7 +37,8 @@ pub(super) fn fork(child: impl FnOnce(Pid) -> bool) -> io::Result<Pid> {
 }
 
 /// Gives the child a process group of its own, no blocked signals, death with its keeper, another
-/// user where it has one, and the filter that sends its calls to the harness where it is interposed.
+/// user where it has one, and the filter that sends its calls to the harness where it is
+/// interposed.
 pub(super) fn prepare(
     command: &mut Command,
     user: Option<User>,
