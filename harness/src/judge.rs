@@ -108,14 +108,15 @@ pub fn judge_history(
     // Without operations nothing tells the model; with a model named, nothing contradicts it.
     let history = &evidence.history;
     let asked = !history.operations().is_empty() || options.model.is_some();
-    let linearizable = if asked { Some(schism_verify::check(history, options)?) } else { None };
+    let judged = if asked { Some(schism_verify::check(history, options)?) } else { None };
     let model = options.model.as_deref().and_then(models::named);
     let mut settings = Settings { model, ..Settings::default() };
+    let is_judged = |name: &str| judged.as_ref().is_some_and(|judged| judged.name == name);
     let others = CHECKERS
         .iter()
-        .filter(|checker| checker.name != "linearizable" && (checker.applies)(evidence, &settings));
+        .filter(|checker| !is_judged(checker.name) && (checker.applies)(evidence, &settings));
     let others: Vec<String> = others.map(|checker| checker.name.to_string()).collect();
-    let mut results: Vec<CheckResult> = linearizable.into_iter().collect();
+    let mut results: Vec<CheckResult> = judged.into_iter().collect();
     if !others.is_empty() {
         settings.checks = others;
         results.extend(schism_verify::judge(evidence, &settings));

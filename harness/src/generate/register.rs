@@ -1,12 +1,11 @@
 //! Operations on registers: write, read, cas. One register, or a few of them by key.
 //! Every value is unique in the run, so that what a read finds has one source.
 
-use std::collections::BTreeMap;
-
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use schism_verify::history::{Event, Level, Process, Type, Value};
 
+use super::keys::{Known, Pool};
 use super::{Generator, Mix, Values, Weights};
 
 /// One cas in so many expects a value that the register surely does not hold: it must fail.
@@ -15,17 +14,15 @@ const WRONG_ONE_IN: u32 = 10;
 /// No generator of values draws this: their counters start at 1.
 const NEVER_WRITTEN: Value = Value::Int(0);
 
-/// Draws operations on registers. One per client.
+/// Draws operations on registers. One per client; they share keys and what is known.
 #[derive(Clone, Debug)]
 pub struct RegisterGenerator {
     weights: Weights,
     values: Values,
     level: Level,
-    /// There are so many registers, by key. None: there is one, and it has no key.
-    keys: Option<u64>,
+    keys: Pool,
+    known: Known,
     probes: u64,
-    /// What each register was last known to hold.
-    known: BTreeMap<Option<Value>, Value>,
 }
 
 impl RegisterGenerator {
@@ -35,28 +32,23 @@ impl RegisterGenerator {
             weights: Weights::new(&mix.operations),
             values: Values::new(mix.value_bytes),
             level: mix.level,
-            keys: mix.keys,
+            keys: Pool::new(mix.keys),
+            known: Known::default(),
             probes: 0,
-            known: BTreeMap::new(),
         }
     }
 
     /// Mostly what the register was last known to hold, so that a cas has a chance.
     fn expected(&self, key: Option<&Value>, rng: &mut ChaCha8Rng) -> Value {
         let wrong = rng.random_range(0..WRONG_ONE_IN) == 0;
-        let known = self.known.get(&key.cloned()).filter(|value| !wrong && **value != Value::Null);
-        known.cloned().unwrap_or(NEVER_WRITTEN)
+        self.known.get(key).filter(|_| !wrong).unwrap_or(NEVER_WRITTEN)
     }
-}
-
-fn named(key: u64) -> Value {
-    Value::Str(format!("k{key}").into())
 }
 
 impl Generator for RegisterGenerator {
     fn next(&mut self, process: u64, rng: &mut ChaCha8Rng) -> Event {
         let f = self.weights.draw(rng);
-        let key = self.keys.map(|keys| named(rng.random_range(0..keys)));
+        let key = self.keys.draw(rng);
         let mut event = Event::new(Process::Client(process), Type::Invoke, f.clone());
         match &*f {
             "write" => event.value = Some(self.values.next(process)),
@@ -75,7 +67,7 @@ impl Generator for RegisterGenerator {
     fn probe(&mut self, process: u64) -> Event {
         self.probes += 1;
         let mut event = Event::new(Process::Client(process), Type::Invoke, "write");
-        event.set_key(self.keys.map(|keys| named(self.probes % keys)));
+        event.set_key(self.keys.turn(self.probes));
         event.value = Some(self.values.next(process));
         event
     }
@@ -90,55 +82,31 @@ impl Generator for RegisterGenerator {
             _ => None,
         };
         if let Some(held) = held {
-            self.known.insert(event.key().cloned(), held);
+            self.known.set(event.key().cloned(), held);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use rand_chacha::rand_core::SeedableRng as _;
-    use schism_verify::models;
 
+    use super::super::Keys;
+    use super::super::keys::named;
     use super::*;
 
-    fn mix(keys: Option<u64>) -> Mix {
+    #[test]
+    fn a_cas_mostly_expects_what_anyone_saw_of_its_own_register() {
         let operations = [("write", 1), ("read", 2), ("cas", 1)];
         let operations = operations.map(|(name, weight)| (name.to_owned(), weight)).into();
-        Mix { operations, value_bytes: 8.into(), level: Level::Linearizable, keys }
-    }
-
-    #[test]
-    fn what_is_drawn_is_what_the_model_reads_in_the_weights_asked_for() {
-        let (model, mut rng) = (models::named("register").unwrap(), ChaCha8Rng::seed_from_u64(1));
-        let mut generator = super::super::generator(model, &mix(None));
-        let mut counts = BTreeMap::new();
-        let mut values = BTreeSet::new();
-        for _ in 0..4_000 {
-            let event = generator.next(3, &mut rng);
-            assert_eq!(model.validate(&event, &event), Ok(()));
-            assert_eq!(event.key(), None);
-            match &event.value {
-                Some(Value::List(pair)) => assert!(values.insert(pair[1].clone())),
-                Some(value) => assert!(values.insert(value.clone())),
-                None => assert_eq!(event.f, "read"),
-            }
-            *counts.entry(event.f.to_string()).or_insert(0) += 1;
-        }
-        assert!((1_900..2_100).contains(&counts["read"]), "{counts:?}");
-        assert!((900..1_100).contains(&counts["cas"]), "{counts:?}");
-        assert!(values.insert(generator.probe(4).value.unwrap()), "a probe writes a new value");
-    }
-
-    #[test]
-    fn a_cas_mostly_expects_what_was_seen_of_its_own_register() {
-        let mut generator = RegisterGenerator::new(&mix(Some(2)));
+        let (level, keys) = (Level::Linearizable, Some(Keys::fixed(2)));
+        let mix = Mix { operations, value_bytes: 8.into(), level, keys };
+        let mut generator = RegisterGenerator::new(&mix);
+        let mut other = generator.clone();
         let mut read = Event::new(Process::Client(1), Type::Ok, "read");
         read.set_key(Some(named(1)));
         read.value = Some(Value::Int(77));
-        generator.observe(&read);
+        other.observe(&read);
         let (mut rng, mut right) = (ChaCha8Rng::seed_from_u64(1), [0, 0]);
         for _ in 0..4_000 {
             let event = generator.next(3, &mut rng);

@@ -95,11 +95,11 @@ pub fn losses_in_short(report: &Report<'_>) -> Option<String> {
     Some(whole.split_once(':').map_or(whole.clone(), |(short, _)| format!("{short}.")))
 }
 
-/// How many acknowledged appends are gone, promised to stay or not.
+/// How many acknowledged appends, writes, elements or messages are gone, promised to stay or not.
 pub fn lost(verdict: &VerdictFile) -> u64 {
     // Where nobody counted, what is told is what there is.
     let anomalies = verdict.checks.iter().flat_map(|check| &check.anomalies);
-    let told = anomalies.filter(|anomaly| anomaly.kind == Kind::LostAppend).count() as u64;
+    let told = anomalies.filter(|anomaly| anomaly.kind.is_loss()).count() as u64;
     verdict.checks.iter().filter_map(|check| check.lost).max().unwrap_or(told)
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use schism_facts::remark::{self, Phase, Remark};
-use schism_verify::history::{Event, Name, Type, nemesis};
+use schism_verify::history::{Event, Name, Type, Value, nemesis};
 use schism_verify::models::{Model, Operation, Proves};
 
 use super::answered::Answered;
@@ -54,6 +54,8 @@ pub struct Context {
     pub decisions: Decisions,
     /// What was answered of each kind, and by each node.
     pub answered: Answered,
+    /// Every key that was asked about; None where there is none.
+    pub keys: RefCell<BTreeSet<Option<Value>>>,
     /// The phase as the history calls it.
     pub phase: Cell<&'static str>,
     leader: Cell<Option<(NodeId, u64)>>,
@@ -104,6 +106,7 @@ impl Context {
             dead: RefCell::default(),
             decisions: Decisions::default(),
             answered,
+            keys: RefCell::default(),
             phase: Cell::new("starting"),
             leader: Cell::new(None),
             forgot: RefCell::default(),
@@ -140,6 +143,10 @@ impl Context {
         asked.node = Some(self.name(node));
         if self.row(asked).proves == Proves::ProgressOnce {
             self.decisions.note_asked(asked);
+        }
+        let key = asked.key().cloned();
+        if !self.keys.borrow().contains(&key) {
+            self.keys.borrow_mut().insert(key);
         }
         self.recorder.record(asked)
     }

@@ -244,7 +244,7 @@ impl Script {
         let schedule = self.workload.rate.map(|rate| Rc::new(Schedule::new(start, rate)));
         let manner =
             Manner { timeout: self.workload.timeout, retry: self.workload.retry, schedule };
-        let generator = || generate::generator(self.context.model, &self.workload.mix());
+        let generator = generate::generators(self.context.model, &self.workload.mix());
         for number in 0..self.workload.clients {
             let id = ClientId(number);
             let worker = Worker::new(
@@ -282,6 +282,14 @@ impl Script {
                 context.enter(Phase::FinalReads);
                 let Workload { value_bytes, recovery, .. } = self.workload;
                 ending::ask_every_key(&context, value_bytes, recovery, self.hurry).await;
+            }
+            Ending::ReadEveryKey(f) => {
+                context.enter(Phase::FinalReads);
+                ending::read_every_key(&context, f, self.workload.timeout, self.hurry).await;
+            }
+            Ending::Drain(f) => {
+                context.enter(Phase::FinalReads);
+                ending::drain(&context, f, self.workload.recovery, self.hurry).await;
             }
             Ending::None => {
                 context.enter(Phase::FinalReads);

@@ -13,6 +13,7 @@ use super::tree::{Node, Tree, read};
 use super::when::End;
 use super::{FaultSpec, Network, SystemSpec, When, Workload};
 use crate::faults::{FAULTS, Fault, Subject, find};
+use crate::generate::Keys;
 
 /// How long a fault lasts when the file does not say.
 const FOR: Duration = Duration::from_secs(2);
@@ -151,7 +152,7 @@ fn subject(
     }
     let moves_on = row.is_some_and(|row| row.progress.moves_on());
     // A log is decided slot by slot, one at a time.
-    let one = !workload.model().has_keys() || workload.keys == Some(1);
+    let one = !workload.model().has_keys() || workload.keys == Some(Keys::fixed(1));
     let epochs_compare = one || row.is_none_or(|row| row.epochs == Epochs::OfAll);
     let direct = workload.system.network() == Network::None;
     Ok(Subject { topology: workload.topology(), frames, moves_on, epochs_compare, direct })

@@ -47,10 +47,11 @@ use std::time::Duration;
 use schism_facts::Catalogue;
 
 use schism_verify::evidence::Reach;
+use schism_verify::models::Model;
 use schism_verify::verdict::Kind;
 
 pub use crate::faults::{FaultSpec, When};
-use crate::generate::Sizes;
+use crate::generate::{Keys, Sizes};
 pub use error::WorkloadError;
 pub use model::served;
 pub use system_file::{
@@ -105,6 +106,7 @@ impl Workload {
         "duration",
         "rate",
         "seed",
+        "model",
         "operations",
         "retry",
         "read-level",
@@ -178,7 +180,9 @@ pub struct Workload {
     pub rate: Option<f64>,
     /// The seed, if the file or the command line gives one.
     pub seed: Option<u64>,
-    /// Weights of operations, by name, in the file's order.
+    /// What its clients ask for.
+    pub model: &'static Model,
+    /// Weights of operations of the model, by name, in the file's order.
     pub operations: Vec<(String, u32)>,
     /// Whether a client repeats an unanswered append with the same session and number.
     pub retry: bool,
@@ -194,8 +198,9 @@ pub struct Workload {
     pub bug: Option<String>,
     /// Sizes of appended values.
     pub value_bytes: Sizes,
-    /// How many keys are decided in all. None: a new one all the time.
-    pub keys: Option<u64>,
+    /// How many objects are asked about. None: one, without a key; of decisions, a new one all the
+    /// time.
+    pub keys: Option<Keys>,
     /// How long without an ok is no-progress.
     pub recovery: Duration,
     /// Nobody said how long the system may be silent: a longer silence is told of, no violation.

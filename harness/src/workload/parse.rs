@@ -20,7 +20,7 @@ use super::when::End;
 use super::{
     Expect, Loaded, Overrides, SystemSpec, Workload, WorkloadError, faults, model, overrides,
 };
-use crate::generate::{Large, Sizes};
+use crate::generate::{Large, Sizes, usual_keys};
 use crate::units;
 
 /// How long a run lasts where the file does not say.
@@ -29,8 +29,6 @@ const DURATION: Duration = Duration::from_secs(30);
 const NODES_MAX: u64 = 99;
 /// A client's port is 20,000 + its number and must stay below the ephemeral range at 32,768.
 const CLIENTS_MAX: u64 = 10_000;
-/// Every key is asked for again at every node in the end; more would take longer than the run.
-const KEYS_MAX: u64 = 10_000;
 /// A line of the client protocol is at most 1 MiB, quotes, keys and escapes included.
 const VALUE_BYTES_MAX: u64 = 512 << 10;
 
@@ -65,7 +63,8 @@ fn workload(
              `system: ./FILE`",
         ));
     }
-    let usual = model::usual(model::of_file(&root, changes, source, catalogue));
+    let unsaid = model::of_file(&root, changes, source, catalogue);
+    let usual = model::usual(unsaid);
     let own_duration = root.under("duration").and_then(|node| positive(node).ok());
     let mut remarks: Vec<String> = overrides::dropped(&root, changes).into_iter().collect();
     overrides::apply(&mut root, changes, &usual)?;
@@ -79,6 +78,10 @@ fn workload(
     let nodes = top.or("nodes", 5, |node| number(node, 1..=NODES_MAX))? as u8;
     let clients = top.or("clients", 10, |node| number(node, 1..=CLIENTS_MAX))? as u16;
     let duration_all = top.or("duration", DURATION, positive)?;
+    let named = top.option("model", model::named)?;
+    let served = model::served_by(&system, catalogue);
+    let read = |node| model::operations(node, named, &served);
+    let (model, operations) = top.or_else("operations", || (unsaid, usual), read)?;
     let drawn = top.option("options-drawn", |node| options_drawn(node, &system, catalogue))?;
     let mut workload = Workload {
         name: top.or("name", source.name.clone(), |node| word(node).map(str::to_owned))?,
@@ -92,7 +95,8 @@ fn workload(
             units::parse_rate(word(node)?).map_err(|message| node.at.mistake(message))
         })?,
         seed: top.option("seed", |node| number(node, 0..=u64::MAX))?,
-        operations: top.or_else("operations", || usual, operations)?,
+        model,
+        operations,
         retry: top.or("retry", false, boolean)?,
         read_level: top.or("read-level", Level::Linearizable, read_level)?,
         timeout: top.or("timeout", Duration::from_secs(1), positive)?,
@@ -100,7 +104,7 @@ fn workload(
         checks: top.or("checks", Vec::new(), checks)?,
         bug: None,
         value_bytes: top.or("value-bytes", Sizes::from(8), value_sizes)?,
-        keys: top.option("keys", |node| number(node, 1..=KEYS_MAX))?,
+        keys: top.or("keys", usual_keys(model), |node| model::keys(node, model))?,
         recovery: Duration::from_secs(10),
         silence_is_told: false,
         recovery_max: top.option("recovery-max", positive)?,
@@ -135,12 +139,6 @@ fn workload(
              them out",
         ));
     }
-    if let Some(node) = top.get("keys").filter(|_| !workload.model().has_keys()) {
-        return Err(node.at.mistake(format!(
-            "`keys` limits how many keys there are, and no operation of {} has one; take it out",
-            workload.model().name
-        )));
-    }
     let is_shorter = workload.duration < own_duration.unwrap_or(DURATION);
     workload.reach.is_hoped |=
         !workload.reach.shapes.is_empty() && (is_shorter || overrides::change_the_course(changes));
@@ -152,32 +150,6 @@ fn workload(
         remarks.extend(end.left_out());
     }
     Ok(Loaded { workload, remarks })
-}
-
-fn operations(node: &Node) -> Result<Vec<(String, u32)>, Mistake> {
-    // More would say no more: the finest mix is one in a million.
-    const WEIGHT_MAX: u64 = 1_000_000;
-    let section = Section::new("operation", node, &model::words())?;
-    let mut weights = Vec::new();
-    let mut names: Vec<&str> = Vec::new();
-    for (key, _) in section.entries {
-        names.push(&key.text);
-        if model::knowing(&names).is_none() {
-            return Err(key.at.mistake(format!(
-                "`{}` beside `{}`: these are operations of different models, and a run drives one",
-                key.text, names[0]
-            )));
-        }
-    }
-    for (key, value) in section.entries {
-        weights.push((key.text.clone(), number(value, 0..=WEIGHT_MAX)? as u32));
-    }
-    const NOTHING_ASKED: &str = "no operation has a weight above 0; weights say how often each is \
-                                 asked: `append: 2, read: 1`";
-    if weights.iter().all(|(_, weight)| *weight == 0) {
-        return Err(node.at.mistake(NOTHING_ASKED));
-    }
-    Ok(weights)
 }
 
 fn boolean(node: &Node) -> Result<bool, Mistake> {

@@ -8,7 +8,7 @@ use schism_facts::{
 use serde_json::json;
 
 use super::*;
-use crate::generate::Large;
+use crate::generate::{Keys, Large};
 
 /// Systems and bugs as `main` would hand them over.
 pub(crate) fn catalogue() -> Catalogue {
@@ -363,7 +363,7 @@ fn an_adversary_of_decisions_that_count_apart_needs_a_single_one() {
     assert!(error.starts_with("w.yaml:3:40: `moved` compares epochs"), "{error}");
     assert!(with(&text(""), &[]).unwrap_err().to_string().contains("with `keys: 1`"));
     let one = with(&text("keys: 1\n"), &[]).unwrap();
-    assert_eq!(one.keys, Some(1));
+    assert_eq!(one.keys, Some(Keys::fixed(1)));
     assert_eq!(from_text("w.yaml", &one.to_yaml(), &Overrides::default(), &catalogue()), Ok(one));
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ClientSpec, Expect, FaultSpec, Network, SystemSpec, When, Workload};
 use crate::faults::find;
-use crate::generate::{Large, Sizes};
+use crate::generate::{Keys, Large, Sizes, usual_keys};
 use crate::units::format_duration;
 
 impl Workload {
@@ -34,6 +34,7 @@ impl Workload {
         if let Some(seed) = self.seed {
             put("seed", json!(seed));
         }
+        put("model", json!(self.model.name));
         let weights = self.operations.iter().map(|(name, weight)| (name.clone(), json!(weight)));
         put("operations", Value::Object(weights.collect()));
         put("retry", json!(self.retry));
@@ -47,8 +48,10 @@ impl Workload {
             put("bug", json!(bug));
         }
         put("value-bytes", sizes(self.value_bytes));
-        if let Some(keys) = self.keys {
-            put("keys", json!(keys));
+        match self.keys {
+            Some(some) => put("keys", keys(some)),
+            None if usual_keys(self.model).is_some() => put("keys", json!("none")),
+            None => {}
         }
         if !self.silence_is_told {
             put("recovery", json!(format_duration(self.recovery)));
@@ -76,6 +79,13 @@ fn sizes(sizes: Sizes) -> Value {
         Some(Large { bytes, percent }) => {
             json!({"usual": sizes.usual, "large": bytes, "share": format!("{percent}%")})
         }
+    }
+}
+
+fn keys(keys: Keys) -> Value {
+    match keys.operations {
+        None => json!(keys.count),
+        Some(operations) => json!({"count": keys.count, "operations": operations}),
     }
 }
 

@@ -45,7 +45,12 @@ macro_rules! kinds {
 
 kinds! {
     LostAppend "lost-append" "acknowledged, then absent";
-    Phantom "phantom" "an entry nobody ever asked for";
+    LostWrite "lost-write" "a write that was acknowledged, and that nothing at the end explains";
+    LostElement "lost-element" "added and acknowledged, never removed, and not in the set";
+    LostMessage "lost-message" "put in and acknowledged, and nobody received it";
+    UnexpectedMessage "unexpected-message" "received, and nobody had put it in";
+    DuplicatedMessage "duplicated-message" "received more often than it was put in";
+    Phantom "phantom" "an entry or a value that nobody ever asked for";
     FailedYetVisible "failed-yet-visible" "refused for certain, yet in the log";
     Duplicate "duplicate" "asked for once, in the log twice";
     OffsetConflict "offset-conflict" "two values at one offset, or one offset given out twice";
@@ -86,6 +91,12 @@ kinds! {
 }
 
 impl Kind {
+    /// Whether something that was acknowledged is gone.
+    pub fn is_loss(self) -> bool {
+        use Kind::{LostAppend, LostElement, LostMessage, LostWrite};
+        matches!(self, LostAppend | LostWrite | LostElement | LostMessage)
+    }
+
     /// Its name as in verdict.json.
     pub fn name(self) -> &'static str {
         KINDS.iter().find(|row| row.0 == self).expect("KINDS lists every kind").1

@@ -1,6 +1,9 @@
 //! How a run ends, once everything is healed: one file per ending that a model's row may name.
 
 mod ask_every_key;
+mod asker;
+mod drain;
+mod read_every_key;
 mod read_every_node;
 
 use std::rc::Rc;
@@ -12,6 +15,8 @@ use super::crew::Crew;
 use crate::action::NodeId;
 
 pub use ask_every_key::ask_every_key;
+pub use drain::drain;
+pub use read_every_key::read_every_key;
 pub use read_every_node::{read_every_node, settle};
 
 /// Carries this out for every node, all at once, and records what became of each: how much was

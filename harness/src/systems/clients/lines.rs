@@ -380,9 +380,7 @@ pub(super) fn parse<T: DeserializeOwned>(line: &[u8]) -> (Option<u64>, Result<T,
         Ok(Line { id, ok, fail, info }) => match (ok, fail, info) {
             (Some(body), None, None) => (id, Ok(body)),
             (None, Some(body), None) => (id, Err(refused(body))),
-            (None, None, Some(body)) => {
-                (id, Err(Refusal::unknown(body.error.as_deref().unwrap_or("unexplained"))))
-            }
+            (None, None, Some(body)) => (id, Err(unknown(body))),
             (None, None, None) => (id, wrong("neither ok nor fail nor info")),
             _ => (id, wrong("more than one of ok, fail and info")),
         },
@@ -399,6 +397,12 @@ fn misread(line: &[u8], error: &serde_json::Error) -> Refusal {
         true => Refusal::malformed(&error.to_string()),
         false => Refusal::unreadable(&error.to_string()),
     }
+}
+
+fn unknown(body: Body) -> Refusal {
+    let Body { answered, error, detail, .. } = body;
+    let error = error.unwrap_or_else(|| "unexplained".into());
+    Refusal { detail, answered, ..Refusal::unknown(error) }
 }
 
 fn refused(body: Body) -> Refusal {

@@ -252,7 +252,7 @@ impl Completion {
                 Some(word) => (Answered::new(), Some(Refusal::certain(word))),
                 None => (answered, None),
             },
-            Err(refusal) if !refusal.certain => return Completion::refused(asked.clone(), refusal),
+            Err(refusal) if !refusal.certain => return Completion::unknown(model, asked, refusal),
             Err(mut refusal) => (std::mem::take(&mut refusal.answered), Some(refusal)),
         };
         let mut event = asked.clone();
@@ -263,6 +263,16 @@ impl Completion {
                 None => Completion { event, leader: None, detail: None },
                 Some(refusal) => Completion::refused(event, refusal),
             },
+        }
+    }
+
+    /// Nobody knows what became of it; the node may have said something of it all the same.
+    fn unknown(model: &Model, asked: &Event, mut refusal: Refusal) -> Self {
+        let mut event = asked.clone();
+        event.kind = Type::Info;
+        match fill(model, &mut event, std::mem::take(&mut refusal.answered)) {
+            Ok(()) => Completion::refused(event, refusal),
+            Err(wrong) => Completion::refused(asked.clone(), Refusal::unreadable(&wrong)),
         }
     }
 
@@ -336,6 +346,7 @@ fn fill(model: &Model, event: &mut Event, answered: Answered) -> Result<(), Stri
     let row = model.operation(&event.f).ok_or("its model has no such operation")?;
     let (answers, more) = match event.kind {
         Type::Ok => (row.answers, row.may_answer),
+        Type::Info => (&[][..], row.infos),
         _ => (&[][..], row.fails),
     };
     // What was asked is no answer.

@@ -53,6 +53,7 @@ prop_compose! {
             duration: Duration::from_millis(times.0),
             rate,
             seed,
+            model: schism_verify::models::named("log").unwrap(),
             operations: vec![("tail".to_owned(), weight), ("append".to_owned(), 0)],
             retry,
             read_level: if local {

@@ -1,8 +1,10 @@
 //! The checks: one promise each. This is their table.
 //! A check never gives up quietly: it is valid only if it ran to its end.
 
+mod durable;
 mod failover;
 pub mod linearizable;
+mod messages;
 mod nodes;
 pub(crate) mod run;
 #[cfg(test)]
@@ -17,7 +19,8 @@ use crate::history::Event;
 use crate::verdict::{Anomaly, Verdict};
 use failover::{loss, reads};
 pub use linearizable::{consensus, log};
-use nodes::{convergence, durable, invariants, total_order};
+use messages::total_queue;
+use nodes::{convergence, invariants, total_order};
 pub use run::answers::Answers;
 use run::{adversary, answers, bypass, progress, reach, served, steady, survival, termination};
 
@@ -61,7 +64,8 @@ pub struct CheckResult {
     pub operations: u64,
     /// What a reader should know: what was left out, and why. Sentences.
     pub notes: Vec<String>,
-    /// How many acknowledged appends are gone, promised to stay or not. None: it does not look.
+    /// How many acknowledged appends, writes, elements or messages are gone, promised to stay or
+    /// not. None: it does not look.
     pub lost: Option<u64>,
 }
 
@@ -106,6 +110,7 @@ impl CheckResult {
 /// Every check, in the order they are run and shown.
 pub const CHECKERS: &[Checker] = &[
     linearizable::CHECKER,
+    total_queue::CHECKER,
     reads::CHECKER,
     total_order::CHECKER,
     durable::CHECKER,

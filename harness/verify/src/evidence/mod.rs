@@ -3,6 +3,7 @@
 pub(crate) mod delivered;
 mod files;
 pub(crate) mod finals;
+pub(crate) mod last_reads;
 pub(crate) mod lines;
 pub mod shapes;
 pub(crate) mod trace;

@@ -18,6 +18,7 @@ pub mod register;
 pub mod row;
 pub mod set;
 pub mod spec;
+pub mod total_queue;
 
 pub use recognise::Unrecognised;
 pub use row::{
@@ -43,6 +44,9 @@ pub struct ModelError {
     pub message: String,
 }
 
+/// The check that some order explains every answer.
+const LINEARIZABLE: &str = "linearizable";
+
 /// Every model, in the order they are tried and shown.
 pub const MODELS: &[Model] = &[
     Model {
@@ -52,6 +56,7 @@ pub const MODELS: &[Model] = &[
         operations: log::OPERATIONS,
         fits: recognise::log,
         check: log::check,
+        judged_by: LINEARIZABLE,
         ending: Ending::ReadEveryNode,
         barrier: Some("append"),
     },
@@ -62,7 +67,8 @@ pub const MODELS: &[Model] = &[
         operations: register::OPERATIONS,
         fits: recognise::register,
         check: |call| readable(&Register::default(), call),
-        ending: Ending::None,
+        judged_by: LINEARIZABLE,
+        ending: Ending::ReadEveryKey("read"),
         barrier: None,
     },
     Model {
@@ -72,6 +78,7 @@ pub const MODELS: &[Model] = &[
         operations: multi_register::OPERATIONS,
         fits: |_| Ok(()),
         check: |call| readable(&MultiRegister::default(), call),
+        judged_by: LINEARIZABLE,
         ending: Ending::None,
         barrier: None,
     },
@@ -82,7 +89,8 @@ pub const MODELS: &[Model] = &[
         operations: kv::OPERATIONS,
         fits: recognise::kv,
         check: |call| readable(&Kv::default(), call),
-        ending: Ending::None,
+        judged_by: LINEARIZABLE,
+        ending: Ending::ReadEveryKey("get"),
         barrier: None,
     },
     Model {
@@ -92,7 +100,8 @@ pub const MODELS: &[Model] = &[
         operations: queue::QUEUE_OPERATIONS,
         fits: recognise::queue,
         check: |call| readable(&Queue::default(), call),
-        ending: Ending::None,
+        judged_by: LINEARIZABLE,
+        ending: Ending::Drain("dequeue"),
         barrier: None,
     },
     Model {
@@ -102,6 +111,7 @@ pub const MODELS: &[Model] = &[
         operations: queue::STACK_OPERATIONS,
         fits: |_| Ok(()),
         check: |call| readable(&Queue { is_stack: true, ..Queue::default() }, call),
+        judged_by: LINEARIZABLE,
         ending: Ending::None,
         barrier: None,
     },
@@ -112,7 +122,8 @@ pub const MODELS: &[Model] = &[
         operations: set::OPERATIONS,
         fits: recognise::set,
         check: |call| readable(&Set::default(), call),
-        ending: Ending::None,
+        judged_by: LINEARIZABLE,
+        ending: Ending::ReadEveryKey("read"),
         barrier: None,
     },
     Model {
@@ -122,7 +133,8 @@ pub const MODELS: &[Model] = &[
         operations: counter::OPERATIONS,
         fits: recognise::counter,
         check: |call| readable(&Counter::default(), call),
-        ending: Ending::None,
+        judged_by: LINEARIZABLE,
+        ending: Ending::ReadEveryKey("read"),
         barrier: None,
     },
     Model {
@@ -132,7 +144,19 @@ pub const MODELS: &[Model] = &[
         operations: mutex::OPERATIONS,
         fits: recognise::mutex,
         check: |call| readable(&Mutex::default(), call),
+        judged_by: LINEARIZABLE,
         ending: Ending::None,
+        barrier: None,
+    },
+    Model {
+        name: "total-queue",
+        aliases: &[],
+        about: "a queue that keeps no order: enqueue, dequeue, drain; nothing lost, invented, doubled",
+        operations: total_queue::OPERATIONS,
+        fits: recognise::total_queue,
+        check: total_queue::check,
+        judged_by: "total-queue",
+        ending: Ending::Drain("dequeue"),
         barrier: None,
     },
     Model {
@@ -142,6 +166,7 @@ pub const MODELS: &[Model] = &[
         operations: consensus::OPERATIONS,
         fits: |_| Ok(()),
         check: |call| readable(&Consensus, call),
+        judged_by: LINEARIZABLE,
         ending: Ending::AskEveryKey,
         barrier: None,
     },

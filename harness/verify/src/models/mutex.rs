@@ -5,12 +5,13 @@ use super::spec::{Call, Spec};
 use crate::history::Field;
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation::new("acquire").asks(&[Field::Key]).noes(&["held"]).led(),
+    Operation::new("acquire").asks(&[Field::Key]).noes(&["held"]).led().usually(50),
     Operation::new("release")
         .asks(&[Field::Key])
         .noes(&["not-held"])
         .proves(Proves::Progress)
-        .led(),
+        .led()
+        .usually(50),
 ];
 
 #[derive(Clone, Debug, Default)]

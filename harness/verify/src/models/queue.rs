@@ -6,8 +6,17 @@ use super::spec::{Call, Spec};
 use crate::history::{Field, Value};
 
 pub const QUEUE_OPERATIONS: &[Operation] = &[
-    Operation::new("enqueue").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
-    Operation::new("dequeue").asks(&[Field::Key]).answers(&[Field::Value]).noes(&["empty"]).led(),
+    Operation::new("enqueue")
+        .asks(&[Field::Key, Field::Value])
+        .proves(Proves::Progress)
+        .led()
+        .usually(50),
+    Operation::new("dequeue")
+        .asks(&[Field::Key])
+        .answers(&[Field::Value])
+        .noes(&["empty"])
+        .led()
+        .usually(50),
 ];
 pub const STACK_OPERATIONS: &[Operation] = &[
     Operation::new("push").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),

@@ -178,6 +178,12 @@ pub(super) fn queue(_: &History) -> Fits {
     Err("a queue that keeps no order has the same operations, and would be found violated here")
 }
 
+pub(super) fn total_queue(history: &History) -> Fits {
+    // No other model drains.
+    let drains = used(history).contains(&"drain");
+    drains.then_some(()).ok_or("a queue that keeps its order has the same operations")
+}
+
 pub(super) fn set(history: &History) -> Fits {
     if history.events().iter().any(|event| event.element().is_some()) {
         return Ok(());
@@ -278,6 +284,8 @@ mod tests {
         assert_eq!(of(&[("add", ""), ("read", r#","value":1"#)]), Some("counter"));
         assert_eq!(of(&[("release", "")]), Some("mutex"));
         assert_eq!(of(&[("pop", "")]), Some("stack"));
+        let drained = [("enqueue", r#","value":1"#), ("drain", r#","value":[1]"#)];
+        assert_eq!(of(&drained), Some("total-queue"));
         assert_eq!(of(&[("propose", r#","value":1"#)]), Some("consensus"));
         assert_eq!(of(&[]), None);
     }
@@ -301,10 +309,10 @@ mod tests {
 
     #[test]
     fn an_operation_that_no_model_knows_is_named_with_the_models_near_it() {
-        let drained = [("enqueue", r#","value":1"#), ("drain", r#","value":[1]"#)];
-        let (index, message) = doubt(&drained);
+        let peeked = [("enqueue", r#","value":1"#), ("peek", r#","value":[1]"#)];
+        let (index, message) = doubt(&peeked);
         assert_eq!(index, Some(2));
-        let words = "no model knows the operation `drain`";
+        let words = "no model knows the operation `peek`";
         assert!(message.starts_with(words) && message.contains("queue with enqueue, dequeue"));
         assert!(message.contains("--model") && !message.contains("stack"), "{message}");
         let (_, message) = doubt(&[("generate", r#","value":4"#)]);

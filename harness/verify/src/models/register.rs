@@ -3,7 +3,7 @@
 
 use super::row::{Operation, Proves, names};
 use super::spec::{Call, Spec};
-use crate::history::{Field, Level, Value};
+use crate::history::{Field, Value};
 
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]).usually(50),
@@ -67,7 +67,7 @@ impl Spec for Register {
                 Ok(Some(Op::Cas(from.clone(), to.clone())))
             }
             // What one node holds, however old.
-            "read" if call.asked.level() == Some(Level::Local) => Ok(None),
+            "read" if call.is_local() => Ok(None),
             "read" => {
                 let answer = call.answer();
                 let says = |value: &&Value| !(self.null_says_nothing && **value == Value::Null);

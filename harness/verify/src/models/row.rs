@@ -20,6 +20,8 @@ pub struct Model {
     pub fits: fn(&History) -> Fits,
     /// Whether the judge can read an operation with its answer; if not, what is wrong with it.
     pub check: fn(&Call<'_>) -> Result<(), String>,
+    /// The check that judges what clients were told.
+    pub judged_by: &'static str,
     /// How a run of it ends.
     pub ending: Ending,
     /// An operation whose ok shows a place that every node must have reached before the nodes are
@@ -39,6 +41,8 @@ pub struct Operation {
     pub may_answer: &'static [Field],
     /// The fields that a fail may carry.
     pub fails: &'static [Field],
+    /// The fields that an info may carry.
+    pub infos: &'static [Field],
     /// The errors of a fail that are an answer all the same: the node looked, and it is no.
     pub noes: &'static [&'static str],
     /// What its ok says of progress.
@@ -87,6 +91,12 @@ pub enum Ending {
     ReadEveryNode,
     /// Every key that was ever asked for is asked for once more at every node.
     AskEveryKey,
+    /// Every key that was ever asked about is read with this operation, at every node, until the
+    /// nodes agree.
+    ReadEveryKey(&'static str),
+    /// Whatever is still in is taken out with this operation, until every node answers that there
+    /// is nothing.
+    Drain(&'static str),
     /// Nothing more is asked.
     None,
 }
@@ -164,6 +174,7 @@ impl Operation {
             answers: &[],
             may_answer: &[],
             fails: &[],
+            infos: &[],
             noes: &[],
             proves: Proves::Nothing,
             leads: false,
@@ -193,6 +204,12 @@ impl Operation {
     #[must_use]
     pub const fn fails(self, fails: &'static [Field]) -> Self {
         Operation { fails, ..self }
+    }
+
+    /// The same, whose info may carry these fields.
+    #[must_use]
+    pub const fn infos(self, infos: &'static [Field]) -> Self {
+        Operation { infos, ..self }
     }
 
     /// The same, of which a fail with one of these errors is an answer.

@@ -11,14 +11,19 @@ pub const OPERATIONS: &[Operation] = &[
         .asks(&[Field::Key, Field::Element])
         .noes(&["present"])
         .proves(Proves::Progress)
-        .led(),
+        .led()
+        .usually(50),
+    // Where elements also go, reads of all have to be searched: not unless it is asked for.
     Operation::new("remove")
         .asks(&[Field::Key, Field::Element])
         .noes(&["absent"])
         .proves(Proves::Progress)
         .led(),
-    Operation::new("contains").asks(&[Field::Key, Field::Element]).answers(&[Field::Value]),
-    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
+    Operation::new("contains")
+        .asks(&[Field::Key, Field::Element, Field::Level])
+        .answers(&[Field::Value])
+        .usually(40),
+    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]).usually(10),
 ];
 
 #[derive(Clone, Debug, Default)]
@@ -74,7 +79,9 @@ impl Spec for Set {
             },
             _ => return call.stranger(&names(OPERATIONS)),
         };
-        Ok((!call.failed()).then_some(op))
+        // What one node holds, however old, is no claim about time.
+        let is_claim = !(call.is_local() && self.only_reads(&op));
+        Ok((is_claim && !call.failed()).then_some(op))
     }
 
     fn step(&self, state: &BTreeSet<Value>, op: &Op) -> Option<BTreeSet<Value>> {

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::history::{Event, Type, Value};
+use crate::history::{Event, Level, Type, Value};
 
 /// A sequential object: the meaning of one key's operations.
 ///
@@ -85,6 +85,11 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     pub fn f(&self) -> &'a str {
         &self.asked.f
+    }
+
+    /// Whether it asks for what the node itself holds, however old.
+    pub fn is_local(&self) -> bool {
+        self.asked.level() == Some(Level::Local)
     }
 
     pub fn argument(&self) -> Option<&'a Value> {

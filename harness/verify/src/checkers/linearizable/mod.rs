@@ -26,6 +26,7 @@ pub use options::{CheckError, CheckOptions, FailedCas};
 pub use order::OPERATIONS_MAX;
 pub(crate) use order::{Order, orders as orders_of};
 
+use super::messages::{MessageMonitor, total_queue};
 use super::{CheckResult, Checker, Monitor, Sees};
 use crate::budget::{Meter, timed};
 use crate::evidence::{Evidence, Settings};
@@ -39,11 +40,18 @@ use log::LogMonitor;
 use models::{Configured, OBJECTS};
 use object::objects;
 
+const NAME: &str = "linearizable";
+
 pub(super) const CHECKER: Checker = Checker {
-    name: "linearizable",
+    name: NAME,
     about: "some order of all operations, within their times, explains every answer",
     sees: Sees::Outside,
-    applies: |evidence, _| !evidence.history.operations().is_empty(),
+    applies: |evidence, settings| {
+        let history = &evidence.history;
+        let model = settings.model_of(history);
+        let is_mine = model.is_none_or(|model| model.judged_by == NAME);
+        is_mine && !history.operations().is_empty()
+    },
     run,
 };
 
@@ -61,7 +69,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     }
 }
 
-/// Judges a history by itself.
+/// Judges a history by itself: the check that its model names, mostly this one.
 ///
 /// ```
 /// use schism_verify::{CheckOptions, History, check};
@@ -74,8 +82,9 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
 /// assert_eq!((result.model, result.verdict.word()), (Some("register"), "violated"));
 /// ```
 pub fn check(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckError> {
+    let model = choose(history, options)?;
     let (finding, elapsed) = timed(|| find(history, options));
-    Ok(finding?.named(CHECKER.name, elapsed))
+    Ok(finding?.named(model.judged_by, elapsed))
 }
 
 /// Judges a history by a model of your own; every key is an object of its own. Of the options the
@@ -101,6 +110,9 @@ fn find(history: &History, options: &CheckOptions) -> Result<CheckResult, CheckE
         return judge_log(history, options);
     }
     let mut notes = answers::notes(model, history, options.null_says_nothing)?;
+    if model.name == total_queue::NAME {
+        return judge_messages(history, options, notes);
+    }
     if model.name == consensus::NAME
         && options.algorithm.as_deref().is_none_or(|name| name == consensus::NAME)
         && options.initial.is_none()
@@ -125,6 +137,10 @@ pub fn monitor(model: &Model, options: &CheckOptions) -> Result<Box<dyn Monitor>
     if model.name == consensus::NAME {
         return Ok(Box::new(consensus::ConsensusMonitor::new()));
     }
+    // Following all orders of a queue beside a run costs the run its speed; counting does not.
+    if [total_queue::NAME, "queue"].contains(&model.name) {
+        return Ok(Box::new(MessageMonitor::default()));
+    }
     Ok(configured(model, options)?.monitor(options.budget.memory_bytes))
 }
 
@@ -135,7 +151,7 @@ pub(crate) fn orders(history: &History, options: &CheckOptions) -> Result<Vec<Or
 
 fn configured(model: &Model, options: &CheckOptions) -> Result<Box<dyn Configured>, CheckError> {
     let row = OBJECTS.iter().find(|(name, _)| *name == model.name).map(|(_, row)| row);
-    row.expect("every model but the log has a row in OBJECTS")(options)
+    row.ok_or(CheckError::NoOrder { model: model.name })?(options)
 }
 
 fn choose(history: &History, options: &CheckOptions) -> Result<&'static Model, CheckError> {
@@ -156,6 +172,27 @@ fn judge_log(history: &History, options: &CheckOptions) -> Result<CheckResult, C
     }
     crate::models::log::validate(history)?;
     Ok(log::fed(LogMonitor::new(), history, options.watcher.as_deref()))
+}
+
+/// The queue that keeps no order: its messages are counted.
+fn judge_messages(
+    history: &History,
+    options: &CheckOptions,
+    notes: Vec<String>,
+) -> Result<CheckResult, CheckError> {
+    let known = total_queue::ALGORITHM;
+    if let Some(algorithm) = options.algorithm.as_deref().filter(|name| *name != known) {
+        let (algorithm, known) = (algorithm.into(), known.into());
+        return Err(CheckError::NoSuchAlgorithm { algorithm, known });
+    }
+    if let Some(initial) = &options.initial {
+        let message = format!("a queue of messages starts empty, not as {initial}");
+        return Err(CheckError::Initial { message });
+    }
+    crate::models::total_queue::validate(history)?;
+    let mut finding = total_queue::find(history, &Settings::default());
+    finding.notes.extend(notes);
+    Ok(finding)
 }
 
 /// Making an answer nicer may take this long, no longer: people wait for it.

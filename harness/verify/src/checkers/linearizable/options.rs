@@ -72,6 +72,8 @@ pub enum CheckError {
         /// What was found and what was expected.
         message: String,
     },
+    #[error("a {model} keeps no order, so there is none to show; leave out `--to porcupine-json`")]
+    NoOrder { model: &'static str },
     #[error("`{algorithm}` is no algorithm for this model; there are {known}")]
     NoSuchAlgorithm { algorithm: String, known: String },
     #[error("`{algorithm}` cannot judge this history: it takes {takes}; `search` takes any")]

@@ -1,12 +1,15 @@
-//! At the end, with everything healed, all nodes hold the same log.
+//! At the end, with everything healed, all nodes hold the same: the same log, or the same of each
+//! key.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use schism_facts::remark::Settled;
 
+use super::keyed;
 use crate::checkers::time::{Span, Stalls};
 use crate::checkers::{CheckResult, Checker, Sees};
+use crate::evidence::last_reads::LastReads;
 use crate::evidence::{Evidence, Settings, finals};
 use crate::history::nemesis::Said;
 use crate::history::{History, Type, Value};
@@ -14,11 +17,13 @@ use crate::verdict::{Anomaly, Kind};
 
 pub(crate) const CHECKER: Checker = Checker {
     name: "convergence",
-    about: "after everything is healed, all nodes come to hold the same log",
+    about: "after everything is healed, all nodes come to hold the same",
     sees: Sees::Outside,
     applies: |evidence, settings| {
         let history = &evidence.history;
-        finals::of_logs(history, settings) || history.nemesis("settled").next().is_some()
+        finals::of_logs(history, settings)
+            || LastReads::of(history, settings).is_some()
+            || history.nemesis("settled").next().is_some()
     },
     run,
 };
@@ -34,6 +39,8 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let mut notes = Vec::new();
     let said = Said::of(history.events());
     let stalls = Stalls::of(&said);
+    let reads = LastReads::of(history, settings);
+    doubts.extend(reads.iter().flat_map(|reads| reads.unread.iter().cloned()));
     match (said.unreadable("settled"), &said.settled) {
         (Some(why), _) => doubts.push(why),
         (None, None) => doubts.push("the run never waited for its nodes to settle".into()),
@@ -43,9 +50,19 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
             let span = Span { from: to.saturating_sub(waited), to };
             if settled.converged {
             } else if let Some((_, why)) = said.memory_lost_at(to) {
-                doubts.push(format!("the nodes can never hold the same log again: {why}"));
+                let what = if reads.is_some() { "same" } else { "same log" };
+                doubts.push(format!("the nodes can never hold the {what} again: {why}"));
             } else if settled.waited_ms < SETTLE_MS_MIN {
                 doubts.push(format!("settling was cut off after {} ms", settled.waited_ms));
+            } else if let Some(reads) = &reads {
+                match stalls.within(span, waited / 10) {
+                    Some(why) => doubts.push(format!("{why} while nodes settled")),
+                    None => anomalies.extend(keyed::differences(reads, settled.waited_ms)),
+                }
+                if anomalies.is_empty() && doubts.is_empty() {
+                    doubts
+                        .push("the nodes did not settle, though what they answered agrees".into());
+                }
             } else if settings.nodes.len() == 1 {
                 let why = "the one node there is never said how much it had delivered";
                 doubts.push(why.into());
@@ -62,7 +79,7 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                 );
                 anomalies.push(Anomaly::at(event, Kind::NotConverged, told));
             }
-            if settled.converged {
+            if settled.converged && reads.is_none() {
                 let settled = Common::of(history, settled);
                 notes = compare(evidence, settings, &settled, &mut anomalies, &mut doubts);
             }

@@ -10,15 +10,26 @@ use super::spec::{Call, Spec, Timed};
 use crate::history::{Field, Value};
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation::new("get").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]),
-    Operation::new("put").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
+    Operation::new("get").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]).usually(45),
+    Operation::new("put")
+        .asks(&[Field::Key, Field::Value])
+        .proves(Proves::Progress)
+        .led()
+        .usually(35),
+    // Only where all values are strings, so not unless it is asked for.
     Operation::new("append").asks(&[Field::Key, Field::Value]).proves(Proves::Progress).led(),
-    Operation::new("delete").asks(&[Field::Key]).noes(&["absent"]).proves(Proves::Progress).led(),
+    Operation::new("delete")
+        .asks(&[Field::Key])
+        .noes(&["absent"])
+        .proves(Proves::Progress)
+        .led()
+        .usually(5),
     Operation::new("cas")
         .asks(&[Field::Key, Field::Value])
         .noes(&["conflict", "state-differs"])
         .proves(Proves::Progress)
-        .led(),
+        .led()
+        .usually(15),
 ];
 
 #[derive(Clone, Debug, Default)]
@@ -76,6 +87,8 @@ impl Spec for Kv {
                 }
                 if from == to { Op::Get(from.clone()) } else { Op::Cas(from.clone(), to.clone()) }
             }
+            // What one node holds, however old.
+            "get" if call.is_local() => return Ok(None),
             "get" => match call.answer() {
                 None => return Ok(None),
                 Some(value) => Op::Get(value.clone()),

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::FixedState;
 use schism_facts::Acks;
 
-use crate::checkers::nodes::durable::{absent, anomaly};
+use crate::checkers::durable::log::{absent, anomaly};
 use crate::checkers::told::Told;
 use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::finals::{self, FinalLog};

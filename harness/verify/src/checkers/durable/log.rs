@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::checkers::CheckResult;
 use crate::checkers::told::Told;
-use crate::checkers::{CheckResult, Checker, Sees};
 use crate::evidence::delivered::{self, Delivered};
 use crate::evidence::finals::{self, FinalLog};
 use crate::evidence::{Evidence, Settings};
@@ -12,15 +12,7 @@ use crate::history::nemesis::Said;
 use crate::models::log::{Acked, acked};
 use crate::verdict::{Anomaly, Kind};
 
-pub(crate) const CHECKER: Checker = Checker {
-    name: "durable",
-    about: "every acknowledged append is in the final log of every node",
-    sees: Sees::Outside,
-    applies: |evidence, settings| finals::of_logs(&evidence.history, settings),
-    run,
-};
-
-fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
+pub(super) fn find(evidence: &Evidence, settings: &Settings) -> CheckResult {
     let history = &evidence.history;
     let acked = acked(history);
     let logs = finals::logs(history, &settings.nodes);
