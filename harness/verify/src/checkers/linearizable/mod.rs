@@ -19,6 +19,7 @@ mod options;
 mod order;
 mod own;
 mod search;
+mod watch;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge::judge;
 use super::judged::{self, Judged};
-use super::online::SearchMonitor;
+use super::online::ObjectsMonitor;
 use super::options::{CheckError, CheckOptions, FailedCas};
 use super::order::{Order, orders};
 use crate::budget::Meter;
@@ -51,7 +51,7 @@ where
     }
 
     fn monitor(&self, memory_bytes: u64) -> Box<dyn Monitor> {
-        Box::new(SearchMonitor::new(self.spec.clone(), memory_bytes))
+        Box::new(ObjectsMonitor::new(self.clone(), memory_bytes))
     }
 
     fn orders(&self, history: &History) -> Vec<Order> {

@@ -1,25 +1,31 @@
-//! A run judged while it goes on, key by key, by the search. It says nothing of what it does not
-//! understand or cannot follow: the check after the run says it all.
+//! A run judged while it goes on, key by key. It says nothing of what it does not understand or
+//! cannot follow: the check after the run says it all.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
 use super::explain::told;
+use super::judged::Judged;
 use super::open::{Open, of_key};
-use super::search::{Online, Told};
+use super::search::Told;
+use super::watch::Watch;
 use crate::budget::{Budget, Meter};
 use crate::checkers::Monitor;
 use crate::history::{Event, Process, Type, Value};
 use crate::models::spec::{Call, Spec};
 use crate::verdict::{Anomaly, Kind, Verdict};
 
-pub(super) struct SearchMonitor<S: Spec> {
-    spec: S,
+/// Bytes that an operation of an object takes as long as it is kept.
+const KEPT_BYTES: u64 = 128;
+
+pub(super) struct ObjectsMonitor<S: Spec> {
+    judged: Judged<S>,
+    memory_bytes: u64,
     meter: Meter,
     keys: HashMap<Option<Value>, usize, FixedState>,
     /// Each with whether it was said that it is broken, or given up.
-    objects: Vec<(Online<S>, bool)>,
+    objects: Vec<(Watch<S>, bool)>,
     /// The question, its ticket and its object. None: it could not be read.
     open: Open<Option<(Event, u64, usize)>>,
     /// Counts events; also gives tickets.
@@ -28,12 +34,13 @@ pub(super) struct SearchMonitor<S: Spec> {
     doubts: Vec<String>,
 }
 
-impl<S: Spec> SearchMonitor<S> {
+impl<S: Spec> ObjectsMonitor<S> {
     /// At the start; it holds no more than so many bytes.
-    pub fn new(spec: S, memory_bytes: u64) -> Self {
+    pub fn new(judged: Judged<S>, memory_bytes: u64) -> Self {
         // A run takes as long as it takes: how much work an event may make is limited, not this.
-        SearchMonitor {
-            spec,
+        ObjectsMonitor {
+            judged,
+            memory_bytes,
             meter: Meter::start(Budget::of_memory(memory_bytes)),
             keys: HashMap::default(),
             objects: Vec::new(),
@@ -46,15 +53,27 @@ impl<S: Spec> SearchMonitor<S> {
 
     fn object(&mut self, key: Option<&Value>) -> usize {
         let key = key.cloned();
+        if !self.keys.contains_key(&key) {
+            self.make_room();
+        }
         *self.keys.entry(key).or_insert_with(|| {
-            self.objects.push((Online::new(self.spec.clone()), false));
+            self.objects.push((Watch::new(&self.judged), false));
             self.objects.len() - 1
         })
     }
 
+    /// Gives up on all objects so far where they hold too much. Most are out of use by then, where
+    /// keys are replaced.
+    fn make_room(&mut self) {
+        let kept: usize = self.objects.iter().map(|(object, _)| object.kept()).sum();
+        if kept as u64 * KEPT_BYTES > self.memory_bytes {
+            self.objects.iter_mut().for_each(|(object, _)| object.give_up());
+        }
+    }
+
     fn invoke(&mut self, process: u64, event: &Event) {
         let call = Call { asked: event, answered: None };
-        match self.spec.read(&call) {
+        match self.judged.spec.read(&call) {
             Ok(op) => {
                 let (at, ticket) = (self.object(event.key()), u64::from(self.events));
                 self.objects[at].0.invoke(ticket, self.events, op);
@@ -74,8 +93,8 @@ impl<S: Spec> SearchMonitor<S> {
         let found = if event.kind == Type::Info {
             object.lose(ticket, &self.meter)
         } else {
-            match self.spec.read(&call) {
-                Ok(op) => object.ret(ticket, self.events, op, &self.meter),
+            match self.judged.spec.read(&call) {
+                Ok(op) => object.ret(ticket, self.events, op, (&self.judged, &self.meter)),
                 Err(why) => {
                     let found = object.lose(ticket, &self.meter);
                     self.doubt(event, &why);
@@ -94,7 +113,7 @@ impl<S: Spec> SearchMonitor<S> {
         let (what, index) = (told(&asked, Some(event)), event.index);
         let anomaly = Anomaly {
             kind: Kind::NonLinearizable,
-            explanation: format!("{key}{what} cannot be explained (event {index})"),
+            explanation: format!("{key}once {what} (event {index}), no order explains the answers"),
             events: vec![asked.index, index],
             time_ns: event.time(),
         };
@@ -109,7 +128,7 @@ impl<S: Spec> SearchMonitor<S> {
     }
 }
 
-impl<S: Spec> Monitor for SearchMonitor<S> {
+impl<S: Spec> Monitor for ObjectsMonitor<S> {
     fn observe(&mut self, event: &Event) -> Option<Anomaly> {
         let Process::Client(process) = event.process() else { return None };
         self.events += 1;
@@ -122,7 +141,7 @@ impl<S: Spec> Monitor for SearchMonitor<S> {
 
     fn finish(mut self: Box<Self>) -> Verdict {
         for (object, _) in &mut self.objects {
-            match object.finish(&self.meter) {
+            match object.finish(&self.judged, &self.meter) {
                 Told::GaveUp if self.doubts.is_empty() => {
                     self.doubts.push("too much to be judged beside the run".into());
                 }
@@ -147,6 +166,7 @@ impl<S: Spec> Monitor for SearchMonitor<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::judged;
     use super::*;
     use crate::history::History;
     use crate::models::register::Register;
@@ -161,7 +181,8 @@ mod tests {
         ];
         let lines = lines.map(|line| format!("{{\"process\":0,\"time\":5,{line}}}\n"));
         let (history, _) = History::parse(lines.concat().as_bytes()).unwrap();
-        let mut monitor = Box::new(SearchMonitor::new(Register::default(), 1 << 20));
+        let mut monitor =
+            Box::new(ObjectsMonitor::new(judged::register(Register::default()), 1 << 20));
         history.events().iter().for_each(|event| drop(monitor.observe(event)));
         monitor.finish()
     }
