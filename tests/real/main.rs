@@ -22,5 +22,6 @@ mod promote;
 mod system_file;
 mod toy_consensus;
 mod toy_log;
+mod toys;
 mod trouble;
 mod world;
