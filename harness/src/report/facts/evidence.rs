@@ -52,7 +52,11 @@ fn focus(operations: &[&Operation<'_>], kind: Kind) -> Focus {
 
 /// The first offset at which two reads were shown different entries.
 fn differing(operations: &[&Operation<'_>]) -> Option<u64> {
-    let mut reads = operations.iter().filter_map(|operation| operation.entries());
+    // Only of a log does it matter where something stands; a set has no places.
+    let of_log =
+        |operation: &&&Operation<'_>| operation.ret.is_some_and(|ret| ret.tail().is_some());
+    let reads = operations.iter().filter(of_log);
+    let mut reads = reads.filter_map(|operation| operation.entries());
     let (first, second) = (reads.next()?, reads.next()?);
     let from = first.0.max(second.0);
     let entry = |read: (u64, &[Value]), offset: u64| {
@@ -78,6 +82,10 @@ fn remark(operations: &[&Operation<'_>], kind: Kind) -> Option<(u64, String)> {
             .length_seen()
             .map_or(String::new(), |seen| format!(" at offset {}", seen.saturating_sub(1)));
         return Some((append.to_ns?, format!("acknowledged{offset} here, absent afterwards")));
+    }
+    let first = operations.first().filter(|operation| operation.ending() == Ending::Ok);
+    if let (true, Some(first)) = (kind.is_loss(), first) {
+        return Some((first.to_ns?, "acknowledged here, absent afterwards".into()));
     }
     if kind == Kind::NonLinearizable {
         return None; // the sentence says it better

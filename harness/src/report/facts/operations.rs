@@ -172,11 +172,14 @@ impl<'a> Operation<'a> {
         if let Some(key) = &asked.key() {
             let _ = write!(text, " {}", show(key));
         }
+        if let Some(element) = asked.element() {
+            let _ = write!(text, " {}", show(element));
+        }
+        if asked.level() == Some(Level::Local) {
+            text += " local";
+        }
         match &*asked.f {
             "read" => {
-                if asked.level() == Some(Level::Local) {
-                    text += " local";
-                }
                 if let Some(from) = asked.from().filter(|&from| from > 0) {
                     let _ = write!(text, " {from}..");
                 }

@@ -149,6 +149,42 @@ fn reads_say_what_they_saw_of_the_matter() {
 }
 
 #[test]
+fn labels_show_the_key_and_what_is_asked_of_every_model() {
+    let lines = [
+        ok(1, 1, 2, "put", r#","key":"k1","value":7"#, r#","key":"k1","value":7"#),
+        ok(1, 3, 4, "get", r#","key":"k1","level":"local""#, r#","key":"k1","value":7"#),
+        ok(1, 5, 6, "add", r#","key":"k2","element":9"#, r#","key":"k2","element":9"#),
+        ok(1, 7, 8, "contains", r#","element":9"#, r#","element":9,"value":false"#),
+        ok(1, 9, 10, "read", r#","key":"k2""#, r#","key":"k2","value":[9,4]"#),
+        ok(1, 11, 12, "dequeue", r#","key":"q""#, r#","key":"q","value":3"#),
+        ok(1, 13, 14, "acquire", r#","key":"l""#, r#","key":"l""#),
+    ]
+    .concat();
+    let labels = with(&lines, &[], |facts| {
+        let label = super::operations::Operation::label;
+        facts.operations.iter().map(label).collect::<Vec<_>>()
+    });
+    assert_eq!(
+        labels,
+        [
+            "put k1 7 -> ok",
+            "get k1 local -> 7",
+            "add k2 9 -> ok",
+            "contains 9 -> false",
+            "read k2 -> [9 4]",
+            "dequeue q -> 3",
+            "acquire l -> ok"
+        ]
+    );
+    let remark = with(&lines, &[], |facts| {
+        let (kind, events) = (Kind::LostElement, vec![4, 5, 8, 9]);
+        let anomaly = Anomaly { kind, explanation: String::new(), events, time_ns: None };
+        evidence::of(facts, &anomaly).remark
+    });
+    assert_eq!(remark.unwrap().1, "acknowledged here, absent afterwards");
+}
+
+#[test]
 fn at_equal_times_a_process_is_answered_in_the_order_in_which_it_asked() {
     let lines = [
         ok(0, 5, 5, "write", r#","value":1"#, r#","value":1"#),

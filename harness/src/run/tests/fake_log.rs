@@ -12,6 +12,7 @@ use schism_facts::{Progress, Reads, SystemRow};
 use schism_verify::history::{Event, Field, Level, List, Name, Value};
 use schism_verify::models::{self, Model};
 
+use super::fake_store::{Store, StoreLie};
 use super::virtual_time::Virtual;
 use crate::action::{Action, ClientId, Effect, Endpoint, Flow, NodeId, Overlay, OverlayId, View};
 use crate::clock::{Clock, Local};
@@ -57,6 +58,8 @@ pub enum Lie {
     DecideAgain(u64),
     /// Answers this proposal with a value nobody proposed.
     Invent(u64),
+    /// It is no log, and lies so.
+    Store(StoreLie),
 }
 
 /// The one log, and what is broken round it.
@@ -66,6 +69,7 @@ pub struct FakeLog {
     pub nodes: u8,
     pub lie: Lie,
     pub entries: RefCell<Vec<Value>>,
+    pub store: Store,
     late: RefCell<Option<Value>>,
     pub decided: RefCell<BTreeMap<Value, Value>>,
     proposed: Cell<u64>,
@@ -95,6 +99,7 @@ impl FakeLog {
             nodes,
             lie,
             entries: RefCell::default(),
+            store: Store::default(),
             late: RefCell::default(),
             decided: RefCell::default(),
             proposed: Cell::new(0),
@@ -222,7 +227,10 @@ impl FakeLog {
                 let decided = self.decide(asked.key().unwrap(), &value());
                 Ok(vec![(Field::Value, decided)])
             }
-            other => panic!("{other} is asked of no log"),
+            _ => {
+                let lie = if let Lie::Store(lie) = self.lie { Some(lie) } else { None };
+                self.store.answer(node, asked, lie)
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! The whole pipeline over a fake log in virtual time: honest, and lying.
 
 mod decisions;
+mod endings;
 mod fake_log;
+mod fake_store;
 mod memory;
 mod promote;
 mod virtual_time;
@@ -17,7 +19,7 @@ use schism_facts::{Catalogue, Progress, SystemRow};
 use schism_verify::checkers::consensus::ConsensusMonitor;
 use schism_verify::checkers::log::LogMonitor;
 use schism_verify::history::{Event, Process, Type, nemesis};
-use schism_verify::{Evidence, History, Monitor};
+use schism_verify::{CheckOptions, Evidence, History, Monitor};
 
 use self::fake_log::{FakeLog, FakeSystem, Lie};
 use self::virtual_time::Virtual;
@@ -68,7 +70,8 @@ fn workload(text: &str) -> Workload {
     let progress = Progress::Promoted { majority: true };
     let fake = SystemRow { progress, ..SystemRow::new("fake", "it may be promoted") };
     let decides = SystemRow { models: &["consensus"], ..SystemRow::new("decides", "") };
-    let catalogue = Catalogue { systems: vec![fake, decides], ..Catalogue::default() };
+    let store = SystemRow { models: &["kv", "queue"], ..SystemRow::new("store", "") };
+    let catalogue = Catalogue { systems: vec![fake, decides, store], ..Catalogue::default() };
     from_text("test.yaml", text, &Overrides::default(), &catalogue).unwrap()
 }
 
@@ -79,7 +82,8 @@ fn run(text: &str, seed: u64, lie: Lie, meddle: impl FnOnce(&mut Setup, &Rc<Fake
     let log = FakeLog::new(&rt, workload.nodes, lie);
     let mut monitor: Box<dyn Monitor> = match workload.model().name {
         "log" => Box::new(LogMonitor::new()),
-        _ => Box::new(ConsensusMonitor::new()),
+        "consensus" => Box::new(ConsensusMonitor::new()),
+        _ => schism_verify::monitor(workload.model(), &CheckOptions::default()).unwrap(),
     };
     let mut setup = Setup {
         plan: plan::draw(&workload, seed),
@@ -117,6 +121,15 @@ impl Left {
         );
         let checks: Vec<_> = file.checks.iter().map(|c| (&c.name, &c.verdict, &c.reason)).collect();
         format!("{} {:?} {checks:?}", file.verdict, file.reason)
+    }
+
+    /// Everything that was found, kind and sentence.
+    fn anomalies(&self) -> Vec<String> {
+        let evidence = Evidence { history: self.parsed(), ..Evidence::default() };
+        let settings = judge::settings(&self.workload, &FakeSystem(Rc::clone(&self.log)));
+        let checks = judge::judge(&evidence, &settings).checks;
+        let found = checks.iter().flat_map(|check| &check.anomalies);
+        found.map(|one| format!("{} {}", one.kind.name(), one.explanation)).collect()
     }
 
     /// What the nemesis said of one kind, in order. All of it is understood.

@@ -81,7 +81,8 @@ fn question(event: &Event) -> String {
     let number = |word: &str, number: Option<u64>| number.map(|number| format!("{word} {number}"));
     let parts = [
         Some(event.f.to_string()),
-        value.map(short),
+        event.key().map(short),
+        event.element().or(value).map(short),
         number("if length is", event.expect()),
         number("from", event.from()),
     ];
