@@ -16,9 +16,6 @@ use crate::history::{Event, Process, Type, Value};
 use crate::models::spec::{Call, Spec};
 use crate::verdict::{Anomaly, Kind, Verdict};
 
-/// Bytes that an operation of an object takes as long as it is kept.
-const KEPT_BYTES: u64 = 128;
-
 pub(super) struct ObjectsMonitor<S: Spec> {
     judged: Judged<S>,
     memory_bytes: u64,
@@ -65,8 +62,8 @@ impl<S: Spec> ObjectsMonitor<S> {
     /// Gives up on all objects so far where they hold too much. Most are out of use by then, where
     /// keys are replaced.
     fn make_room(&mut self) {
-        let kept: usize = self.objects.iter().map(|(object, _)| object.kept()).sum();
-        if kept as u64 * KEPT_BYTES > self.memory_bytes {
+        let kept: u64 = self.objects.iter().map(|(object, _)| object.bytes()).sum();
+        if kept > self.memory_bytes {
             self.objects.iter_mut().for_each(|(object, _)| object.give_up());
         }
     }
@@ -89,6 +86,12 @@ impl<S: Spec> ObjectsMonitor<S> {
     fn ret(&mut self, process: u64, event: &Event) -> Option<Anomaly> {
         let (asked, ticket, at) = self.open.ret(process).ok()??;
         let object = &mut self.objects[at].0;
+        if let Some(Value::List(parts)) = &event.value {
+            object.found(parts.len());
+        }
+        if object.bytes() > self.memory_bytes {
+            object.give_up();
+        }
         let call = Call { asked: &asked, answered: Some(event) };
         let found = if event.kind == Type::Info {
             object.lose(ticket, &self.meter)

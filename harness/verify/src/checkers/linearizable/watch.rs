@@ -1,7 +1,7 @@
 //! One object beside a live run: by the algorithm without a search as long as that fits, asked
 //! again whenever the history has grown by a part; by the search from then on, unless too many
-//! clients are at it at once. What it sees broken stays broken: whatever comes later explains nothing that
-//! is over.
+//! clients are at it at once. What it sees broken stays broken: whatever comes later explains
+//! nothing that is over.
 
 use super::judged::Judged;
 use super::search::{Online, Told};
@@ -18,6 +18,10 @@ const OPERATIONS_MAX: usize = 50_000;
 
 /// With more at once on one object the search takes longer than an event may.
 const OPEN_MAX: usize = 12;
+
+/// Bytes that an operation takes as long as it is kept, and each part of a list that it found.
+const OPERATION_BYTES: u64 = 128;
+const PART_BYTES: u64 = 32;
 
 /// What is known of one operation.
 struct Seen<Op> {
@@ -45,6 +49,8 @@ pub(super) struct Watch<S: Spec> {
     returns: usize,
     /// The algorithm is asked at so many returns.
     due: usize,
+    /// Parts of lists that were found.
+    parts: u64,
 }
 
 impl<S: Spec> Watch<S> {
@@ -53,12 +59,20 @@ impl<S: Spec> Watch<S> {
             Some(_) => Way::Fast(Vec::new()),
             None => Way::Search(Box::new(Online::new(judged.spec.clone()))),
         };
-        Watch { way, open: 0, returns: 0, due: AGAIN_MIN }
+        Watch { way, open: 0, returns: 0, due: AGAIN_MIN, parts: 0 }
     }
 
-    /// So many operations are kept.
-    pub fn kept(&self) -> usize {
-        if let Way::Fast(seen) = &self.way { seen.len() } else { 0 }
+    /// What it holds, but for what a search does.
+    pub fn bytes(&self) -> u64 {
+        match &self.way {
+            Way::Fast(seen) => seen.len() as u64 * OPERATION_BYTES + self.parts * PART_BYTES,
+            Way::Search(_) | Way::Over => 0,
+        }
+    }
+
+    /// It was shown a list of so many parts.
+    pub fn found(&mut self, parts: usize) {
+        self.parts += parts as u64;
     }
 
     /// Nothing more is said of it, and nothing is kept.
@@ -252,6 +266,19 @@ mod tests {
         // By the search, where few do; where many do, it is left to the check after the run.
         assert_eq!(broken_after(3, 50, true), Some(50));
         assert_eq!(broken_after(100, 20, true), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_counted() {
+        let judged = judged::register(Register::default());
+        let mut watch = Watch::new(&judged);
+        assert_eq!(watch.bytes(), 0);
+        watch.invoke(1, 1, None);
+        let one = watch.bytes();
+        watch.found(1_000);
+        assert!(one > 0 && watch.bytes() >= one + 1_000);
+        watch.give_up();
+        assert_eq!(watch.bytes(), 0);
     }
 
     #[test]
