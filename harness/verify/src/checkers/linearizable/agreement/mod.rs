@@ -1,6 +1,7 @@
 //! The search, each fast path and brute force agree on random small histories of every model, and
 //! the search and each fast path on larger ones.
 
+mod beside;
 mod small;
 mod whole;
 
