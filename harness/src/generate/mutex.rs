@@ -14,9 +14,13 @@ pub struct MutexGenerator {
     weights: Weights,
     keys: Pool,
     /// The lock that this client holds or may hold.
-    held: Option<Option<Value>>,
+    held: Option<Lock>,
     probes: u64,
 }
+
+/// A lock, by its key if there is more than one.
+#[derive(Clone, Debug)]
+struct Lock(Option<Value>);
 
 impl MutexGenerator {
     /// With a workload's weights and number of keys.
@@ -28,7 +32,7 @@ impl MutexGenerator {
     /// Gives back what is held, or else takes this lock.
     fn turn(&self, process: u64, key: impl FnOnce() -> Option<Value>) -> Event {
         let (f, key) = match &self.held {
-            Some(held) => ("release", held.clone()),
+            Some(Lock(key)) => ("release", key.clone()),
             None => ("acquire", key()),
         };
         let mut event = Event::new(Process::Client(process), Type::Invoke, f);
@@ -53,7 +57,7 @@ impl Generator for MutexGenerator {
         match (&*event.f, event.kind) {
             // Nobody knows whether it was granted or given back: it may be held.
             ("acquire", Type::Ok | Type::Info) | ("release", Type::Info) => {
-                self.held = Some(event.key().cloned());
+                self.held = Some(Lock(event.key().cloned()));
             }
             ("release", Type::Ok) => self.held = None,
             // The node looked, and nobody holds it. Any other refusal leaves it held.

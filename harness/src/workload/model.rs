@@ -67,23 +67,22 @@ fn driven(name: &str) -> Option<&'static Model> {
 pub(super) fn named(node: &Node) -> Result<&'static Model, Mistake> {
     let name = word(node)?;
     let known: Vec<&str> = generate::models().map(|model| model.name).collect();
-    driven(name).ok_or_else(|| match models::named(name) {
-        Some(model) => node.at.mistake(format!(
-            "a run cannot drive the model {}; it can drive {}",
-            model.name,
-            known.join(", ")
-        )),
-        None => {
+    driven(name).ok_or_else(|| {
+        let told = if let Some(model) = models::named(name) {
+            let known = known.join(", ");
+            format!("a run cannot drive the model {}; it can drive {known}", model.name)
+        } else {
             let hint = meant(name, known, "models");
-            node.at.mistake(format!("unknown model `{}`{hint}", excerpt(name)))
-        }
+            format!("unknown model `{}`{hint}", excerpt(name))
+        };
+        node.at.mistake(told)
     })
 }
 
 /// Before there were others, these were told by their operations alone, the first first.
 const TOLD_BY_OPERATIONS: [&str; 3] = ["log", "consensus", "register"];
 
-/// The models that this system serves, the first it serves first. None: nobody says.
+/// The models that this system serves, the first it serves first. None at all: nobody says.
 pub(super) fn served_by(system: &SystemSpec, catalogue: &Catalogue) -> Vec<&'static Model> {
     let by_name = |names: &[&str]| names.iter().filter_map(|name| driven(name)).collect();
     let by_client = |client: &ClientSpec| match client {
@@ -101,13 +100,16 @@ pub(super) fn served_by(system: &SystemSpec, catalogue: &Catalogue) -> Vec<&'sta
     .unwrap_or_default()
 }
 
+/// Operations by name, with their weights.
+type Weights = Vec<(String, u32)>;
+
 /// Reads `operations`: of the model that is named, or the one that they tell. `served` are the
 /// models that the system serves, the first it serves first; none, where nobody says.
 pub(super) fn operations(
     node: &Node,
     named: Option<&'static Model>,
     served: &[&'static Model],
-) -> Result<(&'static Model, Vec<(String, u32)>), Mistake> {
+) -> Result<(&'static Model, Weights), Mistake> {
     let words = named.map_or_else(words, Model::names);
     let section = Section::new("operation", node, &words);
     let section = named.and_then(|model| stranger(node, model)).map_or(section, Err)?;

@@ -77,7 +77,7 @@ pub async fn drain(
         let mut taker = Taker { context: &context, node, asker, f, taken: 0 };
         let mut result = Ok(());
         for (place, queue) in queues.iter().enumerate() {
-            result = taker.empty(&dry, place, queue, (recovery, hurry)).await;
+            result = taker.empty(&dry, place, queue.as_ref(), (recovery, hurry)).await;
             if result.is_err() {
                 dry.askers.borrow_mut().remove(&node);
                 break;
@@ -104,7 +104,7 @@ impl Taker<'_> {
         &mut self,
         dry: &Dry,
         place: usize,
-        queue: &Option<Value>,
+        queue: Option<&Value>,
         (recovery, hurry): (Duration, Option<Nanos>),
     ) -> Result<(), String> {
         let context = self.context;
@@ -122,7 +122,7 @@ impl Taker<'_> {
                 give_up = limit(clock.now());
             } else {
                 let (answer, told) =
-                    self.asker.ask(self.f, queue.clone(), None, TRY, give_up).await;
+                    self.asker.ask(self.f, queue.cloned(), None, TRY, give_up).await;
                 if let Some(is_empty) = is_empty(&answer) {
                     dry.note(place, self.node, is_empty);
                     self.taken += u64::from(!is_empty);
@@ -135,7 +135,7 @@ impl Taker<'_> {
             }
             let over = hurry.map_or(end, |hurry| hurry.min(end));
             if clock.now() >= give_up.min(over) && !dry.is(place) {
-                let of = queue.as_ref().map(|queue| format!("{queue}: ")).unwrap_or_default();
+                let of = queue.map(|queue| format!("{queue}: ")).unwrap_or_default();
                 return Err(format!("{of}{why}; the drain was cut short"));
             }
         }

@@ -78,9 +78,6 @@ impl Monitor for MessageMonitor {
     }
 
     fn finish(self: Box<Self>) -> Verdict {
-        match self.anomalies.is_empty() {
-            true => Verdict::Valid,
-            false => Verdict::Violated(self.anomalies),
-        }
+        if self.anomalies.is_empty() { Verdict::Valid } else { Verdict::Violated(self.anomalies) }
     }
 }

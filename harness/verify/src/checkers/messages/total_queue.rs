@@ -66,7 +66,7 @@ pub(crate) fn find(history: &History, settings: &Settings) -> CheckResult {
     let count = history.operations().len() as u64;
     let found = CheckResult::weigh(count, told.into_anomalies(), losses.doubts);
     let (model, algorithm, lost) = (Some(NAME), Some(ALGORITHM), Some(losses.lost));
-    CheckResult { model, algorithm, lost, notes, ..found }
+    CheckResult { model, algorithm, notes, lost, ..found }
 }
 
 #[cfg(test)]
