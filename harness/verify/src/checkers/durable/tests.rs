@@ -10,20 +10,21 @@ use crate::models;
 /// the key `x`.
 fn judged(model: &str, lines: &str, n1: &str, n2: &str) -> (String, Option<u64>, Vec<String>) {
     let read = if model == "kv" { "get" } else { "read" };
-    let mut text = format!("1 phase \"warm-up\"\n{lines}\n5000 phase \"final-reads\"\n");
+    let mut text = vec![format!("1 phase \"warm-up\"\n{lines}\n5000 phase \"final-reads\"")];
     for (at, (node, value)) in [("n1", n1), ("n2", n2)].into_iter().enumerate() {
         let (at, process) = (5_010 + 10 * at, 90 + at);
         let fields = "\"key\":\"x\",\"level\":\"local\"";
-        text += &format!("{at} p{process}@{node} invoke {read} {fields}\n");
-        text += &match value {
-            "" => format!("{at} p{process}@{node} info {read} {fields}\n"),
-            value => format!("{at} p{process}@{node} ok {read} {fields},\"value\":{value}\n"),
-        };
+        text.push(format!("{at} p{process}@{node} invoke {read} {fields}"));
+        text.push(match value {
+            "" => format!("{at} p{process}@{node} info {read} {fields}"),
+            value => format!("{at} p{process}@{node} ok {read} {fields},\"value\":{value}"),
+        });
         let complete = !value.is_empty();
         let read =
             format!("{{\"node\":\"{node}\",\"complete\":{complete},\"length\":1,\"why\":null}}");
-        text += &format!("{} final-read {read}\n", at + 5);
+        text.push(format!("{} final-read {read}", at + 5));
     }
+    let text = text.join("\n");
     let evidence = Evidence { history: history(&text), ..Evidence::default() };
     let settings = Settings {
         model: models::named(model),
@@ -48,7 +49,8 @@ fn lines(operations: &[&str]) -> String {
         events.push((to, format!("p{process} {kind} {f} \"key\":\"x\"{fields}")));
     }
     events.sort_by_key(|(at, _)| *at);
-    events.iter().map(|(at, line)| format!("{at} {line}\n")).collect()
+    let lines: Vec<String> = events.iter().map(|(at, line)| format!("{at} {line}\n")).collect();
+    lines.concat()
 }
 
 #[track_caller]
