@@ -87,7 +87,7 @@ pub(super) fn served_by(system: &SystemSpec, catalogue: &Catalogue) -> Vec<&'sta
     let by_name = |names: &[&str]| names.iter().filter_map(|name| driven(name)).collect();
     let by_client = |client: &ClientSpec| match client {
         ClientSpec::Named { name, .. } => catalogue.client(name).map(|row| by_name(row.models)),
-        ClientSpec::Command { .. } => None,
+        ClientSpec::Program { .. } => None,
     };
     match system {
         SystemSpec::Named { name, .. } => catalogue.system(name).map(|row| by_name(row.models)),
