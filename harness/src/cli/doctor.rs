@@ -10,8 +10,11 @@ use crate::worlds;
     Exit codes: 0 all of it, 2 something is missing.")]
 pub struct Args {}
 
+/// Whether the machine can, and if not, why.
+type Try = fn() -> Result<(), String>;
+
 /// What is tried, by name.
-const TRIED: &[(&str, fn() -> Result<(), String>)] =
+const TRIED: &[(&str, Try)] =
     &[("interposed links (`network: interposed`)", worlds::interposition)];
 
 pub fn main(_: &Args) -> u8 {

@@ -109,13 +109,12 @@ impl Links for Ports {
         let (link, control) = self.link(from, to).ok_or(io::ErrorKind::NotFound)?;
         let mut ports = control.on_demand();
         let known = ports.get(&port).cloned();
-        let OnDemand { listens, handed } = match known {
-            Some(known) => known,
-            None => {
-                let made = self.open(link, control, from, port)?;
-                ports.insert(port, made.clone());
-                made
-            }
+        let OnDemand { listens, handed } = if let Some(known) = known {
+            known
+        } else {
+            let made = self.open(link, control, from, port)?;
+            ports.insert(port, made.clone());
+            made
         };
         handed.begin();
         Ok(Box::new(Join { listens, handed, dialled: None }))

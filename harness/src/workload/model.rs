@@ -141,11 +141,7 @@ const WEIGHT_MAX: u64 = 1_000_000;
 
 /// The model that these operations tell: of those that the system serves the first, else the only
 /// one that there is.
-fn told(
-    node: &Node,
-    names: &[&str],
-    served: &[&'static Model],
-) -> Result<&'static Model, Mistake> {
+fn told(node: &Node, names: &[&str], served: &[&'static Model]) -> Result<&'static Model, Mistake> {
     let all: Vec<&'static Model> = knowing(names).collect();
     if let Some(model) = served.iter().find(|model| all.contains(model)) {
         return Ok(model);

@@ -83,13 +83,11 @@ impl Dial for Addresses {
         let named = nodes.iter().enumerate().map(|(at, node)| format!("n{}={node}", at + 1));
         let nodes = named.collect::<Vec<_>>().join(",");
         let argv = argv.iter().map(|argument| argument.replace("{nodes}", &nodes)).collect();
-        match &self.launcher {
-            Some(launcher) => launcher.launch(argv),
-            None => {
-                let error = io::Error::new(io::ErrorKind::Unsupported, "nobody starts it here");
-                Box::pin(std::future::ready(Err(error)))
-            }
+        if let Some(launcher) = &self.launcher {
+            return launcher.launch(argv);
         }
+        let error = io::Error::new(io::ErrorKind::Unsupported, "nobody starts it here");
+        Box::pin(std::future::ready(Err(error)))
     }
 
     fn nodes(&self) -> u8 {

@@ -393,7 +393,7 @@ fn members(said: &Json, dial: &dyn Dial) -> BTreeMap<String, NodeId> {
         let urls = urls.flat_map(|key| member[key].as_array().into_iter().flatten());
         let at = |url: &Json| dial.node_at(host(url.as_str()?)?);
         let named = || member["name"].as_str()?.parse().ok();
-        let node = urls.filter_map(at).next().or_else(named)?;
+        let node = urls.find_map(at).or_else(named)?;
         Some((member["ID"].as_str()?.to_owned(), node))
     };
     said["members"].as_array().into_iter().flatten().filter_map(node).collect()

@@ -1,6 +1,8 @@
 //! HTTP/1.1 as far as a client needs it who asks one question at a time: no redirect is followed,
 //! nothing is asked again, nothing is kept (RFC 9112).
 
+use std::fmt::Write as _;
+
 use super::Refusal;
 use super::tcp::{ANSWER_BYTES_MAX, Stream};
 
@@ -42,10 +44,10 @@ fn written(ask: &Request<'_>) -> Vec<u8> {
     let Request { method, path, host, headers, body } = ask;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n");
     for (name, value) in *headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     if let Some(body) = body {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        let _ = write!(head, "Content-Length: {}\r\n", body.len());
     }
     head.push_str("\r\n");
     [head.as_bytes(), body.unwrap_or_default()].concat()

@@ -333,9 +333,8 @@ fn subject(asked: &Event) -> String {
 /// A token of a subject has neither dots nor blanks nor stars.
 fn encoded(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let letter = |&byte: &u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("_{byte:02x}"),
+    let letter = |&byte: &u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("_{byte:02x}") }
     };
     key.as_bytes().iter().map(letter).collect()
 }

@@ -26,7 +26,7 @@ pub(super) const KEY: &str = "register";
 
 /// A connection, and what came over it and was not used yet.
 pub(super) struct Stream {
-    stream: TcpStream,
+    socket: TcpStream,
     pub(super) received: Vec<u8>,
     /// The other side said that it answers no more here.
     pub(super) ends: bool,
@@ -35,13 +35,13 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(stream: TcpStream) -> io::Result<Stream> {
         stream.set_nodelay(true)?;
-        Ok(Stream { stream, received: Vec::with_capacity(READ_BYTES), ends: false })
+        Ok(Stream { socket: stream, received: Vec::with_capacity(READ_BYTES), ends: false })
     }
 
     /// Whether the other side has left an idle connection alone. One that ended, or that said more
     /// than was asked, is not used again; nothing of the next question has been sent on it.
     fn is_live(&self) -> bool {
-        let idle = self.stream.try_read(&mut [0]);
+        let idle = self.socket.try_read(&mut [0]);
         self.received.is_empty()
             && matches!(idle, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -50,7 +50,7 @@ impl Stream {
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let mut sent = 0;
         while sent < bytes.len() {
-            match self.stream.write(&bytes[sent..]).await {
+            match self.socket.write(&bytes[sent..]).await {
                 Ok(0) | Err(_) if sent == 0 => return Err(Refusal::certain("unreachable")),
                 Ok(0) | Err(_) => return Err(lost()),
                 Ok(count) => sent += count,
@@ -100,7 +100,7 @@ impl Stream {
 
     /// Receives whatever comes; 0 is the end.
     pub(super) async fn receive_some(&mut self) -> Result<usize, Refusal> {
-        self.stream.read_buf(&mut self.received).await.map_err(|_| lost())
+        self.socket.read_buf(&mut self.received).await.map_err(|_| lost())
     }
 }
 
@@ -259,13 +259,11 @@ pub(super) fn json(value: &Value) -> String {
 
 /// A value as it was stored.
 pub(super) fn stored(text: &[u8]) -> Result<Value, Refusal> {
-    match serde_json::from_slice(text) {
-        Ok(Wire(value)) => Ok(value),
-        Err(_) => {
-            let text = String::from_utf8_lossy(text);
-            Err(Refusal::malformed(&format!("a value that no client stored: {text}")))
-        }
-    }
+    let Ok(Wire(value)) = serde_json::from_slice(text) else {
+        let text = String::from_utf8_lossy(text);
+        return Err(Refusal::malformed(&format!("a value that no client stored: {text}")));
+    };
+    Ok(value)
 }
 
 /// The value that is asked.

@@ -44,7 +44,7 @@ impl FileSystem {
         self.programs.get_or_init(|| programs::find(&self.file).unwrap_or_default())
     }
 
-    fn process(&self, process: &Process, filler: Filler<'_>) -> Program {
+    fn process(process: &Process, filler: Filler<'_>) -> Program {
         let env = filler.env(process);
         let steps = |filler: Filler<'_>, steps: &[workload::Step]| -> Vec<Step> {
             let one = |step: &workload::Step| Step {
@@ -122,7 +122,7 @@ impl System for FileSystem {
             Leader::Client | Leader::None => None,
         };
         Launch {
-            processes: self.file.on(node).iter().map(|one| self.process(one, filler)).collect(),
+            processes: self.file.on(node).iter().map(|one| Self::process(one, filler)).collect(),
             folder: Some(layout.data.clone()),
             user: self.file.user.clone(),
             waits: self.file.start == Order::InOrder && node != NodeId(1),

@@ -37,7 +37,7 @@ pub(in super::super) fn named(
     catalogue: &Catalogue,
 ) -> Result<Option<SystemFile>, Mistake> {
     let name = word(node)?;
-    let is_path = name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml");
+    let is_path = name.contains(['/', '.']);
     let source = if is_path {
         let folder = match node.at {
             Place::Text { .. } => workload.folder(),

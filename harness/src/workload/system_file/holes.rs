@@ -210,7 +210,7 @@ fn found(from: &str) -> Option<Found<'_>> {
                 match character {
                     '{' => depth += 1,
                     '}' if depth == 0 => {
-                        let whole = &from[..1 + end + 1 + at + 1];
+                        let whole = &from[..=1 + end + 1 + at];
                         return Some(Found { whole, word, rest: Some((mark, &text[..at])) });
                     }
                     '}' => depth -= 1,
@@ -358,7 +358,7 @@ mod tests {
         check("{{id} {", &[plain("{id} {")]);
         check("{Id} { id} {id", &[plain("{Id} { id} {id")]);
         check("x{port:peer}", &[plain("x"), plain("2380")]);
-        check("{n2.ip}{bin}", &[Part::Hole(Hole::IpOf(2)), Part::Hole(Hole::Bin("".into()))]);
+        check("{n2.ip}{bin}", &[Part::Hole(Hole::IpOf(2)), Part::Hole(Hole::Bin(String::new()))]);
         check("{option:sync}", &[Part::Hole(Hole::Option("sync".into()))]);
         let text = Text(vec![Part::Hole(Hole::Id), plain("="), Part::Hole(Hole::Ip)]);
         let each = |others, separator: &str| {

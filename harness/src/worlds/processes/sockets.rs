@@ -213,6 +213,9 @@ mod tests {
         assert_eq!(message(&[0; 71]), None);
         let mapped = address("0000000000000000FFFF00000100007F:0050").unwrap();
         assert_eq!(mapped.to_string(), "127.0.0.1:80");
-        assert_eq!(parse("head\n 0: 0100007F:0050 0200007F:0051 06 0 0 0 0 0 7\n", ESTABLISHED), []);
+        assert_eq!(
+            parse("head\n 0: 0100007F:0050 0200007F:0051 06 0 0 0 0 0 7\n", ESTABLISHED),
+            []
+        );
     }
 }

@@ -55,15 +55,15 @@ impl Processes {
                 Err(error) => return Ok(Some(error.to_string())),
             }
         };
-        let failed = match timeout(step.within, self.nodes.step_ends(number)).await {
-            Ok(how) => Some(how?).filter(|how| how != "exit 0"),
-            Err(_) => {
-                let _changing = self.changing.lock().await;
-                self.nodes.end_below(keeper).await?;
-                // It has ended now, and nobody asks how.
-                self.nodes.step_ends(number).await?;
-                Some(format!("did not end within {} ms", step.within.as_millis()))
-            }
+        let ended = timeout(step.within, self.nodes.step_ends(number)).await;
+        let failed = if let Ok(how) = ended {
+            Some(how?).filter(|how| how != "exit 0")
+        } else {
+            let _changing = self.changing.lock().await;
+            self.nodes.end_below(keeper).await?;
+            // It has ended now, and nobody asks how.
+            self.nodes.step_ends(number).await?;
+            Some(format!("did not end within {} ms", step.within.as_millis()))
         };
         // What is asked all the time is told only where it fails.
         if failed.is_some() || log == stdout {

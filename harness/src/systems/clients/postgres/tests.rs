@@ -29,7 +29,7 @@ fn greeting() -> Vec<u8> {
 fn data(cells: &[Option<&str>]) -> Vec<u8> {
     let mut body = (cells.len() as u16).to_be_bytes().to_vec();
     for cell in cells {
-        body.extend(cell.map_or(-1, |text| text.len() as i32).to_be_bytes());
+        body.extend(cell.map_or(-1, |text| i32::try_from(text.len()).unwrap()).to_be_bytes());
         body.extend(cell.unwrap_or_default().bytes());
     }
     message(b'D', &body)
