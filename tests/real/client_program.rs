@@ -73,6 +73,21 @@ fn a_program_reaches_nodes_through_links_that_faults_can_hit() {
 }
 
 #[test]
+fn a_program_that_asks_a_node_past_its_link_is_told() {
+    let past = "own = lambda address: address.split(':')[0].replace('.100.', '.0.') + ':19002'\n\
+                nodes = {node: own(address) for node, address in nodes.items()}\n";
+    let bench = bench(past, "", "");
+    let done = bench.schism(&["run", "toy.yaml"]).exits(1);
+    let kinds = kinds(&bench.verdict());
+    assert!(!kinds.is_empty() && kinds.iter().all(|kind| kind == "bypass"), "{kinds:?}");
+    assert!(
+        done.stdout.contains("a client program talked past the proxy: client c"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
 fn a_program_that_dies_leaves_its_operation_open_and_is_started_anew() {
     let dies = "asked = 0\ndef ask(node, request, honest=ask):\n    global asked\n    asked += 1\n    \
                 if asked == 20 and request['op'] == 'append':\n        raise KeyError('lost my mind')\n    \

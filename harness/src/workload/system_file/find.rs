@@ -37,7 +37,9 @@ pub(in super::super) fn named(
     catalogue: &Catalogue,
 ) -> Result<Option<SystemFile>, Mistake> {
     let name = word(node)?;
-    let is_path = name.contains(['/', '.']);
+    let ending = Path::new(name).extension();
+    let is_path =
+        name.contains('/') || ending.is_some_and(|ending| ending == "yaml" || ending == "yml");
     let source = if is_path {
         let folder = match node.at {
             Place::Text { .. } => workload.folder(),

@@ -8,36 +8,62 @@ use std::net::SocketAddr;
 use crate::action::NodeId;
 use crate::limits::is_own;
 
-use super::procfs::{self, Table};
+use super::procfs::{self, Process, Table};
 use super::sockets::{self, Row};
 
 /// Looks now; each connection is a sentence. An error: not all could be seen.
-/// `keepers` say whose descendants belong to which node, `node_at` says whose own address that is.
-/// Where nodes are `interposed`, the proxy dials from the dialler's own address.
+/// `keepers` say whose descendants belong to which node, `programs` to which client, `node_at` says
+/// whose own address that is. Where nodes are `interposed`, the proxy dials from the dialler's own
+/// address.
 pub(super) fn look(
     keepers: &BTreeMap<i32, NodeId>,
+    programs: &BTreeMap<i32, String>,
     node_at: impl Fn(SocketAddr) -> Option<NodeId>,
     interposed: bool,
 ) -> io::Result<Vec<String>> {
-    let mut owners = BTreeMap::new();
-    for (node, process) in Table::read()?.of_nodes(keepers) {
-        let inodes = match procfs::sockets(process.pid) {
-            // Gone between two looks: it has no connections any more. Without a descriptor of our
-            // own nobody knows.
-            Err(error) if !is_own(&error) && !procfs::is(process) => Vec::new(),
-            read => read?,
-        };
-        owners.extend(inodes.into_iter().map(|inode| (inode, node)));
+    let (mut owners, mut clients) = (BTreeMap::new(), BTreeMap::new());
+    let table = Table::read()?;
+    for (node, process) in table.of_nodes(keepers) {
+        owners.extend(inodes(process)?.into_iter().map(|inode| (inode, node)));
+    }
+    // Those that ask past every fault are told the nodes' own addresses.
+    for (keeper, name) in programs.iter().filter(|program| !program.1.starts_with("control")) {
+        for process in table.below(*keeper) {
+            clients.extend(inodes(process)?.into_iter().map(|inode| (inode, name.as_str())));
+        }
     }
     let rows = sockets::established()?;
-    if !interposed {
-        return Ok(find(&rows, &owners, node_at));
-    }
     // Whoever accepted sees the dialling node's address there, at a port where nobody listens.
-    let listening: BTreeSet<SocketAddr> =
-        sockets::listening()?.iter().map(|row| row.local).collect();
-    let dialled = |address| node_at(address).filter(|_| listening.contains(&address));
-    Ok(find(&rows, &owners, dialled))
+    let listening = if interposed { sockets::listening()? } else { Vec::new() };
+    let listening: BTreeSet<SocketAddr> = listening.iter().map(|row| row.local).collect();
+    let dialled =
+        |address| node_at(address).filter(|_| !interposed || listening.contains(&address));
+    let mut found = find(&rows, &owners, dialled);
+    found.extend(find_clients(&rows, &clients, dialled));
+    Ok(found)
+}
+
+fn inodes(process: Process) -> io::Result<Vec<u64>> {
+    match procfs::sockets(process.pid) {
+        // Gone between two looks: it has no connections any more. Without a descriptor of our own
+        // nobody knows.
+        Err(error) if !is_own(&error) && !procfs::is(process) => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+/// A client program reaches nodes at its links' addresses. Whoever told it a node's own, such as
+/// the node itself, has taken it out of reach of every fault.
+fn find_clients(
+    rows: &[Row],
+    clients: &BTreeMap<u64, &str>,
+    node_at: impl Fn(SocketAddr) -> Option<NodeId>,
+) -> Vec<String> {
+    let past = |row: &Row| {
+        let (client, node) = (clients.get(&row.inode)?, node_at(row.remote)?);
+        Some(format!("client {client} {} -> {node} {} past the proxy", row.local, row.remote))
+    };
+    rows.iter().filter_map(past).collect()
 }
 
 /// A connection of a node with another node, known by who owns the other end or whose address
@@ -133,5 +159,19 @@ mod tests {
         let said = ["n1 127.7.0.1:40002 -> n2 127.7.0.2:2380 past the proxy"];
         assert_eq!(find(&past, &owners, dialled), said);
         assert_eq!(find(&past[..1], &owners, dialled), said);
+    }
+
+    #[test]
+    fn a_client_program_that_asks_a_node_at_its_own_address_is_told() {
+        let clients = BTreeMap::from([(40, "c0.1")]);
+        let node_at =
+            |address: SocketAddr| (address.ip().to_string() == "127.7.0.2").then_some(NodeId(2));
+        let rows = [
+            row("127.0.0.1:40000", "127.7.100.2:20000", 40),
+            row("127.0.0.1:40001", "127.7.0.2:19002", 40),
+            row("127.0.0.1:40002", "127.7.0.2:19002", 99),
+        ];
+        let told = ["client c0.1 127.0.0.1:40001 -> n2 127.7.0.2:19002 past the proxy"];
+        assert_eq!(find_clients(&rows, &clients, node_at), told);
     }
 }

@@ -107,15 +107,18 @@ impl World for Processes {
 
     fn bypasses(&self) -> Local<'_, io::Result<Vec<String>>> {
         Box::pin(async {
+            let (mut keepers, programs) = {
+                let lives = self.nodes.lives.lock().expect("no panic while looking");
+                (lives.keepers.clone(), lives.programs.clone())
+            };
             if self.network == Network::None {
-                // Nothing is there that could be passed.
-                return Ok(Vec::new());
+                // Nothing is between nodes that could be passed.
+                keepers.clear();
             }
-            let keepers = self.nodes.lives.lock().expect("no panic while looking").keepers.clone();
             let addresses = self.net.nodes();
             let interposed = self.interposed.is_some();
             let owner = move |address| addresses.owner(address);
-            let look = move || bypass::look(&keepers, owner, interposed);
+            let look = move || bypass::look(&keepers, &programs, owner, interposed);
             let found = aside(look).await;
             if let Err(error) = &found {
                 self.shortages.note("connections past the proxy could not be looked for", error);

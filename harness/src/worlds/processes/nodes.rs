@@ -2,7 +2,7 @@
 //! It never decides what should run: the overlays do.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
@@ -39,8 +39,8 @@ pub(super) struct Lives {
     pub(super) pids: BTreeMap<(NodeId, u8), i32>,
     /// Whose descendants belong to which node.
     pub(super) keepers: BTreeMap<i32, NodeId>,
-    /// The keepers of client programs.
-    pub(super) programs: BTreeSet<i32>,
+    /// The keepers of client programs, and what these are called.
+    pub(super) programs: BTreeMap<i32, String>,
     /// Who is above the keepers, and how to call it.
     pub(super) chain: BTreeMap<i32, &'static str>,
 }
@@ -313,7 +313,8 @@ impl Nodes {
         }
         let lives = self.lives.lock().expect("no panic while looking");
         let ours = |one: &Named| {
-            let keeps = lives.keepers.contains_key(&one.pid) || lives.programs.contains(&one.pid);
+            let keeps =
+                lives.keepers.contains_key(&one.pid) || lives.programs.contains_key(&one.pid);
             keeps || lives.chain.contains_key(&one.pid)
         };
         below.killed.retain(|one| !ours(one));
@@ -462,7 +463,7 @@ impl Listener {
                 lives.programs.remove(&keeper);
             }
             Report::Began { name, keeper } => {
-                lives.programs.insert(keeper);
+                lives.programs.insert(keeper, name.clone());
                 table.answers.push(Report::Began { name, keeper });
             }
             Report::Orphans(orphans) => {

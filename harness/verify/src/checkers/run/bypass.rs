@@ -1,4 +1,5 @@
-//! Nodes reach each other only through the proxy; otherwise every partition is a lie.
+//! Nodes reach each other only through the proxy, and client programs reach nodes only so;
+//! otherwise every partition is a lie.
 //! It never looks at sockets: the run did, and said what it saw.
 
 use crate::checkers::{CheckResult, Checker, Sees};
@@ -18,7 +19,10 @@ pub(crate) const CHECKER: Checker = Checker {
 
 fn run(evidence: &Evidence, _: &Settings) -> CheckResult {
     let said = Said::of(evidence.history.events());
-    let told = |what: &str| format!("the nodes talked past the proxy: {what}");
+    let told = |what: &str| {
+        let who = if what.starts_with("client ") { "a client program" } else { "the nodes" };
+        format!("{who} talked past the proxy: {what}")
+    };
     let anomalies =
         said.bypasses.iter().map(|(event, what)| Anomaly::at(event, Kind::Bypass, told(what)));
     let unreadable = ["bypass", "bypass-check"].into_iter().filter_map(|f| said.unreadable(f));
