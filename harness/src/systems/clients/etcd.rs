@@ -390,7 +390,7 @@ fn number(said: &Json) -> Result<u64, ()> {
 fn members(said: &Json, dial: &dyn Dial) -> BTreeMap<String, NodeId> {
     let node = |member: &Json| {
         let urls = ["clientURLs", "peerURLs"].into_iter();
-        let urls = urls.flat_map(|key| member[key].as_array().into_iter().flatten());
+        let mut urls = urls.flat_map(|key| member[key].as_array().into_iter().flatten());
         let at = |url: &Json| dial.node_at(host(url.as_str()?)?);
         let named = || member["name"].as_str()?.parse().ok();
         let node = urls.find_map(at).or_else(named)?;
