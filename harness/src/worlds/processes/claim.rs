@@ -73,6 +73,7 @@ impl Place for Claimed {
         let runtime = runtime.enable_all().build_local(LocalOptions::default());
         runtime.map_err(unable("this thread cannot wait for sockets"))?.block_on(async {
             let world = Processes::start(config).await?;
+            world.make_clients();
             story(world).await;
             Ok(())
         })

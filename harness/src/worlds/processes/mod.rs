@@ -230,9 +230,13 @@ impl Processes {
             let _ = world.stop().await;
             return Err(error);
         }
-        let made = (0..clients).map(ClientId).map(|id| (id, world.make_client(id)));
-        *world.made.borrow_mut() = made.collect();
         Ok(world)
+    }
+
+    /// Makes the workload's clients before anybody asks for them.
+    fn make_clients(&self) {
+        let made = (0..self.clients).map(ClientId).map(|id| (id, self.make_client(id)));
+        *self.made.borrow_mut() = made.collect();
     }
 
     fn make_client(&self, client: ClientId) -> Box<dyn Client> {
