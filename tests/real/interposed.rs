@@ -13,7 +13,7 @@ fn can() -> bool {
     let doctor = bench.schism(&["doctor"]);
     let python = Command::new("python3").arg("--version").output().is_ok();
     if doctor.code != Some(0) || !python {
-        println!("SKIPPED: python3: {python}; {}", doctor.stdout);
+        eprintln!("SKIPPED: python3: {python}; {}", doctor.stdout);
     }
     doctor.code == Some(0) && python
 }

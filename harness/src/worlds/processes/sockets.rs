@@ -1,7 +1,7 @@
 //! The TCP sockets of this machine, a connection as each of its two ends sees it. The kernel is
-//! asked over sock_diag(7), which can leave out what is in another state: a machine on which many clients
-//! are turned away has tens of thousands of closed connections, and /proc/net/tcp prints each.
-//! It never says whose a connection is.
+//! asked over sock_diag(7), which can leave out what is in another state: a machine on which many
+//! clients are turned away has tens of thousands of closed connections, and /proc/net/tcp prints
+//! each. It never says whose a connection is.
 
 use std::fs;
 use std::io::{self, ErrorKind};
