@@ -26,7 +26,7 @@ impl Harness {
     /// Starts a node that is this script.
     fn start(folder: &Path, script: &str) -> Harness {
         let order = serde_json::json!({"spawn": {
-            "node": "n1", "argv": ["sh", "-c", script], "env": {},
+            "who": {"process": 0}, "node": "n1", "argv": ["sh", "-c", script], "env": {},
             "stdout": folder.join("out"), "stderr": folder.join("err"),
         }});
         let holding = r#"mkfifo input; "$SCHISM" guard < input & echo $!
