@@ -137,7 +137,6 @@ fn a_system_file_with_a_mistake_is_told_with_its_own_place() {
         &["mine.yaml:2:10", "`command` beside `node`"],
     );
     told(&format!("{ports}node: {{command: [x]}}\nuser: [a]\n"), &["mine.yaml:3:7", "a list"]);
-    told(&format!("{ports}node: {{command: [x]}}\n"), &["`network: interposed` is not there yet"]);
     told(
         &format!(
             "{ports}network: none\nprogram: no-such-db\ninstall: get it\nnode: {{command: [x]}}\n"

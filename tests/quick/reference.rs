@@ -10,7 +10,13 @@ fn every_name_that_is_listed_is_described() {
         ("anomalies", include_str!("../../docs/reference/verdict.md")),
         ("faults", include_str!("../../docs/reference/workload.md")),
         ("models", include_str!("../../docs/reference/history.md")),
-        ("systems", include_str!("../../docs/internals/protocols.md")),
+        (
+            "systems",
+            concat!(
+                include_str!("../../docs/internals/protocols.md"),
+                include_str!("../../docs/reference/system-file.md")
+            ),
+        ),
     ];
     for (what, document) in documents {
         let names =

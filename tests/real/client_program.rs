@@ -133,7 +133,7 @@ fn a_program_that_cannot_be_started_is_told_before_anything_is_asked() {
         .says("./no-such-program");
     let imports = bench;
     let missing =
-        text.replace("client.py", "missing.py").replace("client: {", "ready: 2s\n  client: {");
+        text.replace("client.py", "missing.py").replace("client: {", "ready: 5s\n  client: {");
     imports.write("toy.yaml", &missing);
     imports.schism(&["run", "toy.yaml"]).exits(2).says("can't open file");
 }

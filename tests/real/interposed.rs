@@ -81,6 +81,30 @@ fn connections_over_interposed_links_are_reset_and_bytes_on_them_vanish() {
     }
 }
 
+#[test]
+fn a_client_program_dials_nodes_at_their_own_addresses_and_is_on_its_links() {
+    if !can() {
+        return;
+    }
+    let bench = bench(
+        "interposed",
+        "0.0.0.0",
+        "  client: {command: [python3, client.py, \"{nodes}\"]}\n\
+         faults:\n  - partition: {shape: isolate-leader, clients: only, at: 1s, for: 1s}\n",
+    );
+    bench.write("client.py", include_str!("../../harness/examples/client.py"));
+    bench.schism(&["run", "direct.yaml"]).exits(0);
+    let run = bench.latest();
+    let log = |client: &str| fs::read_to_string(run.join(client).join("network.log")).unwrap();
+    let log = ["clients/c0", "clients/c1", "clients/c2"].map(log).concat();
+    for node in ["n1", "n2", "n3"] {
+        assert!(log.contains(&format!("connect {node}:19002: over the link\n")), "{log}");
+    }
+    let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
+    assert!(history.contains("held-bytes"), "clients were cut off");
+    assert!(!read(&run, "n1", "stderr.log").contains("is silent: timed out"), "and no node");
+}
+
 /// Below a listener no second one can be had: the inner run says so instead of going on without.
 #[test]
 fn a_run_that_cannot_be_interposed_is_refused_before_it_starts() {

@@ -15,10 +15,10 @@ use crate::worlds::Stall;
 /// A connection past the proxy lives long; a look a second misses none that matters.
 const BYPASS_EVERY: Duration = Duration::from_secs(1);
 /// A look goes through all connections of the machine. Where those are many it costs tens of
-/// milliseconds: then there are fewer, so that looking takes about a hundredth of the time.
-const BYPASS_SHARE: u32 = 100;
+/// milliseconds: then there are fewer, so that looking takes about a thirtieth of the time.
+const BYPASS_SHARE: u32 = 30;
 /// However busy the machine is.
-const BYPASS_EVERY_MAX: Duration = Duration::from_secs(4);
+const BYPASS_EVERY_MAX: Duration = Duration::from_secs(3);
 
 /// Stalls are told apart by their own times; this only decides when they are written down.
 const STALLS_EVERY: Duration = Duration::from_millis(200);

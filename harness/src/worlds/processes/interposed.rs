@@ -22,8 +22,8 @@ use crate::proxy::{Proxy, RunNet};
 
 /// Between looks whether the run has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Different things that are noted of one node: enough for every port and every peer, and an end to
-/// a node that dials the whole world.
+/// Different things that are noted of one of them: enough for every port and every peer, and an end
+/// to a node that dials the whole world.
 const NOTED_MAX: usize = 500;
 
 /// Listeners are received for as long as this lives. Supervisors end with what they supervise.
@@ -168,14 +168,16 @@ impl Notes {
             }
             _ => {}
         }
-        if let Party::Node(_) = from {
-            // What cannot be written here is told by the node's own logs as well.
-            let _ = self.log(from, note);
-        }
+        // What cannot be written here is told by their own logs as well.
+        let _ = self.log(from, note);
     }
 
     fn log(&self, from: Party, note: &Note) -> io::Result<()> {
-        let path = self.directory.join("nodes").join(from.to_string()).join("network.log");
+        let folder = match from {
+            Party::Node(_) => "nodes",
+            Party::Client(_) => "clients",
+        };
+        let path = self.directory.join(folder).join(from.to_string()).join("network.log");
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         file.write_all(format!("{note}\n").as_bytes())
     }

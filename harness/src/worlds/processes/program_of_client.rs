@@ -69,7 +69,8 @@ impl Launcher {
         Launcher { nodes, ends, name, folder, interposed, lives: Cell::new(0) }
     }
 
-    /// The same for programs that dial nodes at their own addresses, and reach this client's links.
+    /// The same for programs that dial nodes at their own addresses, and so reach this client's
+    /// links.
     pub(super) fn over(self, interposed: &Rc<Interposed>, client: ClientId) -> Launcher {
         let party = Party::Client(client.0);
         Launcher { interposed: Some((Rc::clone(interposed), party)), ..self }
