@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Bench, example, json, kinds};
+use crate::support::{Bench, example, json, kinds, no_python};
 
 /// What stands before the honest program's first line, to make it another.
 fn bench(prelude: &str, lie: &str, rest: &str) -> Bench {
@@ -25,6 +25,9 @@ fn bench(prelude: &str, lie: &str, rest: &str) -> Bench {
 
 #[test]
 fn an_honest_log_is_valid_through_a_program_and_nothing_is_left() {
+    if no_python() {
+        return;
+    }
     let bench = bench("", "", "");
     let done = bench.schism(&["run", "toy.yaml", "--json"]).exits(0);
     assert_eq!(json(&done.stdout)["verdict"], "valid");
@@ -58,6 +61,9 @@ fn running() -> Vec<String> {
 
 #[test]
 fn a_lie_is_found_through_a_program() {
+    if no_python() {
+        return;
+    }
     let bench = bench("", r#", "--lie", "stale-read""#, "");
     bench.schism(&["run", "toy.yaml"]).exits(1);
     assert!(kinds(&bench.verdict()).contains(&"stale-read".into()), "{:?}", bench.verdict());
@@ -66,6 +72,9 @@ fn a_lie_is_found_through_a_program() {
 /// A latency that no byte went through would leave the run unknown.
 #[test]
 fn a_program_reaches_nodes_through_links_that_faults_can_hit() {
+    if no_python() {
+        return;
+    }
     let late = "faults:\n  - latency: {links: clients, delay: 50ms, at: 1s, for: 1s}\n";
     let bench = bench("", "", late);
     bench.schism(&["run", "toy.yaml"]).exits(0);
@@ -74,6 +83,9 @@ fn a_program_reaches_nodes_through_links_that_faults_can_hit() {
 
 #[test]
 fn a_program_that_asks_a_node_past_its_link_is_told() {
+    if no_python() {
+        return;
+    }
     let past = "own = lambda address: address.split(':')[0].replace('.100.', '.0.') + ':19002'\n\
                 nodes = {node: own(address) for node, address in nodes.items()}\n";
     let bench = bench(past, "", "");
@@ -89,6 +101,9 @@ fn a_program_that_asks_a_node_past_its_link_is_told() {
 
 #[test]
 fn a_program_that_dies_leaves_its_operation_open_and_is_started_anew() {
+    if no_python() {
+        return;
+    }
     let dies = "asked = 0\ndef ask(node, request, honest=ask):\n    global asked\n    asked += 1\n    \
                 if asked == 20 and request['op'] == 'append':\n        raise KeyError('lost my mind')\n    \
                 return honest(node, request)\n";
@@ -105,6 +120,9 @@ fn a_program_that_dies_leaves_its_operation_open_and_is_started_anew() {
 
 #[test]
 fn what_a_program_should_not_say_is_quoted_and_the_run_is_unknown() {
+    if no_python() {
+        return;
+    }
     let babbles = "print('connected to', nodes, flush=True)\n";
     let babbling = bench(babbles, "", "");
     let done = babbling.schism(&["run", "toy.yaml"]).exits(3);
@@ -118,6 +136,9 @@ fn what_a_program_should_not_say_is_quoted_and_the_run_is_unknown() {
 
 #[test]
 fn a_program_that_cannot_be_started_is_told_before_anything_is_asked() {
+    if no_python() {
+        return;
+    }
     let bench = bench("", "", "");
     let text = fs::read_to_string(bench.path().join("toy.yaml")).unwrap();
     bench.write(

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::{Bench, Done, kinds};
+use crate::support::{Bench, Done, kinds, no_python};
 
 fn run(bench: &Bench, lie: &str, cas: &str) -> Done {
     let toy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/toy_http.py");
@@ -23,6 +23,9 @@ const CAS: &str = r#"POST /register {"from": {from}, "to": {to}}"#;
 
 #[test]
 fn an_honest_register_is_valid_over_its_own_api() {
+    if no_python() {
+        return;
+    }
     let bench = Bench::new();
     run(&bench, "", CAS).exits(0);
     let verdict = bench.verdict();
@@ -34,6 +37,9 @@ fn an_honest_register_is_valid_over_its_own_api() {
 
 #[test]
 fn a_lie_is_found_over_an_api() {
+    if no_python() {
+        return;
+    }
     let bench = Bench::new();
     run(&bench, ", lie", CAS).exits(1);
     assert!(!kinds(&bench.verdict()).is_empty(), "{}", bench.verdict());
@@ -42,6 +48,9 @@ fn a_lie_is_found_over_an_api() {
 /// What nobody said of a status is unanswered, and an operation that is never answered is told.
 #[test]
 fn what_the_workload_does_not_say_is_never_taken_for_an_answer() {
+    if no_python() {
+        return;
+    }
     let bench = Bench::new();
     run(&bench, "", "PATCH /register {to}").exits(1);
     let verdict = bench.verdict();
@@ -54,6 +63,9 @@ fn what_the_workload_does_not_say_is_never_taken_for_an_answer() {
 
 #[test]
 fn clients_are_listed_with_their_models() {
+    if no_python() {
+        return;
+    }
     let listed = Bench::new().schism(&["list", "clients"]).exits(0).stdout;
     for told in ["etcd ", "(register, kv, log, mutex; options: serializable, lease)", "http "] {
         assert!(listed.contains(told), "`{told}` is not in {listed}");

@@ -3,19 +3,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::{Bench, kinds};
+use crate::support::{Bench, kinds, no_python};
 
 /// Whether such a run can be here; if not, that is said.
 fn can() -> bool {
     let bench = Bench::new();
     let doctor = bench.schism(&["doctor"]);
-    let python = Command::new("python3").arg("--version").output().is_ok();
-    if doctor.code != Some(0) || !python {
-        eprintln!("SKIPPED: python3: {python}; {}", doctor.stdout);
+    if doctor.code != Some(0) {
+        eprintln!("SKIPPED: {}", doctor.stdout);
     }
-    doctor.code == Some(0) && python
+    doctor.code == Some(0) && !no_python()
 }
 
 fn bench(network: &str, listens: &str, rest: &str) -> Bench {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Bench, json, kinds};
+use crate::support::{Bench, json, kinds, no_python};
 
 const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/toys/toy.py");
 
@@ -32,6 +32,9 @@ fn check_names(verdict: &Value) -> Vec<&str> {
 
 #[test]
 fn the_honest_one_is_valid_in_every_model_and_judged_so_again() {
+    if no_python() {
+        return;
+    }
     for (model, judges) in [
         ("register", &["linearizable", "durable", "convergence"][..]),
         ("kv", &["linearizable", "durable", "convergence"]),
@@ -65,12 +68,18 @@ fn check(liars: &[(&str, &str, &str)]) {
 
 #[test]
 fn a_stale_read_is_found_in_every_model_that_has_reads() {
+    if no_python() {
+        return;
+    }
     let models = ["register", "kv", "counter", "set"];
     check(&models.map(|model| (model, "stale-read", "non-linearizable")));
 }
 
 #[test]
 fn what_is_acknowledged_and_forgotten_is_found_and_named_where_the_end_shows_it() {
+    if no_python() {
+        return;
+    }
     check(&[
         ("register", "lost-write", "non-linearizable"),
         ("kv", "lost-write", "non-linearizable"),
@@ -83,6 +92,9 @@ fn what_is_acknowledged_and_forgotten_is_found_and_named_where_the_end_shows_it(
 
 #[test]
 fn messages_that_come_twice_or_from_nowhere_and_locks_with_two_holders_are_found() {
+    if no_python() {
+        return;
+    }
     check(&[
         ("queue", "duplicated-message", "non-linearizable"),
         ("total-queue", "duplicated-message", "duplicated-message"),
@@ -93,6 +105,9 @@ fn messages_that_come_twice_or_from_nowhere_and_locks_with_two_holders_are_found
 
 #[test]
 fn a_primary_in_memory_loses_all_writes_at_a_crash_and_all_of_them_are_counted() {
+    if no_python() {
+        return;
+    }
     let crash = "keys: {count: 3, operations: 50}\n\
                  faults:\n  - crash: {target: n1, at: 1s, for: 200ms}\n";
     let (bench, verdict) = run("kv", None, crash, 1);
@@ -112,6 +127,9 @@ fn a_primary_in_memory_loses_all_writes_at_a_crash_and_all_of_them_are_counted()
 
 #[test]
 fn an_order_of_jepsens_total_queue_is_judged_from_its_history_alone() {
+    if no_python() {
+        return;
+    }
     let bench = Bench::new();
     let line = |process: u8, kind: &str, f: &str, value: &str| {
         format!("{{:process {process}, :type :{kind}, :f :{f}, :value {value}}}\n")
@@ -136,6 +154,9 @@ fn an_order_of_jepsens_total_queue_is_judged_from_its_history_alone() {
 
 #[test]
 fn two_systems_are_compared_in_any_model_and_what_is_lost_is_counted() {
+    if no_python() {
+        return;
+    }
     let bench = Bench::new();
     bench.write("toy.yaml", &workload("set", Some("lost-element"), ""));
     bench.schism(&["run", "toy.yaml", "--quiet"]).exits(1);

@@ -116,6 +116,16 @@ pub fn kinds(verdict: &Value) -> Vec<String> {
     anomalies.map(|anomaly| anomaly["kind"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Whether there is no Python for the toys that are written in it; that is said.
+#[allow(dead_code, clippy::print_stderr)] // not every test program has toys
+pub fn no_python() -> bool {
+    let is_there = std::process::Command::new("python3").arg("--version").output().is_ok();
+    if !is_there {
+        eprintln!("SKIPPED: there is no python3 to run a toy");
+    }
+    !is_there
+}
+
 /// An example of the harness crate, built by cargo beside the tests.
 pub fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
