@@ -16,6 +16,7 @@ mod faults;
 mod guard;
 mod http_client;
 mod hunt;
+mod init;
 mod interposed;
 mod life;
 mod promote;

@@ -8,6 +8,7 @@ mod convert;
 mod doctor;
 mod explain;
 mod hunt;
+mod init;
 mod input;
 mod installed;
 mod interrupt;
@@ -58,6 +59,7 @@ enum Command {
     Explain(explain::Args),
     Promote(promote::Args),
     List(list::Args),
+    Init(init::Args),
     Doctor(doctor::Args),
     /// One node of a replicated log
     #[command(hide = true, disable_help_flag = true)]
@@ -97,6 +99,7 @@ pub fn main(program: &Program) -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Promote(args) => promote::main(&args),
         Command::List(args) => Ok(list::main(&args, catalogue)),
+        Command::Init(args) => init::main(&args),
         Command::Doctor(args) => Ok(doctor::main(&args)),
         Command::Node(rest) => return (program.node)(rest.args),
         #[cfg(target_os = "linux")]
