@@ -7,7 +7,8 @@ use crate::support::{Bench, kinds, no_python};
 
 const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/toys/toy.py");
 
-/// The files as they are written, with a command of one's own.
+/// The files as they are written, with a command of one's own. The toy keeps nothing on disk, so
+/// that it is not killed.
 fn bench(lie: &str) -> Bench {
     let bench = Bench::new();
     let told = bench.schism(&["init", "mine"]).exits(0);
@@ -22,6 +23,10 @@ fn bench(lie: &str) -> Bench {
     );
     let text = format!("{}{command}{}", &text[..before], &text[after..]);
     fs::write(&file, text.replace("program: ./my-server", "# program: ./my-server")).unwrap();
+    let file = bench.path().join("mine/faults.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains("- crash")).collect();
+    fs::write(&file, kept.join("\n")).unwrap();
     bench
 }
 
