@@ -42,6 +42,11 @@ list *WHAT:
 hunt *ARGS:
     {{schism}} hunt {{ARGS}}
 
+# What is known of other people's systems, found again (docs/found.md); each needs its program
+[group('proof')]
+known-bugs:
+    {{schism}} run etcd-serializable --runs 3 --seed 1
+
 # Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: up to seven runs of 20 s each
 [group('proof')]
 mutants SAMPLE="40" SEED="1" JOBS="2":

@@ -130,7 +130,8 @@ impl Reader<'_> {
             for key in &open {
                 let value = self.read_one(key, hurry).await;
                 let value = value.map_err(|why| (done, named(key, &why)))?;
-                table.note(self.node, key, value);
+                let row = context.model.operation(self.f).expect("its model's row names it");
+                table.note(self.node, key, row.said(&value));
                 done = table.keys.len().min(done as usize + 1) as u64;
             }
             if table.since.get().is_none() && table.is_whole() {

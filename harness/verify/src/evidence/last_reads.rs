@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Settings, finals};
 use crate::history::nemesis::{Said, final_reads_at};
 use crate::history::{History, Type, Value};
-use crate::models::Ending;
+use crate::models::{Ending, Operation};
 
 /// The reads of a run's end.
 pub(crate) struct LastReads<'a> {
@@ -14,6 +14,8 @@ pub(crate) struct LastReads<'a> {
     pub by_key: BTreeMap<Option<&'a Value>, Vec<LastRead<'a>>>,
     /// Why not all was read of every node that there is; empty: it was.
     pub unread: Vec<String>,
+    /// The operation that read.
+    pub operation: &'static Operation,
 }
 
 /// What a node answered about a key.
@@ -29,7 +31,9 @@ impl<'a> LastReads<'a> {
     /// None: this history has no such end.
     pub fn of(history: &'a History, settings: &Settings) -> Option<Self> {
         let start = final_reads_at(history)?;
-        let Ending::ReadEveryKey(read) = settings.model_of(history)?.ending else { return None };
+        let model = settings.model_of(history)?;
+        let Ending::ReadEveryKey(read) = model.ending else { return None };
+        let operation = model.operation(read)?;
         // Before keys were read, runs of these models had an end without any reads.
         history.nemesis("final-read").next()?;
         let mut by_key: BTreeMap<_, Vec<LastRead<'_>>> = BTreeMap::new();
@@ -54,7 +58,7 @@ impl<'a> LastReads<'a> {
                 format!("{what} was read at the end")
             }));
         }
-        Some(LastReads { by_key, unread })
+        Some(LastReads { by_key, unread, operation })
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::spec::{Call, Spec};
-use crate::history::{Event, Field, History, Level, Type};
+use crate::history::{Event, Field, History, Level, Type, Value};
 
 /// Whether a history that has only operations of a model looks like it; if not, what is missing.
 pub type Fits = Result<(), &'static str>;
@@ -49,6 +49,8 @@ pub struct Operation {
     pub proves: Proves,
     /// It is the leader's business: clients ask the node that they believe to lead, not their own.
     pub leads: bool,
+    /// The value of its ok is a list whose order says nothing.
+    pub in_any_order: bool,
     /// Its weight in a workload that says nothing of operations.
     pub usual: u32,
 }
@@ -178,6 +180,7 @@ impl Operation {
             noes: &[],
             proves: Proves::Nothing,
             leads: false,
+            in_any_order: false,
             usual: 0,
         }
     }
@@ -234,6 +237,24 @@ impl Operation {
     #[must_use]
     pub const fn usually(self, usual: u32) -> Self {
         Operation { usual, ..self }
+    }
+
+    /// The same, which answers a list in any order.
+    #[must_use]
+    pub const fn in_any_order(self) -> Self {
+        Operation { in_any_order: true, ..self }
+    }
+
+    /// What it answered, such that answers which say the same are equal.
+    pub fn said(&self, value: &Value) -> Value {
+        match value {
+            Value::List(elements) if self.in_any_order => {
+                let mut elements = elements.to_vec();
+                elements.sort();
+                Value::List(elements.into())
+            }
+            other => other.clone(),
+        }
     }
 
     /// Whether it can be repeated within a session and happens once all the same.

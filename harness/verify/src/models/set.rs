@@ -23,7 +23,11 @@ pub const OPERATIONS: &[Operation] = &[
         .asks(&[Field::Key, Field::Element, Field::Level])
         .answers(&[Field::Value])
         .usually(40),
-    Operation::new("read").asks(&[Field::Key, Field::Level]).answers(&[Field::Value]).usually(10),
+    Operation::new("read")
+        .asks(&[Field::Key, Field::Level])
+        .answers(&[Field::Value])
+        .in_any_order()
+        .usually(10),
 ];
 
 #[derive(Clone, Debug, Default)]

@@ -2,6 +2,7 @@
 //! called lost that a final read, or an operation that nobody answered, explains.
 
 use super::CHECKER;
+use crate::checkers::CHECKERS;
 use crate::checkers::tests::runs::history;
 use crate::evidence::{Evidence, Settings};
 use crate::models;
@@ -9,6 +10,13 @@ use crate::models;
 /// A run of two nodes: client lines, `FIELDS` as JSON, then what each node answers at the end about
 /// the key `x`.
 fn judged(model: &str, lines: &str, n1: &str, n2: &str) -> (String, Option<u64>, Vec<String>) {
+    let (evidence, settings, text) = run(model, lines, n1, n2);
+    assert!((CHECKER.applies)(&evidence, &settings), "{text}");
+    let result = (CHECKER.run)(&evidence, &settings);
+    (result.verdict.in_short(), result.lost, result.notes)
+}
+
+fn run(model: &str, lines: &str, n1: &str, n2: &str) -> (Evidence, Settings, String) {
     let read = if model == "kv" { "get" } else { "read" };
     let mut text = vec![format!("1 phase \"warm-up\"\n{lines}\n5000 phase \"final-reads\"")];
     for (at, (node, value)) in [("n1", n1), ("n2", n2)].into_iter().enumerate() {
@@ -31,9 +39,23 @@ fn judged(model: &str, lines: &str, n1: &str, n2: &str) -> (String, Option<u64>,
         nodes: vec!["n1".into(), "n2".into()],
         ..Settings::default()
     };
-    assert!((CHECKER.applies)(&evidence, &settings), "{text}");
-    let result = (CHECKER.run)(&evidence, &settings);
-    (result.verdict.in_short(), result.lost, result.notes)
+    (evidence, settings, text)
+}
+
+/// Some stores list the elements of a set as they come.
+#[test]
+fn nodes_that_list_a_set_in_another_order_hold_the_same() {
+    let converged = |n2: &str| {
+        let added = lines(&["10-20 ok add \"value\":1", "30-40 ok add \"value\":2"]);
+        let (_, settings, text) = run("set", &added, "[1,2]", n2);
+        let settled = "{\"converged\":false,\"waited_ms\":30000,\"delivered\":{}}";
+        let history = history(&format!("{text}\n36000 settled {settled}"));
+        let evidence = Evidence { history, ..Evidence::default() };
+        let convergence = CHECKERS.iter().find(|check| check.name == "convergence").unwrap();
+        (convergence.run)(&evidence, &settings).verdict.in_short()
+    };
+    assert!(!converged("[2,1]").contains("not-converged"), "{}", converged("[2,1]"));
+    assert!(converged("[2]").contains("not-converged"), "{}", converged("[2]"));
 }
 
 /// One operation by a process of its own, over that many milliseconds: `10-20 ok write "value":1`.

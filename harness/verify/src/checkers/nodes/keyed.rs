@@ -14,9 +14,9 @@ use crate::verdict::{Anomaly, Kind};
 pub(super) fn differences(reads: &LastReads<'_>, waited_ms: u64) -> Vec<Anomaly> {
     let mut told = Told::default();
     for (key, answers) in &reads.by_key {
-        let mut held: BTreeMap<&str, BTreeSet<&Value>> = BTreeMap::new();
+        let mut held: BTreeMap<&str, BTreeSet<Value>> = BTreeMap::new();
         for read in answers {
-            held.entry(read.node).or_default().insert(read.value);
+            held.entry(read.node).or_default().insert(reads.operation.said(read.value));
         }
         let mut nodes = held.values();
         let Some(first) = nodes.next() else { continue };
