@@ -128,7 +128,7 @@ fn number(variable: &str) -> Option<u64> {
 /// Nothing is found in any of these seeds, and they were worth judging.
 pub fn sweep(name: &str, seeds: u64, subject: &Subject) -> Seen {
     let only = number("SCHISM_SEED");
-    // Every second of them, so that all tests together are soon over; nights run other seeds.
+    // Half of them, so that all tests together are soon over (docs/internals/simulation.md).
     let seeds = number("SCHISM_SEEDS").unwrap_or(seeds.div_ceil(2));
     let seeds = only.map_or(0..seeds, |seed| seed..seed + 1);
     let count = (seeds.end - seeds.start) as usize;
