@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `--lie stale-read` answers every tenth read from the past; `--lie lost-append` acknowledges
-//! every hundredth append and forgets it; `--lie no-json` answers the reads of clients with a page
+//! every fiftieth append and forgets it; `--lie no-json` answers the reads of clients with a page
 //! of HTML; `--lie huge-offset` says of one append that it stands at 2^60; `--lie nested` shows the
 //! first entry 100 lists deep; `--lie idle` does nothing that clients ask for.
 
@@ -27,7 +27,7 @@ const ENTRIES_PER_ANSWER_MAX: usize = 10_000;
 #[derive(Default)]
 struct Log {
     entries: Vec<Value>,
-    operations: u64,
+    chances: u64,
     lie: Option<String>,
     /// How often it was promoted by hand.
     promotions: u64,
@@ -83,7 +83,6 @@ impl Log {
     }
 
     fn answer(&mut self, request: &Value) -> Value {
-        self.operations += 1;
         let number = |key: &str| request[key].as_u64();
         let length = self.entries.len() as u64;
         let (word, body) = match request["op"].as_str() {
@@ -100,7 +99,7 @@ impl Log {
                 ("fail", json!({"error": "conflict", "tail": length}))
             }
             Some("append" | "append-if") => {
-                if !self.lies("lost-append", 100) {
+                if !self.lies("lost-append", 50) {
                     self.entries.push(request["value"].clone());
                 }
                 ("ok", json!({"offset": length}))
@@ -122,7 +121,9 @@ impl Log {
         self.lie.as_deref() == Some(lie)
     }
 
-    fn lies(&self, lie: &str, every: u64) -> bool {
-        self.is_lying(lie) && self.operations.is_multiple_of(every)
+    /// Whether it is time for this lie: each so many times that it could be told.
+    fn lies(&mut self, lie: &str, every: u64) -> bool {
+        self.chances += u64::from(self.is_lying(lie));
+        self.is_lying(lie) && self.chances.is_multiple_of(every)
     }
 }
