@@ -79,6 +79,11 @@ test-real *ARGS:
     cargo build -p schism --examples
     cargo test -p schism --test real {{ARGS}}
 
+# Other people's systems, each in a short run, where they are installed
+[group('develop')]
+test-systems *ARGS:
+    cargo test -p schism --test systems {{ARGS}}
+
 # What CI runs
 [group('develop')]
 ci:

@@ -9,9 +9,9 @@ const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/toys/toy.py");
 
 /// The files as they are written, with a command of one's own. The toy keeps nothing on disk, so
 /// that it is not killed.
-fn bench(lie: &str) -> Bench {
+fn bench(language: &str, lie: &str) -> Bench {
     let bench = Bench::new();
-    let told = bench.schism(&["init", "mine"]).exits(0);
+    let told = bench.schism(&["init", "--client", language, "mine"]).exits(0);
     assert!(told.stdout.contains("next: schism run mine/faults.yaml"), "{}", told.stdout);
     let file = bench.path().join("mine/system.yaml");
     let text = fs::read_to_string(&file).unwrap();
@@ -42,7 +42,7 @@ fn what_is_written_is_refused_until_it_names_a_program_and_never_overwritten() {
 
 #[test]
 fn a_lie_is_found_with_the_files_as_they_are_written() {
-    if no_python() || bench("").schism(&["doctor"]).code != Some(0) {
+    if no_python() || bench("python", "").schism(&["doctor"]).code != Some(0) {
         return;
     }
     let short = ["--duration", "4s", "--seed", "3"];
@@ -50,11 +50,24 @@ fn a_lie_is_found_with_the_files_as_they_are_written() {
         let all = [&["run", "mine/faults.yaml"][..], &short[..]].concat();
         bench.schism(&all)
     };
-    let liar = bench(", --lie, lost-write");
-    run(&liar).exits(1);
-    let found = kinds(&liar.verdict());
-    assert!(found.iter().any(|kind| kind == "non-linearizable"), "{found:?}");
-    let honest = bench("");
-    run(&honest);
-    assert_eq!(kinds(&honest.verdict()), [""; 0]);
+    for language in ["python", "shell"] {
+        let liar = bench(language, ", --lie, lost-write");
+        run(&liar).exits(1);
+        let found = kinds(&liar.verdict());
+        assert!(found.iter().any(|kind| kind == "non-linearizable"), "{language}: {found:?}");
+        let honest = bench(language, "");
+        run(&honest);
+        assert_eq!(kinds(&honest.verdict()), [""; 0], "{language}");
+    }
+}
+
+#[test]
+fn a_client_that_must_be_built_is_built_by_what_is_said_next() {
+    let bench = Bench::new();
+    let told = bench.schism(&["init", "--client", "go", "mine"]).exits(0);
+    let next = "next: (cd mine && go build -o client client.go) && schism run mine/faults.yaml";
+    assert!(told.stdout.contains(next), "{}", told.stdout);
+    let system = fs::read_to_string(bench.path().join("mine/system.yaml")).unwrap();
+    assert!(system.contains(r#"client: {command: [./client, "{nodes}"]}"#), "{system}");
+    bench.schism(&["init", "--client", "cobol", "mine"]).exits(2).says("python, go, shell");
 }

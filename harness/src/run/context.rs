@@ -138,6 +138,11 @@ impl Context {
         self.model.operation(&asked.f).expect("a generator asks what its model has")
     }
 
+    /// Whether an operation is asked of whom its client takes for the leader.
+    pub fn goes_to_leader(&self, asked: &Event) -> bool {
+        self.row(asked).leads || self.system.reads_go_to_leader()
+    }
+
     /// Records an invocation, asked of `node`; returns when.
     pub fn invoke(&self, asked: &mut Event, node: NodeId) -> Nanos {
         asked.node = Some(self.name(node));

@@ -123,19 +123,19 @@ impl Worker {
     async fn operation(&mut self, due: Option<Nanos>) -> Result<(), Nanos> {
         let context = Rc::clone(&self.context);
         let mut asked = self.generator.next(self.process, &mut self.rng);
-        let row = context.row(&asked);
-        let repeat = self.manner.retry && row.in_session();
+        let leads = context.goes_to_leader(&asked);
+        let repeat = self.manner.retry && context.row(&asked).in_session();
         if repeat && !self.join_session(&mut asked).await {
             return Err(context.clock.now());
         }
-        let invoked = context.invoke(&mut asked, self.route.first(row.leads));
+        let invoked = context.invoke(&mut asked, self.route.first(leads));
         self.generator.observe(&asked);
 
         let deadline = invoked + nanos(self.manner.timeout);
         let (node, completion) = if repeat {
-            self.ask_until(&asked, row.leads, deadline).await
+            self.ask_until(&asked, leads, deadline).await
         } else {
-            self.ask(&asked, row.leads, deadline).await
+            self.ask(&asked, leads, deadline).await
         };
 
         let mut event = completion.event;

@@ -87,6 +87,10 @@ pub trait System {
     fn reads(&self) -> Reads {
         Reads::default()
     }
+    /// Whether clients ask for them whom they take for the leader, not their home.
+    fn reads_go_to_leader(&self) -> bool {
+        false
+    }
     /// Whether no node ever leads. One that merely has no leader now is something else.
     fn leaderless(&self) -> bool {
         false

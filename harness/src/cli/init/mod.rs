@@ -26,6 +26,8 @@ pub struct Args {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Language {
     Python,
+    Go,
+    Shell,
 }
 
 impl Language {
@@ -33,15 +35,29 @@ impl Language {
     fn client(self) -> (&'static str, &'static str) {
         match self {
             Language::Python => ("client.py", include_str!("../../../examples/client.py")),
+            Language::Go => ("client.go", include_str!("../../../examples/client.go")),
+            Language::Shell => ("client.sh", include_str!("../../../examples/client.sh")),
+        }
+    }
+
+    /// The command that starts it, as `system.yaml` has it, and what must be done before.
+    fn command(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Language::Python => ("python3, ./client.py", None),
+            Language::Go => ("./client", Some("go build -o client client.go")),
+            Language::Shell => ("bash, ./client.sh", None),
         }
     }
 }
 
 pub fn main(args: &Args) -> anyhow::Result<u8> {
+    let (command, before) = args.client.command();
+    let (client, text) = args.client.client();
+    let system = include_str!("system.yaml").replace("{CLIENT}", command);
     let files = [
-        ("system.yaml", include_str!("system.yaml")),
+        ("system.yaml", system.as_str()),
         ("faults.yaml", include_str!("faults.yaml")),
-        args.client.client(),
+        (client, text),
     ];
     let folder = &args.folder;
     // All or none: who has one of them has begun already.
@@ -53,15 +69,16 @@ pub fn main(args: &Args) -> anyhow::Result<u8> {
         write_new(&folder.join(name), text)?;
     }
     let of = |name: &str| folder.join(name).display().to_string();
-    let (client, _) = args.client.client();
+    let before = before.map(|command| format!("(cd {} && {command}) && ", folder.display()));
     screen::show(&format!(
         "{}  how a node is started: put your command there\n\
          {}  what is asked and broken\n\
          {}  carries one operation to a node: put your driver in the place of `ask`\n\n\
-         next: schism run {}\n",
+         next: {}schism run {}\n",
         of("system.yaml"),
         of("faults.yaml"),
         of(client),
+        before.unwrap_or_default(),
         of("faults.yaml")
     ));
     Ok(EXIT_VALID)

@@ -2,7 +2,7 @@
 //! of each subject (docs/reference/clients.md). Every operation is one publication; what must be
 //! compared goes along with it as the sequence that is expected.
 
-use schism_facts::ClientRow;
+use schism_facts::{ClientRow, OptionRow};
 use schism_verify::history::{Event, Field, Value};
 use serde_json::{Value as Json, json};
 
@@ -17,11 +17,16 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
         name: "nats",
         about: "NATS JetStream: a stream as a log, or its subjects as keys",
         models: &["log", "register", "kv"],
-        options: &[],
+        options: &[OptionRow {
+            name: "quorum-reads",
+            about: "a read of a key publishes what it read again, if that is still the last",
+            default: "false",
+        }],
     },
     make: |making| {
         let nats = Nats {
             is_log: making.model.name == "log",
+            quorum_reads: making.options.get("quorum-reads").is_some_and(|is| is == "true"),
             // JetStream keeps at most five copies.
             replicas: making.dial.nodes().min(5),
             inbox: format!("_INBOX.{}", token()),
@@ -34,6 +39,9 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
 /// Messages of a log's page, asked for in one go.
 const PAGE: u64 = 100;
 
+/// So often a read is tried whose value others changed before it was confirmed.
+const TRIES: usize = 8;
+
 /// What JetStream calls its errors (server/errors.json).
 const NO_MESSAGE: u64 = 10_037;
 const NO_STREAM: u64 = 10_059;
@@ -44,6 +52,7 @@ const REFUSED: [u64; 3] = [10_054, 10_039, 10_076];
 
 struct Nats {
     is_log: bool,
+    quorum_reads: bool,
     replicas: u8,
     inbox: String,
     /// So many questions; each has its own address for the answer.
@@ -98,7 +107,7 @@ impl Speech for Nats {
         &mut self,
         stream: &mut Stream,
         asked: &Event,
-        _: bool,
+        local: bool,
     ) -> Result<Answered, Refusal> {
         let done = |_| Answered::new();
         match &*asked.f {
@@ -115,8 +124,12 @@ impl Speech for Nats {
             "read" if self.is_log => self.read_log(stream, asked).await,
             "tail" if self.is_log => Ok(vec![offset(Field::Tail, self.tail(stream).await?)]),
             "read" | "get" => {
-                let held = self.last(stream, &key(asked)).await?;
-                Ok(vec![(Field::Value, held.map_or(Value::Null, |(_, value)| value))])
+                let held = if self.quorum_reads && !local {
+                    self.confirmed(stream, asked).await?
+                } else {
+                    self.last(stream, &key(asked)).await?.map_or(Value::Null, |(_, value)| value)
+                };
+                Ok(vec![(Field::Value, held)])
             }
             "write" | "put" => {
                 self.publish(stream, &subject(asked), Some(value(asked)?), None).await.map(done)
@@ -187,6 +200,23 @@ impl Nats {
         let condition = ("Nats-Expected-Last-Subject-Sequence", sequence);
         self.publish(stream, &subject(asked), next, Some(condition)).await?;
         Ok(Answered::new())
+    }
+
+    /// The last message of a key, published again if it still is the last: who takes himself for
+    /// the leader may be wrong, but only the leader has a publication acknowledged. Whether or not
+    /// that arrives, the key holds what it held.
+    async fn confirmed(&mut self, stream: &mut Stream, asked: &Event) -> Result<Value, Refusal> {
+        for _ in 0..TRIES {
+            let (sequence, held) = self.last(stream, &key(asked)).await?.unwrap_or_default();
+            let again = Some(&held).filter(|held| **held != Value::Null);
+            let condition = ("Nats-Expected-Last-Subject-Sequence", sequence);
+            match self.publish(stream, &subject(asked), again, Some(condition)).await {
+                Ok(_) => return Ok(held),
+                Err(refusal) if refusal.certain && &*refusal.error == "conflict" => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(Refusal::certain("conflict"))
     }
 
     /// The last message of a key, and its sequence; null: it was deleted.

@@ -23,15 +23,22 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
                 default: "postgres",
             },
             OptionRow { name: "database", about: "where the tables are", default: "postgres" },
+            OptionRow {
+                name: "target-session-attrs",
+                about: "primary: a standby that is asked for a read says that it does not lead",
+                default: "any",
+            },
         ],
     },
     make: |making| {
         let chosen = |name: &str| making.options.get(name).map_or("postgres", String::as_str);
+        let attributes = making.options.get("target-session-attrs");
         let postgres = Postgres {
             dial: Rc::clone(&making.dial),
             model: making.model.name,
             user: chosen("user").to_owned(),
             database: chosen("database").to_owned(),
+            primary_only: attributes.is_some_and(|attributes| attributes == "primary"),
         };
         Box::new(Speaker::new(making.model, making.dial, postgres))
     },
@@ -43,6 +50,9 @@ const TABLES: &str = "CREATE TABLE IF NOT EXISTS schism (k text PRIMARY KEY, v t
 
 /// Whether they are there already: then nothing needs to be committed.
 const THERE: &str = "SELECT to_regclass('schism'), to_regclass('schism_log')";
+
+/// Whether it is a standby.
+const RECOVERS: &str = "SELECT pg_is_in_recovery()";
 
 /// The end of the log, as this statement sees it.
 const TAIL: &str = "(SELECT coalesce(max(o) + 1, 0) FROM schism_log)";
@@ -59,6 +69,8 @@ struct Postgres {
     model: &'static str,
     user: String,
     database: String,
+    /// A standby is not asked for reads, unless what it has itself is what is wanted.
+    primary_only: bool,
 }
 
 /// What a query came to: its rows, and the tags of its statements (`UPDATE 1`).
@@ -66,6 +78,17 @@ struct Postgres {
 struct Results {
     rows: Vec<Vec<Option<String>>>,
     tags: Vec<String>,
+}
+
+impl Results {
+    /// Takes what the first statement answered: one row of one field.
+    fn take_first(&mut self) -> Option<String> {
+        if self.rows.is_empty() || self.tags.is_empty() {
+            return None;
+        }
+        self.tags.remove(0);
+        self.rows.remove(0).into_iter().next().flatten()
+    }
 }
 
 /// A message: its letter, and its body.
@@ -107,9 +130,22 @@ impl Speech for Postgres {
         &mut self,
         stream: &mut Stream,
         asked: &Event,
-        _: bool,
+        local: bool,
     ) -> Result<Answered, Refusal> {
-        let results = query(stream, &question(self.model, asked)?).await?;
+        let mut question = question(self.model, asked)?;
+        let looks = self.primary_only && !local && ["read", "get", "tail"].contains(&&*asked.f);
+        if looks {
+            // The statement after it sees what was committed later than it was answered.
+            question = format!("{RECOVERS}; {question}");
+        }
+        let mut results = query(stream, &question).await?;
+        if looks {
+            match results.take_first().as_deref() {
+                Some("f") => {}
+                Some("t") => return Err(Refusal::certain("not-leader")),
+                _ => return Err(strange(RECOVERS, &results)),
+            }
+        }
         answer(self.model, asked, &results)
     }
 

@@ -27,6 +27,11 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
             },
             OptionRow { name: "sentinel-port", about: "Sentinel's port", default: "26379" },
             OptionRow {
+                name: "primary-reads",
+                about: "a replica that is asked for a read says that it does not lead",
+                default: "false",
+            },
+            OptionRow {
                 name: "lease",
                 about: "seconds after which a lock is free again",
                 default: "60",
@@ -41,6 +46,7 @@ pub const CLIENT: ClientProtocol = ClientProtocol {
             model: making.model.name,
             sentinel: chosen("sentinel").filter(|name| !name.is_empty()),
             sentinel_port: number("sentinel-port", 26_379),
+            primary_reads: chosen("primary-reads").is_some_and(|is| is == "true"),
             lease_ms: u64::from(number("lease", 60)) * 1_000,
             token: None,
         };
@@ -77,6 +83,7 @@ struct Redis {
     model: &'static str,
     sentinel: Option<String>,
     sentinel_port: u16,
+    primary_reads: bool,
     lease_ms: u64,
     /// What it wrote into a lock last, so that it releases only its own.
     token: Option<String>,
@@ -104,11 +111,16 @@ impl Speech for Redis {
         &mut self,
         stream: &mut Stream,
         asked: &Event,
-        _: bool,
+        local: bool,
     ) -> Result<Answered, Refusal> {
         let words = self.question(asked)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let reply = command(stream, &words).await?;
+        let is_read = ["read", "get", "contains", "tail"].contains(&&*asked.f);
+        let reply = if self.primary_reads && is_read && !local {
+            as_primary(stream, &words).await?
+        } else {
+            command(stream, &words).await?
+        };
         answer(self.model, asked, reply)
     }
 
@@ -218,14 +230,45 @@ fn element(asked: &Event) -> Result<String, Refusal> {
 }
 
 async fn command(stream: &mut Stream, words: &[&str]) -> Result<Reply, Refusal> {
+    stream.send(&written(words)).await?;
+    reply(stream).await
+}
+
+/// Asks for a read and for the server's role in one transaction. A replica does not lead.
+async fn as_primary(stream: &mut Stream, words: &[&str]) -> Result<Reply, Refusal> {
+    let all: [&[&str]; 4] = [&["MULTI"], &["ROLE"], words, &["EXEC"]];
+    stream.send(&all.map(written).concat()).await?;
+    // Each is answered, whatever became of the one before.
+    let mut refused = None;
+    for _ in 1..all.len() {
+        let queued = reply(stream).await?;
+        if let Reply::Error(error) = queued {
+            refused.get_or_insert(error);
+        }
+    }
+    let done = reply(stream).await?;
+    if let Some(error) = refused {
+        return Ok(Reply::Error(error));
+    }
+    let Reply::List(both) = &done else { return Err(strange("EXEC", &done)) };
+    match &both[..] {
+        [Reply::List(role), read] => match role.first().and_then(Reply::text).as_deref() {
+            Some("master") => Ok(read.clone()),
+            Some("slave") => Err(Refusal::certain("not-leader")),
+            _ => Err(strange("ROLE", &both[0])),
+        },
+        _ => Err(strange("EXEC", &done)),
+    }
+}
+
+fn written(words: &[&str]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
         bytes.extend_from_slice(word.as_bytes());
         bytes.extend_from_slice(b"\r\n");
     }
-    stream.send(&bytes).await?;
-    reply(stream).await
+    bytes
 }
 
 async fn reply(stream: &mut Stream) -> Result<Reply, Refusal> {
@@ -474,6 +517,30 @@ mod tests {
     }
 
     const NO_RESP: &str = "info malformed-answer: no reply of RESP: HTTP/1.1 400";
+
+    #[test]
+    fn a_replica_that_is_asked_for_a_read_does_not_lead() {
+        let asked = |question: &str, reply: &str| {
+            let options = &[("primary-reads", "true")];
+            let whole = |bytes: &[u8]| bytes.ends_with(b"EXEC\r\n").then_some(bytes.len());
+            Fake { client: "redis", model: "register", options, greeting: b"", whole }
+                .ask(question, &[reply.as_bytes()])
+                .0
+        };
+        let queued = "+OK\r\n+QUEUED\r\n+QUEUED\r\n";
+        let replica = "*3\r\n$9\r\n127.0.0.2\r\n$4\r\n6379\r\n$2\r\n14\r\n";
+        let master = format!("*3\r\n$6\r\nmaster\r\n:14\r\n*1\r\n{replica}");
+        let slave = "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:6379\r\n$9\r\nconnected\r\n:14\r\n";
+        let check = |reply: &str, expected: &str| assert_eq!(asked("read", reply), expected);
+        check(&format!("{queued}*2\r\n{master}$1\r\n3\r\n"), "ok value:3");
+        check(&format!("{queued}*2\r\n{slave}$1\r\n3\r\n"), "fail not-leader");
+        check(&format!("{queued}*2\r\n*0\r\n$1\r\n3\r\n"), "info malformed-answer: List([]) to ROLE");
+        check(&format!("{queued}*-1\r\n"), "info malformed-answer: Bulk(None) to EXEC");
+        let loading = "LOADING Redis is loading the dataset in memory";
+        let refused = format!("-{loading}\r\n-{loading}\r\n-{loading}\r\n-ERR EXEC without MULTI\r\n");
+        check(&refused, &format!("fail refused ({loading})"));
+        check(&format!("{queued}*2\r\n{master}"), "info connection-lost");
+    }
 
     #[test]
     fn a_replica_names_its_primary() {

@@ -182,6 +182,10 @@ impl System for FileSystem {
         self.file.serves_reads
     }
 
+    fn reads_go_to_leader(&self) -> bool {
+        self.file.serves_reads == Reads::Leader
+    }
+
     fn leaderless(&self) -> bool {
         self.file.leader == Leader::None
     }

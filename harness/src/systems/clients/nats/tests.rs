@@ -105,7 +105,7 @@ fn messages_are_values_and_gravestones() {
 
 #[test]
 fn a_publication_says_what_it_expects() {
-    let mut nats = Nats { is_log: true, replicas: 3, inbox: "_INBOX.t".into(), asked: 0 };
+    let mut nats = Nats { is_log: true, quorum_reads: false, replicas: 3, inbox: "_INBOX.t".into(), asked: 0 };
     let plain = nats.written("schism-log.entry", None, "17");
     assert_eq!(plain, b"PUB schism-log.entry _INBOX.t.1 2\r\n17\r\n");
     let header = "NATS/1.0\r\nNats-Expected-Last-Sequence: 4\r\n\r\n";
@@ -114,4 +114,69 @@ fn a_publication_says_what_it_expects() {
     let expected =
         format!("HPUB schism-log.entry _INBOX.t.2 {length} {}\r\n{header}17\r\n", length + 2);
     assert_eq!(told, expected.as_bytes());
+}
+
+/// Asks for a key, with reads that a majority confirms, of a server that gives these answers one
+/// after the other. What became of it, and the publications it took.
+fn confirms(answers: &[&str]) -> (String, Vec<String>) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use tokio::runtime::{Builder, LocalOptions};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answers: Vec<String> = answers.iter().map(|answer| (*answer).to_owned()).collect();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut published = Vec::new();
+        for answer in answers {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let mut sent = vec![0; words.last().unwrap().parse::<usize>().unwrap() + 2];
+            reader.read_exact(&mut sent).unwrap();
+            if words[0] == "HPUB" {
+                let sent = String::from_utf8(sent).unwrap();
+                published.push(sent.trim_end().split_once(": ").unwrap().1.replace("\r\n\r\n", " "));
+            }
+            write!(stream, "MSG {} 1 {}\r\n{answer}\r\n", words[2], answer.len()).unwrap();
+        }
+        published
+    });
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().build_local(LocalOptions::default()).unwrap();
+    let said = runtime.block_on(async {
+        let dialled = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut stream = Stream::new(dialled).unwrap();
+        let (is_log, quorum_reads) = (false, true);
+        let inbox = "_INBOX.t".to_owned();
+        let mut nats = Nats { is_log, quorum_reads, replicas: 3, inbox, asked: 0 };
+        let asked = super::super::fake::event(r#"get key="k1""#);
+        nats.ask(&mut stream, &asked, false).await
+    });
+    let said = match said {
+        Ok(answered) => format!("ok {:?}", answered[0].1),
+        Err(refusal) if refusal.certain => format!("fail {}", refusal.error),
+        Err(refusal) => format!("info {}", refusal.error),
+    };
+    (said, server.join().unwrap())
+}
+
+#[test]
+fn a_confirmed_read_leaves_what_was_there() {
+    let held = r#"{"message":{"seq":5,"data":"Mw=="}}"#;
+    let newer = r#"{"message":{"seq":6,"data":"NA=="}}"#;
+    let none = r#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
+    let moved = r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 6"}}"#;
+    let stored = r#"{"stream":"schism-kv","seq":7}"#;
+    let broken = r#"{"error":{"code":503,"err_code":10008,"description":"unavailable"}}"#;
+    let check = |answers: &[&str], said: &str, published: &[&str]| {
+        assert_eq!(confirms(answers), (said.into(), published.iter().map(|p| (*p).into()).collect()));
+    };
+    check(&[held, stored], "ok Int(3)", &["5 3"]);
+    check(&[none, stored], "ok Null", &["0"]);
+    // Somebody wrote in between: what is there by then is read.
+    check(&[held, moved, newer, stored], "ok Int(4)", &["5 3", "6 4"]);
+    // A leader that nobody follows any more answers the first question, and not the second.
+    check(&[held, broken], "info server-error: 10008 unavailable", &["5 3"]);
+    check(&[held, moved].repeat(8), "fail conflict", &["5 3"; 8]);
 }

@@ -1,0 +1,69 @@
+//! Other people's systems, each in a short run, where they are installed. They are no part of plain
+//! `cargo test`:
+//!
+//! ```text
+//! cargo test -p schism --test systems
+//! ```
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // a test: what is missing should fail it
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{Bench, json};
+
+/// n3 is cut off for a second. It leads none of the systems in which an operator, or Sentinel at
+/// its usual pace, would have to choose another leader.
+const CUT: &str = "partition: {shape: [[n1, n2], [n3]], at: 2s, for: 1s}";
+
+/// Runs it for six seconds; every check must be valid. Skipped, and that is said, where the system
+/// is not installed.
+#[allow(clippy::print_stderr)] // a test that is skipped says so
+fn is_valid(system: &str, model: &str, faults: &[&str]) {
+    let bench = Bench::new();
+    let faults: String = faults.iter().map(|fault| format!("  - {fault}\n")).collect();
+    let workload = format!(
+        "about: A short look.\nsystem: {system}\nmodel: {model}\nnodes: 3\nclients: 6\n\
+         rate: 100/s\nduration: 6s\nseed: 5\nfaults:\n{faults}"
+    );
+    bench.write("look.yaml", &workload);
+    let done = bench.schism(&["run", "look.yaml", "--json"]);
+    if done.code == Some(2) && done.stderr.contains("apt-get install") {
+        eprintln!("SKIPPED: {}", done.stderr.trim());
+        return;
+    }
+    let verdict = json(&done.exits(0).stdout);
+    assert_eq!(verdict["verdict"], "valid", "{verdict}");
+    let checks = verdict["checks"].as_array().unwrap();
+    let valid = |name: &str| {
+        checks.iter().any(|check| check["name"] == name && check["verdict"] == "valid")
+    };
+    assert!(valid("bypass"), "every connection between nodes passed a link: {verdict}");
+    assert!(valid("linearizable"), "{verdict}");
+}
+
+#[test]
+fn etcd() {
+    is_valid("etcd", "kv", &[CUT, "crash: {target: one, at: 4s, for: 500ms}"]);
+}
+
+#[test]
+fn nats() {
+    let crash = "crash: {target: one, at: 4s, for: 500ms}";
+    is_valid("{name: nats, quorum-reads: true}", "kv", &[CUT, crash]);
+}
+
+#[test]
+fn postgres() {
+    is_valid("postgres", "kv", &[CUT]);
+}
+
+#[test]
+fn redis_with_sentinel() {
+    is_valid("redis-sentinel", "set", &[CUT]);
+}
+
+#[test]
+fn zookeeper() {
+    is_valid("{name: zookeeper, tick-ms: 500}", "kv", &[CUT]);
+}
