@@ -534,10 +534,14 @@ mod tests {
         let check = |reply: &str, expected: &str| assert_eq!(asked("read", reply), expected);
         check(&format!("{queued}*2\r\n{master}$1\r\n3\r\n"), "ok value:3");
         check(&format!("{queued}*2\r\n{slave}$1\r\n3\r\n"), "fail not-leader");
-        check(&format!("{queued}*2\r\n*0\r\n$1\r\n3\r\n"), "info malformed-answer: List([]) to ROLE");
+        check(
+            &format!("{queued}*2\r\n*0\r\n$1\r\n3\r\n"),
+            "info malformed-answer: List([]) to ROLE",
+        );
         check(&format!("{queued}*-1\r\n"), "info malformed-answer: Bulk(None) to EXEC");
         let loading = "LOADING Redis is loading the dataset in memory";
-        let refused = format!("-{loading}\r\n-{loading}\r\n-{loading}\r\n-ERR EXEC without MULTI\r\n");
+        let refused =
+            format!("-{loading}\r\n-{loading}\r\n-{loading}\r\n-ERR EXEC without MULTI\r\n");
         check(&refused, &format!("fail refused ({loading})"));
         check(&format!("{queued}*2\r\n{master}"), "info connection-lost");
     }

@@ -105,7 +105,8 @@ fn messages_are_values_and_gravestones() {
 
 #[test]
 fn a_publication_says_what_it_expects() {
-    let mut nats = Nats { is_log: true, quorum_reads: false, replicas: 3, inbox: "_INBOX.t".into(), asked: 0 };
+    let mut nats =
+        Nats { is_log: true, quorum_reads: false, replicas: 3, inbox: "_INBOX.t".into(), asked: 0 };
     let plain = nats.written("schism-log.entry", None, "17");
     assert_eq!(plain, b"PUB schism-log.entry _INBOX.t.1 2\r\n17\r\n");
     let header = "NATS/1.0\r\nNats-Expected-Last-Sequence: 4\r\n\r\n";
@@ -136,7 +137,8 @@ fn confirms(answers: &[&str]) -> (String, Vec<String>) {
             reader.read_exact(&mut sent).unwrap();
             if words[0] == "HPUB" {
                 let sent = String::from_utf8(sent).unwrap();
-                published.push(sent.trim_end().split_once(": ").unwrap().1.replace("\r\n\r\n", " "));
+                published
+                    .push(sent.trim_end().split_once(": ").unwrap().1.replace("\r\n\r\n", " "));
             }
             write!(stream, "MSG {} 1 {}\r\n{answer}\r\n", words[2], answer.len()).unwrap();
         }
@@ -170,7 +172,10 @@ fn a_confirmed_read_leaves_what_was_there() {
     let stored = r#"{"stream":"schism-kv","seq":7}"#;
     let broken = r#"{"error":{"code":503,"err_code":10008,"description":"unavailable"}}"#;
     let check = |answers: &[&str], said: &str, published: &[&str]| {
-        assert_eq!(confirms(answers), (said.into(), published.iter().map(|p| (*p).into()).collect()));
+        assert_eq!(
+            confirms(answers),
+            (said.into(), published.iter().map(|p| (*p).into()).collect())
+        );
     };
     check(&[held, stored], "ok Int(3)", &["5 3"]);
     check(&[none, stored], "ok Null", &["0"]);

@@ -88,14 +88,13 @@ fn a_standby_that_is_asked_for_a_read_does_not_lead() {
         assert_eq!(said, expected, "{question}: {}", String::from_utf8_lossy(answer));
         asked[2].contains("SELECT pg_is_in_recovery(); SELECT v")
     };
-    let recovers = |is: &str| {
-        [data(&[Some(is)]), message(b'C', b"SELECT 1\0")].concat()
-    };
+    let recovers = |is: &str| [data(&[Some(is)]), message(b'C', b"SELECT 1\0")].concat();
     let value = results(&[&[Some("3")]], "SELECT 1");
     assert!(check("get", &[recovers("f"), value.clone()].concat(), "ok value:3"));
     check("get", &[recovers("f"), results(&[], "SELECT 0")].concat(), "ok value:null");
     check("get", &[recovers("t"), value.clone()].concat(), "fail not-leader");
-    let nothing = "info malformed-answer: Results { rows: [], tags: [] } to SELECT pg_is_in_recovery()";
+    let nothing =
+        "info malformed-answer: Results { rows: [], tags: [] } to SELECT pg_is_in_recovery()";
     check("get", &ready(), nothing);
     assert!(!check("put value=3", &results(&[], "INSERT 0 1"), "ok"), "a write is refused anyway");
 }
