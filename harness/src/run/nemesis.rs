@@ -181,8 +181,11 @@ async fn ask_to_lead(context: &Context, node: NodeId) -> Result<Option<u64>, Str
 }
 
 /// The operator's last word: where everything is healed and nobody leads, he promotes nodes in turn
-/// until one does. Whether progress may be demanded then.
-pub async fn promote_someone(context: &Context) -> bool {
+/// until one does. Whether progress may be demanded then. Where nodes elect, they are left alone.
+pub async fn someone_leads(context: &Context) -> bool {
+    if !context.system.waits_for_operator() {
+        return context.note_progress(false);
+    }
     let deadline = context.clock.now() + nanos(PROMOTE_MAX);
     for node in (0..context.nodes).cycle().map(|number| NodeId(number + 1)) {
         if context.note_progress(false) || context.clock.now() >= deadline {

@@ -9,7 +9,7 @@ use schism_verify::models::Ending;
 
 use super::context::Context;
 use super::crew::Crew;
-use super::nemesis::{Nemesis, heal_all, heal_enough, promote_someone};
+use super::nemesis::{Nemesis, heal_all, heal_enough, someone_leads};
 use super::probe::Probe;
 use super::recorder::Recorder;
 use super::statuses::Readiness;
@@ -321,17 +321,17 @@ impl Script {
     async fn recover(&mut self, end: Reason) -> Result<(), WorldError> {
         let context = Rc::clone(&self.context);
         if end == Reason::Done {
-            let mut can = heal_enough(&context, &mut self.plan.rng("heal")).await?;
-            if !can && context.system.waits_for_operator() {
-                can = promote_someone(&context).await;
-            }
-            if can {
+            heal_enough(&context, &mut self.plan.rng("heal")).await?;
+            if someone_leads(&context).await {
                 let healed = context.remark(Remark::Healed { what: Healed::Enough });
                 self.await_progress(healed).await;
             }
         }
         heal_all(&context).await?;
         context.remark(Remark::Healed { what: Healed::All });
+        if end == Reason::Done {
+            someone_leads(&context).await;
+        }
         context.clients_stop.set();
         let wait = self.crew.done();
         let longest = context.clock.now() + nanos(self.workload.timeout + BEYOND_RECOVERY);
@@ -360,6 +360,8 @@ impl Script {
             if self.until(next).await.is_some() || context.clock.now() >= limit {
                 return;
             }
+            // Whoever was taken for the leader may have heard only now that he was replaced.
+            someone_leads(&context).await;
         }
     }
 

@@ -124,15 +124,20 @@ impl Reader<'_> {
         }
         let context = self.context;
         let clock = &context.clock;
+        let all = table.keys.len() as u64;
         let mut open = table.keys.clone();
         let mut done = 0;
+        let hurries = || hurry.is_some_and(|hurry| clock.now() >= hurry);
         loop {
             for key in &open {
-                let value = self.read_one(key, hurry).await;
-                let value = value.map_err(|why| (done, named(key, &why)))?;
+                let value = match self.read_one(key, hurry).await {
+                    // Each was read before; whether the nodes agree is open.
+                    Err(_) if done == all && hurries() => return Ok(all),
+                    value => value.map_err(|why| (done, named(key, &why)))?,
+                };
                 let row = context.model.operation(self.f).expect("its model's row names it");
                 table.note(self.node, key, row.said(&value));
-                done = table.keys.len().min(done as usize + 1) as u64;
+                done = all.min(done + 1);
             }
             if table.since.get().is_none() && table.is_whole() {
                 table.since.set(Some(clock.now()));
@@ -140,10 +145,10 @@ impl Reader<'_> {
             open = table.open();
             let is_over = |since| clock.now() >= since + nanos(SETTLE_MAX);
             if open.is_empty() || table.since.get().is_some_and(is_over) {
-                return Ok(table.keys.len() as u64);
+                return Ok(all);
             }
-            if hurry.is_some_and(|hurry| clock.now() >= hurry) {
-                return Ok(table.keys.len() as u64); // each was read; whether they agree is open
+            if hurries() {
+                return Ok(all); // each was read; whether they agree is open
             }
             clock.sleep(ROUND_EVERY).await;
         }

@@ -9,6 +9,7 @@ use schism_facts::remark::{Remark, Settled};
 use schism_verify::history::{Type, Value};
 
 use super::super::context::{Context, PAUSE};
+use super::super::nemesis::someone_leads;
 use super::super::probe::Probe;
 use super::super::statuses::delivered;
 use super::{each_node, running};
@@ -55,6 +56,9 @@ pub async fn settle(context: &Context, probe: Option<Probe>, hurry: Option<Nanos
     let mut last = Vec::new();
     let mut hope = context.clock.now();
     let converged = loop {
+        if hurry.is_none() {
+            someone_leads(context).await;
+        }
         let nodes = running(context);
         match delivered(context, &mut *client, &nodes, deadline).await {
             Some(lengths) => {

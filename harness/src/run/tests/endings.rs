@@ -81,6 +81,18 @@ fn nodes_that_never_agree_have_not_converged_and_each_says_what_it_holds() {
     assert!(found.iter().all(|told| told.contains("not-converged")), "nothing is lost: {found:?}");
 }
 
+/// After a violation there is little time; what was read in it stands.
+#[test]
+fn nodes_that_differ_when_the_time_is_over_were_read_to_the_end_all_the_same() {
+    for seed in 1..=20 {
+        let left = run(KEYS, seed, Lie::Store(StoreLie::Stale), |_, _| ());
+        assert!(left.verdict().starts_with("violated "), "{}", left.verdict());
+        assert!(settled(&left).is_empty(), "whether they would agree is open");
+        let reads = final_reads(&left);
+        assert!(reads.iter().all(|read| read.complete), "seed {seed}: {reads:?}");
+    }
+}
+
 #[test]
 fn queues_are_emptied_and_every_message_is_received() {
     let left = run(QUEUE, 7, Lie::Honest, |_, _| ());

@@ -52,6 +52,8 @@ pub enum Lie {
     SayLittle,
     /// No lie: n1 leads until another is promoted by hand.
     ByHand,
+    /// No lie: so does n1, but at this time it hears of a later epoch, and leads no longer.
+    StepDown(Duration),
     /// No lie: whoever was stopped has forgotten everything, until a majority tells it.
     InMemory,
     /// Answers this proposal (counted from 1) with its own value, whatever was decided.
@@ -89,7 +91,7 @@ pub struct FakeLog {
 impl FakeLog {
     pub fn new(rt: &Virtual, nodes: u8, lie: Lie) -> Rc<Self> {
         let progress = match lie {
-            Lie::ByHand => Progress::Promoted { majority: false },
+            Lie::ByHand | Lie::StepDown(_) => Progress::Promoted { majority: false },
             Lie::InMemory => Progress::MajorityInMemory,
             _ => Progress::Majority,
         };
@@ -136,8 +138,11 @@ impl FakeLog {
             let seen = &view.nodes[usize::from(node.0) - 1];
             seen.running && !seen.paused && !forgot.contains(node)
         };
-        if self.lie == Lie::ByHand {
-            return Some(self.promoted.get().0).filter(able);
+        let (promoted, epoch) = self.promoted.get();
+        match self.lie {
+            Lie::StepDown(at) if epoch == 1 && self.rt.now() > at.as_nanos() as u64 => return None,
+            Lie::ByHand | Lie::StepDown(_) => return Some(promoted).filter(able),
+            _ => {}
         }
         let can = self.judge_of_progress.can_progress(&view);
         NodeId::all(self.nodes).find(able).filter(|_| can)
@@ -243,7 +248,7 @@ impl FakeLog {
     }
 
     fn promote(&self, node: NodeId) -> Result<u64, Refusal> {
-        if self.lie != Lie::ByHand {
+        if !matches!(self.lie, Lie::ByHand | Lie::StepDown(_)) {
             let detail = Some("it elects".into());
             return Err(Refusal { detail, ..Refusal::certain("refused") });
         }
@@ -357,6 +362,10 @@ impl System for FakeSystem {
 
     fn client(&self, _: &'static Model, _: Rc<dyn Dial>) -> Box<dyn Client> {
         unreachable!("its world makes its clients")
+    }
+
+    fn waits_for_operator(&self) -> bool {
+        self.0.judge_of_progress.waits_for_operator()
     }
 
     fn leader(&self, statuses: &BTreeMap<NodeId, NodeStatus>) -> Option<NodeId> {

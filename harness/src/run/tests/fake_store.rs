@@ -14,6 +14,8 @@ use crate::systems::Refusal;
 pub enum StoreLie {
     /// n2 keeps the first value of each key as its own, for ever.
     Differ,
+    /// The same, and clients are told it, too.
+    Stale,
     /// No lie: n3 knows no local reads.
     RefuseLocal,
     /// n2 refuses every dequeue.
@@ -25,6 +27,11 @@ pub struct Store {
     held: RefCell<BTreeMap<Value, Value>>,
     first: RefCell<BTreeMap<Value, Value>>,
     pub queue: RefCell<VecDeque<Value>>,
+}
+
+/// Whether n2 answers with the first value of a key.
+fn told(lie: Option<StoreLie>, is_local: bool) -> bool {
+    lie == Some(StoreLie::Stale) || is_local && lie == Some(StoreLie::Differ)
 }
 
 /// What a node answers.
@@ -45,7 +52,7 @@ impl Store {
             "get" if is_local && lie == Some(StoreLie::RefuseLocal) && node == NodeId(3) => {
                 Err(Refusal::certain("refused"))
             }
-            "get" if is_local && lie == Some(StoreLie::Differ) && node == NodeId(2) => {
+            "get" if node == NodeId(2) && told(lie, is_local) => {
                 let first = self.first.borrow().get(&key).cloned().unwrap_or_default();
                 Ok(vec![(Field::Value, first)])
             }

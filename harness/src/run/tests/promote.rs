@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use schism_facts::remark::{Reason, Strike};
+use schism_facts::remark::{Reason, Remark, Strike};
 
 use super::fake_log::Lie;
 use super::{Left, run};
@@ -50,6 +50,19 @@ fn nothing_is_owed_while_the_leader_is_down_and_nobody_was_promoted() {
     let left = run(&nobody, 1, Lie::ByHand, |_, _| {});
     assert!(left.verdict().starts_with("valid"), "{}", left.verdict());
     assert!(left.can_progress().contains(&false), "n1 was down");
+}
+
+/// The last status of a leader is old by the time the run is over.
+#[test]
+fn a_leader_that_steps_down_after_the_heal_is_replaced() {
+    let quiet = "system: fake\nnodes: 3\nclients: 4\nduration: 4s\n";
+    for late in [0, 3, 10, 30, 60] {
+        let at = Duration::from_millis(4_000 + late);
+        let left = run(quiet, 1, Lie::StepDown(at), |_, _| {});
+        assert!(left.verdict().starts_with("valid"), "{late}: {}", left.verdict());
+        let operator = |remark| matches!(remark, Remark::Operator { .. }).then_some(());
+        assert_eq!(left.said(operator).len(), 1, "{late} ms after the heal");
+    }
 }
 
 #[test]

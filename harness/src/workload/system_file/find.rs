@@ -102,7 +102,8 @@ pub(in super::super) fn with_options(
             continue;
         }
         let Some(option) = file.options.get_mut(&key.text) else {
-            let known = file.options.keys().map(String::as_str).chain(["name", "network", "data"]);
+            let beside = ["name"].into_iter().chain(keys::MOVED);
+            let known = file.options.keys().map(String::as_str).chain(beside);
             let hint = meant(&key.text, known, "options");
             let name = &file.name;
             return Err(key.at.mistake(format!("unknown option `{}` of {name}{hint}", key.text)));

@@ -218,8 +218,9 @@ fn ports(node: &Node) -> Result<Vec<(String, u16)>, Mistake> {
 
 /// Options with their defaults. A workload says them beside `name`, and what else may stand there.
 fn options(node: &Node) -> Result<BTreeMap<String, String>, Mistake> {
-    let taken = ["name", "network", "data", "node", "processes", "command"];
-    match map(node)?.iter().find(|(key, _)| taken.contains(&&*key.text)) {
+    let keys = ["name", "node", "processes", "command"];
+    let taken = |key: &str| keys.contains(&key) || MOVED.contains(&key);
+    match map(node)?.iter().find(|(key, _)| taken(&key.text)) {
         Some((key, _)) => Err(key.at.mistake(format!(
             "no option may be called `{}`: a workload writes that beside options",
             key.text
@@ -365,8 +366,7 @@ fn promote(node: &Node, known: Known<'_>, within: Duration) -> Result<Promote, M
         _ => Err(node.at.mistake(format!("found {}; write a list of commands", node.found()))),
     })?;
     Ok(Promote {
-        fence: section
-            .or("fence", true, |node| one_of(node, &[("crash", true), ("none", false)]))?,
+        fence: section.or("fence", true, fence)?,
         command: command(argv, known)?,
         others,
         within: section.or("within", within, positive)?,
@@ -433,16 +433,34 @@ fn refuses(node: &Node) -> Result<BTreeMap<String, String>, Mistake> {
     words_by_name(node)
 }
 
-/// Takes a key that a workload may set beside the name, whatever the file says: how nodes reach
-/// each other, and where their folders are.
+/// Keys that a workload may set beside the name, whatever the file says: how nodes reach each
+/// other, where their folders are, and whether an operator ends the old leader.
+pub(super) const MOVED: [&str; 3] = ["network", "data", "fence"];
+
+/// Takes such a key.
 pub(super) fn moved(file: &mut SystemFile, key: &str, node: &Node) -> Result<bool, Mistake> {
     match key {
         "network" => file.network = network_of(node, file)?,
         "data" => file.data = Some(data(node)?),
+        "fence" => {
+            let Some(promote) = &mut file.promote else {
+                let why =
+                    format!("no operator promotes nodes of {}: it has no `promote`", file.name);
+                return Err(node.at.mistake(why));
+            };
+            promote.fence = fence(node)?;
+            file.source["promote"]["fence"] = word(node)?.into();
+            return Ok(true);
+        }
         _ => return Ok(false),
     }
     file.source[key] = word(node)?.into();
     Ok(true)
+}
+
+/// Whether whoever led is killed before another node is promoted.
+fn fence(node: &Node) -> Result<bool, Mistake> {
+    one_of(node, &[("crash", true), ("none", false)])
 }
 
 /// What the file says, else `pairs` where nodes are told each other's addresses.

@@ -113,6 +113,31 @@ fn a_file_is_named_by_its_path_and_takes_options() {
     assert!(load(drawn).unwrap_err().contains("mine.yaml:1:22"));
 }
 
+#[test]
+fn a_workload_says_whether_an_operator_ends_the_old_leader() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "node: {command: [x]}\nports: {client: 1}\n";
+    std::fs::write(folder.path().join("elects.yaml"), file).unwrap();
+    let by_hand = format!("{file}promote: {{command: [up]}}\n");
+    std::fs::write(folder.path().join("by-hand.yaml"), by_hand).unwrap();
+    let workload = folder.path().join("w.yaml");
+    let of = |system: &str| {
+        std::fs::write(&workload, format!("nodes: 3\nsystem: {system}")).unwrap();
+        let path = workload.to_str().unwrap();
+        let read = super::super::load(path, &Overrides::default(), &catalogue());
+        read.map_err(|error| error.to_string()).map(|read| match &read.workload.system {
+            SystemSpec::File(file) => file.promote.as_ref().unwrap().fence,
+            _ => panic!("it is a file"),
+        })
+    };
+    assert_eq!(of("./by-hand.yaml"), Ok(true));
+    assert_eq!(of("{name: ./by-hand.yaml, fence: none}"), Ok(false));
+    let unknown = of("{name: ./by-hand.yaml, fence: maybe}").unwrap_err();
+    assert!(unknown.contains("w.yaml:2:39"), "{unknown}");
+    let elects = of("{name: ./elects.yaml, fence: none}").unwrap_err();
+    assert!(elects.contains("no operator promotes nodes of elects"), "{elects}");
+}
+
 /// The store with one line changed, and what is said of it.
 #[track_caller]
 fn wrong(line: &str, with: &str, said: &str) {
