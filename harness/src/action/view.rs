@@ -22,6 +22,8 @@ pub struct View {
     pub forgets: bool,
     /// Whom the system's own statuses name as leader of the highest epoch, if anyone.
     pub leader: Option<NodeId>,
+    /// Nodes that did not answer when they were last asked how they are.
+    pub silent: BTreeSet<NodeId>,
     /// No node of this system ever leads: whoever means the leader hits a drawn node instead.
     pub leaderless: bool,
 }

@@ -107,9 +107,14 @@ fn whom(choice: &Choice, nodes: u8, view: &View) -> Result<NodeId, String> {
     };
     let able = |node: &NodeId| Some(*node) != view.leader && up(*node, view);
     let able: Vec<NodeId> = order.into_iter().filter(able).collect();
-    // Nobody promotes a node that can be seen to be cut off, if there is another.
-    let connected = able.iter().find(|&&node| reaches_majority(node, view));
-    connected.or(able.first()).copied().ok_or_else(|| "no node is left to promote".into())
+    // Nobody promotes a node that can be seen to be cut off, or not to be ready yet, if there is
+    // another.
+    let connected = |node: &&NodeId| reaches_majority(**node, view);
+    let answers = |node: &&NodeId| !view.silent.contains(node);
+    let best = able.iter().find(|node| connected(node) && answers(node));
+    let best = best.or_else(|| able.iter().find(answers));
+    let best = best.or_else(|| able.iter().find(connected)).or(able.first());
+    best.copied().ok_or_else(|| "no node is left to promote".into())
 }
 
 fn up(node: NodeId, view: &View) -> bool {
@@ -162,6 +167,22 @@ mod tests {
         down.nodes[2].paused = true;
         check("next", false, &down, "no node is left to promote");
         check("n2", false, &down, "n2");
+    }
+
+    #[test]
+    fn a_node_that_is_not_ready_yet_is_promoted_only_if_there_is_no_other() {
+        let mut starting = view(3, Some(1));
+        starting.silent.insert(NodeId(2));
+        check("next", false, &starting, "n3");
+        check("n2", false, &starting, "n2");
+        // One that answers, but is cut off, comes before one that does not answer.
+        for other in [NodeId(1), NodeId(2)] {
+            let (from, to) = (Endpoint::Node(NodeId(3)), Endpoint::Node(other));
+            starting.blocked.insert(Flow { from, to });
+        }
+        check("next", false, &starting, "n3");
+        starting.silent.insert(NodeId(3));
+        check("next", false, &starting, "n2");
     }
 
     #[test]

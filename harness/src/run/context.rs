@@ -214,6 +214,8 @@ impl Context {
         view.leaderless = self.system.leaderless();
         view.forgets = self.system.forgets();
         view.forgot.clone_from(&self.forgot.borrow());
+        let statuses = self.statuses.borrow();
+        view.silent = NodeId::all(self.nodes).filter(|node| !statuses.contains_key(node)).collect();
         view
     }
 

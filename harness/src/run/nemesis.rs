@@ -191,6 +191,11 @@ pub async fn someone_leads(context: &Context) -> bool {
         if context.note_progress(false) || context.clock.now() >= deadline {
             break;
         }
+        // Who does not answer is not ready, unless nobody answers.
+        let silent = context.view().silent;
+        if silent.contains(&node) && silent.len() < usize::from(context.nodes) {
+            continue;
+        }
         let asked = ask_to_lead(context, node);
         if let Some(Ok(epoch)) = within(&*context.clock, deadline, asked).await {
             context.remark(Remark::Operator { node, epoch: epoch.unwrap_or(0) });

@@ -116,17 +116,7 @@ pub(super) fn file(
         client: top.or_else("client", ClientSpec::lines, |node| client(node, known, catalogue))?,
         leader: top.or("leader", Leader::Client, |node| leader(node, known))?,
         promote: top.option("promote", |node| promote(node, known, within))?,
-        progress: top.or("progress", Owes::Majority, |node| {
-            one_of(
-                node,
-                &[
-                    ("majority", Owes::Majority),
-                    ("leader", Owes::Leader),
-                    ("first-node", Owes::FirstNode),
-                    ("any", Owes::Any),
-                ],
-            )
-        })?,
+        progress: top.or("progress", Owes::Majority, progress)?,
         may_lose: top.option("acks", |node| acks(node, &options))?.flatten(),
         serves_reads: top.or("serves-reads", Reads::Unknown, |node| {
             one_of(
@@ -434,14 +424,16 @@ fn refuses(node: &Node) -> Result<BTreeMap<String, String>, Mistake> {
 }
 
 /// Keys that a workload may set beside the name, whatever the file says: how nodes reach each
-/// other, where their folders are, and whether an operator ends the old leader.
-pub(super) const MOVED: [&str; 3] = ["network", "data", "fence"];
+/// other, where their folders are, when progress is owed, and whether an operator ends the old
+/// leader.
+pub(super) const MOVED: [&str; 4] = ["network", "data", "progress", "fence"];
 
 /// Takes such a key.
 pub(super) fn moved(file: &mut SystemFile, key: &str, node: &Node) -> Result<bool, Mistake> {
     match key {
         "network" => file.network = network_of(node, file)?,
         "data" => file.data = Some(data(node)?),
+        "progress" => file.progress = progress(node)?,
         "fence" => {
             let Some(promote) = &mut file.promote else {
                 let why =
@@ -456,6 +448,19 @@ pub(super) fn moved(file: &mut SystemFile, key: &str, node: &Node) -> Result<boo
     }
     file.source[key] = word(node)?.into();
     Ok(true)
+}
+
+/// When it owes progress.
+fn progress(node: &Node) -> Result<Owes, Mistake> {
+    one_of(
+        node,
+        &[
+            ("majority", Owes::Majority),
+            ("leader", Owes::Leader),
+            ("first-node", Owes::FirstNode),
+            ("any", Owes::Any),
+        ],
+    )
 }
 
 /// Whether whoever led is killed before another node is promoted.

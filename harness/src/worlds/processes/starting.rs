@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::Processes;
 use crate::action::{NodeId, NodeShape};
-use crate::systems::{Launch, Promotion, Step};
+use crate::systems::{Launch, Promotion};
 use crate::worlds::WorldError;
 
 /// Between two tries of what lets a node come back: whom it joins may be about to come back too.
@@ -113,34 +113,25 @@ impl Processes {
         }
         self.waiting.borrow_mut().remove(&node);
         let turn = self.starting.turn(node);
-        let steps = self.launches[&node].before_again(node, self.starting.leader.get());
-        if steps.is_empty() {
+        if self.launches[&node].before_again(node, self.starting.leader.get()).is_empty() {
             return self.spawn(node).await;
         }
         let me = self.starting.me.get().and_then(Weak::upgrade);
         let me = me.expect("a world that was started knows itself");
-        spawn_local(me.come_back(node, turn, steps));
+        spawn_local(me.come_back(node, turn));
         Ok(())
     }
 
-    async fn come_back(self: Rc<Self>, node: NodeId, turn: u64, steps: Vec<Step>) {
-        for step in &steps {
-            let began = Instant::now();
-            loop {
-                if !self.starting.is_turn(node, turn) {
-                    return;
-                }
-                // The world is being ended, and says why itself.
-                let Ok(failed) = self.step(node, step).await else { return };
-                let Some(how) = failed else { break };
-                if self.starting.is_turn(node, turn) && began.elapsed() > step.within {
-                    self.shortages.add(self.told(node, step, &how).to_string());
-                    return;
-                }
-                sleep(AGAIN).await;
+    async fn come_back(self: Rc<Self>, node: NodeId, turn: u64) {
+        let _changing = loop {
+            let leader = self.starting.leader.get();
+            let Some(is_done) = self.prepare(node, turn, leader).await else { return };
+            let changing = self.changing.lock().await;
+            // Who rejoined one that leads no longer rejoins its successor.
+            if is_done && self.starting.leader.get() == leader {
+                break changing;
             }
-        }
-        let _changing = self.changing.lock().await;
+        };
         if !self.starting.is_turn(node, turn) {
             return;
         }
@@ -153,6 +144,31 @@ impl Processes {
         {
             self.shortages.add(error.to_string());
         }
+    }
+
+    /// Does what has to be done before a node comes back to those whom this one leads. False:
+    /// another one leads by now. None: the node is not to be started any more.
+    async fn prepare(&self, node: NodeId, turn: u64, leader: Option<NodeId>) -> Option<bool> {
+        for step in &self.launches[&node].before_again(node, leader) {
+            let began = Instant::now();
+            loop {
+                if !self.starting.is_turn(node, turn) {
+                    return None;
+                }
+                // The world is being ended, and says why itself.
+                let failed = self.step(node, step).await.ok()?;
+                let Some(how) = failed else { break };
+                if self.starting.leader.get() != leader {
+                    return Some(false);
+                }
+                if self.starting.is_turn(node, turn) && began.elapsed() > step.within {
+                    self.shortages.add(self.told(node, step, &how).to_string());
+                    return None;
+                }
+                sleep(AGAIN).await;
+            }
+        }
+        Some(true)
     }
 
     /// What an operator does: nobody else may lead, the node is told to, and the others to follow.
