@@ -95,7 +95,7 @@ const WORKLOADS: &[(&str, &[&str])] = &[
             "log-from-consensus-under-fire",
             "hard/log-from-consensus",
             "paxos-under-fire",
-            "duelling-proposers",
+            "log-from-consensus-under-fire",
             "paxos-under-fire",
             "hard/log-from-consensus",
         ],

@@ -330,6 +330,7 @@ impl Script {
         heal_all(&context).await?;
         context.remark(Remark::Healed { what: Healed::All });
         if end == Reason::Done {
+            self.everyone_is_back().await;
             someone_leads(&context).await;
         }
         context.clients_stop.set();
@@ -343,6 +344,23 @@ impl Script {
             _ = within(&*context.clock, deadline, wait) => {}
         }
         Ok(())
+    }
+
+    /// Until all nodes run again but those that died: what some do before may take as long as it may
+    /// take them to be ready.
+    async fn everyone_is_back(&self) {
+        let context = Rc::clone(&self.context);
+        let limit = context.clock.now() + nanos(context.system.ready());
+        let is_back = || {
+            let (nodes, dead) = (context.world.view().nodes, context.dead.borrow());
+            let mut all = NodeId::all(context.nodes).zip(&nodes);
+            all.all(|(node, seen)| seen.running || dead.contains_key(&node))
+        };
+        while !is_back() && context.clock.now() < limit {
+            if self.until(context.clock.now() + nanos(LOOK)).await.is_some() {
+                return;
+            }
+        }
     }
 
     /// Until an append that was asked after `healed` has happened, and what else went unanswered at
