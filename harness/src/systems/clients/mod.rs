@@ -10,6 +10,7 @@ mod fake;
 mod http;
 mod http1;
 pub mod lines;
+mod mysql;
 mod nats;
 mod postgres;
 pub mod program;
@@ -60,6 +61,7 @@ pub static CLIENTS: &[ClientProtocol] = &[
     etcd::CLIENT,
     redis::CLIENT,
     postgres::CLIENT,
+    mysql::CLIENT,
     nats::CLIENT,
     zookeeper::CLIENT,
     http::CLIENT,
