@@ -50,6 +50,11 @@ fn etcd() {
 /// Reads ask its leader alone, so no leader is cut off; and 2.9 compares without looking at what is on
 /// its way, so nothing is compared.
 #[test]
+fn galera() {
+    is_valid("{name: galera, sync-wait: 7}", "kv", &[CUT]);
+}
+
+#[test]
 fn nats() {
     let crash = "crash: {target: one, at: 3s, for: 500ms}";
     is_valid("nats", "model: kv\noperations: {get: 1, put: 1}", &[crash]);
