@@ -35,6 +35,9 @@ struct Table {
     held: RefCell<BTreeMap<Key, BTreeMap<NodeId, Value>>>,
     /// The nodes that are read; one that does not answer leaves.
     readers: RefCell<BTreeSet<NodeId>>,
+    /// Those whose reader saw all agree. What the others are still reading may change that: a write
+    /// that nobody answered may happen as late as that.
+    content: RefCell<BTreeSet<NodeId>>,
     /// Since when every reader has read every key once.
     since: Cell<Option<Nanos>>,
 }
@@ -64,6 +67,17 @@ impl Table {
         self.keys.iter().all(is_read)
     }
 
+    /// Whether nobody reads any more, as all agree.
+    fn is_agreed(&self, node: NodeId, open: &[Key]) -> bool {
+        let mut content = self.content.borrow_mut();
+        if open.is_empty() {
+            content.insert(node);
+        } else {
+            content.remove(&node);
+        }
+        self.readers.borrow().is_subset(&content)
+    }
+
     fn leave(&self, node: NodeId) {
         self.readers.borrow_mut().remove(&node);
     }
@@ -82,6 +96,7 @@ pub async fn read_every_key(
         keys,
         held: RefCell::default(),
         readers: RefCell::new(running(context).into_iter().collect()),
+        content: RefCell::default(),
         since: Cell::new(None),
     });
     let shared = Rc::clone(&table);
@@ -144,7 +159,7 @@ impl Reader<'_> {
             }
             open = table.open();
             let is_over = |since| clock.now() >= since + nanos(SETTLE_MAX);
-            if open.is_empty() || table.since.get().is_some_and(is_over) {
+            if table.is_agreed(self.node, &open) || table.since.get().is_some_and(is_over) {
                 return Ok(all);
             }
             if hurries() {

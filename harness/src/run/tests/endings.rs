@@ -93,6 +93,19 @@ fn nodes_that_differ_when_the_time_is_over_were_read_to_the_end_all_the_same() {
     }
 }
 
+/// A reader that saw all agree must not be the first to go.
+#[test]
+fn a_write_that_happens_while_nodes_are_read_is_read_at_all_of_them() {
+    let left = run(KEYS, 7, Lie::Store(StoreLie::Late), |_, _| ());
+    assert!(left.log.store.is_late.get(), "no node was read a second time");
+    let settled = settled(&left);
+    assert!(settled[0].converged && settled[0].waited_ms < 1_000, "{settled:?}");
+    let history = left.parsed();
+    let last = history.events().iter().filter(|event| event.value == Some(Value::Int(-1)));
+    let nodes: BTreeSet<_> = last.filter_map(|event| event.node.clone()).collect();
+    assert_eq!(nodes.len(), 3, "{nodes:?}");
+}
+
 #[test]
 fn queues_are_emptied_and_every_message_is_received() {
     let left = run(QUEUE, 7, Lie::Honest, |_, _| ());

@@ -1,8 +1,8 @@
 //! Keys and a queue without nodes, behind as many names as wanted: what the fake log answers where
 //! it is asked for them.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use schism_verify::history::{Event, Field, Level, Value};
 
@@ -16,6 +16,8 @@ pub enum StoreLie {
     Differ,
     /// The same, and clients are told it, too.
     Stale,
+    /// No lie: a write that nobody answered happens once a node is read for the second time.
+    Late,
     /// No lie: n3 knows no local reads.
     RefuseLocal,
     /// n2 refuses every dequeue.
@@ -26,6 +28,10 @@ pub enum StoreLie {
 pub struct Store {
     held: RefCell<BTreeMap<Value, Value>>,
     first: RefCell<BTreeMap<Value, Value>>,
+    /// Which node was asked locally for which key.
+    asked: RefCell<BTreeSet<(NodeId, Value)>>,
+    /// Whether the late write has happened.
+    pub is_late: Cell<bool>,
     pub queue: RefCell<VecDeque<Value>>,
 }
 
@@ -48,6 +54,14 @@ impl Store {
             Ok(Vec::new())
         };
         let is_local = asked.level() == Some(Level::Local);
+        if is_local
+            && lie == Some(StoreLie::Late)
+            && !self.asked.borrow_mut().insert((node, key.clone()))
+            && !self.is_late.replace(true)
+        {
+            put(Value::Int(-1))?;
+            return Ok(vec![(Field::Value, Value::Int(-1))]);
+        }
         match &*asked.f {
             "get" if is_local && lie == Some(StoreLie::RefuseLocal) && node == NodeId(3) => {
                 Err(Refusal::certain("refused"))
