@@ -109,8 +109,8 @@ impl Speech for Mysql {
         let there = query(stream, THERE).await?;
         if there == Results::Rows(vec![vec![Some("0".into())]]) {
             for table in TABLES {
-                // Whoever writes first will be told if this did not work.
-                let _ = query(stream, table).await;
+                // Not yet, perhaps: the next operation connects anew.
+                query(stream, table).await?;
             }
         }
         Ok(())
