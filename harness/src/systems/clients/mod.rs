@@ -15,6 +15,7 @@ mod nats;
 mod postgres;
 pub mod program;
 mod quote;
+mod rabbitmq;
 mod redis;
 mod tcp;
 mod values;
@@ -64,6 +65,7 @@ pub static CLIENTS: &[ClientProtocol] = &[
     mysql::CLIENT,
     nats::CLIENT,
     zookeeper::CLIENT,
+    rabbitmq::CLIENT,
     http::CLIENT,
 ];
 
