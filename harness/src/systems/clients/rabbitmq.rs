@@ -1,6 +1,6 @@
-//! RabbitMQ over AMQP 0-9-1: a quorum queue that keeps no order (docs/reference/clients.md). A
-//! message counts as put in once its publisher's confirm is here, and as taken once the queue has
-//! given it without waiting for an acknowledgement: for a quorum queue that is one entry of its log.
+//! RabbitMQ over AMQP 0-9-1: a quorum queue; no order is asked of it (docs/reference/clients.md).
+//! A message counts as put in once its confirm is here, and as taken once the queue has given it
+//! without waiting for an acknowledgement: for a quorum queue that is one entry of its log.
 
 use std::collections::BTreeSet;
 

@@ -87,7 +87,7 @@ fn returned(code: u16) -> Vec<u8> {
 
 fn close(id: Id, code: u16) -> Vec<u8> {
     let said = [&code.to_be_bytes()[..], &short("words"), &[0, 60, 0, 40]].concat();
-    method(if id == CHANNEL_CLOSE { 1 } else { 0 }, id, &said)
+    method(u16::from(id == CHANNEL_CLOSE), id, &said)
 }
 
 /// After greeting and declaration, these answers.
