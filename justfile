@@ -45,7 +45,8 @@ hunt *ARGS:
 # What is known of other people's systems, found again (docs/found.md); each needs its program
 [group('proof')]
 known-bugs:
-    {{schism}} run etcd-serializable rabbitmq-no-confirms --runs 3 --seed 1
+    {{schism}} run etcd-serializable nats-cas nats-direct-reads zookeeper-local-reads redis-failover \
+        postgres-async-failover postgres-no-fence rabbitmq-no-confirms galera-stale-reads --seed 1
 
 # Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: up to seven runs of 20 s each
 [group('proof')]
