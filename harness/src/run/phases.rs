@@ -346,8 +346,8 @@ impl Script {
         Ok(())
     }
 
-    /// Until all nodes run again but those that died: what some do before may take as long as it may
-    /// take them to be ready.
+    /// Until all nodes run again but those that died: what some do before may take as long as they
+    /// may take to be ready.
     async fn everyone_is_back(&self) {
         let context = Rc::clone(&self.context);
         let limit = context.clock.now() + nanos(context.system.ready());

@@ -334,9 +334,9 @@ impl Reading<'_> {
     }
 }
 
-/// An error: number and words. A statement that failed is undone, and it is a whole transaction; but
-/// an error while it commits may come after the others have it. The numbers are of the manual's list
-/// of errors; those that are not here are unanswered.
+/// An error: number and words. A statement that failed is undone, and it is a whole transaction;
+/// but an error while it commits may come after the others have it. The numbers are of the
+/// manual's list of errors; those that are not here are unanswered.
 fn refusal(body: &[u8]) -> Refusal {
     let Some((number, said)) = body.get(1..).and_then(|body| body.split_at_checked(2)) else {
         return half(body);
