@@ -47,13 +47,13 @@ fn etcd() {
     is_valid("etcd", "model: kv", &[CUT, "crash: {target: one, at: 4s, for: 500ms}"]);
 }
 
-/// Reads ask its leader alone, so no leader is cut off; and 2.9 compares without looking at what is
-/// on its way, so nothing is compared.
 #[test]
 fn galera() {
-    is_valid("{name: galera, sync-wait: 7}", "kv", &[CUT]);
+    is_valid("{name: galera, sync-wait: 7}", "model: kv", &[CUT]);
 }
 
+/// Reads ask its leader alone, so no leader is cut off; and 2.9 compares without looking at what is
+/// on its way, so nothing is compared.
 #[test]
 fn nats() {
     let crash = "crash: {target: one, at: 3s, for: 500ms}";
