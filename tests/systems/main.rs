@@ -16,7 +16,7 @@ use support::{Bench, json};
 /// its usual pace, would have to choose another leader.
 const CUT: &str = "partition: {shape: [[n1, n2], [n3]], at: 2s, for: 1s}";
 
-/// Runs it for six seconds; every check must be valid. Skipped, and that is said, where the system
+/// Runs it for eight seconds; every check must be valid. Skipped, and that is said, where the system
 /// is not installed.
 #[allow(clippy::print_stderr)] // a test that is skipped says so
 fn is_valid(system: &str, asked: &str, faults: &[&str]) {
@@ -24,7 +24,7 @@ fn is_valid(system: &str, asked: &str, faults: &[&str]) {
     let faults: String = faults.iter().map(|fault| format!("  - {fault}\n")).collect();
     let workload = format!(
         "about: A short look.\nsystem: {system}\n{asked}\nnodes: 3\nclients: 6\n\
-         rate: 100/s\nduration: 6s\nseed: 5\nfaults:\n{faults}"
+         rate: 100/s\nduration: 8s\nmin-operations: 30\nseed: 5\nfaults:\n{faults}"
     );
     bench.write("look.yaml", &workload);
     let done = bench.schism(&["run", "look.yaml", "--json"]);

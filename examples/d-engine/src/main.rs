@@ -81,7 +81,8 @@ async fn answer(engine: &EmbeddedEngine, asked: &Value, reads: Reads) -> Value {
         Some("get") => {
             let is_local = asked["level"] == "local";
             let reads = if is_local { Reads::EventualConsistency } else { reads };
-            match client.get_with_consistency(&key, reads).await {
+            // Versions differ in whose type this is.
+            match client.get_with_consistency(&key, reads.into()).await {
                 Ok(None) => json!({"ok": {"value": null}}),
                 Ok(Some(value)) => match serde_json::from_slice::<Value>(&value) {
                     Ok(value) => json!({"ok": {"value": value}}),
