@@ -42,8 +42,9 @@ pub fn settings(workload: &Workload, system: &dyn System) -> Settings {
         recovery_ns: workload.recovery.as_nanos() as u64,
         silence_is_told: workload.silence_is_told,
         recovery_max_ns: workload.recovery_max.map(|max| max.as_nanos() as u64),
-        // Where nobody leads, proposers may starve each other for a while, however calm it is.
-        steady: workload.steady && !system.leaderless(),
+        // Where nobody leads a log, proposers of one slot may starve each other for a while,
+        // however calm it is.
+        steady: workload.steady && !(system.leaderless() && workload.model().name == "log"),
         min_operations: workload.min_operations,
         reach: workload.reach.clone(),
         fault_kinds,

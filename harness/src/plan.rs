@@ -77,9 +77,15 @@ pub struct LeftOut {
     pub at: Duration,
 }
 
-/// The workload as it is run with this seed: of each option that is drawn, one value.
+/// The workload as it is run with this seed: of each option that is drawn, one value, and one number
+/// of nodes.
 pub fn settle(workload: &Workload, seed: u64) -> Workload {
     let mut settled = Workload { seed: Some(seed), ..workload.clone() };
+    let counts = std::mem::take(&mut settled.nodes_drawn);
+    if !counts.is_empty() {
+        let mut rng = stream(stream_seed(seed, "nodes"));
+        settled.nodes = counts[rng.random_range(0..counts.len())];
+    }
     let options = match &mut settled.system {
         SystemSpec::Named { options, .. } => Some(options),
         SystemSpec::File(file) => Some(&mut file.options),
@@ -389,6 +395,22 @@ faults:
             strikes[0].detail.to_string(),
             r#"{"target":"n3","of":"rolling","order":["n3"]}"#
         );
+    }
+
+    #[test]
+    fn the_number_of_nodes_is_drawn_from_the_seed_and_written_down() {
+        use crate::workload::tests::workload;
+        let asked = workload("{system: raft, nodes: 3, nodes-drawn: [3, 3, 5]}");
+        assert_eq!(workload(&asked.to_yaml()), asked);
+        let drawn = |seed| {
+            let settled = settle(&asked, seed);
+            assert_eq!(workload(&settled.to_yaml()), settled);
+            settled.nodes
+        };
+        let all: Vec<u8> = (0..30).map(drawn).collect();
+        let fives = all.iter().filter(|nodes| **nodes == 5).count();
+        assert!((3..18).contains(&fives) && all.iter().all(|nodes| [3, 5].contains(nodes)));
+        assert_eq!(all, (0..30).map(drawn).collect::<Vec<_>>());
     }
 
     #[test]

@@ -92,12 +92,12 @@ const WORKLOADS: &[(&str, &[&str])] = &[
         "paxos",
         &[
             "paxos-under-fire",
+            "quiet-decisions",
             "log-from-consensus-under-fire",
             "hard/log-from-consensus",
             "paxos-under-fire",
             "log-from-consensus-under-fire",
             "paxos-under-fire",
-            "hard/log-from-consensus",
         ],
     ),
     (

@@ -102,6 +102,7 @@ impl Workload {
         "system",
         "options-drawn",
         "nodes",
+        "nodes-drawn",
         "clients",
         "duration",
         "rate",
@@ -172,6 +173,8 @@ pub struct Workload {
     pub options_drawn: BTreeMap<String, Vec<String>>,
     /// How many nodes.
     pub nodes: u8,
+    /// Of these the seed chooses how many.
+    pub nodes_drawn: Vec<u8>,
     /// How many clients.
     pub clients: u16,
     /// Warm-up and disturbance together.

@@ -36,6 +36,10 @@ pub(super) fn apply(
         let none = Node { at: at.clone(), tree: Tree::Null };
         put(entries(root, &at)?, &at, "options-drawn", none);
     }
+    if let Some(nodes) = &overrides.nodes {
+        let at = Place::Flag(Arc::from(format!("--nodes {nodes}")));
+        put(entries(root, &at)?, &at, "nodes-drawn", Node { at: at.clone(), tree: Tree::Null });
+    }
     for text in &overrides.set {
         let at = Place::Flag(Arc::from(format!("--set {text}")));
         let Some((path, value)) = text.split_once('=') else {
@@ -49,6 +53,10 @@ pub(super) fn apply(
         if !Workload::KEYS.contains(&segments[0]) {
             let hint = super::error::meant(segments[0], Workload::KEYS.iter().copied(), "keys");
             return Err(at.mistake(format!("unknown key `{}`{hint}", segments[0])));
+        }
+        if segments == ["nodes"] {
+            let none = Node { at: at.clone(), tree: Tree::Null };
+            put(entries(root, &at)?, &at, "nodes-drawn", none);
         }
         prepare(root, &at, &segments, usual)?;
         set(root, &at, &segments, &value)?;

@@ -89,6 +89,7 @@ fn workload(
         system,
         options_drawn: drawn.unwrap_or_default(),
         nodes,
+        nodes_drawn: top.or("nodes-drawn", Vec::new(), |node| nodes_drawn(node, nodes))?,
         clients,
         duration: duration_all,
         rate: top.option("rate", |node| {
@@ -115,7 +116,9 @@ fn workload(
     };
     let recovery = top.option("recovery", positive)?;
     if let SystemSpec::File(file) = &workload.system {
-        model::nodes(asked, file, nodes)?;
+        for nodes in workload.nodes_drawn.iter().copied().chain([nodes]) {
+            model::nodes(asked, file, nodes)?;
+        }
         workload.silence_is_told = recovery.or(file.recovery).is_none();
         workload.recovery = file.recovery.unwrap_or(workload.recovery);
     }
@@ -148,8 +151,23 @@ fn workload(
         let mut end = End::new(&workload, own_duration.unwrap_or(DURATION), cut);
         workload.faults = faults::specs(node, &workload, catalogue, &mut end)?;
         remarks.extend(end.left_out());
+        // Each count that may be drawn must do for all of them.
+        for &nodes in &workload.nodes_drawn {
+            let drawn = Workload { nodes, ..workload.clone() };
+            let mut end = End::new(&drawn, own_duration.unwrap_or(DURATION), cut);
+            faults::specs(node, &drawn, catalogue, &mut end)?;
+        }
     }
     Ok(Loaded { workload, remarks })
+}
+
+/// Numbers of nodes of which the seed draws one.
+fn nodes_drawn(node: &Node, least: u8) -> Result<Vec<u8>, Mistake> {
+    let items = list(node);
+    if items.len() < 2 {
+        return Err(node.at.mistake("nothing to draw from; write two numbers at least, [3, 5]"));
+    }
+    items.iter().map(|item| Ok(number(item, u64::from(least)..=NODES_MAX)? as u8)).collect()
 }
 
 fn boolean(node: &Node) -> Result<bool, Mistake> {

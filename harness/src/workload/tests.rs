@@ -124,6 +124,29 @@ fn values_may_be_large_now_and_then() {
 }
 
 #[test]
+fn every_number_of_nodes_that_may_be_drawn_must_do() {
+    let told = |text: &str, overrides: &Overrides| {
+        let read = from_text("w.yaml", text, overrides, &catalogue());
+        read.map(|workload| workload.nodes_drawn).map_err(|error| error.to_string())
+    };
+    let check = |text: &str, said: &str| {
+        let error = told(text, &Overrides::default()).unwrap_err();
+        assert!(error.contains(said), "{text}: {error}");
+    };
+    let drawn = "system: raft\nnodes: 3\nnodes-drawn: [3, 5]\n";
+    assert_eq!(told(drawn, &Overrides::default()), Ok(vec![3, 5]));
+    check("system: raft\nnodes: 3\nnodes-drawn: 3\n", "w.yaml:3:14: nothing to draw from");
+    check("system: raft\nnodes: 3\nnodes-drawn: [3, 2]\n", "w.yaml:3:18");
+    check("system: raft\nnodes: 3\nnodes-drawn: [3, x]\n", "w.yaml:3:18");
+    let groups = "faults:\n  - partition: {shape: [[n1, n2], [n3]]}\n";
+    check(&format!("{drawn}{groups}"), "n4");
+    let four = Overrides { nodes: Some("4".into()), ..Overrides::default() };
+    assert_eq!(told(drawn, &four), Ok(Vec::new()), "what the command line says is not drawn");
+    let set = Overrides { set: vec!["nodes=4".into()], ..Overrides::default() };
+    assert_eq!(told(drawn, &set), Ok(Vec::new()));
+}
+
+#[test]
 fn options_to_draw_from_are_those_of_the_system_in_the_file() {
     let text =
         "system: {name: raft, snapshot-every: 20}\noptions-drawn: {check-quorum: [true, false]}\n";

@@ -26,6 +26,9 @@ impl Workload {
             put("options-drawn", json!(self.options_drawn));
         }
         put("nodes", json!(self.nodes));
+        if !self.nodes_drawn.is_empty() {
+            put("nodes-drawn", json!(self.nodes_drawn));
+        }
         put("clients", json!(self.clients));
         put("duration", json!(format_duration(self.duration)));
         if let Some(rate) = self.rate {
