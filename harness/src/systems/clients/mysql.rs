@@ -294,9 +294,11 @@ fn touched(ok: &[u8]) -> Option<Results> {
 
 fn row(body: &[u8], columns: u64) -> Option<Vec<Option<String>>> {
     let mut reading = Reading(body);
-    let cells = (0..columns).map(|_| reading.text());
-    let row: Option<Vec<Option<String>>> = cells.collect();
-    row.filter(|_| reading.0.is_empty())
+    let mut row = Vec::new();
+    for _ in 0..columns {
+        row.push(if reading.is_null() { None } else { Some(reading.text()?) });
+    }
+    reading.0.is_empty().then_some(row)
 }
 
 /// What is left of a packet.
@@ -321,16 +323,19 @@ impl Reading<'_> {
         Some(u64::from_le_bytes(whole))
     }
 
-    /// A field of a row: Some(None) is null.
-    fn text(&mut self) -> Option<Option<String>> {
-        if self.0.first() == Some(&0xfb) {
-            self.0 = &self.0[1..];
-            return Some(None);
-        }
+    /// Takes the byte that stands for a null, if it is next.
+    fn is_null(&mut self) -> bool {
+        let rest = self.0.strip_prefix(&[0xfb]);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    /// A field of a row that is no null.
+    fn text(&mut self) -> Option<String> {
         let length = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(Some(String::from_utf8_lossy(bytes).into_owned()))
+        Some(String::from_utf8_lossy(bytes).into_owned())
     }
 }
 
