@@ -153,8 +153,10 @@ fn bytes_are_held_and_delayed_on_it_as_on_any_other() {
     let [delay, jitter] = [1, 0].map(Duration::from_millis);
     let delay = Delay { delay, jitter, distribution: Distribution::Fixed };
     two.proxy.set(TO_N2, LinkShape { forward: slowed(delay), backward: clear() });
+    // What comes before the link has its new shape is still held, and not delayed.
+    expect(&mut node, b"held");
     send(&mut caller, b"slow");
-    expect(&mut node, b"heldslow");
+    expect(&mut node, b"slow");
     eventually("it is counted", || two.proxy.effect(ID).count(DELAYED_SEGMENTS) > 0);
 }
 

@@ -49,7 +49,7 @@ prop_compose! {
                 BTreeMap::new()
             },
             nodes: 5,
-            nodes_drawn: if drawn { vec![5, 7] } else { Vec::new() },
+            nodes_drawn: if drawn { vec![5, 5] } else { Vec::new() },
             clients,
             duration: Duration::from_millis(times.0),
             rate,
