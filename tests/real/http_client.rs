@@ -52,13 +52,15 @@ fn what_the_workload_does_not_say_is_never_taken_for_an_answer() {
         return;
     }
     let bench = Bench::new();
-    run(&bench, "", "PATCH /register {to}").exits(1);
+    run(&bench, "", "PATCH /register {to}").exits(3);
     let verdict = bench.verdict();
-    assert_eq!(kinds(&verdict), ["unserved"]);
+    assert_eq!(kinds(&verdict), [""; 0]);
+    assert!(verdict["reason"].as_str().unwrap().contains("nothing that its client could read"));
     let unanswered = verdict["unanswered"].as_array().unwrap();
     let row = unanswered.iter().find(|row| row["operation"] == "cas").expect("a cas");
-    assert_eq!(row["error"], "server-error", "{row}");
-    assert!(row["first"].as_str().unwrap().contains("HTTP 501"), "{row}");
+    assert_eq!(row["error"], "malformed-answer", "{row}");
+    let first = row["first"].as_str().unwrap();
+    assert!(first.contains("HTTP 501") && first.contains("fail: 501=refused"), "{row}");
 }
 
 #[test]

@@ -146,6 +146,15 @@ impl Http {
         let done = Some(option("ok")).filter(|ok| !ok.is_empty()).unwrap_or("200-299");
         if !listed(done, response.status) {
             let said = String::from_utf8_lossy(&response.body);
+            if is_for_the_workload(response.status) {
+                return Err(Refusal::malformed(&format!(
+                    "HTTP {0} to `{1}`, and the workload does not say what that means: list it \
+                     under `client`, as `fail: {0}=refused`, or `null: {0}`; {2}",
+                    response.status,
+                    asked.f,
+                    said.trim()
+                )));
+            }
             let said = format!("{SERVER_ERROR}: HTTP {}: {}", response.status, said.trim());
             return Err(Refusal::unknown(super::quote(said.as_bytes())));
         }
@@ -248,6 +257,13 @@ fn escaped(text: &str) -> String {
 }
 
 /// `200-299, 404`
+/// Whether a server says by it that the request was wrong, or is nothing it knows; not that it is
+/// busy, or broken. What that means only the workload can say.
+fn is_for_the_workload(status: u16) -> bool {
+    const BUSY: [u16; 3] = [408, 425, 429];
+    (400..500).contains(&status) && !BUSY.contains(&status) || status == 501
+}
+
 fn listed(list: &str, status: u16) -> bool {
     list.split(',').any(|part| {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
@@ -327,7 +343,16 @@ mod tests {
         check(get, &response("200 OK", "{}"), NO_VALUE);
         check(get, &response("200 OK", "<p>"), "info malformed-answer: no JSON: <p>");
         check(put, &response("204 No Content", ""), "ok");
-        check(put, &response("404 Not Found", "no"), "info server-error: HTTP 404: no");
+        let unsaid = |status: u16| {
+            format!(
+                "info malformed-answer: HTTP {status} to `put`, and the workload does not say what \
+                 that means: list it under `client`, as `fail: {status}=refused`, or `null: \
+                 {status}`; no"
+            )
+        };
+        check(put, &response("404 Not Found", "no"), &unsaid(404));
+        check(put, &response("501 Not Implemented", "no"), &unsaid(501));
+        check(put, &response("429 Too Many", "no"), "info server-error: HTTP 429: no");
         check(put, &response("500 Oops", "disk"), "info server-error: HTTP 500: disk");
         check(put, &response("503 Busy", ""), "info server-error: HTTP 503:");
         check(cas, &response("409 Conflict", ""), "fail conflict");

@@ -100,7 +100,7 @@ pub(crate) fn told_of(history: &History) -> Option<String> {
     ))
 }
 
-fn is_out_of_contract(event: &Event) -> bool {
+pub(super) fn is_out_of_contract(event: &Event) -> bool {
     event.is_client() && (is(event, MALFORMED) || is(event, UNREADABLE))
 }
 

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::answers::is_out_of_contract;
 use super::progress::{end_of_work, gaps};
 use crate::checkers::time::{Span, Stalls, ms};
 use crate::checkers::{CheckResult, Checker, Sees};
@@ -51,6 +52,8 @@ struct Asked<'a> {
     to: Option<u64>,
     node: &'a str,
     answered: bool,
+    /// Something came, and the client of somebody else's system could not read it.
+    unread: bool,
     event: u64,
 }
 
@@ -86,12 +89,19 @@ fn run(evidence: &Evidence, settings: &Settings) -> CheckResult {
                     continue;
                 }
                 missed = true;
+                let unread = unanswered.iter().filter(|one| one.unread).count();
                 let explanation = format!(
                     "{} in {} ms (from {} ms on), though no fault was in the way",
                     group.none_of(unanswered.len()),
                     ms(gap.to - gap.from),
                     ms(gap.from)
                 );
+                // Then the client, or what its options say, may be to blame.
+                if 2 * unread > unanswered.len() {
+                    let what = "what came is nothing that its client could read";
+                    doubts.push(format!("{explanation}; but {what}"));
+                    continue;
+                }
                 if settings.silence_is_told {
                     notes.push(format!("{explanation}; nobody said how long that may be"));
                     continue;
@@ -201,6 +211,7 @@ fn groups<'a>(history: &'a History, settings: &Settings) -> BTreeMap<Group<'a>, 
             to: ret.and_then(Event::time),
             node,
             answered: ret.is_some_and(|ret| row.is_answered_by(ret)),
+            unread: !settings.own_protocol && ret.is_some_and(is_out_of_contract),
             event: invoke.index,
         };
         let kind = Group::Kind { f: row.name, leads: row.leads, local };
@@ -288,11 +299,16 @@ mod tests {
     }
 
     fn judged(reads: Reads, text: &str) -> String {
+        judged_of(true, reads, text)
+    }
+
+    fn judged_of(own_protocol: bool, reads: Reads, text: &str) -> String {
         let evidence = Evidence { history: history(text), ..Evidence::default() };
         let settings = Settings {
             nodes: vec!["n1".into(), "n2".into()],
             recovery_ns: 1_000_000_000,
             reads,
+            own_protocol,
             ..Settings::default()
         };
         assert!((CHECKER.applies)(&evidence, &settings), "{text}");
@@ -323,6 +339,22 @@ mod tests {
         let local = r#"30 n2 read info "error":"timeout","level":"local""#;
         check(Reads::Leader, "unserved", ALL, &[APPENDS, n1, local]);
         check(Reads::Unknown, "valid", ALL, &[APPENDS, n1, local]);
+    }
+
+    /// Its client, or the workload that says what its answers mean, may be to blame.
+    #[test]
+    fn answers_that_the_client_of_another_system_cannot_read_are_a_doubt() {
+        let odd = [
+            r#"20 n1 read info "error":"malformed-answer: HTTP 501""#,
+            r#"30 n2 read info "error":"malformed-answer: HTTP 501""#,
+        ];
+        let text = run(ALL, &[APPENDS, odd[0], odd[1]]);
+        assert_eq!(judged_of(true, Reads::Unknown, &text), "unserved");
+        let doubt = judged_of(false, Reads::Unknown, &text);
+        assert!(doubt.starts_with("unknown") && doubt.contains("that its client could"), "{doubt}");
+        // Silence is silence.
+        let text = run(ALL, &[APPENDS, LOST, &LOST.replace("n2", "n1")]);
+        assert_eq!(judged_of(false, Reads::Unknown, &text), "unserved");
     }
 
     #[test]
