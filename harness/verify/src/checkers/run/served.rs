@@ -376,7 +376,10 @@ mod tests {
 
     #[test]
     fn where_half_of_everything_is_lost_a_few_in_a_row_are_chance() {
-        let asked = |answered: bool| Asked { from: 0, to: Some(1), node: "n1", answered, event: 0 };
+        let asked = |answered: bool| {
+            let (from, to, node, unread, event) = (0, Some(1), "n1", false, 0);
+            Asked { from, to, node, answered, unread, event }
+        };
         let others = |lost: usize, answered: usize| {
             let lost = std::iter::repeat_with(|| asked(false)).take(lost);
             lost.chain(std::iter::repeat_with(|| asked(true)).take(answered)).collect::<Vec<_>>()
