@@ -148,10 +148,9 @@ impl Http {
             let said = String::from_utf8_lossy(&response.body);
             if is_for_the_workload(response.status) {
                 return Err(Refusal::malformed(&format!(
-                    "HTTP {0} to `{1}`, and the workload does not say what that means: list it \
-                     under `client`, as `fail: {0}=refused`, or `null: {0}`; {2}",
+                    "HTTP {0}, of which `client` says nothing: write `fail: {0}=refused` or `null: \
+                     {0}`; {1}",
                     response.status,
-                    asked.f,
                     said.trim()
                 )));
             }
@@ -345,9 +344,8 @@ mod tests {
         check(put, &response("204 No Content", ""), "ok");
         let unsaid = |status: u16| {
             format!(
-                "info malformed-answer: HTTP {status} to `put`, and the workload does not say what \
-                 that means: list it under `client`, as `fail: {status}=refused`, or `null: \
-                 {status}`; no"
+                "info malformed-answer: HTTP {status}, of which `client` says nothing: write `fail: \
+                 {status}=refused` or `null: {status}`; no"
             )
         };
         check(put, &response("404 Not Found", "no"), &unsaid(404));
