@@ -77,8 +77,8 @@ pub struct LeftOut {
     pub at: Duration,
 }
 
-/// The workload as it is run with this seed: of each option that is drawn, one value, and one number
-/// of nodes.
+/// The workload as it is run with this seed: of each option that is drawn, one value, and one
+/// number of nodes.
 pub fn settle(workload: &Workload, seed: u64) -> Workload {
     let mut settled = Workload { seed: Some(seed), ..workload.clone() };
     let counts = std::mem::take(&mut settled.nodes_drawn);

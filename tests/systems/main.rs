@@ -16,8 +16,8 @@ use support::{Bench, json};
 /// its usual pace, would have to choose another leader.
 const CUT: &str = "partition: {shape: [[n1, n2], [n3]], at: 2s, for: 1s}";
 
-/// Runs it for eight seconds; every check must be valid. Skipped, and that is said, where the system
-/// is not installed.
+/// Runs it for eight seconds; every check must be valid. Skipped, and that is said, where the
+/// system is not installed.
 #[allow(clippy::print_stderr)] // a test that is skipped says so
 fn is_valid(system: &str, asked: &str, faults: &[&str]) {
     let bench = Bench::new();
