@@ -46,7 +46,8 @@ hunt *ARGS:
 [group('proof')]
 known-bugs:
     {{schism}} run etcd-serializable nats-cas nats-direct-reads zookeeper-local-reads redis-failover \
-        postgres-async-failover postgres-no-fence rabbitmq-no-confirms galera-stale-reads --seed 1
+        postgres-async-failover postgres-no-fence rabbitmq-no-confirms galera-stale-reads \
+        galera-flush-later --seed 1
 
 # Mutants of the protocols, made in a copy below target/, hunted with shipped workloads: up to seven runs of 20 s each
 [group('proof')]
