@@ -23,6 +23,8 @@ pub struct CommandSystem {
     network: Network,
     row: SystemRow,
     acks: Acks,
+    /// A leader that reaches no majority is kept by whoever hears it.
+    keeps_its_leader: bool,
 }
 
 impl CommandSystem {
@@ -33,7 +35,7 @@ impl CommandSystem {
         assert!(!argv.is_empty(), "a command line names a program");
         let row = SystemRow::new("", "a system of one's own");
         let (network, acks) = (Network::default(), Acks::default());
-        CommandSystem { argv, client, ready, network, row, acks }
+        CommandSystem { argv, client, ready, network, row, acks, keeps_its_leader: false }
     }
 
     /// The same system, whose nodes reach each other so.
@@ -45,7 +47,8 @@ impl CommandSystem {
     /// The same system, of which is known what its row says, started with these options.
     #[must_use]
     pub fn known(self, row: &SystemRow, options: &BTreeMap<String, String>) -> Self {
-        CommandSystem { row: *row, acks: row.acks(options), ..self }
+        let (acks, keeps_its_leader) = (row.acks(options), row.keeps_its_leader(options));
+        CommandSystem { row: *row, acks, keeps_its_leader, ..self }
     }
 }
 
@@ -92,11 +95,16 @@ impl System for CommandSystem {
     }
 
     fn can_progress(&self, view: &View) -> bool {
-        progress::can(self.row.progress, view)
+        let is_kept = self.keeps_its_leader && progress::is_kept_from_electing(view);
+        progress::can(self.row.progress, view) && !is_kept
     }
 
     fn serving(&self, view: &View) -> BTreeSet<NodeId> {
-        progress::serving(self.row.progress, view)
+        if self.can_progress(view) {
+            progress::serving(self.row.progress, view)
+        } else {
+            BTreeSet::new()
+        }
     }
 
     fn reads(&self) -> Reads {

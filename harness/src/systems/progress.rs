@@ -24,6 +24,21 @@ pub fn can(progress: Progress, view: &View) -> bool {
     }
 }
 
+/// Whether somebody leads who reaches no majority, and is heard by others all the same: where
+/// neither he steps down nor they vote while they hear him, nobody else is elected.
+pub fn is_kept_from_electing(view: &View) -> bool {
+    let blocked = |from, to| {
+        view.blocked.contains(&Flow { from: Endpoint::Node(from), to: Endpoint::Node(to) })
+    };
+    let Some(leader) = view.leader.filter(|leader| able(view).any(|node| node == *leader)) else {
+        return false;
+    };
+    let others = || able(view).filter(|node| *node != leader);
+    let reached = others().filter(|&node| !blocked(leader, node) && !blocked(node, leader));
+    let is_heard = others().any(|node| !blocked(leader, node));
+    is_heard && reached.count() + 1 < view.nodes.len() / 2 + 1
+}
+
 /// Of which nodes it may be demanded, besides, that they answer what the system says they serve:
 /// they run, and no fault, not even a slow link, is on the way to their clients or to a node that
 /// may take part in a decision. Nobody, where such a fault is between those.
@@ -182,6 +197,28 @@ mod tests {
         check(3, &[], &[(1, 2), (2, 3), (3, 1)], false);
         check(1, &[], &[], true);
         check(4, &[4], &[(1, 2)], false);
+    }
+
+    #[test]
+    fn a_leader_without_a_majority_that_is_heard_keeps_others_from_electing() {
+        let check = |down: &[u8], cut: &[(u8, u8)], leader: Option<u8>, expected: bool| {
+            let kept = is_kept_from_electing(&view(5, down, cut, leader));
+            assert_eq!(kept, expected, "{down:?} {cut:?} {leader:?}");
+        };
+        // n4 is the bridge between n2 and n3, and n5; n1 is down. Those three could elect n4.
+        let bridge = [(2, 5), (5, 2), (3, 5), (5, 3)];
+        check(&[1], &bridge, Some(5), true);
+        check(&[1], &bridge, Some(4), false);
+        check(&[1], &bridge, None, false);
+        check(&[], &bridge, Some(5), false);
+        check(&[1, 5], &bridge, Some(5), false);
+        // Who is heard by nobody keeps nobody.
+        let alone = [(5, 1), (5, 2), (5, 3), (5, 4)];
+        check(&[], &alone, Some(5), false);
+        // One that is heard and hears nobody does.
+        let deaf = [(1, 5), (2, 5), (3, 5), (4, 5)];
+        check(&[], &deaf, Some(5), true);
+        check(&[], &[], Some(5), false);
     }
 
     #[test]

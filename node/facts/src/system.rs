@@ -27,6 +27,9 @@ pub struct SystemRow {
     pub leaderless: bool,
     /// When a failover may lose what it acknowledged. None: never.
     pub may_lose: Option<OptionIs>,
+    /// With all of these a leader that reaches no majority goes on leading, and whoever hears it
+    /// elects no other (Ongaro 2014, 6.2 and 9.6). Empty: there are no such options.
+    pub leader_stays: &'static [OptionIs],
     /// How the invariants read on its traces.
     pub traces: Traces,
     /// The frames on the links between its nodes; none where nobody knows them.
@@ -50,6 +53,7 @@ impl SystemRow {
             reads: Reads::Unknown,
             leaderless: false,
             may_lose: None,
+            leader_stays: &[],
             traces: Traces::ALL,
             frames: &[],
             epochs: Epochs::OfAll,
@@ -63,12 +67,20 @@ impl SystemRow {
 
     /// What it promises of an append that it acknowledged, with these options given.
     pub fn acks(&self, given: &BTreeMap<String, String>) -> Acks {
-        let default =
-            |name| self.options.iter().find(|row| row.name == name).map(|row| row.default);
-        let may_lose = self.may_lose.is_some_and(|is| {
-            given.get(is.option).map(String::as_str).or(default(is.option)) == Some(is.value)
-        });
+        let may_lose = self.may_lose.is_some_and(|is| self.is(is, given));
         if may_lose { Acks::UntilFailover } else { Acks::Stay }
+    }
+
+    /// Whether a leader that reaches no majority is kept by whoever hears it, with these options
+    /// given.
+    pub fn keeps_its_leader(&self, given: &BTreeMap<String, String>) -> bool {
+        !self.leader_stays.is_empty() && self.leader_stays.iter().all(|is| self.is(*is, given))
+    }
+
+    /// Whether an option has this value, given or by default.
+    fn is(&self, is: OptionIs, given: &BTreeMap<String, String>) -> bool {
+        let row = self.options.iter().find(|row| row.name == is.option);
+        given.get(is.option).map(String::as_str).or(row.map(|row| row.default)) == Some(is.value)
     }
 }
 
@@ -329,6 +341,26 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leader_stays_only_with_all_of_the_options_that_make_it_stay() {
+        let option = |name, default| OptionRow { name, about: "", default };
+        let is = |option, value| OptionIs { option, value };
+        let options = [option("check-quorum", "true"), option("pre-vote", "true")];
+        let stays = [is("check-quorum", "false"), is("pre-vote", "true")];
+        let row = SystemRow {
+            options: Box::leak(Box::new(options)),
+            leader_stays: Box::leak(Box::new(stays)),
+            ..SystemRow::new("x", "")
+        };
+        let given = |all: &[(&str, &str)]| {
+            all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        assert!(!row.keeps_its_leader(&given(&[])));
+        assert!(row.keeps_its_leader(&given(&[("check-quorum", "false")])));
+        assert!(!row.keeps_its_leader(&given(&[("check-quorum", "false"), ("pre-vote", "false")])));
+        assert!(!SystemRow::new("x", "").keeps_its_leader(&given(&[("check-quorum", "false")])));
+    }
 
     #[test]
     fn an_option_has_the_value_given_or_its_default() {

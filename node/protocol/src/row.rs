@@ -41,6 +41,8 @@ mod tests {
             assert!(row.traces.without.iter().all(|number| (1..=11).contains(number)), "{name}");
             let known = |option: &str| row.options.iter().any(|row| row.name == option);
             assert!(row.may_lose.is_none_or(|is| known(is.option)), "{name} has no such option");
+            let stays = row.leader_stays.iter().all(|is| known(is.option));
+            assert!(stays, "{name} has no such option");
             assert!(!(row.leaderless && row.progress.is_by_hand()), "{name}: who is promoted?");
             assert!(!row.leaderless || row.progress != Progress::FirstNode, "{name}: who leads?");
         }

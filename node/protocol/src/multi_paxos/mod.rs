@@ -32,7 +32,7 @@ use crate::machine::{
 };
 use crate::paxos::ballot::Ballot;
 use crate::paxos::catch_up::Behind;
-use crate::{ProtocolRow, Reads, SystemRow, Traces};
+use crate::{OptionIs, ProtocolRow, Reads, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -50,6 +50,10 @@ type Out = Outputs<Message>;
 pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::OPTIONS,
+        leader_stays: &[
+            OptionIs { option: "check-quorum", value: "false" },
+            OptionIs { option: "pre-vote", value: "true" },
+        ],
         traces: Traces::OF_ACCEPTORS,
         reads: Reads::EveryNode,
         frames: message::Body::FRAMES,

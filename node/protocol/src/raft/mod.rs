@@ -31,7 +31,7 @@ use crate::machine::{
     Boot, BootError, Command, Epoch, Index, NodeId, Output, Outputs, Reply, Session, Ticket, Time,
     TraceEvent, build, reply_to, send_to,
 };
-use crate::{ProtocolRow, Reads, SystemRow, Traces};
+use crate::{OptionIs, ProtocolRow, Reads, SystemRow, Traces};
 use message::{Body, Message};
 
 pub use disk::Disk;
@@ -46,6 +46,10 @@ type Out = Outputs<Message>;
 pub const ROW: ProtocolRow = ProtocolRow {
     facts: SystemRow {
         options: options::OPTIONS,
+        leader_stays: &[
+            OptionIs { option: "check-quorum", value: "false" },
+            OptionIs { option: "pre-vote", value: "true" },
+        ],
         traces: Traces::OF_COUNTED_COPIES,
         reads: Reads::EveryNode,
         frames: message::Body::FRAMES,
