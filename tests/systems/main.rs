@@ -21,7 +21,7 @@ const CUT: &str = "partition: {shape: [[n1, n2], [n3]], at: 2s, for: 1s}";
 #[allow(clippy::print_stderr)] // a test that is skipped says so
 fn is_valid(system: &str, asked: &str, faults: &[&str]) {
     let bench = Bench::new();
-    let faults: String = faults.iter().map(|fault| format!("  - {fault}\n")).collect();
+    let faults = faults.iter().map(|fault| format!("  - {fault}\n")).collect::<Vec<_>>().concat();
     let workload = format!(
         "about: A short look.\nsystem: {system}\n{asked}\nnodes: 3\nclients: 6\n\
          rate: 100/s\nduration: 8s\nmin-operations: 30\nseed: 5\nfaults:\n{faults}"
