@@ -23,6 +23,9 @@ import (
 
 const patience = time.Second
 
+// Fields are handed on as they are written, so that no number is rounded.
+type object map[string]json.RawMessage
+
 type link struct {
 	conn   net.Conn
 	reader *bufio.Reader
@@ -34,7 +37,7 @@ var (
 )
 
 // ask carries one request to a node and returns its answer, a line of JSON.
-func ask(node string, request map[string]any) (answer map[string]any, err error) {
+func ask(node string, request object) (answer object, err error) {
 	to, open := links[node]
 	if !open {
 		conn, err := net.DialTimeout("tcp", nodes[node], patience)
@@ -65,21 +68,20 @@ func main() {
 	}
 	lines, out := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	for lines.Scan() {
-		var request map[string]any
-		decoder := json.NewDecoder(strings.NewReader(lines.Text()))
-		decoder.UseNumber() // a float64 would round what is above 2^53
-		if decoder.Decode(&request) != nil {
-			continue
-		}
-		id, node := request["id"], request["node"].(string)
+		var request object
+		var node string
+		json.Unmarshal(lines.Bytes(), &request)
+		json.Unmarshal(request["node"], &node)
+		id := request["id"]
 		delete(request, "node")
 		answer, err := ask(node, request)
 		switch {
 		case err == nil:
 		case errors.Is(err, syscall.ECONNREFUSED): // surely not done: nobody was asked
-			answer = map[string]any{"fail": map[string]any{"error": "unreachable"}}
+			answer = object{"fail": json.RawMessage(`{"error":"unreachable"}`)}
 		default: // nobody knows
-			answer = map[string]any{"info": map[string]any{"error": "connection-lost", "detail": err.Error()}}
+			detail, _ := json.Marshal(map[string]string{"error": "connection-lost", "detail": err.Error()})
+			answer = object{"info": detail}
 		}
 		answer["id"] = id
 		out.Encode(answer)

@@ -182,7 +182,7 @@ async fn ask_to_lead(context: &Context, node: NodeId) -> Result<Option<u64>, Str
 
 /// The operator's last word: where everything is healed and nobody leads, he promotes nodes in turn
 /// until one does. Whether progress may be demanded then. Where nodes elect, they are left alone.
-pub async fn someone_leads(context: &Context) -> bool {
+pub async fn ensure_someone_leads(context: &Context) -> bool {
     if !context.system.waits_for_operator() {
         return context.note_progress(false);
     }

@@ -9,7 +9,7 @@ use schism_verify::models::Ending;
 
 use super::context::Context;
 use super::crew::Crew;
-use super::nemesis::{Nemesis, heal_all, heal_enough, someone_leads};
+use super::nemesis::{Nemesis, ensure_someone_leads, heal_all, heal_enough};
 use super::probe::Probe;
 use super::recorder::Recorder;
 use super::statuses::Readiness;
@@ -322,7 +322,7 @@ impl Script {
         let context = Rc::clone(&self.context);
         if end == Reason::Done {
             heal_enough(&context, &mut self.plan.rng("heal")).await?;
-            if someone_leads(&context).await {
+            if ensure_someone_leads(&context).await {
                 let healed = context.remark(Remark::Healed { what: Healed::Enough });
                 self.await_progress(healed).await;
             }
@@ -331,7 +331,7 @@ impl Script {
         context.remark(Remark::Healed { what: Healed::All });
         if end == Reason::Done {
             self.everyone_is_back().await;
-            someone_leads(&context).await;
+            ensure_someone_leads(&context).await;
         }
         context.clients_stop.set();
         let wait = self.crew.done();
@@ -379,7 +379,7 @@ impl Script {
                 return;
             }
             // Whoever was taken for the leader may have heard only now that he was replaced.
-            someone_leads(&context).await;
+            ensure_someone_leads(&context).await;
         }
     }
 

@@ -132,7 +132,8 @@ fn system(report: &Report<'_>) -> String {
         Some(SystemSpec::Command { command, .. }) => command.join(" "),
         Some(SystemSpec::File(file)) => {
             let version = report.verdict.system_version.iter().cloned();
-            let options = file.options.iter().map(|(name, value)| format!("{name} {value}"));
+            let given = file.options.iter().filter(|(_, value)| !value.is_empty());
+            let options = given.map(|(name, value)| format!("{name} {value}"));
             let said: Vec<String> = version.chain(options).collect();
             if said.is_empty() { "as its system file says".into() } else { said.join(", ") }
         }

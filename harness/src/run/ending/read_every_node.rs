@@ -9,7 +9,7 @@ use schism_facts::remark::{Remark, Settled};
 use schism_verify::history::{Type, Value};
 
 use super::super::context::{Context, PAUSE};
-use super::super::nemesis::someone_leads;
+use super::super::nemesis::ensure_someone_leads;
 use super::super::probe::Probe;
 use super::super::statuses::delivered;
 use super::{each_node, running};
@@ -57,7 +57,7 @@ pub async fn settle(context: &Context, probe: Option<Probe>, hurry: Option<Nanos
     let mut hope = context.clock.now();
     let converged = loop {
         if hurry.is_none() {
-            someone_leads(context).await;
+            ensure_someone_leads(context).await;
         }
         let nodes = running(context);
         match delivered(context, &mut *client, &nodes, deadline).await {
